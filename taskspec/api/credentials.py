@@ -1,0 +1,61 @@
+"""Where the server is and how to prove who we are: environment first, then the user's env file.
+
+Reads one file and never changes the environment. Facts: wire protocol, section 1.6.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from taskspec.api.address import normalise
+from taskspec.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+ADDRESS_NAME: Final = "SERVER_ADDRESS"
+TOKEN_NAME: Final = "API_TOKEN"  # noqa: S105 - the name of the variable, not its value
+ENV_FILE = Path("~/supervisely.env")
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """A server and a token for it. The token shows in no representation."""
+
+    address: str
+    token: str = field(repr=False)
+
+
+def from_environment(environ: Mapping[str, str], env_file: Path | None = ENV_FILE) -> Credentials | None:
+    """The configured server, or None when none is. Half a configuration is a UsageError."""
+    address, token = environ.get(ADDRESS_NAME, ""), environ.get(TOKEN_NAME, "")
+    if env_file is not None and not (address and token):
+        written = _read(env_file)
+        address, token = address or written.get(ADDRESS_NAME, ""), token or written.get(TOKEN_NAME, "")
+    if not address and not token:
+        return None
+    if address and token:
+        return Credentials(normalise(address), token)
+    found, missing = (ADDRESS_NAME, TOKEN_NAME) if address else (TOKEN_NAME, ADDRESS_NAME)
+    where = f' or in "{env_file}"' if env_file is not None else ""
+    raise UsageError(
+        f"{found} is set, {missing} is not",
+        remedy=f"set {missing} in the environment{where}, or unset {found} to use the local server",
+    )
+
+
+def _read(env_file: Path) -> dict[str, str]:
+    # python-dotenv costs start-up time and most runs have no such file.
+    from dotenv import dotenv_values  # noqa: PLC0415 - see above
+
+    try:
+        path = env_file.expanduser()
+        if not path.is_file():
+            return {}
+        return {key: value for key, value in dotenv_values(path, interpolate=False).items() if value}
+    except (OSError, UnicodeDecodeError, RuntimeError) as error:
+        raise UsageError(
+            f'"{env_file}" cannot be read: {error}', remedy=f"write lines {ADDRESS_NAME}=… and {TOKEN_NAME}=… in it"
+        ) from None

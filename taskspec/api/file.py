@@ -1,0 +1,134 @@
+"""Team Files: the folder of a team on the server.
+
+Facts: wire protocol, section 3.5.
+"""
+
+from __future__ import annotations
+
+import mimetypes
+import os
+import tempfile
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from taskspec.api.multipart import MultipartBody, Part
+from taskspec.api.paging import Paged
+from taskspec.api.records import FileInfo
+from taskspec.errors import NotFound, OutcomeUnknown, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+Files = list[FileInfo]
+
+
+class FileApi(Paged):
+    """Files and folders of a team. Remote paths begin with a slash."""
+
+    def get_info_by_id(self, id: int) -> FileInfo:
+        """The file. Raises NotFound; the SDK returns None."""
+        return FileInfo.parse(self._transport.post("file-storage.info", {"id": id}))
+
+    def get_info_by_path(self, team_id: int, remote_path: str) -> FileInfo:
+        """The file or folder at a path. Raises NotFound; the SDK returns None."""
+        found = self._at(team_id, remote_path)
+        if found is None:
+            raise NotFound(
+                f'team {team_id} has no file "{remote_path}"', status=404, remedy="check the path in Team Files"
+            )
+        return found
+
+    def list(self, team_id: int, path: str, recursive: bool = True) -> Files:
+        """What lies below a path."""
+        answer = self._transport.post("file-storage.list", {"teamId": team_id, "path": path, "recursive": recursive})
+        return _files("file-storage.list", answer)
+
+    def exists(self, team_id: int, remote_path: str) -> bool:
+        """True when there is a file or folder at the path."""
+        return self._at(team_id, remote_path) is not None
+
+    def upload(
+        self, team_id: int, src: str | Path, dst: str, progress_cb: Callable[[int], object] | None = None
+    ) -> FileInfo:
+        """Send one file to a path. `progress_cb` is told the bytes sent."""
+        return self.upload_bulk(team_id, [src], [dst], progress_cb)[0]
+
+    def upload_bulk(
+        self,
+        team_id: int,
+        src_paths: Sequence[str | Path],
+        dst_paths: Sequence[str],
+        progress_cb: Callable[[int], object] | None = None,
+    ) -> Files:
+        """Send files, each to its path, in the order given, in one request that is sent once."""
+        if len(src_paths) != len(dst_paths):
+            raise UsageError(f"{len(src_paths)} files, but {len(dst_paths)} paths", remedy="give every file one path")
+        if not src_paths:
+            return []
+        method = "file-storage.bulk.upload"
+        with MultipartBody(_parts(src_paths, dst_paths), progress_cb) as body:
+            headers = {"Content-Type": body.content_type}
+            reply = self._transport.upload(method, body, headers=headers, query={"teamId": team_id})
+        files = _files(method, reply.json())
+        if len(files) != len(src_paths):
+            raise OutcomeUnknown(f"{method}: {len(src_paths)} files sent, {len(files)} came back", remedy="list them")
+        return files
+
+    def download(
+        self,
+        team_id: int,
+        remote_path: str,
+        local_save_path: str | Path,
+        progress_cb: Callable[[int], object] | None = None,
+    ) -> None:
+        """Fetch a file; a folder comes as a tar archive. The target appears whole or not at all."""
+        target = Path(local_save_path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+        partial = Path(name)
+        try:
+            with os.fdopen(handle, "wb") as file:
+
+                def write(piece: bytes) -> None:
+                    file.write(piece)
+                    if progress_cb is not None:
+                        progress_cb(len(piece))
+
+                self._transport.download("file-storage.download", {"teamId": team_id, "path": remote_path}, write)
+            partial.replace(target)
+        finally:
+            partial.unlink(missing_ok=True)
+
+    def remove(self, team_id: int, path: str) -> None:
+        """Delete a file or folder."""
+        self._transport.tell("file-storage.remove", {"teamId": team_id, "path": path})
+
+    def get_url(self, file_id: int) -> str:
+        """Where a browser finds the file, below the server's address."""
+        return f"/files/{file_id}"
+
+    def _at(self, team_id: int, remote_path: str) -> FileInfo | None:
+        """The entry at a path: the listing of its folder says so, that of the path itself may show its content."""
+        wanted = remote_path.rstrip("/")
+        entries = self.list(team_id, str(PurePosixPath(wanted).parent), recursive=False)
+        return next((entry for entry in entries if entry.path.rstrip("/") == wanted), None)
+
+
+def _parts(sources: Sequence[str | Path], targets: Sequence[str]) -> list[Part]:
+    """Three parts a file, in the order the server reads them: name, folder, content."""
+    parts: list[Part] = []
+    for source, target in zip(map(Path, sources), map(PurePosixPath, targets), strict=True):
+        if not source.is_file():
+            raise UsageError(f'"{source}" is no file', remedy="check the path")
+        folder = str(target.parent).rstrip("/") + "/"
+        kind = mimetypes.guess_type(target.name)[0] or "application/octet-stream"
+        parts.append(Part("name", text=target.name))
+        parts.append(Part("path", text=folder))
+        parts.append(Part("file", file=source, filename=target.name, content_type=kind))
+    return parts
+
+
+def _files(method: str, answer: Any) -> Files:
+    if not isinstance(answer, list):
+        raise OutcomeUnknown(f"{method}: no list of files came back", remedy="try again")
+    return [FileInfo.parse(row) for row in answer]

@@ -1,0 +1,49 @@
+"""What only the local server can do: take an app from a folder, say how it is, and leave."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from taskspec.api.record import as_object, is_integer
+from taskspec.errors import LocalServerError, UsageError
+
+if TYPE_CHECKING:
+    from taskspec.api.transport import Transport
+
+
+@dataclass(frozen=True, slots=True)
+class RegisteredModule:
+    """An app folder as the local server knows it. The version is the folder's content."""
+
+    module_id: int
+    slug: str
+    version: str
+
+
+class LocalApi:
+    """Endpoints beside the public API; a real Supervisely server answers 404 to all of them."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    def register_module(self, path: Path | str, *, slug: str | None = None) -> RegisteredModule:
+        """Make the app in a folder startable. The same content gives the same version, however often it is told."""
+        folder = Path(path).resolve()
+        if not folder.is_dir():
+            raise UsageError(f'no folder "{folder}"', remedy="check the path of the app")
+        body = {"path": str(folder), **({"slug": slug} if slug is not None else {})}
+        answer = as_object(self._transport.post_local("modules.register", body))
+        module_id, name, version = answer.get("moduleId"), answer.get("slug"), answer.get("version")
+        if not is_integer(module_id) or not isinstance(name, str) or not isinstance(version, str):
+            raise LocalServerError("the local server did not say how it registered the app", remedy="restart it")
+        return RegisteredModule(int(str(module_id)), name, version)
+
+    def status(self) -> dict[str, Any]:
+        """Version, process id, home, address and number of active launches of the local server."""
+        return dict(as_object(self._transport.get_local("status")))
+
+    def shutdown(self) -> None:
+        """Ask the local server to leave; running apps go on and are adopted by the next one."""
+        self._transport.post_local("shutdown", {})

@@ -1,0 +1,134 @@
+"""What we publish on a launch: text, error, report, archive, file, folder, project, experiment.
+
+Each call replaces the previous output of the launch. Facts: wire protocol, sections 2.6 and 7.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urljoin
+
+from taskspec.api.paging import Paged
+from taskspec.api.records import FileInfo, ProjectInfo
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+ICON_COLOR = "#33c94c"
+ICON_BACKGROUND = "#d9f7e4"
+ERROR_COLOR = "#ff83a6"
+ERROR_BACKGROUND = "#ffeae9"
+PICTURED = frozenset({"", "images", "videos", "volumes"})
+"""Kinds of projects whose reference image is a picture that can be scaled down."""
+
+
+class OutputCalls(Paged):
+    """The eight `set_output_*` of a launch. All may be repeated safely."""
+
+    def set_output_project(
+        self, task_id: int, project_id: int, project_name: str | None = None, project_preview: str | None = None
+    ) -> dict[str, Any]:
+        """Point at a project. Without a name both name and preview are looked up.
+
+        The SDK also writes an import history when it runs inside an import app; we are never inside one.
+        """
+        title, preview = project_name, project_preview
+        if title is None:
+            project = ProjectInfo.parse(self._transport.post("projects.info", {"id": project_id}))
+            title, preview = project.name, preview or self._preview(project)
+        content = {"id": project_id, "title": title, **({"preview": preview} if preview is not None else {})}
+        return self._set_output(task_id, {"project": content})
+
+    def set_output_report(
+        self, task_id: int, file_id: int, file_name: str, description: str = "Report"
+    ) -> dict[str, Any]:
+        """Point at a report in Team Files."""
+        return self._general(task_id, "zmdi-receipt", file_name, f"/files/{file_id}", description, download=False)
+
+    def set_output_archive(
+        self, task_id: int, file_id: int, file_name: str, file_url: str | None = None
+    ) -> dict[str, Any]:
+        """Offer an archive in Team Files for download; its address is looked up when not given."""
+        url = file_url if file_url is not None else self._storage_path(file_id)
+        return self._general(task_id, "zmdi-archive", file_name, url, "Download archive", download=True)
+
+    def set_output_file_download(
+        self, task_id: int, file_id: int, file_name: str, file_url: str | None = None, download: bool = True
+    ) -> dict[str, Any]:
+        """Offer a file in Team Files for download; its address is looked up when not given."""
+        url = file_url if file_url is not None else self._storage_path(file_id)
+        return self._general(task_id, "zmdi-file", file_name, url, "Download file", download=download)
+
+    def set_output_directory(self, task_id: int, file_id: int, directory_path: str) -> dict[str, Any]:
+        """Point at a folder in Team Files."""
+        return self._general(task_id, "zmdi-folder", directory_path, f"/files/{file_id}", "Directory", download=False)
+
+    def set_output_error(
+        self, task_id: int, title: str, description: str | None = None, show_logs: bool = True
+    ) -> dict[str, Any]:
+        """Show an error. The status of the launch stays what it is."""
+        icon = _icon("zmdi-alert-octagon", ERROR_COLOR, ERROR_BACKGROUND)
+        return self._message(task_id, icon, title, description, show_logs=show_logs, is_error=True)
+
+    def set_output_text(  # noqa: PLR0917 - the vendor's signature
+        self,
+        task_id: int,
+        title: str,
+        description: str | None = None,
+        show_logs: bool = False,
+        zmdi_icon: str = "zmdi-comment-alt-text",
+        icon_color: str = ICON_COLOR,
+        background_color: str = ICON_BACKGROUND,
+    ) -> dict[str, Any]:
+        """Show a message."""
+        icon = _icon(zmdi_icon, icon_color, background_color)
+        return self._message(task_id, icon, title, description, show_logs=show_logs, is_error=False)
+
+    def set_output_experiment(self, task_id: int, experiment_info: Mapping[str, Any]) -> dict[str, Any]:
+        """Publish what a training has produced, as the training apps do."""
+        return self._set_output(task_id, {"experiment": {"data": dict(experiment_info)}})
+
+    def _general(
+        self, task_id: int, icon: str, title: str, url: str, description: str, *, download: bool
+    ) -> dict[str, Any]:
+        content = {
+            "icon": _icon(icon, ICON_COLOR, ICON_BACKGROUND),
+            "title": title,
+            "titleUrl": url,
+            "download": download,
+            "description": description,
+        }
+        return self._set_output(task_id, {"general": content})
+
+    def _message(
+        self,
+        task_id: int,
+        icon: dict[str, str],
+        title: str,
+        description: str | None,
+        *,
+        show_logs: bool,
+        is_error: bool,
+    ) -> dict[str, Any]:
+        content: dict[str, Any] = {"icon": icon, "title": title, "showLogs": show_logs, "isError": is_error}
+        if description is not None:
+            content["description"] = description
+        return self._set_output(task_id, {"general": content})
+
+    def _set_output(self, task_id: int, output: dict[str, Any]) -> dict[str, Any]:
+        answer = self._transport.post("tasks.output.set", {"taskId": task_id, "output": output})
+        return answer if isinstance(answer, dict) else {}
+
+    def _storage_path(self, file_id: int) -> str:
+        return FileInfo.parse(self._transport.post("file-storage.info", {"id": file_id})).storage_path
+
+    def _preview(self, project: ProjectInfo) -> str | None:
+        """A small picture of the project, or None when it has none. The SDK crashes on a project without one."""
+        if not project.reference_image_url or project.type not in PICTURED:
+            return None
+        small = project.reference_image_url.replace("/image-converter", "/previews/x200,jpeg,q70/image-converter")
+        return urljoin(f"{self._transport.address}/", small)
+
+
+def _icon(name: str, color: str, background: str) -> dict[str, str]:
+    return {"className": f"zmdi {name}", "color": color, "backgroundColor": background}

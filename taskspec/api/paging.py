@@ -1,0 +1,147 @@
+"""Lists that come in pages: by page number, by continuation token, and one page at a time in the background.
+
+Facts: wire protocol, sections 1.7 and 1.8.
+"""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any
+
+from taskspec.errors import OutcomeUnknown
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
+
+    from taskspec.api.transport import Transport
+
+PAGE_LIMIT = 500
+"""Rows the server is willing to send at once."""
+
+
+class Paged:
+    """Everything that is called on a server starts here: a transport, and the list methods every part shares."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    def get_list_all_pages(  # noqa: PLR0917 - the vendor's signature
+        self,
+        method: str,
+        data: Mapping[str, Any],
+        progress_cb: Callable[[int], object] | None = None,
+        convert_json_info_cb: Callable[[Any], Any] | None = None,
+        limit: int | None = None,
+        return_first_response: bool = False,
+    ) -> Any:
+        """All rows of a list method, or the first `limit`; with `return_first_response` also the first answer.
+
+        Rows come as they are unless `convert_json_info_cb` is given. Raises OutcomeUnknown when rows are missing.
+        """
+        rows: list[Any] = []
+        first: Mapping[str, Any] = {}
+        for answer, page in self._pages(method, data):
+            first = first or answer
+            rows.extend(page)
+            if progress_cb is not None:
+                progress_cb(len(page))
+            if limit is not None and len(rows) >= limit:
+                break
+        else:
+            _check_complete(method, first, len(rows))
+        rows = rows[:limit] if convert_json_info_cb is None else [convert_json_info_cb(row) for row in rows[:limit]]
+        return (rows, first) if return_first_response else rows
+
+    def get_list_all_pages_generator(  # noqa: PLR0917 - the vendor's signature
+        self,
+        method: str,
+        data: Mapping[str, Any],
+        progress_cb: Callable[[int], object] | None = None,
+        convert_json_info_cb: Callable[[Any], Any] | None = None,
+        limit: int | None = None,
+        return_first_response: bool = False,
+    ) -> Iterator[Any]:
+        """Batches of rows of a list method that continues by token; it ends when the server gives no next token."""
+        seen = 0
+        for answer, page in self._token_pages(method, data):
+            room = page if limit is None else page[: limit - seen]
+            seen += len(room)
+            if progress_cb is not None:
+                progress_cb(len(room))
+            batch = room if convert_json_info_cb is None else [convert_json_info_cb(row) for row in room]
+            yield (batch, answer) if return_first_response else batch
+            if limit is not None and seen >= limit:
+                return
+
+    async def get_list_idx_page_async(self, method: str, data: Mapping[str, Any]) -> tuple[int, list[Any]]:
+        """The number of pages, and the rows of the one page that `data` names."""
+        # asyncio costs every start of the program 20 ms; whoever awaits this has it loaded.
+        from asyncio import to_thread  # noqa: PLC0415 - see above
+
+        answer = await to_thread(self._transport.post, method, dict(data))
+        return _count(method, answer, "pagesCount"), _entities(method, answer)
+
+    async def get_list_page_generator_async(
+        self,
+        method: str,
+        data: Mapping[str, Any],
+        pages_count: int | None = None,
+        semaphore: asyncio.Semaphore | None = None,
+    ) -> AsyncGenerator[list[Any], None]:
+        """Page after page, in order. `data` is left as it was; `pages_count` ends the list early."""
+        page, last = 1, 1
+        while page <= last:
+            async with semaphore or nullcontext():
+                last, rows = await self.get_list_idx_page_async(method, {**data, "page": page})
+            last = last if pages_count is None else min(last, pages_count)
+            yield rows
+            page += 1
+
+    def _pages(self, method: str, data: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], list[Any]]]:
+        body = dict(data) if "sort" in data else {**data, "sort": "id", "sort_order": "asc"}
+        answer = self._transport.post(method, body)
+        yield answer, _entities(method, answer)
+        size = answer.get("perPage")
+        for page in range(2, _count(method, answer, "pagesCount") + 1):
+            following = self._transport.post(method, {**body, "page": page, "per_page": size})
+            yield following, _entities(method, following)
+
+    def _token_pages(self, method: str, data: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], list[Any]]]:
+        body = dict(data) if "sort" in data else {**data, "sort": "id", "sort_order": "asc"}
+        after: Any = None
+        while True:
+            answer = self._transport.post(method, body if after is None else {**body, "after": after})
+            yield answer, _entities(method, answer)
+            if answer.get("after") in {None, after}:
+                return
+            after = answer["after"]
+
+
+def clause(field: str, operator: str, value: Any) -> dict[str, Any]:
+    """One condition of a list method; several are AND-ed."""
+    return {"field": field, "operator": operator, "value": value}
+
+
+def _entities(method: str, answer: Any) -> list[Any]:
+    entities = answer.get("entities") if isinstance(answer, dict) else None
+    if not isinstance(entities, list):
+        raise OutcomeUnknown(
+            f'{method}: the server answered with no page: a list "entities" is missing',
+            remedy="check that SERVER_ADDRESS is a Supervisely server of a supported version",
+        )
+    return entities
+
+
+def _count(method: str, answer: Mapping[str, Any], key: str) -> int:
+    value = answer.get(key)
+    if isinstance(value, int):
+        return value
+    raise OutcomeUnknown(f'{method}: the server answered with a page without "{key}"', remedy="try again")
+
+
+def _check_complete(method: str, first: Mapping[str, Any], found: int) -> None:
+    """Fewer rows than announced are an error; more only mean that some were added while we read."""
+    total = first.get("total")
+    if isinstance(total, int) and found < total:
+        raise OutcomeUnknown(f"{method}: {total} rows were announced, {found} arrived", remedy="try again")

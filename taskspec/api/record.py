@@ -1,0 +1,102 @@
+"""One object of the server as a typed value that can still be read like the JSON it came from.
+
+Pure. Facts: wire protocol, sections 3 and 6. Every field but the id may be missing: rows of lists are thinner than
+answers about one thing, and older servers know less.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+from taskspec.errors import OutcomeUnknown
+
+HIDDEN = frozenset({"sessionToken", "token", "apiToken"})
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Record(Mapping[str, Any]):
+    """One object of the server: properties for us, item access for those who know the JSON."""
+
+    raw: Mapping[str, Any]
+
+    @classmethod
+    def parse(cls, content: Any) -> Self:
+        """Accept a JSON object with an integer id. Raises OutcomeUnknown for anything else."""
+        if not isinstance(content, dict) or not is_integer(content.get("id")):
+            raise OutcomeUnknown(
+                f"the server answered with no {cls.__name__}: an object with an integer id is missing",
+                remedy="check that SERVER_ADDRESS is a Supervisely server of a supported version",
+            )
+        return cls(content)
+
+    def __getitem__(self, key: str) -> Any:
+        return self.raw[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.raw)
+
+    def __len__(self) -> int:
+        return len(self.raw)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({without_secrets(dict(self.raw))!r})"
+
+    @property
+    def id(self) -> int:
+        return int(self.raw["id"])
+
+    @property
+    def name(self) -> str:
+        return self._text("name")
+
+    @property
+    def description(self) -> str:
+        return self._text("description")
+
+    @property
+    def created_at(self) -> str | None:
+        return self._optional_text("createdAt")
+
+    @property
+    def updated_at(self) -> str | None:
+        return self._optional_text("updatedAt")
+
+    def _text(self, key: str) -> str:
+        return self._optional_text(key) or ""
+
+    def _optional_text(self, key: str) -> str | None:
+        value = self.raw.get(key)
+        return value if isinstance(value, str) else None
+
+    def _number(self, key: str) -> int | None:
+        value = self.raw.get(key)
+        return value if is_integer(value) else None
+
+    def _object(self, key: str) -> Mapping[str, Any]:
+        return as_object(self.raw.get(key))
+
+
+def is_integer(value: Any) -> bool:
+    """True for a JSON integer; `true` is none."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def as_object(value: Any) -> Mapping[str, Any]:
+    """The JSON object, or an empty one for anything else the server may have put there."""
+    return value if isinstance(value, dict) else {}
+
+
+def without_secrets(value: Any) -> Any:
+    """The same JSON with every token replaced, fit to be printed."""
+    if isinstance(value, dict):
+        return {key: "***" if key in HIDDEN and item else without_secrets(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [without_secrets(item) for item in value]
+    return value
+
+
+def as_text(value: Any) -> str:
+    """The JSON text, or an empty one for anything else the server may have put there."""
+    return value if isinstance(value, str) else ""

@@ -1,0 +1,256 @@
+"""What the server tells us about launches, agents, teams, workspaces, users, projects and files.
+
+Pure. Facts: wire protocol, sections 3 and 6.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from taskspec.api.record import Record, as_object, as_text, is_integer
+from taskspec.api.wire import LaunchStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+
+class TaskInfo(Record):
+    """A launch, as the server reports it."""
+
+    __slots__ = ()
+
+    @property
+    def raw_status(self) -> str:
+        """The server's word for the status, known to us or not."""
+        return self._text("status")
+
+    @property
+    def status(self) -> LaunchStatus | None:
+        """The status, or None for a word we do not know: never mistake it for a success."""
+        return LaunchStatus(self.raw_status) if LaunchStatus.has_value(self.raw_status) else None
+
+    @property
+    def type(self) -> str:
+        return self._text("type")
+
+    @property
+    def workspace_id(self) -> int | None:
+        return self._number("workspaceId")
+
+    @property
+    def team_id(self) -> int | None:
+        return self._number("teamId")
+
+    @property
+    def agent_id(self) -> int | None:
+        return self._number("agentId")
+
+    @property
+    def agent_name(self) -> str:
+        return self._text("agentName")
+
+    @property
+    def user_id(self) -> int | None:
+        return self._number("userId")
+
+    @property
+    def started_at(self) -> str | None:
+        return self._optional_text("startedAt")
+
+    @property
+    def finished_at(self) -> str | None:
+        return self._optional_text("finishedAt")
+
+    @property
+    def meta(self) -> Mapping[str, Any]:
+        return self._object("meta")
+
+    @property
+    def name(self) -> str:
+        """The session name, which is the `task_name` of the start."""
+        return as_text(self.meta.get("name")) or self._text("name")
+
+    @property
+    def output(self) -> Mapping[str, Any]:
+        return as_object(self.meta.get("output"))
+
+    @property
+    def params(self) -> Mapping[str, Any]:
+        return as_object(self.meta.get("params"))
+
+    @property
+    def app(self) -> Mapping[str, Any]:
+        return as_object(self.meta.get("app"))
+
+    @property
+    def app_name(self) -> str:
+        return as_text(self.app.get("name"))
+
+    @property
+    def app_version(self) -> str:
+        return as_text(self.app.get("version"))
+
+    @property
+    def app_id(self) -> int | None:
+        value = self.app.get("id", self.raw.get("appId"))
+        return value if is_integer(value) else None
+
+    @property
+    def module_id(self) -> int | None:
+        value = self.app.get("moduleId", self.raw.get("moduleId"))
+        return value if is_integer(value) else None
+
+    @property
+    def session_token(self) -> str:
+        """The key to the app's own address. A secret: never print it."""
+        return as_text(self.meta.get("sessionToken"))
+
+
+class StartedTask(Record):
+    """The answer to a start: the first launch, and the further ones when several users were named."""
+
+    __slots__ = ()
+
+    @property
+    def others(self) -> tuple[int, ...]:
+        """Ids of the launches for the second and following users."""
+        return tuple(self.raw.get("others") or ())
+
+    @property
+    def user_id(self) -> int | None:
+        return self._number("userId")
+
+    @property
+    def module_id(self) -> int | None:
+        return self._number("moduleId")
+
+    @property
+    def app_id(self) -> int | None:
+        return self._number("appId")
+
+
+class AgentInfo(Record):
+    """A machine that runs launches."""
+
+    __slots__ = ()
+
+    @property
+    def status(self) -> str:
+        return self._text("status")
+
+    @property
+    def team_id(self) -> int | None:
+        return self._number("teamId")
+
+    @property
+    def type(self) -> str:
+        return self._text("type")
+
+    @property
+    def is_disabled(self) -> bool:
+        return self.raw.get("disabled") is True
+
+    @property
+    def capabilities(self) -> Mapping[str, Any]:
+        return self._object("capabilities")
+
+
+class TeamInfo(Record):
+    """A team: the owner of workspaces, agents and files."""
+
+    __slots__ = ()
+
+    @property
+    def role(self) -> str:
+        return self._text("role")
+
+
+class WorkspaceInfo(Record):
+    """A workspace: the place of launches and projects inside a team."""
+
+    __slots__ = ()
+
+    @property
+    def team_id(self) -> int | None:
+        return self._number("teamId")
+
+
+class UserInfo(Record):
+    """A user of the server."""
+
+    __slots__ = ()
+
+    @property
+    def login(self) -> str:
+        return self._text("login")
+
+    @property
+    def email(self) -> str:
+        return self._text("email")
+
+
+class ProjectInfo(Record):
+    """A project of images, videos, or another kind of data."""
+
+    __slots__ = ()
+
+    @property
+    def type(self) -> str:
+        return self._text("type")
+
+    @property
+    def workspace_id(self) -> int | None:
+        return self._number("workspaceId")
+
+    @property
+    def team_id(self) -> int | None:
+        return self._number("teamId")
+
+    @property
+    def items_count(self) -> int | None:
+        return self._number("itemsCount")
+
+    @property
+    def datasets_count(self) -> int | None:
+        return self._number("datasetsCount")
+
+    @property
+    def reference_image_url(self) -> str:
+        return self._text("referenceImageUrl")
+
+
+class FileInfo(Record):
+    """A file or folder in Team Files."""
+
+    __slots__ = ()
+
+    @property
+    def team_id(self) -> int | None:
+        return self._number("teamId")
+
+    @property
+    def path(self) -> str:
+        return self._text("path")
+
+    @property
+    def storage_path(self) -> str:
+        """Where a browser fetches the bytes; a path on the server."""
+        return self._text("storagePath")
+
+    @property
+    def full_storage_url(self) -> str:
+        return self._text("fullStorageUrl")
+
+    @property
+    def hash(self) -> str:
+        return self._text("hash")
+
+    @property
+    def is_dir(self) -> bool:
+        return self.raw.get("isDir") is True
+
+    @property
+    def size(self) -> int | None:
+        value = self._object("meta").get("size")
+        return value if is_integer(value) else None

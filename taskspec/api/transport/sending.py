@@ -1,0 +1,241 @@
+"""One request at a time over HTTP, and what became of it.
+
+Two roads. Safe requests (reads, and writes that may be repeated) use kept-alive connections and are retried.
+Unsafe ones (a start) are sent once, on a fresh connection, and answered within a total deadline or not at all.
+
+    refused, unknown host, TLS, connect timeout    NotSent
+    4xx                                            Refused, Unauthorized, NotFound
+    everything else that is no clear answer        OutcomeUnknown
+"""
+
+from __future__ import annotations
+
+import json
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Final
+
+from requests.exceptions import RequestException
+from urllib3.exceptions import HTTPError
+
+from taskspec.api.address import is_loopback, normalise
+from taskspec.api.answers import Reply
+from taskspec.api.transport.connections import FreshAdapter, KeptAdapter, Sessions, Watch, new_session, patience
+from taskspec.api.transport.failures import never_left, reason
+from taskspec.api.wire import API_PREFIX, LOCAL_PREFIX
+from taskspec.errors import ApiError, NotSent, OutcomeUnknown, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from typing import Self
+
+    from requests import Response, Session
+
+    from taskspec.api.multipart import MultipartBody
+
+READ_LIMIT: Final = 64 * 2**20
+START_LIMIT: Final = 2**20
+READ_RETRIES: Final = 5
+CHUNK = 2**16
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Seconds. `connect` and `read` bound one wait on the socket; the other two bound a whole call."""
+
+    connect: float = 10.0
+    read: float = 60.0
+    start: float = 30.0
+    total: float = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request, ready to be sent. `body` is bytes, or a form that is read while it is sent."""
+
+    name: str
+    url: str
+    verb: str = "POST"
+    body: bytes | MultipartBody | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    query: Mapping[str, Any] | None = None
+    safe: bool = True
+    deadline: float = 0.0
+    limit: int = READ_LIMIT
+
+
+class Transport:
+    """Sends requests to one server with one token. Safe to share between threads; close it when done."""
+
+    def __init__(
+        self, address: str, token: str, *, timeouts: Timeouts | None = None, retries: int = READ_RETRIES
+    ) -> None:
+        self.address = normalise(address)
+        self._token = token
+        self._timeouts = timeouts or Timeouts()
+        self._body_retries = min(retries, 2)
+        trust_env = not is_loopback(self.address)  # a proxy cannot stand between, and looking for one costs time
+        self._reads = Sessions(
+            lambda: new_session(KeptAdapter(max_retries=patience(retries)), token, trust_env=trust_env)
+        )
+        self._single = Sessions(lambda: new_session(FreshAdapter(max_retries=0), token, trust_env=trust_env))
+
+    def __repr__(self) -> str:
+        return f"Transport({self.address!r})"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close every idle connection; those in use close when their call ends."""
+        self._reads.close()
+        self._single.close()
+
+    def post(self, method: str, body: Any, *, safe: bool = True, deadline: float | None = None) -> Any:
+        """The JSON answer to an API method. `safe=False` sends exactly one request and never repeats it."""
+        return self._json(self._post_call(method, body, safe=safe, deadline=deadline))
+
+    def tell(self, method: str, body: Any, *, safe: bool = True, deadline: float | None = None) -> None:
+        """Like `post`, for methods whose answer has no meaning beyond its status (wire protocol, section 1.2)."""
+        self.send(self._post_call(method, body, safe=safe, deadline=deadline)).check()
+
+    def get(self, method: str, params: Mapping[str, Any]) -> Any:
+        """The JSON answer to the few methods that are read by GET."""
+        query = {key: value for key, value in params.items() if value is not None}
+        return self._json(Call(name=method, url=self._url(API_PREFIX, method), verb="GET", query=query))
+
+    def post_local(self, name: str, body: Any) -> Any:
+        """The JSON answer to an endpoint that only the local server has."""
+        return self._json(replace(self._post_call(name, body), url=self._url(LOCAL_PREFIX, name)))
+
+    def get_local(self, name: str) -> Any:
+        """The JSON answer to a reading endpoint that only the local server has."""
+        return self._json(Call(name=name, url=self._url(LOCAL_PREFIX, name), verb="GET"))
+
+    def upload(
+        self, method: str, body: MultipartBody, *, headers: Mapping[str, str], query: Mapping[str, Any] | None = None
+    ) -> Reply:
+        """Send a streamed body once, bounded by the wait on the socket and not in total; the successful answer."""
+        url = self._url(API_PREFIX, method)
+        call = Call(name=method, url=url, body=body, headers=headers, query=query, safe=False, deadline=float("inf"))
+        reply = self.send(call)
+        reply.check()
+        return reply
+
+    def download(self, method: str, body: Any, sink: Callable[[bytes], object]) -> None:
+        """Hand the raw answer to `sink` piece by piece, unbounded in size and total time, sent once."""
+        call = replace(self._post_call(method, body), safe=False, deadline=float("inf"), limit=READ_LIMIT)
+        with self._opened(call) as (response, watch):
+            if not 200 <= response.status_code < 300:
+                self._reply(call, response, watch).check()
+            for piece in response.iter_content(CHUNK):
+                sink(piece)
+
+    def send(self, call: Call) -> Reply:
+        """The complete answer, whatever its status. Raises NotSent or OutcomeUnknown when there is none."""
+        deadline = call.deadline or (self._timeouts.total if call.safe else self._timeouts.start)
+        call = replace(call, deadline=deadline)
+        with self._opened(call) as (response, watch):
+            return self._reply(call, response, watch)
+
+    def _json(self, call: Call) -> Any:
+        """Decode, and repeat a safe call whose body was cut or garbled: urllib3's retry ends with the headers."""
+        for _ in range(self._body_retries if call.safe else 0):
+            try:
+                return self.send(call).json()
+            except OutcomeUnknown as error:
+                if error.status != 200:
+                    raise
+        return self.send(call).json()
+
+    def _post_call(self, method: str, body: Any, *, safe: bool = True, deadline: float | None = None) -> Call:
+        return Call(
+            name=method,
+            url=self._url(API_PREFIX, method),
+            body=_encode(method, body),
+            headers={"Content-Type": "application/json"},
+            safe=safe,
+            deadline=deadline or 0.0,
+            limit=READ_LIMIT if safe else START_LIMIT,
+        )
+
+    def _url(self, prefix: str, method: str) -> str:
+        return f"{self.address}{prefix}{method}"
+
+    @contextmanager
+    def _opened(self, call: Call) -> Iterator[tuple[Response, Watch]]:
+        sessions = self._reads if call.safe else self._single
+        with (
+            sessions.borrow() as session,
+            Watch(call.deadline) as watch,
+            self._translated(call, watch),
+            self._open(session, call) as response,
+        ):
+            yield response, watch
+
+    def _open(self, session: Session, call: Call) -> Response:
+        read = self._timeouts.read if call.safe or call.deadline == float("inf") else call.deadline
+        return session.request(
+            call.verb,
+            call.url,
+            params=call.query,
+            data=call.body,
+            headers=dict(call.headers),
+            timeout=(min(self._timeouts.connect, call.deadline), min(read, call.deadline)),
+            allow_redirects=False,
+            stream=True,
+        )
+
+    def _reply(self, call: Call, response: Response, watch: Watch) -> Reply:
+        watch.status = response.status_code
+        content = bytearray()
+        for piece in response.iter_content(CHUNK):
+            content += piece
+            if len(content) > call.limit:
+                raise OutcomeUnknown(
+                    f"{self._where(call)}: the answer is larger than {call.limit // 2**20} MiB",
+                    remedy="ask for less at a time",
+                )
+        if watch.expired:
+            raise RequestException("the deadline passed")
+        location = response.headers.get("Location", "")
+        return Reply(self._where(call), response.status_code, bytes(content), location, self._token)
+
+    def _where(self, call: Call) -> str:
+        return f"{call.name} at {self.address}"
+
+    @contextmanager
+    def _translated(self, call: Call, watch: Watch) -> Iterator[None]:
+        """The one place where an exception of the library becomes one of ours."""
+        try:
+            yield
+        except (RequestException, HTTPError) as error:
+            raise self._translate(call, watch, error) from None
+
+    def _translate(self, call: Call, watch: Watch, error: Exception) -> ApiError:
+        said = reason(error, self._token)
+        if never_left(error) and not watch.connected:
+            return NotSent(
+                f"{self._where(call)}: no connection: {said}",
+                remedy="is SERVER_ADDRESS right, and is the server up and reachable from here?",
+            )
+        if watch.expired:
+            said = f"no complete answer within {call.deadline:g} s"
+        return OutcomeUnknown(
+            f"{self._where(call)}: {said}",
+            status=watch.status,
+            remedy="the request may have been carried out; look before sending it again",
+        )
+
+
+def _encode(method: str, body: Any) -> bytes:
+    try:
+        return json.dumps(body, allow_nan=False, separators=(",", ":")).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise UsageError(
+            f"{method}: the request cannot be written as JSON: {error}",
+            remedy="use only numbers (no NaN, no infinity), texts, true, false, null, lists and objects",
+        ) from None

@@ -1,0 +1,71 @@
+"""Waiting for a status, one question at a time.
+
+Facts: wire protocol, section 2.3.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from taskspec.api.wire import LaunchStatus
+from taskspec.errors import ApiError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+MAX_WAIT_ATTEMPTS: Final = 999
+WAIT_ATTEMPT_TIMEOUT_SEC: Final = 1
+ENOUGH = frozenset({LaunchStatus.FINISHED, LaunchStatus.DEPLOYED})
+"""Statuses that end a wait for anything: the launch has done what it can do."""
+
+PASSED = (LaunchStatus.TERMINATING, LaunchStatus.STOPPED)
+"""A target that is easily missed between two questions, and what comes right after it."""
+
+
+class TaskFinishedWithError(ApiError):
+    """The launch has ended, and not well. `status` says how."""
+
+    def __init__(self, task_id: int | None, status: LaunchStatus) -> None:
+        which = f"task {task_id}" if task_id is not None else "the task"
+        words = "was stopped" if status is LaunchStatus.STOPPED else "finished with an error"
+        super().__init__(f"{which} {words}", remedy="read its log with task.get_logs")
+        self.task_id = task_id
+        self.status = status
+
+
+class WaitingTimeExceeded(ApiError):  # noqa: N818 - the vendor's name
+    """The launch may still run, but we were told not to wait any longer."""
+
+
+def check_ended_well(status: LaunchStatus, task_id: int | None = None) -> None:
+    """Raise when a launch with this status has failed."""
+    if status is LaunchStatus.ERROR:
+        raise TaskFinishedWithError(task_id, status)
+
+
+def wait_for(
+    target: LaunchStatus,
+    read: Callable[[], LaunchStatus],
+    sleep: Callable[[float], object],
+    *,
+    task_id: int,
+    attempts: int | None,
+    pause: float | None,
+) -> LaunchStatus:
+    """Ask until the target or an end is reached; the status that ended the wait."""
+    attempts = MAX_WAIT_ATTEMPTS if attempts is None else attempts
+    pause = WAIT_ATTEMPT_TIMEOUT_SEC if pause is None else pause
+    if attempts < 1 or pause < 0:
+        raise UsageError("a wait needs at least one attempt and no negative pause", remedy="pass None for the defaults")
+    for attempt in range(attempts):
+        if attempt:
+            sleep(pause)
+        status = read()
+        if status is target or status in ENOUGH or (target, status) == PASSED:
+            return status
+        if status.is_terminal:
+            raise TaskFinishedWithError(task_id, status)
+    raise WaitingTimeExceeded(
+        f"task {task_id} is {status}, not {target}, after {attempts} attempts {pause:g} s apart",
+        remedy="it may still run; wait longer, or stop it",
+    )

@@ -1,0 +1,99 @@
+"""An app as a folder with a `config.json`: what it is called, what it takes, and which bytes it is made of.
+
+Read by the planner's side (to fingerprint `module: ./folder`) and by the local server (to run it), so that both see
+the same folder in the same way. Knows the disk, not the wire.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from taskspec.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+CONFIG_NAME = "config.json"
+IGNORED_FOLDERS = frozenset({"__pycache__", "node_modules"})
+SIZE_LIMIT = 200 * 1024 * 1024
+
+
+class AppFolderError(UsageError):
+    """The folder is missing, or it is no app."""
+
+
+@dataclass(frozen=True, slots=True)
+class AppFolder:
+    """One app on disk. `digest` covers names, executable bits and bytes of every file that belongs to it."""
+
+    path: Path
+    config: Mapping[str, Any]
+    digest: str
+
+    @property
+    def name(self) -> str:
+        return str(self.config.get("name") or self.path.name)
+
+    @property
+    def version(self) -> str:
+        """The folder's content as a version: the same bytes always have the same one."""
+        return f"sha256:{self.digest[:16]}"
+
+    @property
+    def defaults(self) -> Mapping[str, Any]:
+        """The launch dialog's defaults; they become the base of `params`."""
+        return dict(self.config.get("modal_template_state") or {})
+
+
+def read_app_folder(path: Path) -> AppFolder:
+    """Read an app folder. Raises AppFolderError, with what to do, when it is missing or no app."""
+    if not path.is_dir():
+        raise AppFolderError(f'no folder "{path}"', remedy="check the path; it is resolved against the spec file")
+    return AppFolder(path=path.resolve(), config=_read_config(path / CONFIG_NAME), digest=_digest(path))
+
+
+def app_files(root: Path) -> Iterator[Path]:
+    """Files that belong to the app, relative and sorted; hidden names, caches and links that lead outside are left out."""
+    for folder, names, files in os.walk(root):
+        names[:] = sorted(n for n in names if not n.startswith(".") and n not in IGNORED_FOLDERS)
+        for name in sorted(files):
+            file = Path(folder) / name
+            if not name.startswith(".") and file.is_file() and file.resolve().is_relative_to(root.resolve()):
+                yield file.relative_to(root)
+
+
+def _read_config(path: Path) -> Mapping[str, Any]:
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise AppFolderError(
+            f'"{path.parent}" is no app: it has no {CONFIG_NAME}', remedy=f'add a {CONFIG_NAME} with at least "name"'
+        ) from None
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise AppFolderError(f'"{path}" cannot be read: {error}', remedy="make it valid JSON") from None
+    if not isinstance(config, dict):
+        raise AppFolderError(f'"{path}" must hold a JSON object', remedy='write {"name": "…", "main_script": "…"}')
+    if not isinstance(config.get("modal_template_state") or {}, dict):
+        raise AppFolderError(f'"{path}": modal_template_state must be an object', remedy="write {} for no defaults")
+    return config
+
+
+def _digest(root: Path) -> str:
+    total = 0
+    digest = hashlib.sha256()
+    for file in app_files(root):
+        content = (root / file).read_bytes()
+        total += len(content)
+        if total > SIZE_LIMIT:
+            raise AppFolderError(
+                f'"{root}" holds more than {SIZE_LIMIT // 2**20} MiB', remedy="keep data out of the app's folder"
+            )
+        executable = os.access(root / file, os.X_OK)
+        digest.update(f"{file.as_posix()}\0{int(executable)}\0{len(content)}\0".encode())
+        digest.update(content)
+    return digest.hexdigest()

@@ -1,0 +1,167 @@
+"""taskspec apply"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+import click
+
+from taskspec import operations
+from taskspec.cli import options, screen
+from taskspec.engine.apply import Apply
+from taskspec.engine.events import EngineEvent, Listener, RunReport
+from taskspec.engine.tools import Pace
+from taskspec.errors import ExitCode
+from taskspec.plan.model import Plan
+from taskspec.view.diagnostic import draw_all
+from taskspec.view.human import draw_plan, draw_report, plan_summary
+from taskspec.view.lines import line
+from taskspec.view.machine import event_document
+from taskspec.view.paint import Paint
+
+LOCAL_POLL_SECONDS = 0.25
+"""The longest pause between two looks at the local server; asking it costs nothing."""
+
+
+@click.command("apply")
+@options.spec_argument
+@options.variable_options
+@options.selection_options
+@click.option("--parallelism", type=click.IntRange(1, 10_000), default=8, show_default=True, help="Launches at a time.")
+@click.option("-y", "--auto-approve", is_flag=True, help="Do not ask, even at a terminal.")
+@click.option(
+    "--results-grace",
+    type=click.FloatRange(0, 3600),
+    default=10.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long a finished launch may owe a declared result.",
+)
+@click.option("--full", is_flag=True, help="Every detail of the plan, however many tasks there are.")
+@options.json_option
+@options.no_color_option
+def command(
+    spec: Path | None,
+    var_flags: tuple[str, ...],
+    var_files: tuple[Path, ...],
+    targets: tuple[str, ...],
+    excludes: tuple[str, ...],
+    reruns: tuple[str, ...],
+    parallelism: int,
+    auto_approve: bool,
+    results_grace: float,
+    full: bool,
+    as_json: bool,
+    no_color: bool,
+) -> int:
+    """Do what the plan says: launch, wait, read results, publish outputs, in the order the graph asks for.
+
+    Safe to interrupt and safe to repeat: Ctrl-C leaves launches running, and the next apply attaches to them.
+    At a terminal the plan is shown and confirmed once; without one it is shown and carried out. With --json every
+    event is one JSON object on a line of standard output.
+    """
+    request = options.request(spec, var_flags, var_files)
+    server = options.server()
+    project = operations.open_project(request)
+    pace = Pace(
+        parallelism=parallelism,
+        results_grace=results_grace,
+        **({"poll_longest": LOCAL_POLL_SECONDS} if server.is_local else {}),
+    )
+    paint, error_paint = screen.paint(no_color=no_color), screen.error_paint(no_color=no_color)
+    with operations.writing(operations.state_path(project, request, server)) as store:
+        planned = operations.make(project, server, store.load(), options.selection(targets, excludes, reruns))
+        if not as_json:
+            click.echo(draw_all(planned.plan.warnings, error_paint), err=True, nl=False)
+            click.echo(draw_plan(planned.plan, paint, full=full), nl=False)
+            if not planned.plan.has_changes:
+                return ExitCode.DONE
+        if not _approved(planned.plan, auto_approve=auto_approve or as_json):
+            click.echo("Nothing was done.")
+            return ExitCode.INTERRUPTED
+        with _listener(as_json=as_json, paint=error_paint) as listener:
+            run = operations.prepare_apply(project, server, planned, store, listener, pace)
+            with _interruptible(run):
+                report = run.go()
+    if not as_json:
+        click.echo(f"\n{draw_report(report, paint)}", nl=False)
+    return exit_code(report)
+
+
+def exit_code(report: RunReport) -> ExitCode:
+    """The exit code of a run: interrupted beats failed, failed beats done."""
+    if report.detached:
+        running = report.counts.get("running", 0)
+        return ExitCode.DETACHED if running else ExitCode.INTERRUPTED
+    return ExitCode.TASK_FAILED if report.failed else ExitCode.DONE
+
+
+def _approved(plan: Plan, *, auto_approve: bool) -> bool:
+    if auto_approve or not plan.needs_approval or not screen.can_ask():
+        return True
+    return click.confirm(f"\n{plan_summary(plan)} Go on?", default=False)
+
+
+@contextmanager
+def _interruptible(run: Apply) -> Iterator[None]:
+    """The first Ctrl-C or SIGTERM detaches; a second one leaves at once, which is as safe and less polite."""
+    asked = False
+
+    def on_signal(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - the signal module's signature
+        nonlocal asked
+        if asked:
+            os._exit(ExitCode.INTERRUPTED)
+        asked = True
+        run.interrupt()
+
+    previous = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _listener(*, as_json: bool, paint: Paint) -> Iterator[Listener]:
+    if as_json:
+        yield JsonLines()
+    elif screen.is_live():
+        # rich costs start-up time, and only a person at a terminal sees it.
+        from rich.console import Console  # noqa: PLC0415 - see above
+
+        from taskspec.view.live import LiveTable  # noqa: PLC0415 - see above
+
+        with LiveTable(Console(stderr=True, no_color=not paint.enabled)) as table:
+            yield table
+    else:
+        yield PlainLines(paint)
+
+
+@dataclass(frozen=True, slots=True)
+class PlainLines:
+    """One line of text for each thing that happens, on standard error."""
+
+    paint: Paint
+
+    def on(self, event: EngineEvent) -> None:
+        text = line(event, self.paint)
+        if text is not None:
+            click.echo(text, err=True)
+
+
+@dataclass(frozen=True, slots=True)
+class JsonLines:
+    """One JSON object for each thing that happens, on standard output."""
+
+    def on(self, event: EngineEvent) -> None:
+        sys.stdout.write(json.dumps(event_document(event), ensure_ascii=False) + "\n")
+        sys.stdout.flush()

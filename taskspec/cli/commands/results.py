@@ -1,0 +1,60 @@
+"""taskspec results"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from taskspec import operations
+from taskspec.cli import options, screen
+from taskspec.diagnostics import choices
+from taskspec.errors import ExitCode, UsageError
+from taskspec.values import Unknown, is_known
+from taskspec.view.human import draw_results
+from taskspec.view.machine import json_value
+
+
+@click.command("results")
+@options.spec_argument
+@options.variable_options
+@click.option("--name", help="Only this result, bare: a result of the spec, or ADDRESS.RESULT.")
+@options.json_option
+@options.no_color_option
+def command(
+    spec: Path | None,
+    var_flags: tuple[str, ...],
+    var_files: tuple[Path, ...],
+    name: str | None,
+    as_json: bool,
+    no_color: bool,
+) -> int:
+    """Results of the last successful launches: those of the spec, then those of each task."""
+    request = options.request(spec, var_flags, var_files)
+    server = options.server()
+    project = operations.open_project(request, variables_required=False)
+    state = operations.read_state(operations.state_path(project, request, server))
+    of_spec, of_tasks = operations.known_results(project, state)
+    if name is not None:
+        named = {**of_spec, **{f"{a}.{k}": v for a, values in of_tasks.items() for k, v in values.items()}}
+        if name not in named:
+            raise UsageError(f'there is no result "{name}"', remedy=choices(name, named, label="Results"))
+        if not is_known(named[name]):
+            raise UsageError(f'result "{name}" is not known yet', remedy="apply the spec first")
+        value = named[name]
+        click.echo(value if isinstance(value, str) and not as_json else json.dumps(value, ensure_ascii=False))
+        return ExitCode.DONE
+    if as_json:
+        document = {
+            "taskspec_results": 1,
+            "results": json_value(of_spec),
+            "tasks": {a: dict(r) for a, r in of_tasks.items()},
+        }
+        click.echo(json.dumps(document, ensure_ascii=False))
+        return ExitCode.DONE
+    shown = {key: ("not known yet" if isinstance(value, Unknown) else value) for key, value in of_spec.items()}
+    shown |= {f"{address}.{key}": value for address, values in of_tasks.items() for key, value in values.items()}
+    paint = screen.paint(no_color=no_color)
+    click.echo("\n".join(draw_results(shown, paint)) if shown else "There are no results yet.")
+    return ExitCode.DONE

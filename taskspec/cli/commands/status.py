@@ -1,0 +1,33 @@
+"""taskspec status"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from taskspec import operations
+from taskspec.cli import options, screen
+from taskspec.errors import ExitCode
+from taskspec.view.human import draw_status
+from taskspec.view.machine import status_document
+
+
+@click.command("status")
+@options.spec_argument
+@options.json_option
+@options.no_color_option
+def command(spec: Path | None, as_json: bool, no_color: bool) -> int:
+    """What was launched, how it came out, and what the server says about it now."""
+    request = options.request(spec)
+    server = options.server()
+    project = operations.open_project(request, variables_required=False)
+    state = operations.read_state(operations.state_path(project, request, server))
+    standings = operations.standings(server, state)
+    in_spec = {instance.address for instance in project.expansion.instances}
+    if as_json:
+        click.echo(json.dumps(status_document(standings, in_spec), ensure_ascii=False))
+    else:
+        click.echo(draw_status(standings, in_spec, screen.paint(no_color=no_color)), nl=False)
+    return ExitCode.DONE

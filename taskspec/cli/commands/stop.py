@@ -1,0 +1,40 @@
+"""taskspec stop"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from taskspec import operations
+from taskspec.cli import options
+from taskspec.errors import ExitCode
+from taskspec.view.paint import clean
+
+
+@click.command("stop")
+@options.spec_argument
+@click.argument("addresses", nargs=-1, metavar="[ADDRESS]...")
+def command(spec: Path | None, addresses: tuple[str, ...]) -> int:
+    """Stop what this spec started and still runs, the youngest first; with ADDRESSes only those. Nothing else is touched."""
+    request = options.request(spec)
+    server = options.server()
+    project = operations.open_project(request, variables_required=False)
+    path = operations.state_path(project, request, server)
+    if not path.exists():
+        click.echo("Nothing was launched yet.")
+        return ExitCode.DONE
+    stopped: list[str] = []
+
+    def told(address: str, task_id: int, problem: str) -> None:
+        if problem:
+            click.echo(f"{clean(address)}: launch {task_id} could not be stopped: {clean(problem)}", err=True)
+        else:
+            stopped.append(address)
+            click.echo(f"{clean(address)}: launch {task_id} stopped")
+
+    with operations.writing(path) as store:
+        failed = operations.stop(server, store, addresses, told)
+    if not stopped and not failed:
+        click.echo("Nothing is running.")
+    return ExitCode.TASK_FAILED if failed else ExitCode.DONE

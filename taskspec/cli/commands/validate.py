@@ -1,0 +1,44 @@
+"""taskspec validate"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from taskspec import operations
+from taskspec.cli import options, screen
+from taskspec.errors import ExitCode, SpecError
+from taskspec.view.diagnostic import draw_all
+from taskspec.view.machine import diagnostic_document
+
+
+@click.command("validate")
+@options.spec_argument
+@options.variable_options
+@options.json_option
+@options.no_color_option
+def command(
+    spec: Path | None, var_flags: tuple[str, ...], var_files: tuple[Path, ...], as_json: bool, no_color: bool
+) -> int:
+    """Check a spec: YAML, shape, expressions, references, app folders. Needs no server and launches nothing.
+
+    Every problem is reported, each with its place. Exit code 0: fine, 3: something is wrong.
+    """
+    request = options.request(spec, var_flags, var_files)
+    try:
+        project = operations.open_project(request, variables_required=False)
+        found = operations.validate(project, options.server())
+    except SpecError as error:
+        if not as_json:
+            raise
+        click.echo(json.dumps({"valid": False, "problems": [diagnostic_document(d) for d in error.diagnostics]}))
+        return ExitCode.SPEC
+    if as_json:
+        click.echo(json.dumps({"valid": True, "problems": [diagnostic_document(d) for d in found]}))
+        return ExitCode.DONE
+    click.echo(draw_all(found, screen.error_paint(no_color=no_color)), err=True, nl=False)
+    tasks, instances = len(project.spec.tasks), len(project.expansion.instances)
+    click.echo(f"{request.shown_as} is valid: {tasks} task{'s' * (tasks != 1)}, {instances} to launch at most.")
+    return ExitCode.DONE

@@ -1,0 +1,151 @@
+"""The door of the program: picks the command, and turns every way to fail into a message and a documented exit code.
+
+Commands are imported when they are called, so that `--version` and `--help` cost next to nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+import tempfile
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from taskspec import __version__
+from taskspec.errors import ExitCode, SpecError, TaskspecError
+
+if TYPE_CHECKING:
+    from taskspec.view.paint import Paint
+
+COMMANDS = {
+    "validate": "Check a spec without a server.",
+    "plan": "Show what apply would do, and why. Touches nothing.",
+    "apply": "Launch what the plan says; safe to interrupt, safe to repeat.",
+    "status": "What was launched, and what the server says about it now.",
+    "results": "Results of the last launches.",
+    "logs": "The log of a task's last launch.",
+    "stop": "Stop what this spec started and still runs.",
+    "graph": "What depends on what.",
+    "runs": "Past applies of a spec.",
+    "server": "The local server: run, start, stop, status.",
+    "completion": "Completion for bash, zsh or fish.",
+}
+ALIASES = {"preview": "plan", "up": "apply"}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands live in `cli.commands.<name>` and are imported on first use."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
+        name = ALIASES.get(cmd_name, cmd_name)
+        if name not in COMMANDS:
+            return None
+        command = importlib.import_module(f"taskspec.cli.commands.{name}").command
+        return command if isinstance(command, click.Command) else None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """The table of commands, from our own list: no command is imported to be listed."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, "-V", "--version", message="taskspec %(version)s")
+@click.option("-C", "directory", type=click.Path(exists=True, file_okay=False), help="Change to this folder first.")
+def cli(directory: str | None) -> None:
+    """Supervisely app launches as one reviewed file: plan them, then apply them exactly once.
+
+    \b
+      taskspec plan pipeline.yaml     what will be launched, with which params, and why
+      taskspec apply pipeline.yaml    do it; safe to interrupt, safe to repeat
+
+    \b
+    Exit codes: 0 done; 1 a task failed; 2 with --detailed-exitcode, the plan has changes;
+    3 the spec or the usage is wrong; 4 no connection or no permission; 5 stale plan or lock held;
+    6 state damaged; 8 interrupted, launches still running; 70 a bug in taskspec;
+    130 interrupted before anything started.
+    """
+    if directory is not None:
+        os.chdir(directory)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit."""
+    code = run(sys.argv[1:] if arguments is None else arguments)
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(code)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """The exit code of a command line; every message has been printed."""
+    try:
+        result = cli.main(list(arguments), prog_name="taskspec", standalone_mode=False)
+    except click.exceptions.Exit as error:
+        return error.exit_code
+    except click.UsageError as error:
+        return _usage(error)
+    except SpecError as error:
+        from taskspec.view.diagnostic import draw_all  # noqa: PLC0415 - only a wrong spec needs the drawing
+
+        click.echo(draw_all(error.diagnostics, _paint()), err=True, nl=False)
+        return error.exit_code
+    except TaskspecError as error:
+        _say(error.message, error.remedy)
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("Interrupted; nothing was started.", err=True)
+        return ExitCode.INTERRUPTED
+    except BrokenPipeError:
+        return ExitCode.DONE
+    except Exception as error:  # noqa: BLE001 - the one place where a bug becomes a message
+        return _bug(error)
+    return int(result or 0)
+
+
+def _paint() -> Paint:
+    from taskspec.cli.screen import error_paint  # noqa: PLC0415 - as above
+
+    return error_paint()
+
+
+def _say(message: str, remedy: str) -> None:
+    from taskspec.view.paint import clean  # noqa: PLC0415 - only errors need it
+
+    paint = _paint()
+    click.echo(f"{paint('Error', 'bold', 'red')}: {clean(message)}", err=True)
+    if remedy:
+        click.echo(f"\n  {clean(remedy[0].upper() + remedy[1:])}", err=True)
+
+
+def _usage(error: click.UsageError) -> int:
+    usage = f"{error.ctx.get_usage()}\n" if error.ctx is not None else ""
+    hint = "See taskspec --help." if error.ctx is None else f"See {error.ctx.command_path} --help."
+    click.echo(f"{usage}Error: {error.format_message()}\n\n  {hint}", err=True)
+    return ExitCode.SPEC
+
+
+def _bug(error: Exception) -> int:
+    """A report a person can send: versions and the traceback, in a file."""
+    with tempfile.NamedTemporaryFile(
+        "w", prefix="taskspec-bug-", suffix=".txt", delete=False, encoding="utf-8"
+    ) as file:
+        file.write(f"taskspec {__version__}, Python {sys.version}, {sys.platform}\n\n")
+        traceback.print_exception(error, file=file)
+    click.echo(
+        f"Error: this is a bug in taskspec: {type(error).__name__}: {error}\n\n"
+        f"  What was launched is on record; apply again goes on from there.\n"
+        f"  Please report it with {Path(file.name)}",
+        err=True,
+    )
+    return ExitCode.BUG

@@ -1,0 +1,75 @@
+"""Options that several commands share, and what they become: a Request, a Server, a Selection.
+
+The environment is read here and nowhere below.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from taskspec.api import from_environment
+from taskspec.engine.server import Server, choose_server
+from taskspec.errors import UsageError
+from taskspec.local.daemon import ensure_running
+from taskspec.local.home import find_home
+from taskspec.operations import Request
+from taskspec.plan.planner import Selection
+
+DEFAULT_SPEC = "taskspec.yaml"
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+spec_argument = click.argument("spec", required=False, type=click.Path(path_type=Path))
+json_option = click.option("--json", "as_json", is_flag=True, help="JSON on standard output.")
+no_color_option = click.option("--no-color", is_flag=True, help="No colour, as with NO_COLOR.")
+
+
+def variable_options(command: Command) -> Command:
+    """--var and --var-file."""
+    command = click.option(
+        "--var-file", "var_files", multiple=True, type=click.Path(path_type=Path), help="YAML file of variable values."
+    )(command)
+    return click.option("--var", "var_flags", multiple=True, metavar="NAME=VALUE", help="A variable's value.")(command)
+
+
+def selection_options(command: Command) -> Command:
+    """--target, --exclude and --rerun."""
+    for name, text in (
+        ("--rerun", "Launch this task again."),
+        ("--exclude", "Leave out this task and what needs it."),
+        ("--target", "Only this task and what it needs."),
+    ):
+        flag = name.removeprefix("--") + "s"
+        command = click.option(name, flag, multiple=True, metavar="ADDRESS", help=text + " Task, address or pattern.")(
+            command
+        )
+    return command
+
+
+def request(spec: Path | None, var_flags: tuple[str, ...] = (), var_files: tuple[Path, ...] = ()) -> Request:
+    """The request for a spec on disk; without one, the `taskspec.yaml` of this folder."""
+    path = spec or Path(DEFAULT_SPEC)
+    if spec is None and not path.exists():
+        raise UsageError(
+            f'no spec is named, and there is no "{DEFAULT_SPEC}" here', remedy="taskspec COMMAND SPEC.yaml"
+        )
+    return Request(path, str(path), dict(os.environ), var_flags, var_files)
+
+
+def server() -> Server:
+    """The server this environment asks for; the local one starts only when something is asked of it."""
+    credentials = from_environment(os.environ)
+
+    def wake() -> tuple[str, str]:
+        endpoint = ensure_running(find_home(os.environ))
+        return endpoint.address, endpoint.token
+
+    return choose_server(credentials, os.environ, wake)
+
+
+def selection(targets: tuple[str, ...], excludes: tuple[str, ...], reruns: tuple[str, ...]) -> Selection:
+    return Selection(targets, excludes, reruns)

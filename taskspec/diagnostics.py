@@ -1,0 +1,146 @@
+"""Problems in the author's text, as values: what is wrong, where, what we saw, what to do.
+
+Diagnostics are collected and travel together; nobody stops at the first one. They know the source, not the screen:
+`view.diagnostic` draws them.
+"""
+
+from __future__ import annotations
+
+import difflib
+from bisect import bisect_right
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class Severity(StrEnum):
+    ERROR = "error"
+    WARNING = "warning"
+
+
+class Code(StrEnum):
+    """Stable codes, one per kind of problem; `docs/diagnostics.md` explains each."""
+
+    FILE = "TS100"
+    YAML_SYNTAX = "TS101"
+    YAML_DUPLICATE_KEY = "TS102"
+    YAML_AMBIGUOUS = "TS103"
+    YAML_FORBIDDEN = "TS104"
+    YAML_LIMIT = "TS105"
+    UNKNOWN_KEY = "TS110"
+    MISSING_KEY = "TS111"
+    WRONG_VALUE = "TS112"
+    TEMPLATE_SYNTAX = "TS120"
+    TEMPLATE_FORBIDDEN = "TS121"
+    TEMPLATE_UNDEFINED = "TS122"
+    TEMPLATE_FAILED = "TS123"
+    TEMPLATE_NOT_HERE = "TS124"
+    VARIABLE_MISSING = "TS130"
+    VARIABLE_UNKNOWN = "TS131"
+    VARIABLE_VALUE = "TS132"
+    UNKNOWN_TASK = "TS140"
+    CYCLE = "TS141"
+    FAN_OUT = "TS142"
+    TARGET = "TS150"
+    MODULE = "TS151"
+    VERSION = "TS152"
+    PLACE = "TS153"
+    UNKNOWN_PARAM = "TS154"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One text the author wrote, under the name people know it by."""
+
+    name: str
+    text: str
+    _line_starts: list[int] = field(init=False, repr=False, compare=False, default_factory=list)
+
+    def position(self, offset: int) -> tuple[int, int]:
+        """Line and column, both from 1, of a character offset."""
+        if not self._line_starts:
+            self._line_starts.append(0)
+            self._line_starts.extend(i + 1 for i, character in enumerate(self.text) if character == "\n")
+        line = bisect_right(self._line_starts, offset)
+        return line, offset - self._line_starts[line - 1] + 1
+
+    def line(self, number: int) -> str:
+        """The text of a line, counted from 1; empty beyond the end."""
+        self.position(0)
+        if not 1 <= number <= len(self._line_starts):
+            return ""
+        return self.text[self._line_starts[number - 1] :].split("\n", 1)[0].rstrip("\r")
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A stretch of a source, as character offsets; for diagnosis only, it never steers anything."""
+
+    source: Source
+    start: int
+    end: int
+
+    @property
+    def line(self) -> int:
+        return self.source.position(self.start)[0]
+
+    @property
+    def column(self) -> int:
+        return self.source.position(self.start)[1]
+
+    @property
+    def length(self) -> int:
+        """Characters to underline: never beyond the first line, never none."""
+        first_line = self.source.text[self.start : self.end].split("\n", 1)[0].rstrip()
+        return max(1, len(first_line))
+
+    def narrowed(self, text: str) -> Span:
+        """The part of this span that spells `text`, or the whole of it."""
+        at = self.source.text.find(text, self.start, self.end) if text else -1
+        return self if at < 0 else Span(self.source, at, at + len(text))
+
+    def __str__(self) -> str:
+        return f"{self.source.name}:{self.line}:{self.column}"
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    """One problem. `summary` says what is wrong, `remedy` what to do about it."""
+
+    code: Code
+    summary: str
+    span: Span | None = None
+    detail: str = ""
+    remedy: str = ""
+    severity: Severity = Severity.ERROR
+
+    @property
+    def is_error(self) -> bool:
+        return self.severity is Severity.ERROR
+
+
+def nearest(word: str, words: Iterable[str]) -> str:
+    """`Did you mean "x"?` for the closest of `words`, or nothing."""
+    matches = difflib.get_close_matches(word, list(words), n=1, cutoff=0.6)
+    return f'Did you mean "{matches[0]}"?' if matches else ""
+
+
+def choices(word: str, words: Iterable[str], *, label: str, limit: int = 12) -> str:
+    """The remedy for a wrong name: the nearest one, and those that are allowed."""
+    allowed = sorted(words)
+    shown = ", ".join(allowed[:limit]) + (f", … ({len(allowed) - limit} more)" if len(allowed) > limit else "")
+    listing = f"{label}: {shown}." if allowed else f"{label}: none."
+    return " ".join(part for part in (nearest(word, allowed), listing) if part)
+
+
+def in_order(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:
+    """Sorted as a reader meets them: by source and place, those without a place last; repeats dropped."""
+
+    def place(diagnostic: Diagnostic) -> tuple[bool, str, int, str]:
+        span = diagnostic.span
+        return (span is None, span.source.name if span else "", span.start if span else 0, diagnostic.summary)
+
+    return sorted(dict.fromkeys(diagnostics), key=place)

@@ -1,0 +1,127 @@
+"""Looks up what a spec names: modules in folders and on the server, agents by name. Reads, never changes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from taskspec.appfolder import AppFolderError, read_app_folder
+from taskspec.diagnostics import Code, Diagnostic, choices
+from taskspec.engine.server import Server
+from taskspec.errors import NotFound, Refused, SpecError, UsageError
+from taskspec.plan.evaluate import Evaluator
+from taskspec.plan.request import ModuleFacts, ModuleKey
+from taskspec.spec.model import SpecFile
+from taskspec.spec.parser import is_folder
+from taskspec.template.instances import Instance
+from taskspec.values import Json
+
+
+@dataclass(slots=True)
+class Catalogue:
+    """Answers for one spec, each asked once. Problems are collected with the place of the first task that asks."""
+
+    spec: SpecFile
+    folder: Path
+    server: Server
+    modules: dict[ModuleKey, ModuleFacts] = field(default_factory=dict)
+    agents: dict[tuple[int, str], int] = field(default_factory=dict)
+    problems: list[Diagnostic] = field(default_factory=list)
+
+    def agent_id(self, workspace: int, agent: Json) -> int | None:
+        """The id for an agent as the spec names it; None lets the server choose."""
+        if agent is None or isinstance(agent, int):
+            return agent
+        key = (workspace, str(agent))
+        if key not in self.agents:
+            team = self.server.api.workspace.get_info_by_id(workspace).team_id
+            self.agents[key] = self.server.api.agent.get_info_by_name(int(team or 0), str(agent)).id
+        return self.agents[key]
+
+    def look_up(self, evaluator: Evaluator, instances: Iterable[Instance]) -> Mapping[ModuleKey, ModuleFacts]:
+        """The facts of every module the instances name. Raises SpecError with all that cannot be found."""
+        failed: set[ModuleKey] = set()
+        for instance in instances:
+            try:
+                key = evaluator.module_key(instance)
+            except SpecError as error:
+                self.problems.extend(error.diagnostics)
+                continue
+            if key not in self.modules and key not in failed and not self._add(key, instance):
+                failed.add(key)
+        if self.problems:
+            raise SpecError(self.problems)
+        return self.modules
+
+    def check_places(self, wanted: Iterable[tuple[Instance, Json, Json]]) -> None:
+        """Every named agent exists, every launch has a workspace. Raises SpecError with all that do not."""
+        seen: set[tuple[str, str]] = set()
+        for instance, workspace, agent in wanted:
+            if (str(workspace), str(agent)) in seen:
+                continue
+            seen.add((str(workspace), str(agent)))
+            try:
+                self.agent_id(self.server.workspace(workspace), agent)
+            except (Refused, UsageError) as error:
+                section = "workspace" if isinstance(error, UsageError) else "agent"
+                span = self.spec.task_span(instance.task.name, section)
+                self.problems.append(Diagnostic(Code.PLACE, error.message, span, remedy=error.remedy))
+        if self.problems:
+            raise SpecError(self.problems)
+
+    def _add(self, key: ModuleKey, instance: Instance) -> bool:
+        try:
+            self.modules[key] = self._folder(key) if is_folder(key.module) else self._published(key, instance)
+        except (AppFolderError, NotFound, UsageError) as error:
+            span = self.spec.task_span(instance.task.name, "module")
+            remedy = error.remedy if error.remedy.endswith(".") else f"{error.remedy}."
+            self.problems.append(
+                Diagnostic(Code.MODULE, f'task "{instance.task.name}": {error.message}', span, remedy=remedy)
+            )
+            return False
+        except SpecError as error:
+            self.problems.extend(error.diagnostics)
+            return False
+        return True
+
+    def _folder(self, key: ModuleKey) -> ModuleFacts:
+        if not self.server.is_local:
+            raise UsageError(
+                f'"{key.module}" is a folder, and {self.server.label} only runs published apps',
+                remedy="name the app by its slug, or unset SERVER_ADDRESS and API_TOKEN to use the local server",
+            )
+        app = read_app_folder(self.folder / str(key.module))
+        return ModuleFacts(
+            identity=str(key.module),
+            version=app.version,
+            is_branch=False,
+            name=app.name,
+            defaults=app.defaults,
+            folder=str(app.path),
+        )
+
+    def _published(self, key: ModuleKey, instance: Instance) -> ModuleFacts:
+        by_id = isinstance(key.module, int)
+        info = self.server.api.app.get_ecosystem_module_info(
+            module_id=int(key.module) if by_id else None,
+            slug=None if by_id else str(key.module),
+            version=key.version,
+        )
+        version = key.version or key.branch or ""
+        if key.branch is None and info.releases and version not in info.releases:
+            raise SpecError([self._no_version(instance, info.name, version, info.releases)])
+        return ModuleFacts(
+            identity=key.module,
+            version=version,
+            is_branch=key.branch is not None,
+            name=info.name or str(key.module),
+            defaults=info.defaults,
+            module_id=info.id,
+        )
+
+    def _no_version(self, instance: Instance, name: str, version: str, releases: tuple[str, ...]) -> Diagnostic:
+        what = f'app "{name}" has no release "{version}"' if version else f'no release of app "{name}" is named'
+        section = "version" if version else "module"
+        remedy = choices(version, releases, label="Releases")
+        return Diagnostic(Code.VERSION, what, self.spec.task_span(instance.task.name, section), remedy=remedy)

@@ -1,0 +1,93 @@
+"""What happens during an apply, as values: the engine tells, somebody else shows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from taskspec.plan.model import Plan
+from taskspec.state.model import Outcome
+from taskspec.values import Json
+
+
+@dataclass(frozen=True, slots=True)
+class RunBegan:
+    run: str
+    plan: Plan
+    parallelism: int
+
+
+@dataclass(frozen=True, slots=True)
+class LaunchStarted:
+    """The server has the launch. `adopted` means it was there already and is taken over."""
+
+    address: str
+    task_id: int
+    adopted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StatusChanged:
+    address: str
+    task_id: int
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
+class TaskEnded:
+    """A task has its outcome in this run. `seconds` is the time since its launch began, as far as this run saw."""
+
+    address: str
+    outcome: Outcome
+    task_id: int | None = None
+    summary: str = ""
+    seconds: float = 0.0
+    log_tail: tuple[str, ...] = ()
+    because_of: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Noticed:
+    """Something a person should know that changes no outcome."""
+
+    address: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunEnded:
+    report: RunReport
+
+
+EngineEvent = RunBegan | LaunchStarted | StatusChanged | TaskEnded | Noticed | RunEnded
+
+
+class Listener(Protocol):
+    """Somebody who is told. Called from the engine's own thread, one event at a time."""
+
+    def on(self, event: EngineEvent) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class RunReport:
+    """What became of every task of the plan; the outcomes partition the tasks."""
+
+    run: str
+    tasks: tuple[TaskEnded, ...]
+    results: Mapping[str, Json]
+    seconds: float
+    detached: bool = False
+    unstopped: tuple[str, ...] = field(default=())
+
+    @property
+    def failed(self) -> bool:
+        bad = (Outcome.FAILED, Outcome.STOPPED, Outcome.SKIPPED)
+        return bool(self.unstopped) or any(task.outcome in bad for task in self.tasks)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        found: dict[str, int] = {}
+        for task in self.tasks:
+            found[task.outcome.value] = found.get(task.outcome.value, 0) + 1
+        return found

@@ -1,0 +1,76 @@
+"""Which nodes may run now, and who is skipped because of whom. Pure: no clock, no threads, no network."""
+
+from __future__ import annotations
+
+import heapq
+from dataclasses import dataclass, field
+
+from taskspec.graph import TaskGraph
+
+
+@dataclass(slots=True)
+class Frontier:
+    """A walk through the graph by counting what is still missing before each node.
+
+    Guarantees: every wanted node is handed out exactly once, after everything it needs has succeeded, or is reported
+    skipped exactly once, with the node whose failure caused it. Among free nodes the earlier in the order comes first.
+    Nodes that are not wanted count as done.
+    """
+
+    graph: TaskGraph
+    wanted: frozenset[int]
+    _missing: list[int] = field(init=False)
+    _position: dict[int, int] = field(init=False)
+    _free: list[tuple[int, int]] = field(init=False, default_factory=list)
+    _skipped: dict[int, int] = field(init=False, default_factory=dict)
+    _open: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._missing = [len(before) for before in self.graph.predecessors]
+        self._position = {node: index for index, node in enumerate(self.graph.order)}
+        self._open = len(self.wanted)
+        for node in self.graph.order:
+            if self._missing[node] == 0:
+                self._release(node)
+
+    @property
+    def is_done(self) -> bool:
+        """Whether every wanted node has succeeded, failed or been skipped."""
+        return self._open == 0
+
+    def pop(self) -> int | None:
+        """The next free node, or None while there is none."""
+        return heapq.heappop(self._free)[1] if self._free else None
+
+    @property
+    def has_free(self) -> bool:
+        return bool(self._free)
+
+    def succeed(self, node: int) -> None:
+        """The node is done; what only waited for it becomes free."""
+        self._open -= 1
+        self._pass(node)
+
+    def fail(self, node: int) -> list[tuple[int, int]]:
+        """The node failed; everything downstream is skipped. Returns (skipped node, causing node) pairs."""
+        self._open -= 1
+        skipped = []
+        for below in sorted(self.graph.closure([node], downstream=True) - {node}, key=self._position.__getitem__):
+            if below not in self._skipped:
+                self._skipped[below] = node
+                if below in self.wanted:
+                    self._open -= 1
+                    skipped.append((below, node))
+        return skipped
+
+    def _pass(self, node: int) -> None:
+        for after in self.graph.successors[node]:
+            self._missing[after] -= 1
+            if self._missing[after] == 0 and after not in self._skipped:
+                self._release(after)
+
+    def _release(self, node: int) -> None:
+        if node in self.wanted:
+            heapq.heappush(self._free, (self._position[node], node))
+        else:
+            self._pass(node)

@@ -1,0 +1,116 @@
+"""From a planned task to a start order: evaluated again with what is known by now, held against the plan, keyed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from taskspec.api import StartRequest
+from taskspec.api.wire import DESCRIPTION_LIMIT
+from taskspec.engine.refresh import marker
+from taskspec.engine.start import StartOrder
+from taskspec.engine.tools import Tools
+from taskspec.errors import StalePlan, TaskspecError
+from taskspec.plan.evaluate import completes
+from taskspec.plan.model import Plan, PlannedTask
+from taskspec.plan.planner import last_key
+from taskspec.plan.request import LaunchRequest
+from taskspec.state.model import Event, EventKind, Phase, Record
+from taskspec.values import unknowns
+
+
+class NotLaunchable(TaskspecError):
+    """The inputs of a task cannot be completed; the task fails without a launch."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """An intent to be made durable, and the order to carry out afterwards."""
+
+    intent: Event
+    order: StartOrder
+    attempt: int
+
+
+@dataclass(slots=True)
+class Launching:
+    """Prepares launches of one run. Registers folders with the local server once, before anything starts."""
+
+    plan: Plan
+    tools: Tools
+    module_ids: dict[str, int] = field(default_factory=dict)
+    watermarks: dict[int, int] = field(default_factory=dict)
+
+    def register_folders(self) -> None:
+        """Make every folder app that will be launched startable. Raises StalePlan when one has changed since the plan."""
+        for task in self.plan.tasks:
+            facts = task.request.facts if task.request and task.action.launches else None
+            if facts is None or facts.folder is None or facts.folder in self.module_ids:
+                continue
+            registered = self.tools.server.api.local.register_module(facts.folder)
+            if registered.version != facts.version:
+                raise StalePlan(f'the app in "{facts.folder}" changed since the plan was made', remedy="plan again")
+            self.module_ids[facts.folder] = registered.module_id
+
+    def final_request(self, planned: PlannedTask) -> LaunchRequest:
+        """The request with every result of upstream in it. Raises NotLaunchable, or SpecError from an expression."""
+        instance = self.plan.expansion.instances[planned.node]
+        request = self.tools.evaluator.request(instance, self.tools.catalogue.modules)
+        missing = ", ".join(dict.fromkeys(p for unknown in unknowns(request.params) for p in unknown.producers))
+        if missing:
+            raise NotLaunchable(f"inputs are still unknown: {missing}", remedy="apply the tasks that produce them too")
+        if planned.request is not None and not completes(planned.request.inputs, request.inputs):
+            raise NotLaunchable("a value that the plan showed has changed", remedy="plan again")
+        return request
+
+    def prepare(self, planned: PlannedTask, request: LaunchRequest) -> Prepared:
+        """The intent and the order for a start. Looks up agent and watermark on the server, once each."""
+        fingerprint = request.fingerprint or ""
+        key, attempt = last_key(planned.previous, self.plan.lineage, planned.address, fingerprint)
+        workspace = self.tools.server.workspace(request.workspace)
+        repeated = planned.previous if planned.previous is not None and planned.previous.key == key else None
+        watermark = repeated.watermark if repeated is not None else self._watermark(workspace)
+        order = StartOrder(
+            address=planned.address,
+            key=key,
+            request=self._start_request(request, key, workspace),
+            workspace=workspace,
+            watermark=watermark,
+            unresolved_for=self._seconds_since(repeated) if repeated and repeated.phase is Phase.INTENDED else None,
+        )
+        body = {"attempt": attempt, "fingerprint": fingerprint, "inputs": request.inputs, "watermark": watermark}
+        return Prepared(Event(EventKind.INTENT, planned.address, key, body), order, attempt)
+
+    def _watermark(self, workspace: int) -> int:
+        """An id below every launch of this run: what is at or below it was there before."""
+        if workspace not in self.watermarks:
+            self.watermarks[workspace] = self.tools.server.api.task.highest_id(workspace)
+        return self.watermarks[workspace]
+
+    def _seconds_since(self, record: Record) -> float:
+        then = datetime.fromisoformat(record.intended_at.replace("Z", "+00:00")).timestamp()
+        return max(0.0, self.tools.wall() - then)
+
+    def _start_request(self, request: LaunchRequest, key: str, workspace: int) -> StartRequest:
+        facts = request.facts
+        module_id = self.module_ids[facts.folder] if facts.folder is not None else facts.module_id
+        return StartRequest(
+            agent_id=self.tools.catalogue.agent_id(workspace, request.agent),
+            module_id=module_id,
+            workspace_id=workspace,
+            description=describe(request.description, key),
+            params={"state": dict(request.params)},
+            log_level=request.log_level,
+            app_version=facts.version,
+            is_branch=facts.is_branch,
+            task_name=request.title,
+            restart_policy=request.restart_policy,
+        )
+
+
+def describe(text: str, key: str) -> str:
+    """The author's words and the start key, within what the server takes; the key is never cut."""
+    tail = marker(key)
+    room = DESCRIPTION_LIMIT - len(tail) - 1
+    shown = text if len(text) <= room else text[: room - 1] + "…"
+    return f"{shown} {tail}" if shown else tail

@@ -1,0 +1,72 @@
+"""What the server says about the launches on record: pages of one list call, never one call per launch."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+
+from taskspec.api import Api, TaskInfo
+from taskspec.engine.server import Server
+from taskspec.plan.model import Observed
+from taskspec.state.model import Phase, Record, State
+
+_MARKER = re.compile(r"\[ts:([0-9a-f]{20})\]")
+
+
+def marker(key: str) -> str:
+    """The text that carries a start key inside a launch's description."""
+    return f"[ts:{key}]"
+
+
+def key_of(info: TaskInfo) -> str | None:
+    """The start key a launch carries, or None when it is not one of ours."""
+    found = _MARKER.findall(info.description or "")
+    return found[-1] if found else None
+
+
+def observe(server: Server, state: State) -> dict[str, Observed]:
+    """The launches on record that the server still knows, by address. Touches no server when nothing is on record."""
+    by_workspace: dict[int, list[Record]] = defaultdict(list)
+    for record in state.records.values():
+        if record.phase is not Phase.REFUSED:
+            by_workspace[server.workspace(record.inputs.get("workspace"))].append(record)
+    world: dict[str, Observed] = {}
+    for workspace, records in by_workspace.items():
+        world.update(_started(server.api, workspace, [r for r in records if r.task_id is not None]))
+        world.update(_intended(server.api, workspace, [r for r in records if r.task_id is None]))
+    return world
+
+
+def _started(api: Api, workspace: int, records: list[Record]) -> Iterable[tuple[str, Observed]]:
+    infos = api.task.get_many(workspace, [record.task_id for record in records if record.task_id is not None])
+    for record in records:
+        info = infos.get(record.task_id or 0)
+        if info is not None:
+            yield record.address, observed(info)
+
+
+def _intended(api: Api, workspace: int, records: list[Record]) -> Iterable[tuple[str, Observed]]:
+    """Starts that were cut off: the key in the description tells whether the server got them."""
+    if not records:
+        return
+    found = launches_by_key(api, workspace, min(record.watermark for record in records))
+    for record in records:
+        if found.get(record.key):
+            yield record.address, observed(found[record.key][0])
+
+
+def launches_by_key(api: Api, workspace: int, watermark: int) -> Mapping[str, list[TaskInfo]]:
+    """Launches of ours above a task id, by start key, the lowest id first."""
+    found: dict[str, list[TaskInfo]] = defaultdict(list)
+    for info in api.task.list_after(workspace, watermark):
+        key = key_of(info)
+        if key is not None:
+            found[key].append(info)
+    return found
+
+
+def observed(info: TaskInfo) -> Observed:
+    """A launch as the planner sees it; a status word we do not know is still running as far as we can tell."""
+    status = info.status
+    return Observed(info.id, info.raw_status, status is not None and status.is_terminal, info.output)

@@ -1,0 +1,32 @@
+"""Who has come out how so far: the outcomes of a run, told to the listener as they come."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from taskspec.engine.events import Listener, Noticed, TaskEnded
+from taskspec.state.model import Outcome
+
+
+@dataclass(slots=True)
+class Scoreboard:
+    """One outcome per task of the plan; the last word about an address counts."""
+
+    listener: Listener
+    _ended: dict[str, TaskEnded] = field(default_factory=dict)
+
+    def keep(self, address: str, task_id: int | None) -> None:
+        """A kept task is no news: it is in the plan already."""
+        self._ended[address] = TaskEnded(address, Outcome.KEPT, task_id)
+
+    def end(self, ended: TaskEnded) -> None:
+        self._ended[ended.address] = ended
+        self.listener.on(ended)
+
+    def notice(self, address: str, message: str) -> None:
+        self.listener.on(Noticed(address, message))
+
+    def partition(self, addresses: Iterable[str]) -> tuple[TaskEnded, ...]:
+        """Every address with its outcome; those whose turn never came are pending."""
+        return tuple(self._ended.get(address) or TaskEnded(address, Outcome.PENDING) for address in addresses)

@@ -1,0 +1,64 @@
+"""The server this command works with: a configured one, or the local one that starts when it is first needed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from taskspec.api import Api, Credentials
+from taskspec.errors import UsageError
+
+LOCAL_WORKSPACE = 1
+"""The workspace every local server has."""
+
+Endpoint = tuple[str, str]
+"""Address and token."""
+
+
+@dataclass(slots=True)
+class Server:
+    """Known by name at once, connected to when somebody asks. `wake` starts the local server if it must."""
+
+    label: str
+    is_local: bool
+    default_workspace: int | None
+    wake: Callable[[], Endpoint]
+    _api: Api | None = field(default=None, repr=False)
+
+    @property
+    def api(self) -> Api:
+        """The client; the first use connects."""
+        if self._api is None:
+            self._api = Api(*self.wake())
+        return self._api
+
+    def workspace(self, wanted: int | str | None) -> int:
+        """The workspace to launch in. Raises UsageError where nobody names one."""
+        if isinstance(wanted, int):
+            return wanted
+        if self.default_workspace is not None:
+            return self.default_workspace
+        raise UsageError(
+            "no workspace is named", remedy="add `workspace: ID` to the task or to defaults, or set WORKSPACE_ID"
+        )
+
+    def close(self) -> None:
+        if self._api is not None:
+            self._api.close()
+
+
+def choose_server(
+    credentials: Credentials | None, environment: Mapping[str, str], wake_local: Callable[[], Endpoint]
+) -> Server:
+    """The configured server, or the local one when none is configured."""
+    if credentials is None:
+        return Server("local", is_local=True, default_workspace=LOCAL_WORKSPACE, wake=wake_local)
+    label = re.sub(r"[^A-Za-z0-9.-]+", "_", re.sub(r"^https?://", "", credentials.address)).strip("_")
+    text = environment.get("WORKSPACE_ID", "")
+    return Server(
+        label,
+        is_local=False,
+        default_workspace=int(text) if text.isdigit() else None,
+        wake=lambda: (credentials.address, credentials.token),
+    )

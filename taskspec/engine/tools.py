@@ -1,0 +1,40 @@
+"""What an apply works with, and how it was asked to work: one value instead of many parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from taskspec.engine.catalogue import Catalogue
+from taskspec.engine.events import Listener
+from taskspec.engine.server import Server
+from taskspec.engine.start import SETTLE_SECONDS
+from taskspec.plan.evaluate import Evaluator
+from taskspec.state.store import StateStore
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How an apply paces itself. Seconds, all of them."""
+
+    parallelism: int = 8
+    results_grace: float = 10.0
+    settle: float = SETTLE_SECONDS
+    detach_within: float = 1.5
+    poll_shortest: float = 0.02
+    poll_longest: float = 5.0
+    server_patience: float = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """Everything outside that an apply touches; `clock` is monotonic, `wall` is the time of day."""
+
+    server: Server
+    store: StateStore
+    evaluator: Evaluator
+    catalogue: Catalogue
+    listener: Listener
+    clock: Callable[[], float]
+    wall: Callable[[], float]
+    pace: Pace

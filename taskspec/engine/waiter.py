@@ -1,0 +1,65 @@
+"""Which launches are awaited, and when to ask about them next. Pure: the clock is a number passed in."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+
+MISSING_LIMIT = 3
+"""Polls in a row in which the server must not know a launch before we believe that it is gone."""
+
+
+@dataclass(slots=True)
+class Awaited:
+    """A launch whose end we wait for. `settling_until` is set while a finished launch still owes a result."""
+
+    node: int
+    workspace: int
+    task_id: int
+    began: float
+    status: str = ""
+    missing: int = 0
+    settling_until: float | None = None
+
+
+@dataclass(slots=True)
+class Waiter:
+    """Asks often while things change and less often while they do not; one list call per workspace and page."""
+
+    shortest: float
+    longest: float
+    growth: float = 1.5
+    launches: dict[int, Awaited] = field(default_factory=dict)
+    _interval: float = field(init=False)
+    _next: float = field(init=False, default=0.0)
+
+    def __post_init__(self) -> None:
+        self._interval = self.shortest
+
+    def add(self, awaited: Awaited, now: float) -> None:
+        self.launches[awaited.node] = awaited
+        self.hurry(now)
+
+    def remove(self, node: int) -> None:
+        self.launches.pop(node, None)
+
+    def hurry(self, now: float) -> None:
+        """Something changed: ask again soon."""
+        self._interval = self.shortest
+        self._next = min(self._next, now + self.shortest) if self._next > now else now + self.shortest
+
+    def asked(self, now: float, *, changed: bool) -> None:
+        """A poll was answered."""
+        self._interval = self.shortest if changed else min(self._interval * self.growth, self.longest)
+        self._next = now + self._interval
+
+    def seconds_left(self, now: float) -> float:
+        """Until the next poll is due; 0 when it is."""
+        return max(0.0, self._next - now)
+
+    def by_workspace(self) -> dict[int, list[int]]:
+        """The task ids to ask for."""
+        found: dict[int, list[int]] = defaultdict(list)
+        for awaited in self.launches.values():
+            found[awaited.workspace].append(awaited.task_id)
+        return dict(found)

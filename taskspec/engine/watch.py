@@ -1,0 +1,128 @@
+"""Watches running launches: polls, notices what changed, and passes a verdict on those that have ended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from taskspec.api import TaskInfo
+from taskspec.engine.events import StatusChanged
+from taskspec.engine.tools import Tools
+from taskspec.engine.verdict import Verdict, judge
+from taskspec.engine.waiter import MISSING_LIMIT, Awaited, Waiter
+from taskspec.engine.workers import Answer, Workers
+from taskspec.errors import ApiError, Unauthorized
+from taskspec.state.model import Outcome
+from taskspec.template.instances import Instance
+
+POLL = "poll"
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """A launch has come to its end. `info` is None when the server has lost it."""
+
+    node: int
+    verdict: Verdict
+    info: TaskInfo | None
+
+
+@dataclass(slots=True)
+class Watch:
+    """All launches of a run that have started and not ended."""
+
+    tools: Tools
+    instances: tuple[Instance, ...]
+    workers: Workers
+    waiter: Waiter = field(init=False)
+    _asking: bool = False
+    _answered_at: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.waiter = Waiter(self.tools.pace.poll_shortest, self.tools.pace.poll_longest)
+        self._answered_at = self.tools.clock()
+
+    def add(self, node: int, task_id: int, workspace: int) -> None:
+        now = self.tools.clock()
+        if not self.waiter.launches:
+            self._answered_at = now
+        self.waiter.add(Awaited(node, workspace, task_id, began=now), now)
+
+    def remove(self, node: int) -> None:
+        self.waiter.remove(node)
+
+    def seconds_left(self, limit: float) -> float:
+        """How long the loop may sleep before the next poll is due."""
+        if self._asking or not self.waiter.launches:
+            return limit
+        return min(limit, self.waiter.seconds_left(self.tools.clock()))
+
+    def ask_if_due(self) -> None:
+        """Send the poll when its time has come; one at a time."""
+        if self._asking or not self.waiter.launches or self.waiter.seconds_left(self.tools.clock()) > 0:
+            return
+        self._asking = True
+        wanted, api = self.waiter.by_workspace(), self.tools.server.api
+
+        def ask() -> dict[int, TaskInfo]:
+            found: dict[int, TaskInfo] = {}
+            for workspace, ids in wanted.items():
+                found.update(api.task.get_many(workspace, ids))
+            return found
+
+        self.workers.submit(POLL, ask)
+
+    def take(self, answer: Answer) -> Iterator[Ending]:
+        """What a poll brought. Raises the error of a poll when the run cannot go on with it."""
+        self._asking = False
+        now = self.tools.clock()
+        if answer.error is not None:
+            self._bear(answer.error, now)
+            return
+        self._answered_at = now
+        infos: Mapping[int, TaskInfo] = answer.value if isinstance(answer.value, dict) else {}
+        news = False
+        for awaited in list(self.waiter.launches.values()):
+            info = infos.get(awaited.task_id)
+            news = self._is_news(awaited, info) or news
+            ending = self._lost(awaited) if info is None else self._ended(awaited, info, now)
+            if ending is not None:
+                yield ending
+        self.waiter.asked(now, changed=news)
+
+    def _bear(self, error: Exception, now: float) -> None:
+        """Passing trouble is waited out; a lost permission or a long silence ends the run, launches go on."""
+        passing = isinstance(error, ApiError) and not isinstance(error, Unauthorized)
+        if not passing or now - self._answered_at > self.tools.pace.server_patience:
+            raise error
+        self.waiter.asked(now, changed=False)
+
+    def _is_news(self, awaited: Awaited, info: TaskInfo | None) -> bool:
+        if info is None or info.raw_status == awaited.status:
+            return False
+        awaited.status = info.raw_status
+        address = self.instances[awaited.node].address
+        self.tools.listener.on(StatusChanged(address, info.id, info.raw_status))
+        return True
+
+    def _lost(self, awaited: Awaited) -> Ending | None:
+        awaited.missing += 1
+        if awaited.missing < MISSING_LIMIT:
+            return None
+        summary = f"vanished: the server does not know launch {awaited.task_id} any more"
+        return Ending(awaited.node, Verdict(Outcome.FAILED, summary), None)
+
+    def _ended(self, awaited: Awaited, info: TaskInfo, now: float) -> Ending | None:
+        awaited.missing = 0
+        if info.status is None or not info.status.is_terminal:
+            return None
+        verdict = judge(self.tools.evaluator, self.instances[awaited.node], info)
+        if verdict.may_improve and self._may_wait(awaited, now):
+            return None
+        return Ending(awaited.node, verdict, info)
+
+    def _may_wait(self, awaited: Awaited, now: float) -> bool:
+        """Apps set their output late; a missing result has a while to arrive."""
+        if awaited.settling_until is None:
+            awaited.settling_until = now + self.tools.pace.results_grace
+        return now < awaited.settling_until

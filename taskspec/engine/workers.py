@@ -1,0 +1,58 @@
+"""Calls that may take long, carried out side by side; every answer comes back through one queue.
+
+The threads are daemons: a process that wants to end is never held by a server that does not answer.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What became of a call: the tag it was submitted with, and its value or its exception."""
+
+    tag: object
+    value: object = None
+    error: Exception | None = None
+
+
+class Workers:
+    """A fixed number of threads with one queue in and one queue out."""
+
+    def __init__(self, size: int) -> None:
+        self._calls: SimpleQueue[tuple[object, Callable[[], object]] | None] = SimpleQueue()
+        self._answers: SimpleQueue[Answer] = SimpleQueue()
+        self._threads = [threading.Thread(target=self._work, daemon=True) for _ in range(size)]
+        for thread in self._threads:
+            thread.start()
+
+    def submit(self, tag: object, call: Callable[[], object]) -> None:
+        self._calls.put((tag, call))
+
+    def post(self, tag: object) -> None:
+        """Put a message among the answers; safe inside a signal handler."""
+        self._answers.put(Answer(tag))
+
+    def next(self, timeout: float) -> Answer | None:
+        """The next answer, or None when there is none within `timeout` seconds."""
+        try:
+            return self._answers.get(timeout=max(0.0, timeout)) if timeout > 0 else self._answers.get_nowait()
+        except Empty:
+            return None
+
+    def close(self) -> None:
+        """Let idle threads end; those inside a call end with the process."""
+        for _ in self._threads:
+            self._calls.put(None)
+
+    def _work(self) -> None:
+        while (item := self._calls.get()) is not None:
+            tag, call = item
+            try:
+                self._answers.put(Answer(tag, call()))
+            except Exception as error:  # whatever it is, it belongs to the engine's thread
+                self._answers.put(Answer(tag, error=error))

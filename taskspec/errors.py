@@ -1,0 +1,139 @@
+"""Everything that can go wrong, as one tree, with the exit code each branch ends in.
+
+    TaskspecError
+    ├── UsageError                 3   the command line asks for something that cannot be
+    ├── SpecError                  3   the author's text is wrong; carries diagnostics
+    ├── ApiError                   4   talking to the server
+    │   ├── NotSent                    the request never reached a server
+    │   ├── OutcomeUnknown             it may or may not have been carried out
+    │   └── Refused                    the server said no (4xx)
+    │       ├── Unauthorized           401, 403
+    │       └── NotFound               404
+    ├── LocalServerError           4   the local server cannot start or cannot run an app
+    ├── ConflictError              5   somebody else is writing, or the plan is stale
+    │   ├── LockHeld
+    │   └── StalePlan
+    ├── StateError                 6   the record of past launches cannot be trusted
+    └── Detached                   8   interrupted; launches are still running
+
+Exceptions hold data and build their message; they never print. They are caught once, in `cli.main`.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from taskspec.diagnostics import Diagnostic
+
+
+class ExitCode(IntEnum):
+    """The documented exit codes of every command."""
+
+    DONE = 0
+    TASK_FAILED = 1
+    HAS_CHANGES = 2
+    SPEC = 3
+    CONNECTION = 4
+    CONFLICT = 5
+    STATE = 6
+    DETACHED = 8
+    BUG = 70
+    INTERRUPTED = 130
+
+
+class TaskspecError(Exception):
+    """A problem a person can act on: what is wrong, and what to do about it."""
+
+    exit_code: ClassVar[ExitCode] = ExitCode.BUG
+
+    def __init__(self, message: str, *, remedy: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.remedy = remedy
+
+
+class UsageError(TaskspecError):
+    """The command line asks for something that cannot be."""
+
+    exit_code = ExitCode.SPEC
+
+
+class SpecError(TaskspecError):
+    """The author's text is wrong; every problem found travels as a diagnostic."""
+
+    exit_code = ExitCode.SPEC
+
+    def __init__(self, diagnostics: Sequence[Diagnostic]) -> None:
+        super().__init__(f"{len(diagnostics)} problem{'s' if len(diagnostics) != 1 else ''} in the spec")
+        self.diagnostics = tuple(diagnostics)
+
+
+class ApiError(TaskspecError):
+    """Talking to the server failed."""
+
+    exit_code = ExitCode.CONNECTION
+
+
+class NotSent(ApiError):
+    """The request never reached a server: refused connection, unknown host, failed TLS handshake, connect timeout."""
+
+
+class OutcomeUnknown(ApiError):
+    """The request may or may not have been carried out: lost answer, timeout, 5xx, unreadable body."""
+
+    def __init__(self, message: str, *, status: int | None = None, remedy: str = "") -> None:
+        super().__init__(message, remedy=remedy)
+        self.status = status
+
+
+class Refused(ApiError):
+    """The server answered, and the answer was no (a 4xx)."""
+
+    def __init__(self, message: str, *, status: int, code: str = "", remedy: str = "") -> None:
+        super().__init__(message, remedy=remedy)
+        self.status = status
+        self.code = code
+
+
+class Unauthorized(Refused):
+    """The token is missing, wrong, or lacks the permission (401, 403)."""
+
+
+class NotFound(Refused):
+    """The server knows no such thing (404)."""
+
+
+class LocalServerError(TaskspecError):
+    """The local server cannot start, cannot be reached, or cannot run an app."""
+
+    exit_code = ExitCode.CONNECTION
+
+
+class ConflictError(TaskspecError):
+    """Somebody else is writing, or the world moved since the plan was made."""
+
+    exit_code = ExitCode.CONFLICT
+
+
+class LockHeld(ConflictError):
+    """Another run holds the lease on this state."""
+
+
+class StalePlan(ConflictError):
+    """The saved plan no longer fits the spec or the state."""
+
+
+class StateError(TaskspecError):
+    """The record of past launches is missing, foreign, newer or damaged; nothing was started."""
+
+    exit_code = ExitCode.STATE
+
+
+class Detached(TaskspecError):
+    """Interrupted; what was launched keeps running and the next apply attaches to it."""
+
+    exit_code = ExitCode.DETACHED

@@ -1,0 +1,111 @@
+"""`python -m taskspec.local`: run the local server in the foreground."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from taskspec.errors import LocalServerError
+from taskspec.local.agent import AgentSettings
+from taskspec.local.home import ServerHome, find_home
+from taskspec.local.lock import try_lock
+from taskspec.local.server import DEFAULT_IDLE_SECONDS, ServerOptions, run_server
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+IDLE_VARIABLE = "TASKSPEC_SERVER_IDLE"
+# A finder looks at the lock by taking it for an instant, which must not pass for a server.
+_LOCK_TRIES = 20
+
+
+def main(arguments: list[str] | None = None) -> int:
+    chosen = _parser().parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    home = ServerHome(Path(chosen.home).absolute()) if chosen.home else find_home(os.environ)
+    try:
+        home.create()
+        _close_on_exec()
+        lock = chosen.lock_descriptor if chosen.lock_descriptor is not None else _take_lock(home)
+        try:
+            run_server(home, _options(chosen), os.environ)
+        finally:
+            os.close(lock)
+    except LocalServerError as error:
+        sys.stderr.write(f"{error.message}\n{error.remedy}\n")
+        return int(error.exit_code)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    defaults = AgentSettings()
+    parser = argparse.ArgumentParser(prog="python -m taskspec.local", description=__doc__)
+    parser.add_argument(
+        "--home", help="folder of the server (default: server/ in TASKSPEC_HOME or the user's state folder)"
+    )
+    parser.add_argument("--port", type=int, help="default: the port of the last run, or a free one")
+    parser.add_argument("--idle", type=float, help="leave after so many seconds without request and launch; 0: never")
+    parser.add_argument("--capacity", type=int, default=defaults.capacity, help="launches at a time")
+    parser.add_argument(
+        "--stop-grace", type=float, default=defaults.stop_grace, help="seconds between the signals of a stop"
+    )
+    parser.add_argument(
+        "--restart-delay", type=float, default=defaults.restart_delay, help="seconds before the first restart"
+    )
+    parser.add_argument("--lock-descriptor", type=int, help=argparse.SUPPRESS)
+    return parser
+
+
+def _options(chosen: argparse.Namespace) -> ServerOptions:
+    return ServerOptions(
+        port=chosen.port,
+        idle_seconds=chosen.idle if chosen.idle is not None else _idle_from_environment(),
+        agent=AgentSettings(capacity=chosen.capacity, stop_grace=chosen.stop_grace, restart_delay=chosen.restart_delay),
+    )
+
+
+def _idle_from_environment() -> float:
+    text = os.environ.get(IDLE_VARIABLE, "")
+    try:
+        return float(text) if text else DEFAULT_IDLE_SECONDS
+    except ValueError:
+        raise LocalServerError(f"{IDLE_VARIABLE} is {text!r}, which is no number", remedy="give seconds") from None
+
+
+def _take_lock(home: ServerHome) -> int:
+    for _ in range(_LOCK_TRIES):
+        lock = try_lock(home)
+        if lock is not None:
+            return lock
+        time.sleep(0.05)
+    raise LocalServerError(
+        f'another local server runs in "{home.path}"', remedy="use that one, or stop it with: taskspec server stop"
+    )
+
+
+def _close_on_exec() -> None:
+    """Keep every open file of ours away from the apps: the lock above all, and what our own starter left open."""
+    for entry in Path("/dev/fd").iterdir():
+        descriptor = int(entry.name)
+        if descriptor > 2:
+            try:
+                os.set_inheritable(descriptor, False)
+            except OSError:  # the one that listed the folder
+                continue
+
+
+def _leave(_number: int, _frame: FrameType | None) -> None:
+    sys.exit(0)
+
+
+if __name__ == "__main__":
+    # uvicorn leaves on these and raises them again afterwards; this turns the second time into an ordinary end.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _leave)
+    sys.exit(main())

@@ -1,0 +1,274 @@
+"""The agent: takes queued launches in order, starts them, watches them, and writes down how they ended.
+
+    queued ─▶ consumed ─▶ started ─▶ finished │ error │ stopped
+       ▲                     │
+       └── on_error, later ──┘
+
+Lives on the server's event loop and decides from the store and the run directories alone, so that a new server goes
+on where a killed one stopped.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from taskspec.api.wire import LaunchStatus, RestartPolicy
+from taskspec.errors import LocalServerError
+from taskspec.local.launcher import RunDir
+from taskspec.local.logs import LogLine
+from taskspec.local.process import find_by_argument, is_alive, mark_of, reap
+from taskspec.local.running import Running
+from taskspec.local.verdict import Verdict, failure, judge, last_lines
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from taskspec.local.home import ServerHome
+    from taskspec.local.launcher import Job, Launcher
+    from taskspec.local.launches import Launch, Launches
+    from taskspec.local.logs import Logs
+    from taskspec.local.store import Store
+
+# Starting one takes about a millisecond, during which no request is answered.
+_STARTS_AT_A_TIME = 8
+
+_logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class AgentSettings:
+    """What an operator may turn."""
+
+    capacity: int = 64
+    stop_grace: float = 5.0
+    restart_limit: int = 3
+    restart_delay: float = 1.0
+    tail_interval: float = 0.5
+
+
+class Agent:
+    """Runs the launches of one server. `start` inside a running event loop, `close` before it ends."""
+
+    def __init__(
+        self,
+        *,
+        home: ServerHome,
+        store: Store,
+        launches: Launches,
+        logs: Logs,
+        launcher: Launcher,
+        prepare: Callable[[Launch, RunDir], Job],
+        settings: AgentSettings,
+    ) -> None:
+        self._home = home
+        self._store = store
+        self._launches = launches
+        self._logs = logs
+        self._launcher = launcher
+        self._prepare = prepare
+        self._settings = settings
+        self._running: dict[int, Running] = {}
+        self._pump_handle: asyncio.Handle | None = None
+        self._due_handle: asyncio.TimerHandle | None = None
+        self._tail_handle: asyncio.TimerHandle | None = None
+        self._closed = False
+
+    @property
+    def active(self) -> int:
+        """Launches that have not ended: the ones that run and the ones that wait."""
+        return len(self._running) + self._launches.count_queued()
+
+    def start(self) -> None:
+        """Take over what an earlier server left, then go on with the queue."""
+        for launch in self._launches.unfinished():
+            if launch.status is not LaunchStatus.QUEUED:
+                self._adopt(launch)
+        self.wake()
+
+    def close(self) -> None:
+        """Stop watching. The apps keep running; the next server adopts them."""
+        self._closed = True
+        for running in self._running.values():
+            running.close()
+        for handle in (self._pump_handle, self._due_handle, self._tail_handle):
+            if handle is not None:
+                handle.cancel()
+
+    def wake(self) -> None:
+        """Look at the queue soon: after the answer to the request that filled it."""
+        if self._pump_handle is None:
+            self._pump_handle = asyncio.get_running_loop().call_soon(self._pump)
+
+    def stop(self, launch: Launch) -> LaunchStatus:
+        """Stop a launch; one that has ended stays as it is. The status after the request."""
+        running = self._running.get(launch.id)
+        if launch.status.is_terminal:
+            if running is not None:  # a client has set the status while the app runs on
+                running.stop(self._settings.stop_grace)
+            return launch.status
+        if running is None:
+            self._launches.end(launch.id, LaunchStatus.STOPPED)
+            return LaunchStatus.STOPPED
+        if not launch.stop_requested:
+            self._launches.ask_to_stop(launch.id)
+            running.stop(self._settings.stop_grace)
+        return LaunchStatus.TERMINATING
+
+    def drain(self, task_id: int) -> None:
+        """Store what the launch has written so far, for somebody who wants to read it now."""
+        running = self._running.get(task_id)
+        if running is not None:
+            self._store_lines(running, final=False)
+
+    def _pump(self) -> None:
+        self._pump_handle = None
+        room = min(self._settings.capacity - len(self._running), _STARTS_AT_A_TIME)
+        due = self._launches.queued(room, time.time()) if room > 0 else []
+        for launch in due:
+            self._launches.consume(launch.id)
+            self._spawn(launch)
+        if len(due) == _STARTS_AT_A_TIME:
+            self.wake()
+        self._wait_for_restarts()
+
+    def _wait_for_restarts(self) -> None:
+        if self._due_handle is not None:
+            self._due_handle.cancel()
+        moment = self._launches.next_moment(time.time())
+        delay = None if moment is None else max(0.0, moment - time.time()) + 0.001
+        self._due_handle = None if delay is None else asyncio.get_running_loop().call_later(delay, self.wake)
+
+    def _spawn(self, launch: Launch) -> None:
+        running = self._hold(launch)
+        try:
+            pid = self._launcher.start(self._prepare(launch, running.run_dir))
+        except LocalServerError as error:
+            self._conclude(running, failure(error.message))
+            return
+        except Exception as error:
+            # Whatever one launch runs into, the ones behind it in the queue must not wait for it.
+            _logger.exception("task %d cannot be started", launch.id)
+            self._conclude(running, failure(f"the app cannot be started: {error}"))
+            return
+        self._watch(running, pid)
+
+    def _hold(self, launch: Launch) -> Running:
+        run_dir = RunDir(self._home.task(launch.id) / f"attempt-{launch.attempt}")
+        running = self._running[launch.id] = Running(launch, run_dir)
+        if self._tail_handle is None:
+            self._tail_handle = asyncio.get_running_loop().call_later(self._settings.tail_interval, self._tail)
+        return running
+
+    def _watch(self, running: Running, pid: int) -> None:
+        mark = mark_of(pid)
+        self._launches.start(running.task_id, pid, mark)
+        running.watch(pid, mark, lambda: self._ended(running))
+
+    def _adopt(self, launch: Launch) -> None:
+        """Resolve a launch of an earlier server: it never ran, runs, or has ended."""
+        run_dir = RunDir(self._home.task(launch.id) / f"attempt-{launch.attempt}")
+        if launch.pid is None and not run_dir.is_claimed:
+            self._start_or_bury(launch, run_dir)
+            return
+        running = self._hold(launch)
+        if launch.pid is not None and is_alive(launch.pid, launch.pid_mark):
+            running.watch(launch.pid, launch.pid_mark, lambda: self._ended(running))
+            if launch.stop_requested:
+                running.stop(self._settings.stop_grace)
+            return
+        self._ended(running)
+
+    def _start_or_bury(self, launch: Launch, run_dir: RunDir) -> None:
+        """Nobody has claimed it. If it is to stop, claim it ourselves, so that nobody will."""
+        if not launch.stop_requested:
+            self._spawn(launch)
+        elif run_dir.claim():
+            self._launches.end(launch.id, LaunchStatus.STOPPED)
+        else:
+            self._ended(self._hold(launch))
+
+    def _ended(self, running: Running) -> None:
+        """The process we knew of is gone. Without an exit status, the claim may belong to another one."""
+        if running.pid is not None:
+            reap(running.pid)
+        if running.run_dir.exit_status is None and self._follow_claimant(running):
+            return
+        self._finish(running)
+
+    def _follow_claimant(self, running: Running) -> bool:
+        """Two servers, one killed in between, may both have started the shim; the one that claimed is the app."""
+        if not running.run_dir.is_claimed:
+            return False
+        claimant = find_by_argument(str(running.run_dir.path), running.run_dir.claimant)
+        if claimant is None or claimant == running.pid or mark_of(claimant) is None:
+            return False
+        running.close()
+        self._watch(running, claimant)
+        launch = self._launches.find(running.task_id)
+        if launch is not None and launch.stop_requested:
+            running.stop(self._settings.stop_grace)
+        return True
+
+    def _finish(self, running: Running) -> None:
+        """Store the rest of the logs, a piece at a time so that requests are answered meanwhile; then the verdict."""
+        if self._closed:
+            return
+        with self._store.transaction():
+            if not self._store_lines(running, final=True):
+                self._judge(running)
+                return
+        asyncio.get_running_loop().call_soon(self._finish, running)
+
+    def _judge(self, running: Running) -> None:
+        launch = self._launches.find(running.task_id)
+        stop_requested = launch is not None and launch.stop_requested
+        status = running.run_dir.exit_status
+        stderr = "" if status == 0 else last_lines(running.run_dir.stderr)
+        self._conclude(running, judge(status, stop_requested=stop_requested, stderr=stderr))
+
+    def _conclude(self, running: Running, verdict: Verdict) -> None:
+        running.close()
+        self._running.pop(running.task_id, None)
+        launch = self._launches.find(running.task_id)
+        with self._store.transaction():
+            if verdict.error:
+                self._log_failure(running.task_id, verdict)
+            if launch is not None and self._may_restart(launch, verdict):
+                delay = self._settings.restart_delay * 2 ** (launch.attempt - 1)
+                self._launches.queue_again(launch.id, time.time() + delay)
+            else:
+                self._launches.end(running.task_id, verdict.status, verdict.error)
+        self.wake()
+
+    def _may_restart(self, launch: Launch, verdict: Verdict) -> bool:
+        return (
+            verdict.status is LaunchStatus.ERROR
+            and not launch.status.is_terminal
+            and launch.restart_policy == RestartPolicy.ON_ERROR
+            and launch.attempt <= self._settings.restart_limit
+        )
+
+    def _log_failure(self, task_id: int, verdict: Verdict) -> None:
+        extras = {"event_type": "EventType.TASK_CRASHED", "exit_status": verdict.error["exitCode"]}
+        self._logs.add(task_id, [LogLine(str(verdict.error["message"]), "fatal", extras=extras)])
+
+    def _store_lines(self, running: Running, *, final: bool) -> bool:
+        """Lines and how far they reach go into the store together, so that none is kept twice. True: call again."""
+        found, more = running.read(final=final)
+        if found:
+            with self._store.transaction():
+                for stream, (lines, offset) in found.items():
+                    self._logs.add(running.task_id, lines)
+                    self._launches.remember_read(running.task_id, stream, offset)
+        return more
+
+    def _tail(self) -> None:
+        self._tail_handle = None
+        for running in self._running.values():
+            self._store_lines(running, final=False)
+        if self._running:
+            self._tail_handle = asyncio.get_running_loop().call_later(self._settings.tail_interval, self._tail)

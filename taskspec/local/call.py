@@ -1,0 +1,59 @@
+"""What every route is given: the request's fields and the parts of the server."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from taskspec.local.answers import unknown
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from taskspec.local.agent import Agent
+    from taskspec.local.documents import Documents
+    from taskspec.local.home import ServerHome, ServerInfo
+    from taskspec.local.launches import Launch, Launches
+    from taskspec.local.logs import Logs
+    from taskspec.local.modules import Modules
+    from taskspec.local.params import Params
+    from taskspec.local.places import Context
+    from taskspec.local.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The parts of one running server."""
+
+    home: ServerHome
+    info: ServerInfo
+    store: Store
+    launches: Launches
+    logs: Logs
+    modules: Modules
+    documents: Documents
+    context: Context
+    agent: Agent
+    shut_down: Callable[[], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request, let in: the token and the host were right."""
+
+    params: Params
+    headers: Mapping[str, str]
+    services: Services
+
+    def launch(self, field: str = "id") -> Launch:
+        """The launch that a field names, or a 404."""
+        task_id = self.params.id(field)
+        found = self.services.launches.find(task_id)
+        if found is None:
+            raise unknown("task", task_id)
+        return found
+
+
+# A route answers with a value that is sent as JSON.
+Route = Callable[[Call], Any] | Callable[[Call], Awaitable[Any]]

@@ -1,0 +1,165 @@
+"""The client's side of the local server's life: find it, start it in the background, stop it.
+
+Light to import: no server code is loaded into a command that only talks to a server.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from taskspec.api.wire import LOCAL_PREFIX
+from taskspec.errors import LocalServerError
+from taskspec.local.home import ServerHome, ServerInfo, read_info, read_token
+from taskspec.local.lock import is_held, try_lock
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+START_SECONDS = 30.0
+STOP_SECONDS = 15.0
+_POLL_SECONDS = 0.02
+_ANSWER_SECONDS = 5.0
+_LOG_LINES = 15
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """How to talk to a running local server."""
+
+    address: str
+    token: str
+    pid: int
+
+
+def find_running(home: ServerHome) -> Endpoint | None:
+    """The server that runs in this home, if one does and answers.
+
+    The lock is asked first: a note left by a dead server may name a port that somebody else has got meanwhile, who
+    must not be sent our token.
+    """
+    if not is_held(home):
+        return None
+    info = read_info(home)
+    if info is None:
+        return None
+    token = read_token(home)
+    status = _ask(info, token, "GET", "status")
+    if status is None or status.get("pid") != info.pid:
+        return None
+    return Endpoint(info.address, token, info.pid)
+
+
+def ensure_running(home: ServerHome, *, idle_seconds: float | None = None) -> Endpoint:
+    """The running server of this home; when there is none, one is started in the background.
+
+    However many callers come at once, one server is started. Raises LocalServerError, with the end of the server's
+    log, when it does not come up.
+    """
+    read_token(home)  # made here, or found wanting here, where the message and its remedy reach the user as they are
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        found = find_running(home)
+        if found is not None:
+            return found
+        lock = try_lock(home)
+        if lock is not None:
+            return _start(home, lock, idle_seconds)
+        time.sleep(_POLL_SECONDS)  # somebody else is starting one
+    raise _failed(home, f"does not answer within {START_SECONDS:g} s, though it holds its lock")
+
+
+def stop(home: ServerHome) -> bool:
+    """Ask the server to leave and wait until it has; False when none ran. Apps keep running."""
+    if find_running(home) is None:
+        return False
+    info, token = read_info(home), read_token(home)
+    if info is not None:
+        _ask(info, token, "POST", "shutdown")
+    if not _wait(lambda: not is_held(home), STOP_SECONDS):
+        raise _failed(home, f"did not leave within {STOP_SECONDS:g} s")
+    return True
+
+
+def _start(home: ServerHome, lock: int, idle_seconds: float | None) -> Endpoint:
+    """Start a server that inherits the lock, and wait until it answers."""
+    try:
+        process = _spawn(home, lock, idle_seconds)
+    finally:
+        os.close(lock)
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        found = find_running(home)
+        if found is not None:
+            # It outlives us on purpose; without this the interpreter would complain about a child nobody waits for.
+            process.returncode = 0
+            return found
+        if process.poll() is not None:
+            raise _failed(home, f"ended at once with exit code {process.returncode}")
+        time.sleep(_POLL_SECONDS)
+    process.kill()
+    process.wait()
+    raise _failed(home, f"did not answer within {START_SECONDS:g} s")
+
+
+def _spawn(home: ServerHome, lock: int, idle_seconds: float | None) -> subprocess.Popen[bytes]:
+    # -P: the folder we happen to be in must not offer its own "taskspec" or "starlette" to the server.
+    command = [sys.executable, "-P", "-m", "taskspec.local", "--home", str(home.path), "--lock-descriptor", str(lock)]
+    if idle_seconds is not None:
+        command += ["--idle", str(idle_seconds)]
+    descriptor = os.open(home.log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+    try:
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=descriptor,
+            stderr=descriptor,
+            cwd=home.path,
+            pass_fds=[lock],
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise _failed(home, f"cannot be started: {error}") from None
+    finally:
+        os.close(descriptor)
+
+
+def _ask(info: ServerInfo, token: str, method: str, name: str) -> dict[str, Any] | None:
+    """One request to the server; None when it does not answer with success."""
+    connection = http.client.HTTPConnection("127.0.0.1", info.port, timeout=_ANSWER_SECONDS)
+    try:
+        connection.request(method, LOCAL_PREFIX + name, headers={"x-api-key": token})
+        answer = connection.getresponse()
+        body = json.loads(answer.read())
+        return body if answer.status == 200 and isinstance(body, dict) else None
+    except (OSError, http.client.HTTPException, ValueError):
+        return None
+    finally:
+        connection.close()
+
+
+def _wait(condition: Callable[[], bool], seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if condition():
+            return True
+        time.sleep(_POLL_SECONDS)
+    return condition()
+
+
+def _failed(home: ServerHome, what: str) -> LocalServerError:
+    try:
+        lines = home.log.read_text(errors="replace").splitlines()[-_LOG_LINES:]
+    except OSError:
+        lines = []
+    seen = "\n  ".join(["", *lines]) if lines else " (its log is empty)"
+    return LocalServerError(
+        f"the local server {what}; the end of its log:{seen}",
+        remedy=f'read "{home.log}"; to see it live, run: python -m taskspec.local --home {home.path}',
+    )

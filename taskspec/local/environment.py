@@ -1,0 +1,155 @@
+"""The environment an app starts with: what a real agent sets (wire protocol 4.3, 4.4) over a short list of ours.
+
+Pure. The server's own environment is passed on by an allow-list, so that a user's API_TOKEN, cloud keys and the like
+never reach an app that did not ask for them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+LARGE_VALUE = 65536
+LARGE_MARK = "@.@SLY_LARGE_ENV@.@"
+
+_PASSED = frozenset(
+    {
+        *("HOME", "USER", "LOGNAME", "LANG", "TMPDIR", "LD_LIBRARY_PATH", "VIRTUAL_ENV", "CONDA_PREFIX", "SYSTEMROOT"),
+        *("XDG_CACHE_HOME", "XDG_RUNTIME_DIR"),
+        *("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"),
+        *("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "all_proxy", "no_proxy"),
+    }
+)
+_PASSED_PREFIXES = ("LC_", "CUDA_", "NVIDIA_", "HIP_", "ROCM_", "ROCR_")
+_TARGETS = {
+    "slyProjectId": ("PROJECT_ID", "projectId"),
+    "slyDatasetId": ("DATASET_ID", "datasetId"),
+    "slyFile": ("FILE", "slyFile"),
+    "slyFolder": ("FOLDER", "slyFolder"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """Everything an app's environment is made of."""
+
+    task_id: int
+    address: str
+    token: str
+    state: Mapping[str, Any]
+    context: Mapping[str, Any]
+    config: Mapping[str, Any]
+    log_level: str
+    agent_id: int
+    work_dir: Path
+    data_dir: Path
+    storage_dir: Path
+
+
+def base_environment(environ: Mapping[str, str], binaries: str) -> dict[str, str]:
+    """What is passed on from the server's own environment; `binaries` comes first in PATH, so that `python` exists."""
+    kept = {name: value for name, value in environ.items() if name in _PASSED or name.startswith(_PASSED_PREFIXES)}
+    kept["PATH"] = os.pathsep.join([binaries, environ.get("PATH", os.defpath)])
+    # As in the containers of a real agent. The SDK's log lines carry local time labelled Z, which only UTC makes true.
+    kept["TZ"] = "UTC"
+    kept.setdefault("LANG", "C.UTF-8")
+    for name in ("NO_PROXY", "no_proxy"):
+        kept[name] = ",".join(filter(None, (kept.get(name), "127.0.0.1", "localhost")))
+    return kept
+
+
+def app_environment(base: Mapping[str, str], setting: Setting) -> dict[str, str]:
+    """The whole environment of one launch. Absent values (`null`) are unset; a value over 64 KiB becomes a mark."""
+    context = {**setting.context, **_context_targets(setting.state)}
+    values = {
+        **_fixed(setting),
+        **_target_variables(setting.state),
+        **_nested("context", "CONTEXT", context),
+        **_nested("modal.state", "MODAL_STATE", setting.state),
+    }
+    return {**base, **{name: _bounded(value) for name, value in values.items() if "=" not in name}}
+
+
+def flatten(values: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, str]]:
+    """Leaves as dotted names and Python text: lists are leaves, an empty object disappears, `null` is left out."""
+    for key, value in values.items():
+        name = f"{prefix}.{key}"
+        if isinstance(value, dict):
+            yield from flatten(value, name)
+        elif value is not None:
+            yield name, str(value)
+
+
+def _nested(prefix: str, whole: str, values: Mapping[str, Any]) -> dict[str, str]:
+    found = {whole: json.dumps(values)}
+    for name, text in flatten(values, prefix):
+        # Some images reject names with dots, so that each value goes out twice.
+        found[name] = text
+        found[name.replace(".", "_").upper()] = text
+    return found
+
+
+def _fixed(setting: Setting) -> dict[str, str]:
+    context, config = setting.context, setting.config
+    task = str(setting.task_id)
+    storage = str(setting.storage_dir)
+    return {
+        "SERVER_ADDRESS": setting.address,
+        "API_TOKEN": setting.token,
+        "_SPAWN_API_TOKEN": setting.token,
+        "AGENT_TOKEN": setting.token,
+        "AGENT_ID": str(setting.agent_id),
+        "TASK_ID": task,
+        "SUPERVISELY_TASK_ID": task,
+        "TEAM_ID": str(context["teamId"]),
+        "WORKSPACE_ID": str(context["workspaceId"]),
+        "USER_ID": str(context["userId"]),
+        "USER_LOGIN": str(context["userLogin"]),
+        "_SPAWN_USER_ID": str(context["userId"]),
+        "_SPAWN_USER_LOGIN": str(context["userLogin"]),
+        "LOG_LEVEL": setting.log_level,
+        "LOGLEVEL": setting.log_level,
+        "ENV": "production",
+        "APP_MODE": "production",
+        "APP_NAME": str(config.get("name") or ""),
+        "APP_CATEGORIES": json.dumps(config.get("categories") or []),
+        "icon": str(config.get("icon") or ""),
+        "CONFIG_DIR": "",
+        "BASE_URL": f"/app/{task}",
+        "SLY_APP_DATA_DIR": str(setting.data_dir),
+        "SUPERVISELY_SYNCED_APP_DATA": str(setting.data_dir),
+        "HOST_TASK_DIR": str(setting.data_dir.parent),
+        "AGENT_STORAGE": storage,
+        "SUPERVISELY_AGENT_FILES": storage,
+        "APPS_CACHE_DIR": f"{storage}/apps_cache",
+        "PYTHONPATH": str(setting.work_dir),
+        "PYTHONUNBUFFERED": "1",
+        # We speak plain HTTP on loopback; without it every app would try TLS first (wire protocol 1.5).
+        "SUPERVISELY_SKIP_HTTPS_USER_HELPER_CHECK": "true",
+        **_first_generation(setting),
+    }
+
+
+def _first_generation(setting: Setting) -> dict[str, str]:
+    """An app without `version` may be an AppService, which writes to /app unless told not to (wire protocol 4.11)."""
+    if setting.config.get("version"):
+        return {}
+    return {"DEBUG_APP_DIR": str(setting.data_dir), "DEBUG_CACHE_DIR": f"{setting.storage_dir}/apps_cache"}
+
+
+def _target_variables(state: Mapping[str, Any]) -> dict[str, str]:
+    return {variable: str(state[key]) for key, (variable, _) in _TARGETS.items() if state.get(key) is not None}
+
+
+def _context_targets(state: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: state[key] for key, (_, name) in _TARGETS.items() if state.get(key) is not None}
+
+
+def _bounded(value: str) -> str:
+    return LARGE_MARK if len(value.encode()) > LARGE_VALUE else value

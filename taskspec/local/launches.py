@@ -1,0 +1,171 @@
+"""The table of launches: what was asked for, and how far it has come. Every change of state is one transaction.
+
+Knows the rows, not the processes behind them.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+from taskspec.api.wire import ACTIVE, LaunchStatus
+from taskspec.local import moments
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Mapping
+
+    from taskspec.local.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class LaunchRequest:
+    """A checked `tasks.run.app`: everything about it is known to exist."""
+
+    workspace_id: int
+    user_id: int
+    agent_id: int
+    module_id: int
+    release_id: int
+    description: str
+    name: str
+    log_level: str
+    restart_policy: str
+    params: Mapping[str, Any]
+    settings: Mapping[str, Any]
+    meta: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """One row, as the agent needs it. The large JSON columns are read only where they are shown or run."""
+
+    id: int
+    status: LaunchStatus
+    attempt: int
+    release_id: int
+    restart_policy: str
+    not_before: float
+    stop_requested: bool
+    pid: int | None
+    pid_mark: str | None
+    stdout_read: int
+    stderr_read: int
+
+
+_COLUMNS = ", ".join(field.name for field in fields(Launch))
+_UNFINISHED = ", ".join(f"'{status}'" for status in sorted(ACTIVE))
+
+
+class Launches:
+    """The launches of one server."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def add(self, request: LaunchRequest) -> int:
+        return self._store.write(
+            "INSERT INTO launches (workspace_id, user_id, agent_id, module_id, release_id, status, description, name,"
+            " log_level, restart_policy, session_token, params, settings, meta, created_at)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                request.workspace_id,
+                request.user_id,
+                request.agent_id,
+                request.module_id,
+                request.release_id,
+                LaunchStatus.QUEUED,
+                request.description,
+                request.name,
+                request.log_level,
+                request.restart_policy,
+                secrets.token_urlsafe(24),
+                json.dumps(request.params),
+                json.dumps(request.settings),
+                json.dumps(request.meta),
+                moments.now(),
+            ),
+        )
+
+    def find(self, task_id: int) -> Launch | None:
+        row = self._store.one(f"SELECT {_COLUMNS} FROM launches WHERE id = ?", (task_id,))  # noqa: S608 - constants
+        return _launch(row) if row else None
+
+    def queued(self, count: int, moment: float) -> list[Launch]:
+        """The launches to start next, oldest first; those that wait for a later moment are left out."""
+        rows = self._store.all(
+            f"SELECT {_COLUMNS} FROM launches WHERE status = 'queued' AND not_before <= ? ORDER BY id LIMIT ?",  # noqa: S608 - constants
+            (moment, count),
+        )
+        return [_launch(row) for row in rows]
+
+    def next_moment(self, moment: float) -> float | None:
+        """When the first launch that waits for its restart becomes due."""
+        row = self._store.one(
+            "SELECT min(not_before) FROM launches WHERE status = 'queued' AND not_before > ?", (moment,)
+        )
+        return row[0] if row else None
+
+    def unfinished(self) -> list[Launch]:
+        rows = self._store.all(f"SELECT {_COLUMNS} FROM launches WHERE status IN ({_UNFINISHED}) ORDER BY id")  # noqa: S608 - constants
+        return [_launch(row) for row in rows]
+
+    def count_queued(self) -> int:
+        row = self._store.one("SELECT count(*) FROM launches WHERE status = 'queued'")
+        return int(row[0]) if row else 0
+
+    def consume(self, task_id: int) -> None:
+        self._store.write("UPDATE launches SET status = 'consumed' WHERE id = ? AND status = 'queued'", (task_id,))
+
+    def start(self, task_id: int, pid: int, mark: str | None) -> None:
+        """The process exists. A status that has moved on meanwhile (stop asked, deployed) stays as it is."""
+        self._store.write(
+            "UPDATE launches SET pid = ?, pid_mark = ?, started_at = coalesce(started_at, ?),"
+            " status = CASE status WHEN 'consumed' THEN 'started' ELSE status END WHERE id = ?",
+            (pid, mark, moments.now(), task_id),
+        )
+
+    def ask_to_stop(self, task_id: int) -> None:
+        self._store.write("UPDATE launches SET status = 'terminating', stop_requested = 1 WHERE id = ?", (task_id,))
+
+    def end(self, task_id: int, status: LaunchStatus, error: Mapping[str, Any] | None = None) -> None:
+        """The launch is over. What a client has forced by `tasks.status.update` to a terminal status stands."""
+        self._store.write(
+            "UPDATE launches SET status = ?, error = ?, finished_at = ?, pid = NULL, pid_mark = NULL"
+            " WHERE id = ? AND status NOT IN ('finished', 'error', 'stopped')",
+            (status, json.dumps(error) if error else None, moments.now(), task_id),
+        )
+
+    def queue_again(self, task_id: int, not_before: float) -> None:
+        """The same task once more, as the restart policy wants it: same id, next attempt, logs go on."""
+        self._store.write(
+            "UPDATE launches SET status = 'queued', attempt = attempt + 1, not_before = ?, pid = NULL, pid_mark = NULL,"
+            " stdout_read = 0, stderr_read = 0 WHERE id = ?",
+            (not_before, task_id),
+        )
+
+    def force_status(self, task_id: int, status: LaunchStatus) -> None:
+        finished = moments.now() if status.is_terminal else None
+        self._store.write(
+            "UPDATE launches SET status = ?, finished_at = ?,"
+            " started_at = coalesce(started_at, CASE WHEN ? IN ('started', 'deployed') THEN ? END) WHERE id = ?",
+            (status, finished, status, moments.now(), task_id),
+        )
+
+    def remember_read(self, task_id: int, stream: str, offset: int) -> None:
+        """How much of a log file has been stored; belongs in the transaction that stores the lines."""
+        column = {"stdout": "stdout_read", "stderr": "stderr_read"}[stream]
+        self._store.write(f"UPDATE launches SET {column} = ? WHERE id = ?", (offset, task_id))  # noqa: S608 - constants
+
+    def set_output(self, task_id: int, output: Mapping[str, Any]) -> None:
+        self._store.write("UPDATE launches SET output = ? WHERE id = ?", (json.dumps(output), task_id))
+
+    def set_meta(self, task_id: int, meta: Mapping[str, Any]) -> None:
+        self._store.write("UPDATE launches SET meta = ? WHERE id = ?", (json.dumps(meta), task_id))
+
+
+def _launch(row: sqlite3.Row) -> Launch:
+    values = {name: row[name] for name in row.keys()}  # noqa: SIM118 - iterating a Row gives its values
+    return Launch(**values | {"status": LaunchStatus(row["status"]), "stop_requested": bool(row["stop_requested"])})

@@ -1,0 +1,143 @@
+"""What an app writes: lines taken apart as the real agent does (wire protocol 4.7), and the table that keeps them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from taskspec.local import moments
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+    from taskspec.local.store import Store
+
+LINE_LIMIT = 64 * 1024
+# Parsed in one go, during which no request is answered.
+CHUNK = 256 * 1024
+LEVELS = frozenset({"trace", "debug", "info", "warn", "error", "fatal"})
+_OTHER_NAMES = {"warning": "warn", "critical": "fatal"}
+_OWN_KEYS = frozenset({"message", "level", "timestamp", "task_id"})
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    message: str
+    level: str = "info"
+    timestamp: str = field(default_factory=moments.now)
+    extras: Mapping[str, Any] = field(default_factory=dict)
+
+
+def parse_line(raw: bytes, moment: str) -> LogLine:
+    """One line of output. JSON with `message` and `level` is taken apart; anything else is an `info` message.
+
+    `moment` is when we read it; a JSON line that names its own keeps that.
+    """
+    text = raw.decode(errors="replace").rstrip("\r")
+    if text.startswith("{"):
+        try:
+            record = json.loads(text)
+            json.dumps(record, ensure_ascii=False, allow_nan=False).encode()
+        except (ValueError, RecursionError):
+            record = None
+        if isinstance(record, dict) and "message" in record and "level" in record:
+            return from_record(record, moment)
+    quiet = "Requirement already satisfied" in text
+    return LogLine(text, "debug" if quiet else "info", moment)
+
+
+def from_record(record: Mapping[str, Any], moment: str) -> LogLine:
+    """A log entry as the SDK writes or submits it; `moment` stands in when it names none."""
+    level = str(record.get("level") or "info").lower()
+    level = _OTHER_NAMES.get(level, level)
+    message = record.get("message")
+    own = record.get("timestamp")
+    return LogLine(
+        message=message if isinstance(message, str) else json.dumps(message),
+        level=level if level in LEVELS else "info",
+        timestamp=(moments.normalized(own) if isinstance(own, str) else None) or moment,
+        extras={key: value for key, value in record.items() if key not in _OWN_KEYS},
+    )
+
+
+class Tail:
+    """Reads a growing file line by line, from an offset that survives the reader."""
+
+    def __init__(self, path: Path, offset: int, *, chunk: int = CHUNK) -> None:
+        self._path = path
+        self._size = chunk
+        self._inside_cut_line = False
+        self.offset = offset
+
+    def read(self, *, final: bool) -> tuple[list[LogLine], bool]:
+        """The complete lines behind the offset, and whether there is more to read at once.
+
+        `final` says that nobody writes any more, so that a last line without its newline counts too.
+        """
+        data = self._chunk()
+        if not data:
+            return [], False
+        whole = len(data) == self._size
+        body, newline, rest = data.rpartition(b"\n")
+        lines = body.split(b"\n") if newline else []
+        if newline and self._inside_cut_line:
+            lines, self._inside_cut_line = lines[1:], False
+        if rest and ((whole and not newline) or (final and not whole)):
+            # A line longer than a chunk, or the last one: taken as it is, so that the reader gets on.
+            lines, rest = ([*lines, rest] if not self._inside_cut_line else lines), b""
+            self._inside_cut_line = whole
+        self.offset += len(data) - len(rest)
+        moment = moments.now()
+        return [parse_line(_cut(line), moment) for line in lines if line], whole
+
+    def _chunk(self) -> bytes:
+        try:
+            with self._path.open("rb", buffering=0) as file:
+                file.seek(self.offset)
+                return file.read(self._size)
+        except FileNotFoundError:
+            return b""
+
+
+def _cut(line: bytes) -> bytes:
+    if len(line) <= LINE_LIMIT:
+        return line
+    return line[:LINE_LIMIT] + f" [cut after {LINE_LIMIT} bytes]".encode()
+
+
+class Logs:
+    """The stored log lines of all launches."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def add(self, task_id: int, lines: Iterable[LogLine]) -> None:
+        self._store.write_many(
+            "INSERT INTO logs (task_id, timestamp, level, message, extras) VALUES (?, ?, ?, ?, ?)",
+            [
+                (task_id, line.timestamp, line.level, line.message, json.dumps(line.extras) if line.extras else None)
+                for line in lines
+            ],
+        )
+
+    def read(self, task_id: int, since: str | None, limit: int | None) -> list[dict[str, Any]]:
+        """Entries in the order they came, from `since` on; at most `limit` of them."""
+        rows = self._store.all(
+            "SELECT * FROM logs WHERE task_id = ? AND timestamp >= ? ORDER BY id LIMIT ?",
+            (task_id, since or "", -1 if limit is None else limit),
+        )
+        return [_entry(row) for row in rows]
+
+
+def _entry(row: sqlite3.Row) -> dict[str, Any]:
+    extras = json.loads(row["extras"]) if row["extras"] else {}
+    return {
+        **extras,
+        "timestamp": row["timestamp"],
+        "level": row["level"],
+        "message": row["message"],
+        "task_id": row["task_id"],
+    }

@@ -1,0 +1,188 @@
+"""The fields of one request, read by type: the door behind which nobody meets unchecked JSON.
+
+Accepts what the wire allows and no more: `null` is the same as absent, and a GET query carries numbers as text.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import TYPE_CHECKING, Any
+
+from taskspec.local.answers import Refusal, invalid
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping
+
+LARGEST_ID = 2**63 - 1
+DEEPEST = 100
+
+
+class Params:
+    """Typed access to one JSON object; every wrong value becomes a refusal that names its field."""
+
+    __slots__ = ("_prefix", "_values")
+
+    def __init__(self, values: Mapping[str, Any], prefix: str = "") -> None:
+        self._values = values
+        self._prefix = prefix
+
+    @property
+    def values(self) -> Mapping[str, Any]:
+        return self._values
+
+    def has(self, name: str) -> bool:
+        return self._values.get(name) is not None
+
+    def raw(self, name: str) -> Any:
+        return self._values.get(name)
+
+    def invalid(self, name: str, problem: str) -> Refusal:
+        return invalid(self._prefix + name, problem)
+
+    def id(self, name: str) -> int:
+        """A required id."""
+        value = self.optional_id(name)
+        if value is None:
+            raise self.invalid(name, "is required")
+        return value
+
+    def optional_id(self, name: str) -> int | None:
+        value = self.raw(name)
+        if value is None:
+            return None
+        number = _whole_number(value)
+        if number is None or not 1 <= number <= LARGEST_ID:
+            raise self.invalid(name, f"must be an integer from 1 up, got {_shown(value)}")
+        return number
+
+    def integer(self, name: str, default: int, *, lowest: int, highest: int) -> int:
+        value = self.raw(name)
+        if value is None:
+            return default
+        number = _whole_number(value)
+        if number is None or not lowest <= number <= highest:
+            raise self.invalid(name, f"must be an integer from {lowest} to {highest}, got {_shown(value)}")
+        return number
+
+    def text(self, name: str, default: str | None = None, *, longest: int | None = None) -> str:
+        """A string; required when there is no default."""
+        value = self.raw(name)
+        if value is None and default is not None:
+            return default
+        if value is None:
+            raise self.invalid(name, "is required")
+        if not isinstance(value, str):
+            raise self.invalid(name, f"must be a string, got {_shown(value)}")
+        if longest is not None and len(value) > longest:
+            raise self.invalid(name, f"may have {longest} characters, got {len(value)}")
+        return value
+
+    def choice(self, name: str, allowed: Collection[str], default: str | None = None) -> str:
+        value = self.text(name, default)
+        if value not in allowed:
+            raise self.invalid(name, f"must be one of {', '.join(allowed)}; got {_shown(value)}")
+        return value
+
+    def flag(self, name: str, default: bool = False) -> bool:
+        value = self.raw(name)
+        if value is None:
+            return default
+        if isinstance(value, str) and value.lower() in {"true", "false"}:
+            return value.lower() == "true"
+        if not isinstance(value, bool):
+            raise self.invalid(name, f"must be true or false, got {_shown(value)}")
+        return value
+
+    def mapping(self, name: str, default: Mapping[str, Any] | None = None) -> Mapping[str, Any]:
+        value = self.raw(name)
+        if value is None and default is not None:
+            return default
+        if value is None:
+            raise self.invalid(name, "is required")
+        if not isinstance(value, dict):
+            raise self.invalid(name, f"must be an object, got {_shown(value)}")
+        return value
+
+    def array(self, name: str, default: Iterable[Any] | None = None) -> list[Any]:
+        value = self.raw(name)
+        if value is None and default is not None:
+            return list(default)
+        if value is None:
+            raise self.invalid(name, "is required")
+        if not isinstance(value, list):
+            raise self.invalid(name, f"must be an array, got {_shown(value)}")
+        return value
+
+    def objects(self, name: str, default: Iterable[Any] | None = None) -> list[Params]:
+        """An array of objects, each with its place in front of its field names."""
+        found = []
+        for index, item in enumerate(self.array(name, default)):
+            if not isinstance(item, dict):
+                raise self.invalid(f"{name}[{index}]", f"must be an object, got {_shown(item)}")
+            found.append(Params(item, f"{self._prefix}{name}[{index}]."))
+        return found
+
+
+def from_body(body: bytes) -> Params:
+    """A POST body. Empty is `{}`, as the vendor's release tool sends it (wire protocol 3.6)."""
+    if not body.strip():
+        return Params({})
+    values = _parse(body, "the body")
+    if not isinstance(values, dict):
+        raise Refusal(400, "VALIDATION_ERROR", f"the body must be a JSON object, got {_shown(values)}")
+    return Params(values)
+
+
+def from_query(pairs: Iterable[tuple[str, str]]) -> Params:
+    """A GET query; a value that looks like a JSON array or object is one."""
+    return Params(
+        {name: _parse(value, f'field "{name}"') if value[:1] in {"[", "{"} else value for name, value in pairs}
+    )
+
+
+def _parse(text: bytes | str, place: str) -> Any:
+    try:
+        values = json.loads(text, parse_constant=_no_constant)
+        if "\\u" in text if isinstance(text, str) else b"\\u" in text:
+            # A lone surrogate is valid JSON and no text: neither the database nor an environment can hold it.
+            json.dumps(values, ensure_ascii=False).encode()
+    except (ValueError, RecursionError) as error:
+        raise Refusal(400, "VALIDATION_ERROR", f"{place} is not valid JSON: {error}") from None
+    if _is_deeper(values, DEEPEST):
+        raise Refusal(400, "VALIDATION_ERROR", f"{place} is nested more than {DEEPEST} levels deep")
+    return values
+
+
+def _is_deeper(value: object, levels: int) -> bool:
+    """Level by level: what is walked by recursion later must not exhaust the stack there."""
+    level = [value]
+    for _ in range(levels):
+        level = [
+            inner
+            for item in level
+            if isinstance(item, dict | list)
+            for inner in (item.values() if isinstance(item, dict) else item)
+        ]
+        if not level:
+            return False
+    return any(isinstance(item, dict | list) for item in level)
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _whole_number(value: object) -> int | None:
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, float) and math.isfinite(value) and value.is_integer():
+        return int(value)
+    if isinstance(value, str) and len(value) <= 20 and value.isascii() and value.removeprefix("-").isdigit():
+        return int(value)
+    return value if isinstance(value, int) else None
+
+
+def _shown(value: object) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 60 else text[:57] + "..."

@@ -1,0 +1,71 @@
+"""From a row in the store to a job that can be started: the app's copy, its command, its folders, its environment."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from taskspec.errors import LocalServerError
+from taskspec.local import places
+from taskspec.local.environment import Setting, app_environment
+from taskspec.local.launcher import Job, RunDir, command_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from taskspec.local.home import ServerHome
+    from taskspec.local.launches import Launch
+    from taskspec.local.modules import Modules, Release
+    from taskspec.local.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Preparation:
+    """Makes jobs out of launches for one server."""
+
+    home: ServerHome
+    store: Store
+    modules: Modules
+    context: places.Context
+    address: str
+    token: str
+    base: Mapping[str, str]
+
+    def job(self, launch: Launch, run_dir: RunDir) -> Job:
+        """Everything one attempt needs. Raises LocalServerError when the app's copy is gone."""
+        release = self.modules.release_by_id(launch.release_id)
+        work_dir = self.home.modules / release.digest
+        if not work_dir.is_dir():
+            raise LocalServerError(
+                f'the copy of app "{release.module_name}" is gone from "{work_dir}"', remedy="register the app again"
+            )
+        data_dir = self.home.task(launch.id) / "data"
+        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        environment = app_environment(self.base, self._setting(launch, release, work_dir, data_dir))
+        return Job(run_dir, work_dir, command_of(release.config), environment)
+
+    def _setting(self, launch: Launch, release: Release, work_dir: Path, data_dir: Path) -> Setting:
+        row = self.store.one("SELECT params, log_level FROM launches WHERE id = ?", (launch.id,))
+        if row is None:  # the launch was read from this table a moment ago
+            raise LookupError(launch.id)
+        return Setting(
+            task_id=launch.id,
+            address=self.address,
+            token=self.token,
+            state=json.loads(row["params"])["state"],
+            context=self._context(),
+            config=release.config,
+            log_level=row["log_level"],
+            agent_id=places.AGENT,
+            work_dir=work_dir,
+            data_dir=data_dir,
+            storage_dir=self.home.agent_storage,
+        )
+
+    def _context(self) -> dict[str, Any]:
+        """The context of a launch (wire protocol 4.3); owner and starter are the same user here."""
+        user = {"userId": places.USER, "userLogin": self.context.user_login, "apiToken": self.token}
+        spawner = {f"spawn{key[0].upper()}{key[1:]}": value for key, value in user.items()}
+        return {"teamId": places.TEAM, "workspaceId": places.WORKSPACE, **user, **spawner}

@@ -1,0 +1,137 @@
+"""Processes that outlive us: how to name one for good, signal it, and notice its end. Knows no task.
+
+A pid alone is reused; a *mark* (boot and start time) beside it is not.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psutil
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+POLL_SECONDS = 0.2
+_START_TIME = 19  # field 22 of /proc/<pid>/stat, counted behind the closing bracket of the command's name
+
+
+def mark_of(pid: int) -> str | None:
+    """What tells this process from a later one with the same pid; None when there is no such process."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
+    except FileNotFoundError:
+        return None if Path("/proc/self/stat").exists() else _portable_mark(pid)
+    except ProcessLookupError:
+        return None
+    return None if fields[0] in {b"Z", b"X"} else f"{_boot_id()}:{fields[_START_TIME].decode()}"
+
+
+def is_alive(pid: int, mark: str | None) -> bool:
+    return mark is not None and mark_of(pid) == mark
+
+
+def signal_group(pid: int, mark: str | None, number: signal.Signals) -> None:
+    """Signal the process group led by this very process; nothing happens when it is gone."""
+    if is_alive(pid, mark):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(pid, number)
+
+
+def reap(pid: int) -> None:
+    """Collect a child that has ended, after killing what it left behind in its group; a stranger is left alone.
+
+    In this order: until it is collected, nobody else can be given its pid.
+    """
+    with contextlib.suppress(ChildProcessError):
+        found = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        if found is not None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+
+
+def find_by_argument(argument: str, hint: int | None) -> int | None:
+    """The group leader that was started with this argument; `hint` is looked at first."""
+    if hint is not None and argument in _command_line(hint):
+        return hint
+    for process in psutil.process_iter():
+        if argument in _command_line(process.pid) and _leads_group(process.pid):
+            return process.pid
+    return None
+
+
+class ExitWatch:
+    """Calls back once, on the event loop, when a process has ended, whether or not it is our child."""
+
+    def __init__(self, pid: int, mark: str | None, ended: Callable[[], None]) -> None:
+        self._pid = pid
+        self._mark = mark
+        self._ended = ended
+        self._loop = asyncio.get_running_loop()
+        self._timer: asyncio.TimerHandle | None = None
+        self._descriptor = _open_pidfd(pid)
+        if self._descriptor is not None and is_alive(pid, mark):
+            self._loop.add_reader(self._descriptor, self._over)
+        else:
+            self._poll()
+
+    def close(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._descriptor is not None:
+            self._loop.remove_reader(self._descriptor)
+            os.close(self._descriptor)
+            self._descriptor = None
+
+    def _poll(self) -> None:
+        if is_alive(self._pid, self._mark):
+            self._timer = self._loop.call_later(POLL_SECONDS, self._poll)
+        else:
+            self._timer = self._loop.call_later(0, self._over)
+
+    def _over(self) -> None:
+        self.close()
+        self._ended()
+
+
+def _open_pidfd(pid: int) -> int | None:
+    if not hasattr(os, "pidfd_open"):
+        return None
+    try:
+        return os.pidfd_open(pid)
+    except OSError:
+        return None
+
+
+def _command_line(pid: int) -> list[str]:
+    try:
+        return psutil.Process(pid).cmdline()
+    except psutil.Error:
+        return []
+
+
+def _leads_group(pid: int) -> bool:
+    try:
+        return os.getpgid(pid) == pid
+    except ProcessLookupError:
+        return False
+
+
+def _portable_mark(pid: int) -> str | None:
+    try:
+        process = psutil.Process(pid)
+        return None if process.status() == psutil.STATUS_ZOMBIE else repr(process.create_time())
+    except psutil.Error:
+        return None
+
+
+@lru_cache(maxsize=1)
+def _boot_id() -> str:
+    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()

@@ -1,0 +1,91 @@
+"""`ecosystem.*`: the registered apps as a catalogue (wire protocol 3.1)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from taskspec.local.answers import unknown
+from taskspec.local.modules import wire_config
+from taskspec.local.paging import Column, Condition, Kind, Listing, read_page
+
+if TYPE_CHECKING:
+    import sqlite3
+
+    from taskspec.local.call import Call, Route
+    from taskspec.local.modules import Release
+
+LISTING = Listing(
+    "modules",
+    {
+        "id": Column("id", Kind.NUMBER),
+        "slug": Column("slug"),
+        "name": Column("name"),
+        "createdAt": Column("created_at", Kind.DATE),
+        "updatedAt": Column("updated_at", Kind.DATE),
+    },
+)
+
+
+def list_modules(call: Call) -> dict[str, Any]:
+    """Modules by filter, by `search` in name and slug, by `categories` of their newest release."""
+    conditions = []
+    search = call.params.text("search", "")
+    if search:
+        conditions.append(Condition("instr(lower(name), ?) OR instr(lower(slug), ?)", (search.lower(), search.lower())))
+    categories = call.params.array("categories", ())
+    if categories:
+        conditions.append(_with_categories(call, categories))
+    return read_page(call.services.store, LISTING, call.params, lambda row: _newest(call, row), conditions)
+
+
+def info(call: Call) -> dict[str, Any]:
+    """One module by id or slug, with the config of the version asked for or else of the newest."""
+    params, modules = call.params, call.services.modules
+    if not params.has("id") and not params.has("slug"):
+        raise params.invalid("id", "is required, or slug in its place")
+    named = params.optional_id("id") if params.has("id") else None
+    module_id = modules.find_id(id=named, slug=None if named else params.text("slug"))
+    if module_id is None:
+        raise unknown("module", named or params.text("slug"))
+    version = params.text("version", "")
+    release = modules.release(module_id, version or None)
+    row = call.services.store.one("SELECT * FROM modules WHERE id = ?", (module_id,))
+    if release is None or row is None:
+        raise unknown(f"version of module {module_id}", version)
+    return _show(call, row, release)
+
+
+def _newest(call: Call, row: sqlite3.Row) -> dict[str, Any]:
+    return _show(call, row, call.services.modules.release(row["id"]))
+
+
+def _show(call: Call, row: sqlite3.Row, release: Release | None) -> dict[str, Any]:
+    config = wire_config(release.config) if release else {}
+    return {
+        "id": row["id"],
+        "slug": row["slug"],
+        "name": row["name"],
+        "type": config.get("type") or "app",
+        "config": config,
+        "readme": "",
+        "repositoryModuleUrl": None,
+        "repo": None,
+        "createdAt": row["created_at"],
+        "updatedAt": row["updated_at"],
+        "meta": {"releases": call.services.modules.versions(row["id"])},
+    }
+
+
+def _with_categories(call: Call, categories: list[Any]) -> Condition:
+    wanted = {str(category) for category in categories}
+    every = call.params.choice("categoriesOperation", ("or", "and"), "or") == "and"
+    found = []
+    for row in call.services.store.all("SELECT id FROM modules"):
+        release = call.services.modules.release(row["id"])
+        has = {str(item) for item in (release.config.get("categories") or [])} if release else set()
+        if wanted <= has if every else wanted & has:
+            found.append(row["id"])
+    return Condition(f"id IN ({', '.join('?' * len(found))})", tuple(found))
+
+
+ROUTES: dict[str, Route] = {"ecosystem.list": list_modules, "ecosystem.info": info}

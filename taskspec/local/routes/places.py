@@ -1,0 +1,89 @@
+"""Teams, workspaces, agents, users, and the instance itself (wire protocol 3.2, 3.3)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from taskspec.local import places
+from taskspec.local.answers import unknown
+from taskspec.local.paging import Condition, Listing, read_page
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable
+
+    from taskspec.local.call import Call, Route
+
+# Not lower than what the SDK asks for, which would otherwise warn about it.
+INSTANCE_VERSION = "6.18.3"
+
+
+def version(_call: Call) -> dict[str, Any]:
+    return {"version": INSTANCE_VERSION}
+
+
+def me(call: Call) -> dict[str, Any]:
+    return _one(call, "users", places.USER, places.show_user)
+
+
+def list_teams(call: Call) -> dict[str, Any]:
+    return read_page(call.services.store, places.TEAMS, call.params, places.show_team)
+
+
+def team(call: Call) -> dict[str, Any]:
+    return _one(call, "teams", call.params.id("id"), places.show_team)
+
+
+def list_workspaces(call: Call) -> dict[str, Any]:
+    return _of_team(call, places.WORKSPACES, places.show_workspace)
+
+
+def workspace(call: Call) -> dict[str, Any]:
+    return _one(call, "workspaces", call.params.id("id"), places.show_workspace)
+
+
+def list_agents(call: Call) -> dict[str, Any]:
+    return _of_team(call, places.AGENTS, places.show_agent)
+
+
+def agent(call: Call) -> dict[str, Any]:
+    return _one(call, "agents", call.params.id("id"), places.show_agent)
+
+
+def available_agents(call: Call) -> list[dict[str, Any]]:
+    """A bare array, as the SDK needs it."""
+    return [
+        places.show_agent(row)
+        for row in call.services.store.all("SELECT * FROM agents WHERE team_id = ?", (_team(call),))
+    ]
+
+
+def _of_team(call: Call, listing: Listing, show: Callable[[sqlite3.Row], dict[str, Any]]) -> dict[str, Any]:
+    return read_page(call.services.store, listing, call.params, show, (Condition("team_id = ?", (_team(call),)),))
+
+
+def _team(call: Call) -> int:
+    team_id = call.params.id("teamId")
+    if team_id != places.TEAM:
+        raise unknown("team", team_id)
+    return team_id
+
+
+def _one(call: Call, table: str, row_id: int, show: Callable[[sqlite3.Row], dict[str, Any]]) -> dict[str, Any]:
+    row = call.services.store.one(f"SELECT * FROM {table} WHERE id = ?", (row_id,))  # noqa: S608 - the table is a constant
+    if row is None:
+        raise unknown(table.removesuffix("s"), row_id)
+    return show(row)
+
+
+ROUTES: dict[str, Route] = {
+    "instance.version": version,
+    "users.me": me,
+    "teams.list": list_teams,
+    "teams.info": team,
+    "workspaces.list": list_workspaces,
+    "workspaces.info": workspace,
+    "agents.list": list_agents,
+    "agents.info": agent,
+    "agents.available": available_agents,
+}

@@ -1,0 +1,114 @@
+"""`tasks.run.app`: a launch is checked, written down and queued (wire protocol 2.4)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from taskspec.api.wire import DESCRIPTION_LIMIT, RestartPolicy
+from taskspec.local import places
+from taskspec.local.answers import unknown
+from taskspec.local.launches import LaunchRequest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from taskspec.local.call import Call, Route
+    from taskspec.local.modules import Release
+    from taskspec.local.params import Params
+
+LOG_LEVELS = ("trace", "debug", "info", "warn", "warning", "error", "fatal")
+# The third is known to the server only; nothing restarts at start-up here.
+RESTART_POLICIES = (*RestartPolicy.values(), "on_startup")
+NAME_LIMIT = 255
+
+
+def run_app(call: Call) -> list[dict[str, Any]]:
+    """One launch per user, all of them or none; the answer goes out before any of them starts."""
+    params, services = call.params, call.services
+    release = _release(call)
+    users = _users(params)
+    shared = params.flag("singleSessionMode")
+    with services.store.transaction():
+        rows = [
+            {
+                "taskId": services.launches.add(_request(params, release, user)),
+                "userId": user,
+                "moduleId": release.module_id,
+                "appId": release.module_id,
+            }
+            for user in (users[:1] if shared else users)
+        ]
+    services.agent.wake()
+    return rows
+
+
+def _request(params: Params, release: Release, user: int) -> LaunchRequest:
+    start = _start_params(params)
+    params.mapping("advancedSettings", {})
+    params.flag("proxyKeepUrl")
+    return LaunchRequest(
+        workspace_id=_workspace(params),
+        user_id=user,
+        agent_id=_agent(params),
+        module_id=release.module_id,
+        release_id=release.id,
+        description=params.text("description", "", longest=DESCRIPTION_LIMIT),
+        name=params.text("taskName", "", longest=NAME_LIMIT) or release.module_name,
+        log_level=params.choice("logLevel", LOG_LEVELS, "info"),
+        restart_policy=params.choice("restartPolicy", RESTART_POLICIES, "never"),
+        params=start,
+        settings={"message": {"state": start["state"]}},
+        meta={"redirectRequests": params.mapping("redirectRequests", {}) or None},
+    )
+
+
+def _start_params(params: Params) -> Mapping[str, Any]:
+    start = params.mapping("params", {})
+    state = start.get("state")
+    if state is not None and not isinstance(state, dict):
+        raise params.invalid("params.state", "must be an object")
+    return {**start, "state": state or {}}
+
+
+def _release(call: Call) -> Release:
+    params = call.params
+    named = [name for name in ("moduleId", "appId", "appServiceId") if params.has(name)]
+    if len(named) != 1:
+        raise params.invalid("moduleId", "is required, or appId in its place; not both")
+    module_id = params.id(named[0])
+    if call.services.modules.find_id(id=module_id) is None:
+        raise unknown("module", module_id)
+    version = params.text("appVersion", "")
+    if params.flag("isBranch"):
+        raise params.invalid("isBranch", "must be false: modules of the local server have versions, no branches")
+    release = call.services.modules.release(module_id, version or None)
+    if release is None:
+        raise unknown(f"version of module {module_id}", version)
+    return release
+
+
+def _workspace(params: Params) -> int:
+    workspace = params.id("workspaceId")
+    if workspace != places.WORKSPACE:
+        raise unknown("workspace", workspace)
+    return workspace
+
+
+def _agent(params: Params) -> int:
+    agent = params.optional_id("agentId")
+    if agent not in {None, places.AGENT}:
+        raise unknown("agent", agent)
+    return places.AGENT
+
+
+def _users(params: Params) -> list[int]:
+    users = params.array("usersIds", ()) or [places.USER]
+    for index, user in enumerate(users):
+        if isinstance(user, bool) or not isinstance(user, int):
+            raise params.invalid(f"usersIds[{index}]", "must be an integer")
+        if user != places.USER:
+            raise unknown("user", user)
+    return users
+
+
+ROUTES: dict[str, Route] = {"tasks.run.app": run_app}

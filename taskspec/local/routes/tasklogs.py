@@ -1,0 +1,56 @@
+"""Log lines in and out: `tasks.logs.add`, `tasks.log.download` (wire protocol 2.8)."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any
+
+from taskspec.local import moments
+from taskspec.local.answers import unknown
+from taskspec.local.logs import LogLine, from_record
+from taskspec.local.params import LARGEST_ID, Params
+
+if TYPE_CHECKING:
+    from taskspec.local.call import Call, Route
+
+
+def add(call: Call) -> dict[str, Any]:
+    """Store entries; each names its task, or the request's `x-task-id` does."""
+    moment = moments.now()
+    sender = call.headers.get("x-task-id")
+    lines: dict[int, list[LogLine]] = defaultdict(list)
+    for entry in call.params.objects("logs"):
+        given = entry if entry.has("task_id") else Params({"task_id": sender, **_without_task(entry)})
+        lines[given.id("task_id")].append(from_record(entry.values, moment))
+    for task_id in lines:
+        if call.services.launches.find(task_id) is None:
+            raise unknown("task", task_id)
+    with call.services.store.transaction():
+        for task_id, found in lines.items():
+            call.services.logs.add(task_id, found)
+    return {"success": True}
+
+
+def download(call: Call) -> list[dict[str, Any]]:
+    """The entries of a launch in order, with what its app has written up to this moment."""
+    launch = call.launch()
+    call.services.agent.drain(launch.id)
+    limit = call.params.integer("limit", -1, lowest=0, highest=LARGEST_ID) if call.params.has("limit") else None
+    return call.services.logs.read(launch.id, _since(call.params), limit)
+
+
+def _since(params: Params) -> str | None:
+    text = params.text("sinceTime", "")
+    if not text:
+        return None
+    moment = moments.normalized(text)
+    if moment is None:
+        raise params.invalid("sinceTime", "must be an ISO-8601 moment")
+    return moment
+
+
+def _without_task(entry: Params) -> dict[str, Any]:
+    return {key: value for key, value in entry.values.items() if key != "task_id"}
+
+
+ROUTES: dict[str, Route] = {"tasks.logs.add": add, "tasks.log.download": download}

@@ -1,0 +1,82 @@
+"""Reading and steering launches: list, info, context, stop, status, meta (wire protocol 2.2)."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from taskspec.api.wire import LaunchStatus
+from taskspec.local import places
+from taskspec.local.answers import unknown
+from taskspec.local.paging import Condition, read_page
+from taskspec.local.taskview import LISTING, read_task, show_task
+
+if TYPE_CHECKING:
+    from taskspec.local.call import Call, Route
+
+# What the server itself knows about a launch; a client's `update_meta` cannot change it.
+_OWN_META = frozenset({"id", "app", "params", "output", "sessionToken", "error", "attempt"})
+
+
+def list_tasks(call: Call) -> dict[str, Any]:
+    workspace = call.params.id("workspaceId")
+    if workspace != places.WORKSPACE:
+        raise unknown("workspace", workspace)
+    here = Condition("l.workspace_id = ?", (workspace,))
+    return read_page(call.services.store, LISTING, call.params, show_task, (here,))
+
+
+def info(call: Call) -> dict[str, Any]:
+    task_id = call.params.id("id")
+    task = read_task(call.services.store, task_id)
+    if task is None:
+        raise unknown("task", task_id)
+    return task
+
+
+def context(call: Call) -> dict[str, Any]:
+    """Team and workspace, and the context the app was started with: the SDK restores long values from it (4.6)."""
+    call.launch()
+    names = call.services.context
+    return {
+        "team": {"id": places.TEAM, "name": names.team_name},
+        "workspace": {"id": places.WORKSPACE, "name": names.workspace_name},
+        "teamId": places.TEAM,
+        "workspaceId": places.WORKSPACE,
+        "userId": places.USER,
+        "userLogin": names.user_login,
+    }
+
+
+def stop(call: Call) -> dict[str, Any]:
+    return {"status": call.services.agent.stop(call.launch())}
+
+
+def update_status(call: Call) -> dict[str, Any]:
+    launch = call.launch()
+    status = LaunchStatus(call.params.choice("status", [str(status) for status in LaunchStatus]))
+    call.services.launches.force_status(launch.id, status)
+    return {"success": True}
+
+
+def update_meta(call: Call) -> dict[str, Any]:
+    """Merge keys into the launch's meta; `name` is its display name."""
+    launch, store = call.launch(), call.services.store
+    name = call.params.text("name", "")
+    given = {key: value for key, value in call.params.values.items() if key not in _OWN_META and key != "name"}
+    with store.transaction():
+        row = store.one("SELECT meta FROM launches WHERE id = ?", (launch.id,))
+        call.services.launches.set_meta(launch.id, {**json.loads(row["meta"] if row else "{}"), **given})
+        if name:
+            store.write("UPDATE launches SET name = ? WHERE id = ?", (name, launch.id))
+    return {"success": True}
+
+
+ROUTES: dict[str, Route] = {
+    "tasks.list": list_tasks,
+    "tasks.info": info,
+    "GetTaskContext": context,
+    "tasks.stop": stop,
+    "tasks.status.update": update_status,
+    "tasks.meta.update": update_meta,
+}

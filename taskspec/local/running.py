@@ -1,0 +1,69 @@
+"""One attempt that has a process: its log files, the watch on its end, and the steps of a stop."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from typing import TYPE_CHECKING
+
+from taskspec.local.logs import LogLine, Tail
+from taskspec.local.process import ExitWatch, mark_of, signal_group
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from taskspec.local.launcher import RunDir
+    from taskspec.local.launches import Launch
+
+
+class Running:
+    """What the agent holds in memory for a launch that runs. All of it can be had again from store and files."""
+
+    def __init__(self, launch: Launch, run_dir: RunDir) -> None:
+        self.task_id = launch.id
+        self.run_dir = run_dir
+        self.pid: int | None = None
+        self.mark: str | None = None
+        self._tails = {
+            "stdout": Tail(run_dir.stdout, launch.stdout_read),
+            "stderr": Tail(run_dir.stderr, launch.stderr_read),
+        }
+        self._watch: ExitWatch | None = None
+        self._next_signal: asyncio.TimerHandle | None = None
+
+    def watch(self, pid: int, mark: str | None, ended: Callable[[], None]) -> None:
+        """Follow this process; `ended` is called once, when it is over."""
+        self.pid, self.mark = pid, mark
+        self._watch = ExitWatch(pid, mark, ended)
+
+    def read(self, *, final: bool) -> tuple[dict[str, tuple[list[LogLine], int]], bool]:
+        """New lines and the offset behind them, by stream, and whether more is waiting."""
+        found, more = {}, False
+        for stream, tail in self._tails.items():
+            before = tail.offset
+            lines, waiting = tail.read(final=final)
+            more = more or waiting
+            if tail.offset != before:
+                found[stream] = (lines, tail.offset)
+        return found, more
+
+    def stop(self, grace: float) -> None:
+        """Ask the whole group to leave: SIGINT, then SIGTERM, then SIGKILL, `grace` seconds apart."""
+        if self._next_signal is None:
+            self._signal((signal.SIGINT, signal.SIGTERM, signal.SIGKILL), grace)
+
+    def close(self) -> None:
+        if self._watch is not None:
+            self._watch.close()
+            self._watch = None
+        if self._next_signal is not None:
+            self._next_signal.cancel()
+            self._next_signal = None
+
+    def _signal(self, steps: tuple[signal.Signals, ...], grace: float) -> None:
+        if self.pid is None:
+            return
+        # Read again: the mark is missing when the process was found by its claim only.
+        signal_group(self.pid, self.mark or mark_of(self.pid), steps[0])
+        if steps[1:]:
+            self._next_signal = asyncio.get_running_loop().call_later(grace, self._signal, steps[1:], grace)

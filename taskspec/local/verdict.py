@@ -1,0 +1,63 @@
+"""How a launch ended, read from what it left behind. Pure but for reading the end of a log file."""
+
+from __future__ import annotations
+
+import re
+import signal
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from taskspec.api.wire import LaunchStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+_TAIL_BYTES = 4096
+_TAIL_LINES = 10
+_DIALOG = re.compile(r"Error (title|message): *([^\n\"]+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A terminal status and, for an error, what is known about it."""
+
+    status: LaunchStatus
+    error: Mapping[str, Any] = field(default_factory=dict)
+
+
+def judge(exit_status: int | None, *, stop_requested: bool, stderr: str) -> Verdict:
+    """A stop that was asked for ends as stopped whatever the exit code (wire protocol 4.8)."""
+    if stop_requested:
+        return Verdict(LaunchStatus.STOPPED)
+    if exit_status == 0:
+        return Verdict(LaunchStatus.FINISHED)
+    if exit_status is None:
+        return failure("lost: the process ended without leaving an exit status (killed, or the machine went down)")
+    dialog = {kind: text.strip() for kind, text in _DIALOG.findall(stderr)}
+    message = _exit_text(exit_status)
+    if dialog:
+        message = f"{': '.join(dialog[kind] for kind in ('title', 'message') if kind in dialog)} ({message})"
+    return failure(message, exit_status, stderr)
+
+
+def failure(message: str, exit_status: int | None = None, stderr: str = "") -> Verdict:
+    return Verdict(LaunchStatus.ERROR, {"message": message, "exitCode": exit_status, "details": stderr})
+
+
+def last_lines(path: Path) -> str:
+    """The last few lines of a file, for an error message."""
+    try:
+        with path.open("rb") as file:
+            size = file.seek(0, 2)
+            file.seek(max(0, size - _TAIL_BYTES))
+            text = file.read().decode(errors="replace")
+    except FileNotFoundError:
+        return ""
+    return "\n".join(text.splitlines()[-_TAIL_LINES:])
+
+
+def _exit_text(status: int) -> str:
+    if status > 128 and status - 128 in set(signal.Signals):
+        return f"exit code {status} ({signal.Signals(status - 128).name})"
+    return f"exit code {status}"

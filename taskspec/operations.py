@@ -1,0 +1,255 @@
+"""The phases of every command, in order: read, analyse, evaluate, look up, refresh, plan, apply, stop.
+
+A command is a few of these in a row. Each phase takes what the one before gave; nothing here prints.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from taskspec.diagnostics import Code, Diagnostic, in_order
+from taskspec.engine.apply import Apply
+from taskspec.engine.catalogue import Catalogue
+from taskspec.engine.events import Listener
+from taskspec.engine.refresh import observe
+from taskspec.engine.server import Server
+from taskspec.engine.stopping import try_stop
+from taskspec.engine.tools import Pace, Tools
+from taskspec.errors import SpecError, UsageError
+from taskspec.plan.evaluate import Evaluator
+from taskspec.plan.model import Observed, Plan
+from taskspec.plan.planner import PlanInputs, Selection, final_results, make_plan
+from taskspec.spec.model import SpecFile
+from taskspec.spec.parser import parse_spec
+from taskspec.spec.variables import VariableFile, assign_variables
+from taskspec.state.lease import this_owner
+from taskspec.state.model import Event, EventKind, Outcome, Record, State
+from taskspec.state.store import StateStore, open_store
+from taskspec.template.analysis import analyse
+from taskspec.template.evaluate import base_scope
+from taskspec.template.instances import Expansion, expand
+from taskspec.template.render import Renderer
+from taskspec.template.scope import TasksView, TaskView, unknown_view
+from taskspec.values import Json, Unknown
+
+STATE_FOLDER = ".taskspec"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a command line asks for, before anything is read."""
+
+    path: Path
+    shown_as: str
+    environment: Mapping[str, str]
+    var_flags: Sequence[str] = ()
+    var_files: Sequence[Path] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """A spec that has been read, checked and evaluated as far as that goes without a server."""
+
+    spec: SpecFile
+    folder: Path
+    evaluator: Evaluator
+    expansion: Expansion
+    warnings: tuple[Diagnostic, ...]
+
+
+def open_project(request: Request, *, variables_required: bool = True) -> Project:
+    """Read, analyse and evaluate a spec. Raises SpecError with everything wrong that can be found in one go."""
+    spec, warnings = parse_spec(request.shown_as, _read(request.path, "spec"))
+    renderer = Renderer()
+    analysis = analyse(spec, renderer)
+    problems = list(analysis.problems)
+    variables: dict[str, Json] = {}
+    try:
+        variables = _variables(request, spec, required=variables_required)
+    except SpecError as error:
+        problems.extend(error.diagnostics)
+    if problems:
+        raise SpecError(in_order([*problems, *warnings]))
+    tasks = TasksView()
+    evaluator = Evaluator(spec, renderer, base_scope(spec, variables, renderer), tasks)
+    expansion = expand(spec, analysis, renderer, evaluator.base)
+    for name, task in spec.tasks.items():
+        if task.has_for_each:
+            tasks.declare(name)
+    return Project(spec, request.path.resolve().parent, evaluator, expansion, tuple(warnings))
+
+
+def _read(path: Path, what: str) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise UsageError(f'{what} "{path}" cannot be read: {reason}', remedy="check the path") from None
+
+
+def _variables(request: Request, spec: SpecFile, *, required: bool) -> dict[str, Json]:
+    files = [VariableFile(str(path), _read(path, "--var-file")) for path in request.var_files]
+    try:
+        assigned = assign_variables(spec, environment=request.environment, files=files, flags=request.var_flags)
+    except SpecError as error:
+        serious = [problem for problem in error.diagnostics if problem.code is not Code.VARIABLE_MISSING]
+        if required or serious:
+            raise
+        return {name: Unknown(f"var.{name}") for name in spec.variables}
+    return {name: value.value for name, value in assigned.items()}
+
+
+def validate(project: Project, server: Server) -> Sequence[Diagnostic]:
+    """Check what can be checked without a server: folders of apps too. Returns warnings, raises SpecError."""
+    catalogue = Catalogue(project.spec, project.folder, server)
+    local = [i for i in project.expansion.instances if str(i.task.module).startswith(("./", "../", "/"))]
+    facts = catalogue.look_up(project.evaluator, local) if server.is_local else {}
+    for instance in project.expansion.instances:
+        project.evaluator.tasks.put(
+            instance.task.name, instance.key, unknown_view(instance.address, instance.task.results)
+        )
+    problems: list[Diagnostic] = []
+    for instance in local if facts else []:
+        try:
+            project.evaluator.request(instance, facts)
+        except SpecError as error:
+            problems.extend(error.diagnostics)
+    if problems:
+        raise SpecError(in_order(problems))
+    final_results(project.evaluator)
+    return project.warnings
+
+
+def state_path(project: Project, request: Request, server: Server) -> Path:
+    """Where the state of this spec on this server lives: never two servers in one file."""
+    return project.folder / STATE_FOLDER / request.path.stem / f"{server.label}.db"
+
+
+def read_state(path: Path) -> State:
+    """The state as it is; an empty one where nothing was ever applied. Nothing is created."""
+    if not path.exists():
+        return State(lineage="", serial=0, records={}, runs=())
+    with open_store(path, clock=time.time) as store:
+        return store.load()
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[StateStore]:
+    """The state, with the lease held. Raises LockHeld while another run writes."""
+    ignore = path.parent.parent / ".gitignore"
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if not ignore.exists():
+        ignore.write_text("*\n", encoding="ascii")
+    with open_store(path, clock=time.time) as store:
+        store.acquire(this_owner())
+        try:
+            yield store
+        finally:
+            store.release()
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A plan, and the catalogue it was made with; apply goes on with both."""
+
+    plan: Plan
+    catalogue: Catalogue
+
+
+def make(project: Project, server: Server, state: State, selection: Selection) -> Planned:
+    """Look up, refresh and plan. Raises SpecError, UsageError or ApiError; changes nothing anywhere."""
+    catalogue = Catalogue(project.spec, project.folder, server)
+    facts = catalogue.look_up(project.evaluator, project.expansion.instances)
+    inputs = PlanInputs(
+        server=server.label,
+        expansion=project.expansion,
+        facts=facts,
+        state=state,
+        world=observe(server, state),
+        selection=selection,
+        warnings=project.warnings,
+    )
+    plan = make_plan(project.evaluator, inputs)
+    requests = [(project.expansion.instances[t.node], t.request) for t in plan.tasks if t.request is not None]
+    catalogue.check_places((instance, request.workspace, request.agent) for instance, request in requests)
+    return Planned(plan, catalogue)
+
+
+def prepare_apply(
+    project: Project, server: Server, planned: Planned, store: StateStore, listener: Listener, pace: Pace
+) -> Apply:
+    """An apply that is ready to go; separate from going so that a signal handler can reach it."""
+    tools = Tools(
+        server=server,
+        store=store,
+        evaluator=project.evaluator,
+        catalogue=planned.catalogue,
+        listener=listener,
+        clock=time.monotonic,
+        wall=time.time,
+        pace=pace,
+    )
+    return Apply(planned.plan, tools)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What is known of one address: the record, and what the server says now."""
+
+    record: Record
+    observed: Observed | None
+
+
+def standings(server: Server, state: State) -> list[Standing]:
+    """Every address on record with what the server says about it now."""
+    world = observe(server, state)
+    return [Standing(record, world.get(address)) for address, record in state.records.items()]
+
+
+def known_results(project: Project, state: State) -> tuple[dict[str, Json], dict[str, Mapping[str, Json]]]:
+    """The spec's results as far as past launches give them, and the results of each task by address."""
+    by_address: dict[str, Mapping[str, Json]] = {}
+    for instance in project.expansion.instances:
+        record = state.records.get(instance.address)
+        view = unknown_view(instance.address, instance.task.results)
+        if record is not None and record.succeeded:
+            view = TaskView(instance.address, record.task_id, record.results)
+            by_address[instance.address] = record.results
+        project.evaluator.tasks.put(instance.task.name, instance.key, view)
+    return final_results(project.evaluator), by_address
+
+
+def stop(
+    server: Server, store: StateStore, addresses: Sequence[str], told: Callable[[str, int, str], None]
+) -> list[str]:
+    """Stop what this spec started and still runs, the youngest first. Returns the addresses that could not be."""
+    state = store.load()
+    running = [s for s in standings(server, state) if s.observed is not None and not s.observed.is_terminal]
+    wanted = [s for s in running if not addresses or s.record.address in addresses or _task(s.record) in addresses]
+    unknown = [a for a in addresses if a not in state.records and a not in {_task(r) for r in state.records.values()}]
+    if unknown:
+        raise UsageError(f'nothing was ever launched as "{unknown[0]}"', remedy="see `taskspec status`")
+    failed = []
+    for standing in sorted(wanted, key=lambda s: -s.record.number):
+        record, task_id = standing.record, standing.observed.task_id if standing.observed else 0
+        problem = try_stop(server.api, task_id, time.monotonic, time.sleep)
+        told(record.address, task_id, problem)
+        if problem:
+            failed.append(record.address)
+            continue
+        body = {"outcome": Outcome.STOPPED, "summary": "stopped by `taskspec stop`", "results": {}}
+        events = [Event(EventKind.ENDED, record.address, record.key, body)]
+        if record.task_id is None:
+            events.insert(
+                0, Event(EventKind.STARTED, record.address, record.key, {"task_id": task_id, "adopted": True})
+            )
+        store.append("stop", events)
+    return failed
+
+
+def _task(record: Record) -> str:
+    return record.address.split("[", 1)[0]

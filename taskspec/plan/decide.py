@@ -1,0 +1,95 @@
+"""The rules that choose an action for one task. Pure, small, tried from the top."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from taskspec.plan.model import Action, Observed, Reason
+from taskspec.spec.model import Rerun
+from taskspec.state.model import Outcome, Phase, Record
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """Everything the choice depends on."""
+
+    rerun: Rerun
+    record: Record | None
+    observed: Observed | None
+    fingerprint: str | None
+    inputs_differ: bool
+    upstream_launches: str
+    upstream_ran_since: str
+    outputs_differ: bool
+    requested: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    action: Action
+    reason: Reason
+    detail: str = ""
+
+
+def decide(now: Situation) -> Decision:
+    """Choose the action for one task.
+
+    The rules are tried from the top and the first that holds wins: what is unfinished comes before what changed, and
+    a task whose last launch failed is reported as failed even if its inputs changed too.
+    """
+    if now.record is None:
+        return Decision(Action.START, Reason.NEVER_LAUNCHED)
+    unfinished = _unfinished(now, now.record)
+    if unfinished is not None:
+        return unfinished
+    if not now.record.succeeded:
+        return Decision(Action.RERUN, Reason.LAST_LAUNCH_FAILED, now.record.summary)
+    if now.requested:
+        return Decision(Action.RERUN, Reason.REQUESTED)
+    return _finished(now)
+
+
+def _unfinished(now: Situation, record: Record) -> Decision | None:
+    """Launches whose end we have not recorded, and those the server does not know."""
+    if record.phase is Phase.REFUSED:
+        return Decision(Action.START, Reason.NOT_ARRIVED, record.summary)
+    if record.phase is Phase.INTENDED and now.observed is None:
+        return Decision(Action.START, Reason.NOT_ARRIVED, "the last start was cut off before the server had it")
+    if now.observed is None:
+        return Decision(Action.START, Reason.FORGOTTEN, f"launch {record.task_id}")
+    if not now.observed.is_terminal:
+        return _running(now, now.observed)
+    if record.phase is not Phase.ENDED or record.outcome is Outcome.RUNNING:
+        return Decision(Action.ATTACH, Reason.ENDED_UNSEEN, f"launch {now.observed.task_id} is {now.observed.status}")
+    return None
+
+
+def _running(now: Situation, observed: Observed) -> Decision:
+    where = f"launch {observed.task_id} is {observed.status}"
+    if now.inputs_differ:
+        return Decision(Action.RERUN, Reason.INPUTS_CHANGED, f"{where} and will be stopped first")
+    if now.requested:
+        return Decision(Action.RERUN, Reason.REQUESTED, f"{where} and will be stopped first")
+    return Decision(Action.ATTACH, Reason.STILL_RUNNING, where)
+
+
+def _finished(now: Situation) -> Decision:
+    if now.rerun is Rerun.ALWAYS:
+        return Decision(Action.RERUN, Reason.ALWAYS)
+    if now.rerun is Rerun.NEVER:
+        return _kept(now, Reason.NEVER_RERUNS)
+    if now.inputs_differ:
+        return Decision(Action.RERUN, Reason.INPUTS_CHANGED)
+    if now.rerun is Rerun.UPSTREAM_RERUNS and now.upstream_launches:
+        return Decision(Action.RERUN, Reason.UPSTREAM_RERUNS, now.upstream_launches)
+    if now.rerun is Rerun.UPSTREAM_RERUNS and now.upstream_ran_since:
+        return Decision(Action.RERUN, Reason.UPSTREAM_RAN, now.upstream_ran_since)
+    if now.fingerprint is None:
+        return Decision(Action.RERUN, Reason.INPUTS_UNKNOWN, now.upstream_launches)
+    return _kept(now, Reason.UNCHANGED)
+
+
+def _kept(now: Situation, reason: Reason) -> Decision:
+    if now.outputs_differ:
+        return Decision(Action.PUBLISH, Reason.OUTPUTS_CHANGED)
+    return Decision(Action.KEEP, reason)

@@ -1,0 +1,19 @@
+"""Where the JSON Schemas live: in the top folder of a checkout, inside the package once installed."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+_INSTALLED = Path(__file__).parent / "_schemas"
+_CHECKOUT = Path(__file__).parent.parent / "schemas"
+
+
+@cache
+def load_schema(name: str) -> dict[str, Any]:
+    """The schema `name` (spec, plan, journal, events), parsed."""
+    folder = _INSTALLED if _INSTALLED.is_dir() else _CHECKOUT
+    schema: dict[str, Any] = json.loads((folder / f"{name}.schema.json").read_text(encoding="utf-8"))
+    return schema

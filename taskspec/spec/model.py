@@ -1,0 +1,109 @@
+"""What the author wrote, typed: the nouns every later floor speaks of.
+
+Values that may hold templates are kept as written (`Json`); `path` leads back to their place in the source.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from taskspec.diagnostics import Span
+from taskspec.spec.reader import SourceDocument
+from taskspec.values import Json, Path
+
+
+class Rerun(StrEnum):
+    """When a task that succeeded before is launched again."""
+
+    UPSTREAM_RERUNS = "upstream_reruns"
+    INPUTS_CHANGE = "inputs_change"
+    ALWAYS = "always"
+    NEVER = "never"
+
+
+class VariableType(StrEnum):
+    STRING = "string"
+    INTEGER = "integer"
+    NUMBER = "number"
+    BOOLEAN = "boolean"
+    LIST = "list"
+    MAP = "map"
+    ANY = "any"
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """An input of the spec. `has_default` tells "no default" from "the default is null"."""
+
+    name: str
+    type: VariableType
+    description: str
+    has_default: bool
+    default: Json
+    enum: tuple[Json, ...]
+    minimum: float | None
+    maximum: float | None
+    pattern: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A condition that a finished launch must meet."""
+
+    condition: Json
+    message: Json
+
+
+@dataclass(frozen=True, slots=True)
+class TaskDecl:
+    """One declared task, defaults merged in. It becomes one instance, or one per item of `for_each`."""
+
+    name: str
+    description: str
+    title: str | None
+    module: str | int
+    version: str | None
+    branch: str | None
+    agent: Json
+    workspace: Json
+    target: Mapping[str, Json]
+    params: Mapping[str, Json]
+    for_each: Json
+    has_for_each: bool
+    depends_on: tuple[str, ...]
+    restart_policy: str
+    log_level: str
+    rerun: Rerun
+    results: Mapping[str, Json]
+    checks: tuple[Check, ...]
+    outputs: Mapping[str, Json]
+
+    @property
+    def path(self) -> Path:
+        return ("tasks", self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class SpecFile:
+    """A whole spec: parsed, shaped, not yet evaluated."""
+
+    document: SourceDocument
+    name: str
+    description: str
+    variables: Mapping[str, Variable]
+    locals: Mapping[str, Json]
+    tasks: Mapping[str, TaskDecl]
+    results: Mapping[str, Json]
+
+    def span(self, path: Path, *, key: bool = False) -> Span:
+        return self.document.span(path, key=key)
+
+    def task_span(self, name: str, *path: str | int) -> Span:
+        """The place of a task's value; its place under `defaults` when the task itself does not write it."""
+        own: Path = ("tasks", name, *path)
+        inherited: Path = ("defaults", *path)
+        if path and not self.document.has(own) and self.document.has(inherited):
+            return self.document.span(inherited)
+        return self.document.span(own, key=not path)

@@ -1,0 +1,151 @@
+"""From a shaped document to a SpecFile: defaults merged, raw maps left behind."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import PurePath
+from typing import Any
+
+from taskspec.diagnostics import Code, Diagnostic, Severity, choices
+from taskspec.errors import SpecError
+from taskspec.spec.model import Check, Rerun, SpecFile, TaskDecl, Variable, VariableType
+from taskspec.spec.reader import SourceDocument, read_document
+from taskspec.spec.schema import check_shape
+from taskspec.spec.targets import check_target
+from taskspec.values import Json
+
+
+def parse_spec(name: str, content: bytes) -> tuple[SpecFile, list[Diagnostic]]:
+    """Read a spec; the second part are warnings. Raises SpecError with every problem found."""
+    document = read_document(name, content)
+    problems = check_shape(document)
+    if problems:
+        raise SpecError(problems)
+    spec = _spec(document)
+    found = [problem for task in spec.tasks.values() for problem in _check_task(spec, task)]
+    if any(problem.is_error for problem in found):
+        raise SpecError(found)
+    return spec, found
+
+
+def _spec(document: SourceDocument) -> SpecFile:
+    data = document.data
+    defaults = data.get("defaults") or {}
+    return SpecFile(
+        document=document,
+        name=data.get("name") or PurePath(document.source.name).stem,
+        description=data.get("description", ""),
+        variables={name: _variable(name, body or {}) for name, body in (data.get("variables") or {}).items()},
+        locals=data.get("locals") or {},
+        tasks={name: _task(name, body, defaults) for name, body in data["tasks"].items()},
+        results=data.get("results") or {},
+    )
+
+
+def _variable(name: str, body: Mapping[str, Any]) -> Variable:
+    return Variable(
+        name=name,
+        type=VariableType(body.get("type", "any")),
+        description=body.get("description", ""),
+        has_default="default" in body,
+        default=body.get("default"),
+        enum=tuple(body.get("enum", ())),
+        minimum=body.get("minimum"),
+        maximum=body.get("maximum"),
+        pattern=body.get("pattern"),
+    )
+
+
+def _task(name: str, body: Mapping[str, Any], defaults: Mapping[str, Any]) -> TaskDecl:
+    def setting(key: str, otherwise: Json = None) -> Json:
+        return body[key] if key in body else defaults.get(key, otherwise)
+
+    return TaskDecl(
+        name=name,
+        description=body.get("description", ""),
+        title=body.get("title"),
+        module=body["module"],
+        version=body.get("version"),
+        branch=body.get("branch"),
+        agent=setting("agent"),
+        workspace=setting("workspace"),
+        target=body.get("target", {}),
+        params=merge(defaults.get("params", {}), body.get("params", {})),
+        for_each=body.get("for_each"),
+        has_for_each="for_each" in body,
+        depends_on=_names(setting("depends_on", [])),
+        restart_policy=setting("restart_policy", "never"),
+        log_level=setting("log_level", "info"),
+        rerun=Rerun(setting("rerun", "upstream_reruns")),
+        results=body.get("results", {}),
+        checks=tuple(Check(check["assert"], check.get("message", "")) for check in body.get("checks", ())),
+        outputs=body.get("outputs", {}),
+    )
+
+
+def _names(value: str | list[str]) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) else tuple(dict.fromkeys(value))
+
+
+def merge(base: Mapping[str, Json], over: Mapping[str, Json]) -> Mapping[str, Json]:
+    """`over` laid on `base`, maps key by key to any depth; anything else, lists too, replaces. Neither is changed."""
+    if not base:
+        return over
+    merged = dict(base)
+    for key, value in over.items():
+        old = merged.get(key)
+        merged[key] = merge(old, value) if isinstance(old, Mapping) and isinstance(value, Mapping) else value
+    return merged
+
+
+def _check_task(spec: SpecFile, task: TaskDecl) -> list[Diagnostic]:
+    problems = [*_check_version(spec, task), *check_target(spec, task)]
+    for index, other in enumerate(task.depends_on):
+        if other not in spec.tasks:
+            span = spec.task_span(task.name, "depends_on", index).narrowed(other)
+            problems.append(
+                Diagnostic(
+                    Code.UNKNOWN_TASK,
+                    f'task "{task.name}" depends on "{other}", which is no task',
+                    span,
+                    remedy=choices(other, spec.tasks, label="Tasks"),
+                )
+            )
+    return problems
+
+
+def is_folder(module: str | int) -> bool:
+    """Whether a module is a folder beside the spec rather than a slug or an id."""
+    return isinstance(module, str) and module.startswith(("./", "../", "/"))
+
+
+def _check_version(spec: SpecFile, task: TaskDecl) -> list[Diagnostic]:
+    if task.version is not None and task.branch is not None:
+        return [
+            Diagnostic(
+                Code.VERSION,
+                f'task "{task.name}" names both a version and a branch',
+                spec.task_span(task.name, "branch"),
+                remedy="Keep the version; a branch moves under the same name.",
+            )
+        ]
+    if task.branch is not None:
+        return [
+            Diagnostic(
+                Code.VERSION,
+                f'task "{task.name}" runs branch "{task.branch}", which moves under the same name',
+                spec.task_span(task.name, "branch"),
+                remedy="Pin a release with `version:` to make the run repeatable.",
+                severity=Severity.WARNING,
+            )
+        ]
+    if task.version is None and not is_folder(task.module) and "{{" not in str(task.module):
+        return [
+            Diagnostic(
+                Code.VERSION,
+                f'task "{task.name}" does not say which version of "{task.module}" to run',
+                spec.task_span(task.name, "module"),
+                remedy="Add `version: v1.2.3`, a release of the app, so that the run can be repeated.",
+            )
+        ]
+    return []

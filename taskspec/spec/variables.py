@@ -1,0 +1,146 @@
+"""Values for a spec's variables: from defaults, TASKSPEC_VAR_…, --var-file and --var, the later one winning."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from taskspec.diagnostics import Code, Diagnostic, Span, choices
+from taskspec.errors import SpecError
+from taskspec.spec.model import SpecFile, Variable, VariableType
+from taskspec.spec.reader import read_document
+from taskspec.values import Json, canonical
+
+ENVIRONMENT_PREFIX = "TASKSPEC_VAR_"
+
+_PYTHON_TYPES: Mapping[VariableType, tuple[type, ...]] = {
+    VariableType.STRING: (str,),
+    VariableType.INTEGER: (int,),
+    VariableType.NUMBER: (int, float),
+    VariableType.BOOLEAN: (bool,),
+    VariableType.LIST: (list,),
+    VariableType.MAP: (dict,),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class VariableFile:
+    """A --var-file: its name, and its bytes."""
+
+    name: str
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Assigned:
+    """A value and where it came from."""
+
+    value: Json
+    origin: str
+
+
+def assign_variables(
+    spec: SpecFile, *, environment: Mapping[str, str], files: Sequence[VariableFile], flags: Sequence[str]
+) -> dict[str, Assigned]:
+    """One value for each declared variable. Raises SpecError with every missing, unknown or unfit one."""
+    problems: list[Diagnostic] = []
+    values: dict[str, Assigned] = {
+        v.name: Assigned(v.default, "default") for v in spec.variables.values() if v.has_default
+    }
+    for name, text in environment.items():
+        if name.startswith(ENVIRONMENT_PREFIX) and name.removeprefix(ENVIRONMENT_PREFIX) in spec.variables:
+            variable = spec.variables[name.removeprefix(ENVIRONMENT_PREFIX)]
+            values[variable.name] = Assigned(_from_text(variable, text), f"environment {name}")
+    for file in files:
+        values.update(_from_file(spec, file, problems))
+    for flag in flags:
+        values.update(_from_flag(spec, flag, problems))
+    for variable in spec.variables.values():
+        problems.extend(_check(spec, variable, values.get(variable.name)))
+    if problems:
+        raise SpecError(problems)
+    return values
+
+
+def _from_text(variable: Variable, text: str) -> Json:
+    """Text from a command line or the environment, read by the variable's type; only `any` is read as YAML."""
+    if variable.type is VariableType.STRING:
+        return text
+    try:
+        return read_document(variable.name, text.encode("utf-8", "surrogateescape")).data
+    except SpecError:
+        return text
+
+
+def _from_flag(spec: SpecFile, flag: str, problems: list[Diagnostic]) -> dict[str, Assigned]:
+    name, equals, text = flag.partition("=")
+    if not equals:
+        problems.append(
+            Diagnostic(Code.VARIABLE_UNKNOWN, f'--var "{flag}" has no "="', remedy="Write --var name=value.")
+        )
+        return {}
+    if name not in spec.variables:
+        problems.append(_unknown(spec, name, f"--var {name}", None))
+        return {}
+    return {name: Assigned(_from_text(spec.variables[name], text), "--var")}
+
+
+def _from_file(spec: SpecFile, file: VariableFile, problems: list[Diagnostic]) -> dict[str, Assigned]:
+    try:
+        document = read_document(file.name, file.content)
+    except SpecError as error:
+        problems.extend(error.diagnostics)
+        return {}
+    if not isinstance(document.data, dict):
+        span = document.span(())
+        problems.append(Diagnostic(Code.VARIABLE_VALUE, f'"{file.name}" must be a map of names to values', span))
+        return {}
+    unknown = [name for name in document.data if name not in spec.variables]
+    problems.extend(_unknown(spec, name, file.name, document.span((name,), key=True)) for name in unknown)
+    return {name: Assigned(value, file.name) for name, value in document.data.items() if name in spec.variables}
+
+
+def _unknown(spec: SpecFile, name: str, origin: str, span: Span | None) -> Diagnostic:
+    return Diagnostic(
+        Code.VARIABLE_UNKNOWN,
+        f'{origin} gives a value to "{name}", which the spec does not declare',
+        span,
+        remedy=choices(name, spec.variables, label="Variables"),
+    )
+
+
+def _check(spec: SpecFile, variable: Variable, assigned: Assigned | None) -> list[Diagnostic]:
+    span = spec.span(("variables", variable.name), key=True)
+    if assigned is None:
+        about = f" ({variable.description})" if variable.description else ""
+        remedy = (
+            f"Give it: --var {variable.name}=…, a --var-file, or {ENVIRONMENT_PREFIX}{variable.name}; or add a default."
+        )
+        return [
+            Diagnostic(Code.VARIABLE_MISSING, f'variable "{variable.name}" has no value{about}', span, remedy=remedy)
+        ]
+    problem = _unfit(variable, assigned.value)
+    if not problem:
+        return []
+    summary = f'variable "{variable.name}" {problem}, and is {canonical(assigned.value)} (from {assigned.origin})'
+    return [Diagnostic(Code.VARIABLE_VALUE, summary, span, remedy=variable.description)]
+
+
+def _unfit(variable: Variable, value: Any) -> str:
+    kinds = _PYTHON_TYPES.get(variable.type)
+    if kinds and (
+        not isinstance(value, kinds) or (isinstance(value, bool) and variable.type is not VariableType.BOOLEAN)
+    ):
+        return f"must be of type {variable.type}"
+    if variable.enum and canonical(value) not in {canonical(item) for item in variable.enum}:
+        return f"must be one of {', '.join(canonical(item) for item in variable.enum)}"
+    number = value if isinstance(value, int | float) and not isinstance(value, bool) else None
+    if number is not None and variable.minimum is not None and number < variable.minimum:
+        return f"must be at least {variable.minimum:g}"
+    if number is not None and variable.maximum is not None and number > variable.maximum:
+        return f"must be at most {variable.maximum:g}"
+    if variable.pattern is not None and isinstance(value, str) and not re.fullmatch(variable.pattern, value):
+        return f"must match {variable.pattern}"
+    return ""

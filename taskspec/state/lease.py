@@ -1,0 +1,86 @@
+"""One writer per state: who holds it, since when, and whether that owner can still be alive.
+
+Pure but for `this_owner`, which looks at the machine it runs on.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+import socket
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import psutil
+
+LEASE_SECONDS = 60.0
+"""A lease that was not renewed for so long is over, wherever its owner is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """A process that writes: enough to tell on the same machine whether it still lives."""
+
+    host: str
+    pid: int
+    started: float
+    boot: str
+    user: str
+
+    def describe(self) -> str:
+        return f"{self.user}@{self.host}, process {self.pid}"
+
+    def as_json(self) -> dict[str, str | int | float]:
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to write. `fencing` grows with every new owner and is checked in every write."""
+
+    owner: Owner
+    fencing: int
+    renewed_at: float
+
+
+def this_owner() -> Owner:
+    """The running process as an owner."""
+    return Owner(
+        host=socket.gethostname(),
+        pid=os.getpid(),
+        started=psutil.Process().create_time(),
+        boot=_boot_id(),
+        user=_user(),
+    )
+
+
+def is_over(lease: Lease, viewer: Owner, now: float) -> bool:
+    """Whether somebody else may take the lease: it expired, or its owner on this very machine is dead."""
+    if now - lease.renewed_at > LEASE_SECONDS:
+        return True
+    owner = lease.owner
+    if owner.host != viewer.host:
+        return False
+    return owner.boot != viewer.boot or not _lives(owner)
+
+
+def _lives(owner: Owner) -> bool:
+    try:
+        process = psutil.Process(owner.pid)
+        return abs(process.create_time() - owner.started) < 1 and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
+
+
+def _boot_id() -> str:
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except OSError:
+        return str(int(psutil.boot_time()))
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())

@@ -1,0 +1,181 @@
+"""What we know happened: events as they were written, and the record of each address that they add up to.
+
+Pure. An event is a fact and never changes; a record is only a view of the events of one address.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Any
+
+from taskspec.values import Json
+
+
+class EventKind(StrEnum):
+    """Kinds of journal rows; the body of each is described in schemas/journal.schema.json."""
+
+    RUN_STARTED = "run_started"
+    INTENT = "intent"
+    STARTED = "started"
+    REFUSED = "refused"
+    ENDED = "ended"
+    PUBLISHED = "published"
+    FORGOTTEN = "forgotten"
+    RUN_ENDED = "run_ended"
+
+
+class Outcome(StrEnum):
+    """How a task came out of a run. Never a server status, never an action of a plan."""
+
+    SUCCEEDED = "succeeded"
+    KEPT = "kept"
+    FAILED = "failed"
+    STOPPED = "stopped"
+    SKIPPED = "skipped"
+    RUNNING = "running"
+    PENDING = "pending"
+
+    @property
+    def is_success(self) -> bool:
+        return self in (Outcome.SUCCEEDED, Outcome.KEPT)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A fact to be written. `key` names the launch attempt it belongs to, `body` holds the rest as JSON."""
+
+    kind: EventKind
+    address: str = ""
+    key: str = ""
+    body: Mapping[str, Json] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEvent:
+    """An event as the journal has it: `number` grows by one, `at` is UTC in ISO 8601."""
+
+    number: int
+    at: str
+    run: str
+    event: Event
+
+
+class Phase(StrEnum):
+    """How far the last launch attempt of an address is known to have come."""
+
+    INTENDED = "intended"
+    REFUSED = "refused"
+    STARTED = "started"
+    ENDED = "ended"
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """The last launch attempt of one address."""
+
+    address: str
+    key: str
+    attempt: int
+    fingerprint: str
+    inputs: Mapping[str, Json]
+    watermark: int
+    number: int
+    intended_at: str
+    phase: Phase = Phase.INTENDED
+    task_id: int | None = None
+    outcome: Outcome | None = None
+    results: Mapping[str, Json] = field(default_factory=dict)
+    summary: str = ""
+    published: str = ""
+    ended_at: str = ""
+
+    @property
+    def succeeded(self) -> bool:
+        return self.phase is Phase.ENDED and self.outcome is Outcome.SUCCEEDED
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """One invocation of apply."""
+
+    run: str
+    started_at: str
+    ended_at: str = ""
+    counts: Mapping[str, int] = field(default_factory=dict)
+    exit_code: int | None = None
+    about: Mapping[str, Json] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """All records, at one moment of the journal. `serial` is the number of its last event."""
+
+    lineage: str
+    serial: int
+    records: Mapping[str, Record]
+    runs: tuple[RunRecord, ...]
+
+
+def fold(lineage: str, events: Iterable[StoredEvent]) -> State:
+    """The state that a journal adds up to."""
+    records: dict[str, Record] = {}
+    runs: dict[str, RunRecord] = {}
+    serial = 0
+    for stored in events:
+        serial = stored.number
+        kind = stored.event.kind
+        if kind is EventKind.RUN_STARTED:
+            runs[stored.run] = RunRecord(stored.run, stored.at, about=stored.event.body)
+        elif kind is EventKind.RUN_ENDED and stored.run in runs:
+            runs[stored.run] = _ended_run(runs[stored.run], stored)
+        elif kind is EventKind.FORGOTTEN:
+            records.pop(stored.event.address, None)
+        elif stored.event.address:
+            record = advance(records.get(stored.event.address), stored)
+            if record is not None:
+                records[stored.event.address] = record
+    return State(lineage, serial, records, tuple(runs.values()))
+
+
+def _ended_run(run: RunRecord, stored: StoredEvent) -> RunRecord:
+    body = stored.event.body
+    return replace(run, ended_at=stored.at, counts=body.get("counts", {}), exit_code=body.get("exit_code"))
+
+
+def advance(record: Record | None, stored: StoredEvent) -> Record | None:
+    """The record after one more event of its address. Events of another attempt than the last one change nothing."""
+    event, body = stored.event, stored.event.body
+    if event.kind is EventKind.INTENT:
+        return _intended(stored)
+    if record is None or record.key != event.key:
+        return record
+    if event.kind is EventKind.STARTED:
+        return replace(record, phase=Phase.STARTED, task_id=body["task_id"])
+    if event.kind is EventKind.REFUSED:
+        return replace(record, phase=Phase.REFUSED, summary=body.get("message", ""), ended_at=stored.at)
+    if event.kind is EventKind.ENDED:
+        return replace(
+            record,
+            phase=Phase.ENDED,
+            outcome=Outcome(body["outcome"]),
+            results=body.get("results", {}),
+            summary=body.get("summary", ""),
+            ended_at=stored.at,
+        )
+    return replace(record, published=body.get("digest", ""))
+
+
+def _intended(stored: StoredEvent) -> Record:
+    body: Mapping[str, Any] = stored.event.body
+    return Record(
+        address=stored.event.address,
+        key=stored.event.key,
+        attempt=body["attempt"],
+        fingerprint=body["fingerprint"],
+        inputs=body["inputs"],
+        watermark=body["watermark"],
+        number=stored.number,
+        intended_at=stored.at,
+    )

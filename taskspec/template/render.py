@@ -1,0 +1,85 @@
+"""Values with expressions in them become values: the one evaluator, used by the plan and again just before a launch.
+
+A value never becomes a template a second time: what an expression gives is taken as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from taskspec.diagnostics import Code, Diagnostic, Span
+from taskspec.template.environment import ExpressionError
+from taskspec.template.expression import Expression, Expressions, Scope, is_template
+from taskspec.values import Json, Path, Unknown, not_json
+
+
+class RenderError(Exception):
+    """An expression could not be evaluated; `path` leads from the rendered value to it."""
+
+    def __init__(self, path: Path, text: str, error: ExpressionError) -> None:
+        super().__init__(error.message)
+        self.path = path
+        self.text = text
+        self.error = error
+
+    def diagnostic(self, span: Span, owner: str) -> Diagnostic:
+        shown = self.text if len(self.text) <= 80 else self.text[:77] + "…"
+        code = Code.TEMPLATE_UNDEFINED if self.error.name else Code.TEMPLATE_FAILED
+        return Diagnostic(code, f"{owner}: {self.error.message}", span, detail=f"while evaluating {shown}")
+
+
+class Renderer:
+    """Renders values in a scope; remembers every expression it has parsed."""
+
+    def __init__(self) -> None:
+        self._expressions = Expressions()
+
+    def parse(self, text: str) -> Expression:
+        return self._expressions.parse(text)
+
+    def render(self, value: Json, scope: Scope, path: Path = ()) -> Json:
+        """`value` with every expression replaced by what it gives. Raises RenderError at the first that fails."""
+        if isinstance(value, str):
+            return self._scalar(value, scope, path) if is_template(value) else value
+        if isinstance(value, Mapping):
+            return {key: self.render(item, scope, (*path, key)) for key, item in value.items()}
+        if isinstance(value, list | tuple):
+            return [self.render(item, scope, (*path, index)) for index, item in enumerate(value)]
+        return value
+
+    def _scalar(self, text: str, scope: Scope, path: Path) -> Json:
+        try:
+            value = _plain(self.parse(text).value(scope))
+            problem = not_json(value)
+            if problem:
+                raise ExpressionError(problem[1])
+        except ExpressionError as error:
+            raise RenderError(path, text, error) from None
+        return value
+
+
+def _plain(value: Json) -> Json:
+    """Scope objects inside a result, unwrapped: a whole task stands for its launch."""
+    if hasattr(value, "as_value"):
+        return value.as_value()
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value
+
+
+def templates_in(value: Json, path: Path = ()) -> Iterator[tuple[Path, str]]:
+    """Every scalar of `value` that holds an expression, with its path."""
+    if isinstance(value, str):
+        if is_template(value):
+            yield path, value
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from templates_in(item, (*path, key))
+    elif isinstance(value, list | tuple):
+        for index, item in enumerate(value):
+            yield from templates_in(item, (*path, index))
+
+
+__all__ = ["RenderError", "Renderer", "Scope", "Unknown", "templates_in"]

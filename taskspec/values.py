@@ -1,0 +1,157 @@
+"""Values as they travel from the spec to the server: JSON, UNKNOWN leaves, one canonical form, one fingerprint.
+
+Pure: no clock, no disk, no network.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NoReturn
+
+Json = Any
+"""null, bool, int, float, str, and lists and string-keyed maps of them; plans may hold Unknown leaves as well."""
+
+Path = tuple[str | int, ...]
+
+
+class UnknownTouchedError(Exception):
+    """A template needed the content of a value that only the run will produce."""
+
+    def __init__(self, unknown: Unknown) -> None:
+        super().__init__(unknown.describe())
+        self.unknown = unknown
+
+
+class Unknown:
+    """A value that is known only after apply, named by what will produce it.
+
+    Attribute and index access give the same unknown, so that it passes through an expression by itself; turning it
+    into text, a number, a truth value or a sequence raises UnknownTouchedError, which makes the scalar unknown.
+    """
+
+    __slots__ = ("producers",)
+
+    def __init__(self, *producers: str) -> None:
+        object.__setattr__(self, "producers", tuple(dict.fromkeys(producers)))
+
+    producers: tuple[str, ...]
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        raise AttributeError("an unknown value cannot be changed")
+
+    def describe(self) -> str:
+        return f"(known after apply: {', '.join(self.producers)})"
+
+    def __repr__(self) -> str:
+        return f"Unknown{self.producers!r}"
+
+    def __getitem__(self, key: object) -> Unknown:
+        return self
+
+    def _touch(self, *_: object) -> NoReturn:
+        raise UnknownTouchedError(self)
+
+    __str__ = __bool__ = __int__ = __float__ = __len__ = __iter__ = __index__ = __format__ = _touch
+    __contains__ = __abs__ = __neg__ = __pos__ = __round__ = _touch
+    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = _touch
+    __floordiv__ = __rfloordiv__ = __mod__ = __rmod__ = _touch
+    __lt__ = __le__ = __gt__ = __ge__ = __eq__ = __ne__ = _touch
+
+    def __hash__(self) -> int:
+        return id(self)
+
+
+def unknowns(value: Json) -> Iterator[Unknown]:
+    """Every unknown leaf of a value."""
+    if isinstance(value, Unknown):
+        yield value
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from unknowns(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from unknowns(item)
+
+
+def is_known(value: Json) -> bool:
+    return next(unknowns(value), None) is None
+
+
+def canonical(value: Json) -> str:
+    """The one text form of a known value: sorted keys, no blanks, no NaN. Equal values have equal text."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def digest(value: Json) -> str:
+    """SHA-256 over the canonical form, in hex."""
+    return hashlib.sha256(canonical(value).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def not_json(value: Json, path: Path = ()) -> tuple[Path, str] | None:
+    """Where and why a value is no JSON (a set, an infinity, a key that is no text); None when it is."""
+    if value is None or isinstance(value, str | bool | int | Unknown):
+        return None
+    if isinstance(value, float):
+        return None if math.isfinite(value) else (path, f"{value} is no number that JSON knows")
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            problem = not_json(item, (*path, str(key))) if isinstance(key, str) else (path, f"key {key!r} is no text")
+            if problem:
+                return problem
+        return None
+    if isinstance(value, list | tuple):
+        problems = (not_json(item, (*path, index)) for index, item in enumerate(value))
+        return next((problem for problem in problems if problem), None)
+    return path, f"a {type(value).__name__} is no JSON value"
+
+
+def differences(before: Json, after: Json, path: Path = ()) -> Iterator[tuple[Path, Json, Json]]:
+    """Leaves that differ, as (path, old, new); a leaf only one side has shows as ABSENT on the other."""
+    if isinstance(before, Mapping) and isinstance(after, Mapping):
+        for key in sorted({*before, *after}):
+            yield from differences(before.get(key, ABSENT), after.get(key, ABSENT), (*path, key))
+    elif _same_length_lists(before, after):
+        for index, (old, new) in enumerate(zip(before, after, strict=True)):
+            yield from differences(old, new, (*path, index))
+    elif isinstance(before, Unknown) or isinstance(after, Unknown) or not _same(before, after):
+        yield path, before, after
+
+
+def _same_length_lists(before: Json, after: Json) -> bool:
+    return (
+        isinstance(before, Sequence)
+        and isinstance(after, Sequence)
+        and (not isinstance(before, str) and not isinstance(after, str) and len(before) == len(after))
+    )
+
+
+def _same(before: Json, after: Json) -> bool:
+    """Equality that tells true from 1, and 1 from 1.0, as JSON text does."""
+    if before is ABSENT or after is ABSENT:
+        return before is after
+    if not is_known(before) or not is_known(after):
+        return False
+    return canonical(before) == canonical(after)
+
+
+class Absent:
+    """The value of a key that is not there; None is a value, this is none."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "ABSENT"
+
+
+ABSENT = Absent()
+
+
+def show_path(path: Path) -> str:
+    """A path as people write it: `params.model.layers[2]`."""
+    text = ""
+    for part in path:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)
+    return text

@@ -1,0 +1,56 @@
+"""Draws a diagnostic: what is wrong, where, the line with the span underlined, what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from taskspec.diagnostics import Diagnostic, Span, in_order
+from taskspec.view.paint import Paint, clean
+
+SHOWN_AT_ONCE = 50
+_LINE_LIMIT = 160
+
+
+def draw_all(diagnostics: Iterable[Diagnostic], paint: Paint) -> str:
+    """Every problem in reading order, and how many there are."""
+    ordered = in_order(diagnostics)
+    shown = [draw(diagnostic, paint) for diagnostic in ordered[:SHOWN_AT_ONCE]]
+    errors = sum(diagnostic.is_error for diagnostic in ordered)
+    if len(ordered) > SHOWN_AT_ONCE:
+        shown.append(f"… and {len(ordered) - SHOWN_AT_ONCE} more\n")
+    if errors > 1:
+        shown.append(paint(f"{errors} errors", "bold", "red") + "\n")
+    return "\n".join(shown)
+
+
+def draw(diagnostic: Diagnostic, paint: Paint) -> str:
+    """One problem, ending in a newline."""
+    colour = "red" if diagnostic.is_error else "yellow"
+    head = "Error" if diagnostic.is_error else "Warning"
+    lines = [f"{paint(f'{head}[{diagnostic.code}]', 'bold', colour)}: {paint(clean(diagnostic.summary), 'bold')}"]
+    if diagnostic.span is not None:
+        lines += ["", *_snippet(diagnostic.span, paint, colour)]
+    if diagnostic.detail:
+        lines += ["", *(f"  {line}" for line in clean(diagnostic.detail).splitlines())]
+    if diagnostic.remedy:
+        lines += ["", f"  {clean(diagnostic.remedy)}"]
+    return "\n".join(lines) + "\n"
+
+
+def _snippet(span: Span, paint: Paint, colour: str) -> list[str]:
+    line, column = span.line, span.column
+    width = len(str(line))
+    lines = [f"  {paint(str(span), 'cyan')}"]
+    if line > 1 and span.source.line(line - 1).strip():
+        lines.append(_numbered(line - 1, width, span.source.line(line - 1)))
+    text = span.source.line(line)
+    lines.append(_numbered(line, width, text))
+    if column <= _LINE_LIMIT:
+        marks = "^" * min(span.length, max(1, _LINE_LIMIT - column))
+        lines.append(f"  {' ' * width} │ {' ' * (column - 1)}{paint(marks, 'bold', colour)}")
+    return lines
+
+
+def _numbered(number: int, width: int, text: str) -> str:
+    shown = clean(text).replace("\t", " ")
+    return f"  {number:>{width}} │ {shown if len(shown) <= _LINE_LIMIT else shown[:_LINE_LIMIT] + '…'}"

@@ -1,0 +1,70 @@
+"""The graph of a spec as text, DOT, Mermaid or JSON."""
+
+from __future__ import annotations
+
+import json
+from enum import StrEnum
+
+from taskspec.errors import UsageError
+from taskspec.graph import generations
+from taskspec.template.instances import Expansion
+from taskspec.view.paint import clean
+
+MERMAID_EDGE_LIMIT = 500
+"""Mermaid refuses to draw more (its documented default)."""
+
+
+class DiagramFormat(StrEnum):
+    TEXT = "text"
+    DOT = "dot"
+    MERMAID = "mermaid"
+    JSON = "json"
+
+
+def draw_graph(expansion: Expansion, kind: DiagramFormat) -> str:
+    """The graph of instances. Raises UsageError for a Mermaid graph that nothing could show."""
+    draw = {
+        DiagramFormat.TEXT: _text,
+        DiagramFormat.DOT: _dot,
+        DiagramFormat.MERMAID: _mermaid,
+        DiagramFormat.JSON: _json,
+    }
+    return draw[kind](expansion)
+
+
+def _text(expansion: Expansion) -> str:
+    """One line a task, in columns of what may run side by side, each with what it needs."""
+    lines = []
+    for number, column in enumerate(generations(expansion.graph), start=1):
+        lines.append(f"step {number}")
+        for node in column:
+            needs = ", ".join(expansion.instances[n].address for n in expansion.graph.upstream(node))
+            lines.append(f"  {clean(expansion.instances[node].address)}" + (f"  ← {clean(needs)}" if needs else ""))
+    return "\n".join(lines) + "\n"
+
+
+def _dot(expansion: Expansion) -> str:
+    names = [json.dumps(clean(instance.address), ensure_ascii=False) for instance in expansion.instances]
+    edges = [f"  {names[before]} -> {names[node]};" for before, node in expansion.graph.edges()]
+    return "\n".join(["digraph taskspec {", "  rankdir=LR;", *(f"  {name};" for name in names), *edges, "}"]) + "\n"
+
+
+def _mermaid(expansion: Expansion) -> str:
+    edges = expansion.graph.edges()
+    if len(edges) > MERMAID_EDGE_LIMIT:
+        raise UsageError(
+            f"Mermaid draws at most {MERMAID_EDGE_LIMIT} edges, this graph has {len(edges)}",
+            remedy="use --format dot, or --format json",
+        )
+    nodes = [f'  n{n}["{_entities(instance.address)}"]' for n, instance in enumerate(expansion.instances)]
+    return "\n".join(["graph LR", *nodes, *(f"  n{before} --> n{node}" for before, node in edges)]) + "\n"
+
+
+def _entities(text: str) -> str:
+    return "".join(c if c.isalnum() or c in " _-/.[]" else f"#{ord(c)};" for c in clean(text))
+
+
+def _json(expansion: Expansion) -> str:
+    addresses = [instance.address for instance in expansion.instances]
+    edges = [{"from": addresses[before], "to": addresses[node]} for before, node in expansion.graph.edges()]
+    return json.dumps({"taskspec_graph": 1, "nodes": addresses, "edges": edges}, ensure_ascii=False, indent=2) + "\n"

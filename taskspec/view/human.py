@@ -1,0 +1,157 @@
+"""Plans, reports, status and results as text for people. Values in, text out; nothing here prints."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from taskspec.engine.events import RunReport, TaskEnded
+from taskspec.operations import Standing
+from taskspec.plan.model import Action, Plan, PlannedTask
+from taskspec.state.model import Outcome, Phase
+from taskspec.values import Json, show_path
+from taskspec.view.paint import Paint, clean, one_line
+from taskspec.view.words import COLOURS, OUTCOME_COLOURS, duration, show, show_change, why
+
+DETAILED_TASKS = 30
+"""Plans with more launches than this show one line a task, unless everything is asked for."""
+
+_PLANNED = (
+    (Action.START, "to start"),
+    (Action.RERUN, "to rerun"),
+    (Action.ATTACH, "to attach"),
+    (Action.PUBLISH, "to publish"),
+    (Action.STOP, "to stop"),
+    (Action.KEEP, "to keep"),
+)
+
+
+def draw_plan(plan: Plan, paint: Paint, *, full: bool = False) -> str:
+    """The plan, ending with its summary line."""
+    launches = sum(task.action.launches for task in plan.tasks)
+    detailed = full or launches <= DETAILED_TASKS
+    shown = [task for task in (*plan.tasks, *plan.stops) if full or detailed or task.action is not Action.KEEP]
+    width = min(60, max((len(task.address) for task in shown), default=0))
+    lines = [paint(f"{clean(plan.name)} on {_server(plan.server)}", "bold"), ""]
+    for task in shown:
+        sign = paint(task.action.sign, COLOURS[task.action], "bold")
+        lines.append(f"  {sign} {clean(task.address):<{width}}  {paint(why(task), 'dim')}")
+        lines += [f"      {line}" for line in _details(task, detailed=detailed)]
+    results = [f"  {name} = {show(value)}" for name, value in plan.results.items()]
+    if results:
+        lines += ["", paint("Results:", "bold"), *results]
+    return "\n".join([*lines, "", plan_summary(plan)]) + "\n"
+
+
+def plan_summary(plan: Plan) -> str:
+    """One stable line: `Plan: 2 to start, 1 to keep.`"""
+    if not plan.has_changes:
+        return f"Plan: nothing to do, {len(plan.tasks)} to keep."
+    counts = plan.counts
+    return "Plan: " + ", ".join(f"{counts[action]} {words}" for action, words in _PLANNED if counts[action]) + "."
+
+
+def _server(label: str) -> str:
+    return "the local server" if label == "local" else label
+
+
+def _details(task: PlannedTask, *, detailed: bool) -> Iterator[str]:
+    if task.changes:
+        for change in task.changes:
+            yield show_change(change)
+    elif task.action is Action.START and task.request is not None and detailed:
+        facts = task.request.facts
+        yield f"module: {one_line(str(facts.identity))} ({one_line(facts.name)}), {facts.version or 'no version'}"
+        if task.request.agent is not None:
+            yield f"agent: {one_line(str(task.request.agent))}"
+        for path, value in _leaves(task.request.params, ("params",)):
+            yield f"{one_line(show_path(path))}: {show(value)}"
+
+
+def _leaves(value: Json, path: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], Json]]:
+    if isinstance(value, Mapping) and value and len(path) < 4:
+        for key, item in value.items():
+            yield from _leaves(item, (*path, key))
+    elif path != ("params",):
+        yield path, value
+
+
+def draw_report(report: RunReport, paint: Paint) -> str:
+    """What became of the run: failures with their cause first, then every count."""
+    lines: list[str] = []
+    for task in report.tasks:
+        if task.outcome in (Outcome.FAILED, Outcome.STOPPED):
+            lines += [*_failure(task, paint), ""]
+    skipped = [task for task in report.tasks if task.outcome is Outcome.SKIPPED]
+    if skipped:
+        lines += [paint("Skipped:", "bold"), *(f"  {clean(t.address)}  {paint(t.summary, 'dim')}" for t in skipped), ""]
+    if report.results and not report.failed and not report.detached:
+        lines += [*draw_results(report.results, paint), ""]
+    lines.append(report_summary(report))
+    if report.detached:
+        lines.append(
+            "Detached: the launches above go on. `taskspec apply` attaches to them, `taskspec stop` stops them."
+        )
+    return "\n".join(lines) + "\n"
+
+
+def _failure(task: TaskEnded, paint: Paint) -> Iterator[str]:
+    launch = f" (launch {task.task_id})" if task.task_id is not None else ""
+    yield f"{paint('Failed', 'bold', 'red')}: {paint(clean(task.address), 'bold')}{launch}: {clean(task.summary)}"
+    for line in task.log_tail:
+        yield f"  │ {one_line(line)}"
+    if task.task_id is not None:
+        yield f"  The whole log: taskspec logs {clean(task.address)}"
+
+
+def report_summary(report: RunReport) -> str:
+    """One stable line: `Applied: 3 succeeded, 1 kept in 4.2s.`"""
+    counts = [f"{report.counts[str(o)]} {o}" for o in Outcome if report.counts.get(str(o))]
+    return f"Applied: {', '.join(counts) or 'nothing'} in {duration(report.seconds)}."
+
+
+def draw_results(results: Mapping[str, Json], paint: Paint) -> list[str]:
+    """Named values, one a line."""
+    width = max((len(name) for name in results), default=0)
+    return [paint("Results:", "bold"), *(f"  {name:<{width}} = {_result(value)}" for name, value in results.items())]
+
+
+def _result(value: Json) -> str:
+    return clean(value) if isinstance(value, str) and "\n" not in value else show(value, limit=2000)
+
+
+def draw_status(standings: Sequence[Standing], in_spec: Iterable[str], paint: Paint) -> str:
+    """Every address on record: what we know, what the server says, and where the two differ."""
+    if not standings:
+        return "Nothing was launched yet.\n"
+    wanted = set(in_spec)
+    width = min(60, max(len(standing.record.address) for standing in standings))
+    lines = []
+    for standing in standings:
+        outcome, colour = _standing_outcome(standing)
+        launch = f"launch {standing.record.task_id}" if standing.record.task_id is not None else "no launch"
+        notes = "; ".join(_drift(standing, wanted))
+        address = f"{clean(standing.record.address):<{width}}"
+        lines.append(f"  {address}  {paint(f'{outcome:<9}', colour)}  {launch}{'  ' + notes if notes else ''}".rstrip())
+    return "\n".join(lines) + "\n"
+
+
+def _standing_outcome(standing: Standing) -> tuple[str, str]:
+    observed, record = standing.observed, standing.record
+    if observed is not None and not observed.is_terminal:
+        return observed.status, "cyan"
+    if record.phase is Phase.ENDED and record.outcome is not None:
+        return record.outcome.value, OUTCOME_COLOURS[record.outcome]
+    return (observed.status if observed is not None else record.phase.value), "yellow"
+
+
+def _drift(standing: Standing, wanted: set[str]) -> Iterator[str]:
+    record, observed = standing.record, standing.observed
+    if record.address not in wanted:
+        running = observed is not None and not observed.is_terminal
+        yield "no longer in the spec" + (", still running: the next apply stops it" if running else "")
+    if record.task_id is not None and observed is None:
+        yield "the server has forgotten it"
+    if observed is not None and not observed.is_terminal and record.phase is Phase.ENDED:
+        yield "runs again: restarted outside of taskspec"
+    if record.summary:
+        yield one_line(record.summary)

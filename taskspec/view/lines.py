@@ -1,0 +1,31 @@
+"""An apply as plain lines, one per thing that happened: for logs, pipes and CI."""
+
+from __future__ import annotations
+
+from taskspec.engine.events import EngineEvent, LaunchStarted, Noticed, StatusChanged, TaskEnded
+from taskspec.state.model import Outcome
+from taskspec.view.paint import Paint, clean, one_line
+from taskspec.view.words import OUTCOME_COLOURS, duration
+
+_QUIET_STATUSES = frozenset({"finished", "error", "stopped"})
+"""The end of a launch is told by its outcome, not twice."""
+
+
+def line(event: EngineEvent, paint: Paint) -> str | None:
+    """The line for an event, or None for one that says nothing new."""
+    match event:
+        case LaunchStarted(address, task_id, adopted):
+            return f"{clean(address)}: {'attached to' if adopted else 'started'} launch {task_id}"
+        case StatusChanged(address, _, status) if status not in _QUIET_STATUSES:
+            return f"{clean(address)}: {clean(status)}"
+        case TaskEnded(address, outcome) if outcome is not Outcome.KEPT:
+            return f"{clean(address)}: {paint(str(outcome), OUTCOME_COLOURS[outcome])}{_rest(event)}"
+        case Noticed(address, message):
+            return f"{clean(address)}: {one_line(message, 400)}"
+    return None
+
+
+def _rest(ended: TaskEnded) -> str:
+    launch = f" (launch {ended.task_id}, {duration(ended.seconds)})" if ended.task_id is not None else ""
+    summary = f": {one_line(ended.summary, 400)}" if ended.summary else ""
+    return launch + summary

@@ -1,0 +1,158 @@
+"""Plans, events, status and diagnostics as JSON for programs; every document names its schema version."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from taskspec.diagnostics import Diagnostic
+from taskspec.engine.events import (
+    EngineEvent,
+    LaunchStarted,
+    Noticed,
+    RunBegan,
+    RunEnded,
+    RunReport,
+    StatusChanged,
+    TaskEnded,
+)
+from taskspec.operations import Standing
+from taskspec.plan.model import Plan, PlannedTask
+from taskspec.values import ABSENT, Json, Unknown, show_path
+from taskspec.view.human import plan_summary, report_summary
+
+VERSION = 1
+
+
+def plan_document(plan: Plan) -> dict[str, Any]:
+    """The plan; validates against schemas/plan.schema.json."""
+    return {
+        "taskspec_plan": VERSION,
+        "name": plan.name,
+        "server": plan.server,
+        "lineage": plan.lineage,
+        "serial": plan.serial,
+        "has_changes": plan.has_changes,
+        "counts": {str(action): count for action, count in plan.counts.items()},
+        "summary": plan_summary(plan),
+        "tasks": [_task(plan, task) for task in plan.tasks],
+        "stops": [_task(plan, task) for task in plan.stops],
+        "results": json_value(plan.results),
+        "warnings": [diagnostic_document(warning) for warning in plan.warnings],
+    }
+
+
+def _task(plan: Plan, task: PlannedTask) -> dict[str, Any]:
+    upstream = plan.expansion.graph.upstream(task.node) if task.node >= 0 else ()
+    return {
+        "address": task.address,
+        "action": str(task.action),
+        "reason": str(task.reason),
+        "detail": task.detail,
+        "depends_on": [plan.expansion.instances[node].address for node in upstream],
+        "changes": [
+            {"path": show_path(change.path), "before": _side(change.before), "after": _side(change.after)}
+            for change in task.changes
+        ],
+        "fingerprint": task.fingerprint,
+        "inputs": json_value(task.request.inputs) if task.request is not None else None,
+        "task_id": task.previous.task_id if task.previous is not None else None,
+    }
+
+
+def _side(value: Json) -> dict[str, Any]:
+    return {"present": False} if value is ABSENT else {"present": True, "value": json_value(value)}
+
+
+def json_value(value: Json) -> Json:
+    """A value with every unknown leaf as `{"unknown": [producers]}`."""
+    if isinstance(value, Unknown):
+        return {"unknown": list(value.producers)}
+    if isinstance(value, dict):
+        return {key: json_value(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [json_value(item) for item in value]
+    return value
+
+
+def event_document(event: EngineEvent) -> dict[str, Any]:
+    """One line of the event stream; validates against schemas/events.schema.json."""
+    match event:
+        case RunBegan(run, plan, parallelism):
+            return {
+                "taskspec_events": VERSION,
+                "type": "run_began",
+                "run": run,
+                "plan": plan_summary(plan),
+                "parallelism": parallelism,
+            }
+        case LaunchStarted(address, task_id, adopted):
+            return {"type": "launch_started", "address": address, "task_id": task_id, "adopted": adopted}
+        case StatusChanged(address, task_id, status):
+            return {"type": "status_changed", "address": address, "task_id": task_id, "status": status}
+        case TaskEnded():
+            return {"type": "task_ended", **_ended(event)}
+        case Noticed(address, message):
+            return {"type": "noticed", "address": address, "message": message}
+        case RunEnded(report):
+            return {"type": "run_ended", **report_document(report)}
+
+
+def _ended(ended: TaskEnded) -> dict[str, Any]:
+    return {
+        "address": ended.address,
+        "outcome": str(ended.outcome),
+        "task_id": ended.task_id,
+        "summary": ended.summary,
+        "seconds": round(ended.seconds, 3),
+        "because_of": ended.because_of,
+        "log_tail": list(ended.log_tail),
+    }
+
+
+def report_document(report: RunReport) -> dict[str, Any]:
+    return {
+        "run": report.run,
+        "summary": report_summary(report),
+        "failed": report.failed,
+        "detached": report.detached,
+        "counts": report.counts,
+        "seconds": round(report.seconds, 3),
+        "tasks": [_ended(task) for task in report.tasks],
+        "results": json_value(dict(report.results)),
+        "unstopped": list(report.unstopped),
+    }
+
+
+def status_document(standings: Sequence[Standing], in_spec: set[str]) -> dict[str, Any]:
+    """Every address on record and what the server says about it."""
+    return {
+        "taskspec_status": VERSION,
+        "tasks": [
+            {
+                "address": standing.record.address,
+                "task_id": standing.record.task_id,
+                "attempt": standing.record.attempt,
+                "phase": str(standing.record.phase),
+                "outcome": str(standing.record.outcome) if standing.record.outcome else None,
+                "summary": standing.record.summary,
+                "status": standing.observed.status if standing.observed is not None else None,
+                "in_spec": standing.record.address in in_spec,
+                "results": json_value(dict(standing.record.results)),
+            }
+            for standing in standings
+        ],
+    }
+
+
+def diagnostic_document(diagnostic: Diagnostic) -> dict[str, Any]:
+    """A problem with its place, for editors and CI."""
+    span = diagnostic.span
+    return {
+        "code": str(diagnostic.code),
+        "severity": str(diagnostic.severity),
+        "summary": diagnostic.summary,
+        "detail": diagnostic.detail,
+        "remedy": diagnostic.remedy,
+        "place": {"file": span.source.name, "line": span.line, "column": span.column} if span is not None else None,
+    }

@@ -1,0 +1,32 @@
+"""Colour and safe text: the one funnel for everything that reaches a person's terminal."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_UNSAFE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+_CODES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "blue": "34", "cyan": "36"}
+
+
+def clean(text: str) -> str:
+    """Foreign text made harmless: control and direction characters become visible, newlines and tabs stay."""
+    return _UNSAFE.sub(lambda match: f"\\x{ord(match.group()):02x}", text)
+
+
+def one_line(text: str, limit: int = 200) -> str:
+    """Foreign text on one line of bounded length."""
+    flat = clean(text).replace("\n", "\\n").replace("\t", " ")
+    return flat if len(flat) <= limit else flat[: limit - 1] + "…"
+
+
+@dataclass(frozen=True, slots=True)
+class Paint:
+    """Puts colour on text, or not; colour never carries meaning alone."""
+
+    enabled: bool = False
+
+    def __call__(self, text: str, *styles: str) -> str:
+        if not self.enabled or not styles:
+            return text
+        return f"\x1b[{';'.join(_CODES[style] for style in styles)}m{text}\x1b[0m"

@@ -1,0 +1,78 @@
+"""The words a person reads for actions, reasons, outcomes and values; one home, so that they are the same everywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from taskspec.plan.model import Action, Change, PlannedTask, Reason
+from taskspec.state.model import Outcome
+from taskspec.values import ABSENT, Json, Unknown, canonical, show_path
+from taskspec.view.paint import one_line
+
+REASONS: Mapping[Reason, str] = {
+    Reason.NEVER_LAUNCHED: "never launched",
+    Reason.NOT_ARRIVED: "the last start did not arrive",
+    Reason.FORGOTTEN: "the server has forgotten it",
+    Reason.STILL_RUNNING: "still running",
+    Reason.ENDED_UNSEEN: "ended while nobody watched",
+    Reason.LAST_LAUNCH_FAILED: "the last launch failed",
+    Reason.REQUESTED: "requested with --rerun",
+    Reason.ALWAYS: "reruns always",
+    Reason.INPUTS_CHANGED: "inputs changed",
+    Reason.UPSTREAM_RERUNS: "upstream reruns",
+    Reason.UPSTREAM_RAN: "upstream has run since",
+    Reason.INPUTS_UNKNOWN: "reruns if its inputs change",
+    Reason.OUTPUTS_CHANGED: "only its outputs changed",
+    Reason.UNCHANGED: "unchanged",
+    Reason.NEVER_RERUNS: "never reruns",
+    Reason.NOT_IN_SPEC: "no longer in the spec",
+}
+COLOURS: Mapping[Action, str] = {
+    Action.START: "green",
+    Action.RERUN: "yellow",
+    Action.ATTACH: "cyan",
+    Action.PUBLISH: "yellow",
+    Action.KEEP: "dim",
+    Action.STOP: "red",
+}
+OUTCOME_COLOURS: Mapping[Outcome, str] = {
+    Outcome.SUCCEEDED: "green",
+    Outcome.KEPT: "dim",
+    Outcome.FAILED: "red",
+    Outcome.STOPPED: "red",
+    Outcome.SKIPPED: "yellow",
+    Outcome.RUNNING: "cyan",
+    Outcome.PENDING: "dim",
+}
+
+
+def why(task: PlannedTask) -> str:
+    """The reason in words, with its detail."""
+    words = REASONS[task.reason]
+    return f"{words}: {one_line(task.detail)}" if task.detail else words
+
+
+def show(value: Json, limit: int = 120) -> str:
+    """A value on one line: JSON, `(known after apply: …)` for what only the run will know."""
+    if isinstance(value, Unknown):
+        return value.describe()
+    if isinstance(value, Mapping):
+        return one_line("{" + ", ".join(f"{key}: {show(item)}" for key, item in value.items()) + "}", limit)
+    if isinstance(value, list | tuple):
+        return one_line("[" + ", ".join(show(item) for item in value) + "]", limit)
+    return one_line(canonical(value), limit)
+
+
+def show_change(change: Change) -> str:
+    """`params.lr: 0.1 → 0.2`."""
+    before = "(not set)" if change.before is ABSENT else show(change.before)
+    after = "(not set)" if change.after is ABSENT else show(change.after)
+    return f"{one_line(show_path(change.path))}: {before} → {after}"
+
+
+def duration(seconds: float) -> str:
+    """3.2s, 4m 05s, 2h 07m."""
+    if seconds < 60:
+        return f"{seconds:.1f}s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes}m {rest:02}s" if minutes < 60 else f"{minutes // 60}h {minutes % 60:02}m"
