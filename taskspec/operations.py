@@ -10,15 +10,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from taskspec.diagnostics import Code, Diagnostic, in_order
-from taskspec.engine.apply import Apply
 from taskspec.engine.catalogue import Catalogue
 from taskspec.engine.events import Listener
 from taskspec.engine.refresh import observe
 from taskspec.engine.server import Server
 from taskspec.engine.stopping import try_stop
-from taskspec.engine.tools import Pace, Tools
 from taskspec.errors import SpecError, UsageError
 from taskspec.plan.evaluate import Evaluator
 from taskspec.plan.model import Observed, Plan
@@ -35,6 +34,10 @@ from taskspec.template.instances import Expansion, expand
 from taskspec.template.render import Renderer
 from taskspec.template.scope import TasksView, TaskView, unknown_view
 from taskspec.values import Json, Unknown
+
+if TYPE_CHECKING:
+    from taskspec.engine.apply import Apply
+    from taskspec.engine.tools import Pace
 
 STATE_FOLDER = ".taskspec"
 
@@ -183,6 +186,10 @@ def prepare_apply(
     project: Project, server: Server, planned: Planned, store: StateStore, listener: Listener, pace: Pace
 ) -> Apply:
     """An apply that is ready to go; separate from going so that a signal handler can reach it."""
+    # The engine and its client cost start-up time that a plan does not need.
+    from taskspec.engine.apply import Apply  # noqa: PLC0415 - see above
+    from taskspec.engine.tools import Tools  # noqa: PLC0415 - see above
+
     tools = Tools(
         server=server,
         store=store,

@@ -12,11 +12,9 @@ from typing import Any, TypeVar
 
 import click
 
-from taskspec.api import from_environment
+from taskspec.api.credentials import from_environment
 from taskspec.engine.server import Server, choose_server
 from taskspec.errors import UsageError
-from taskspec.local.daemon import ensure_running
-from taskspec.local.home import find_home
 from taskspec.operations import Request
 from taskspec.plan.planner import Selection
 
@@ -65,6 +63,10 @@ def server() -> Server:
     credentials = from_environment(os.environ)
 
     def wake() -> tuple[str, str]:
+        # Only a command that asks the server something pays for finding and starting it.
+        from taskspec.local.daemon import ensure_running  # noqa: PLC0415 - see above
+        from taskspec.local.home import find_home  # noqa: PLC0415 - see above
+
         endpoint = ensure_running(find_home(os.environ))
         return endpoint.address, endpoint.token
 

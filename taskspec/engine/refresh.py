@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 
-from taskspec.api import Api, TaskInfo
 from taskspec.engine.server import Server
 from taskspec.plan.model import Observed
 from taskspec.state.model import Phase, Record, State
+
+if TYPE_CHECKING:
+    from taskspec.api import Api, TaskInfo
 
 _MARKER = re.compile(r"\[ts:([0-9a-f]{20})\]")
 

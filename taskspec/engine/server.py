@@ -5,9 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from taskspec.api import Api, Credentials
 from taskspec.errors import UsageError
+
+if TYPE_CHECKING:
+    from taskspec.api import Api, Credentials
 
 LOCAL_WORKSPACE = 1
 """The workspace every local server has."""
@@ -30,6 +33,9 @@ class Server:
     def api(self) -> Api:
         """The client; the first use connects."""
         if self._api is None:
+            # requests costs a tenth of a second, and many a plan asks the server nothing.
+            from taskspec.api import Api  # noqa: PLC0415 - see above
+
             self._api = Api(*self.wake())
         return self._api
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from taskspec.api import Api
 from taskspec.errors import ApiError, NotFound, OutcomeUnknown
+
+if TYPE_CHECKING:
+    from taskspec.api import Api
 
 STOP_SECONDS = 60.0
 

@@ -154,7 +154,7 @@ class Agent:
             _logger.exception("task %d cannot be started", launch.id)
             self._conclude(running, failure(f"the app cannot be started: {error}"))
             return
-        self._watch(running, pid)
+        self._watch(running, pid, fresh=True)
 
     def _hold(self, launch: Launch) -> Running:
         run_dir = RunDir(self._home.task(launch.id) / f"attempt-{launch.attempt}")
@@ -163,10 +163,10 @@ class Agent:
             self._tail_handle = asyncio.get_running_loop().call_later(self._settings.tail_interval, self._tail)
         return running
 
-    def _watch(self, running: Running, pid: int) -> None:
+    def _watch(self, running: Running, pid: int, *, fresh: bool) -> None:
         mark = mark_of(pid)
         self._launches.start(running.task_id, pid, mark)
-        running.watch(pid, mark, lambda: self._ended(running))
+        running.watch(pid, mark, lambda: self._ended(running), fresh=fresh)
 
     def _adopt(self, launch: Launch) -> None:
         """Resolve a launch of an earlier server: it never ran, runs, or has ended."""
@@ -207,7 +207,7 @@ class Agent:
         if claimant is None or claimant == running.pid or mark_of(claimant) is None:
             return False
         running.close()
-        self._watch(running, claimant)
+        self._watch(running, claimant, fresh=False)
         launch = self._launches.find(running.task_id)
         if launch is not None and launch.stop_requested:
             running.stop(self._settings.stop_grace)

@@ -5,6 +5,7 @@ Light to import: no server code is loaded into a command that only talks to a se
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import os
@@ -113,7 +114,9 @@ def _spawn(home: ServerHome, lock: int, idle_seconds: float | None) -> subproces
     command = [sys.executable, "-P", "-m", "taskspec.local", "--home", str(home.path), "--lock-descriptor", str(lock)]
     if idle_seconds is not None:
         command += ["--idle", str(idle_seconds)]
-    descriptor = os.open(home.log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+    with contextlib.suppress(FileNotFoundError):
+        home.log.replace(home.log.with_suffix(".log.1"))  # the last words of a server that died
+    descriptor = os.open(home.log, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     try:
         return subprocess.Popen(
             command,

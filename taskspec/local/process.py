@@ -68,16 +68,20 @@ def find_by_argument(argument: str, hint: int | None) -> int | None:
 
 
 class ExitWatch:
-    """Calls back once, on the event loop, when a process has ended, whether or not it is our child."""
+    """Calls back once, on the event loop, when a process has ended, whether or not it is our child.
 
-    def __init__(self, pid: int, mark: str | None, ended: Callable[[], None]) -> None:
+    `fresh` says that it was started a moment ago and not collected yet, so that the pid is surely still its own:
+    looking it up in the middle of its exec would wait for the kernel.
+    """
+
+    def __init__(self, pid: int, mark: str | None, ended: Callable[[], None], *, fresh: bool) -> None:
         self._pid = pid
         self._mark = mark
         self._ended = ended
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
         self._descriptor = _open_pidfd(pid)
-        if self._descriptor is not None and is_alive(pid, mark):
+        if self._descriptor is not None and (fresh or is_alive(pid, mark)):
             self._loop.add_reader(self._descriptor, self._over)
         else:
             self._poll()

@@ -31,10 +31,10 @@ class Running:
         self._watch: ExitWatch | None = None
         self._next_signal: asyncio.TimerHandle | None = None
 
-    def watch(self, pid: int, mark: str | None, ended: Callable[[], None]) -> None:
+    def watch(self, pid: int, mark: str | None, ended: Callable[[], None], *, fresh: bool = False) -> None:
         """Follow this process; `ended` is called once, when it is over."""
         self.pid, self.mark = pid, mark
-        self._watch = ExitWatch(pid, mark, ended)
+        self._watch = ExitWatch(pid, mark, ended, fresh=fresh)
 
     def read(self, *, final: bool) -> tuple[dict[str, tuple[list[LogLine], int]], bool]:
         """New lines and the offset behind them, by stream, and whether more is waiting."""

@@ -58,16 +58,21 @@ class StateStore:
         self.close()
 
     def load(self) -> State:
-        """The state as of now."""
-        return fold(self.lineage, self.events())
+        """The state as of now. Raises StateError when a row is not as it was written."""
+        with _readable(self.path):
+            return fold(self.lineage, self.events())
 
     def events(self) -> Iterator[StoredEvent]:
-        """Every event, oldest first."""
+        """Every event, oldest first, each proven by its link to those before it."""
+        expected, previous = 0, self.lineage
         with _readable(self.path):
             rows = self._connection.execute(
-                "SELECT number, at, run, kind, address, key, body FROM journal ORDER BY number"
+                "SELECT number, at, run, kind, address, key, body, chain FROM journal ORDER BY number"
             )
-            for number, at, run, kind, address, key, body in rows:
+            for number, at, run, kind, address, key, body, chain in rows:
+                expected, previous = expected + 1, chain_link(previous, (number, at, run, kind, address, key, body))
+                if number != expected or chain != previous:
+                    raise _damaged(self.path, f"event {expected} is not as it was written")
                 yield StoredEvent(number, at, run, Event(EventKind(kind), address, key, json.loads(body)))
 
     def acquire(self, owner: Owner) -> None:
@@ -116,7 +121,8 @@ class StateStore:
 
     def holder(self) -> Lease | None:
         """Who writes at the moment, as far as the file knows."""
-        return self._lease()
+        with _readable(self.path):
+            return self._lease()
 
     def _last(self) -> tuple[int, str]:
         row = self._connection.execute("SELECT number, chain FROM journal ORDER BY number DESC LIMIT 1").fetchone()
@@ -220,7 +226,7 @@ def _readable(path: Path) -> Iterator[None]:
         ) from None
     except sqlite3.DatabaseError as error:
         raise _damaged(path, str(error)) from None
-    except (ValueError, KeyError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise _damaged(path, f"a row cannot be read: {error!r}") from None
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
 
 from taskspec.diagnostics import Code, Diagnostic, Span, choices
 from taskspec.spec.model import SpecFile, TaskDecl
@@ -13,9 +13,12 @@ from taskspec.template.render import Renderer, templates_in
 from taskspec.values import Json, Path
 
 TASK_ATTRIBUTES = ("id", "name", "results")
-LAUNCH_ATTRIBUTES = ("id", "name", "output", "params", "status")
-EACH_ATTRIBUTES = ("key", "value")
-FAILURE_ATTRIBUTES = ("summary", "status")
+DEPENDS_ON = "depends_on"
+_ATTRIBUTES: Mapping[str, Collection[str]] = {
+    "each": ("key", "value"),
+    "launch": ("id", "name", "output", "params", "status"),
+    "failure": ("summary", "status"),
+}
 
 _HEAD = frozenset({"var", "local"})
 _BODY = _HEAD | {"tasks"}
@@ -36,6 +39,34 @@ _ROOTS: Mapping[str, frozenset[str]] = {
 }
 """What may be named where. Before the launch there is no launch; `each` is added where the task has a for_each."""
 
+_WHY_NOT_HERE = {
+    "tasks": "It must be known before anything is launched.",
+    "each": "The task has no for_each, or this is the for_each itself.",
+    "launch": "There is no launch yet at this point.",
+    "results": "Results are read after the launch has ended; use tasks.NAME.results in later tasks.",
+    "failure": "Only outputs know of a failure.",
+    "var": "",
+    "local": "",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an expression is written: under a task, or under a section of the spec. Looked up only when shown."""
+
+    spec: SpecFile = field(repr=False)
+    task: str | None
+    path: Path
+
+    @property
+    def owner(self) -> str:
+        return f'task "{self.task}"' if self.task is not None else f"the spec's {self.path[0]}"
+
+    def span(self, text: str = "") -> Span:
+        """The place of `text` inside the expression, or of the whole expression."""
+        found = self.spec.span(self.path) if self.task is None else self.spec.task_span(self.task, *self.path)
+        return found.narrowed(text)
+
 
 @dataclass(frozen=True, slots=True)
 class Dependency:
@@ -44,7 +75,11 @@ class Dependency:
     upstream: str
     cell: str | None
     text: str
-    span: Span
+    place: Place
+
+    @property
+    def span(self) -> Span:
+        return self.place.span("" if self.text == DEPENDS_ON else self.text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +94,21 @@ def analyse(spec: SpecFile, renderer: Renderer) -> Analysis:
     """Check every expression of the spec and find what depends on what."""
     look = _Look(spec, renderer, [])
     for path, text in templates_in(spec.locals):
-        look.references(text, spec.span(("locals", *path)), _HEAD, "the locals")
-    dependencies = {task.name: tuple(dict.fromkeys(look.task(task))) for task in spec.tasks.values()}
+        look.references(text, Place(spec, None, ("locals", *path)), _HEAD)
+    dependencies = {task.name: _once_each(look.task(task)) for task in spec.tasks.values()}
     for path, text in templates_in(spec.results):
-        span = spec.span(("results", *path))
-        for reference in look.references(text, span, _BODY, "the spec's results"):
-            look.task_reference(reference, span, "the spec's results")
+        place = Place(spec, None, ("results", *path))
+        for reference in look.references(text, place, _BODY):
+            look.task_reference(reference, place)
     return Analysis(dependencies, tuple(look.problems))
+
+
+def _once_each(dependencies: Iterator[Dependency]) -> tuple[Dependency, ...]:
+    """The first dependency for each upstream and cell; more references to the same say nothing new."""
+    found: dict[tuple[str, str | None], Dependency] = {}
+    for dependency in dependencies:
+        found.setdefault((dependency.upstream, dependency.cell), dependency)
+    return tuple(found.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,142 +120,129 @@ class _Look:
     def task(self, task: TaskDecl) -> Iterator[Dependency]:
         for index, name in enumerate(task.depends_on):
             if name in self.spec.tasks:
-                yield Dependency(name, None, "depends_on", self.spec.task_span(task.name, "depends_on", index))
+                yield Dependency(name, None, DEPENDS_ON, Place(self.spec, task.name, (DEPENDS_ON, index)))
         for section, allowed in _ROOTS.items():
-            if section == "for_each":
-                roots = allowed
-            else:
-                roots = allowed | {"each"} if task.has_for_each else allowed
-            for path, text in templates_in(_section(task, section)):
-                yield from self._expression(task, section, path, text, roots)
+            value = _section(task, section)
+            if not value:
+                continue
+            roots = allowed | {"each"} if task.has_for_each and section != "for_each" else allowed
+            for path, text in templates_in(value):
+                place = Place(self.spec, task.name, _written(section, path))
+                yield from self._dependencies(task, text, place, roots)
 
-    def _expression(
-        self, task: TaskDecl, section: str, path: Path, text: str, roots: frozenset[str]
-    ) -> Iterator[Dependency]:
-        place: Path = (
-            ("checks", path[0], ("assert", "message")[int(path[1])]) if section == "checks" else (section, *path)
-        )
-        span = self.spec.task_span(task.name, *place)
-        for reference in self.references(text, span, roots, f'task "{task.name}"'):
+    def _dependencies(self, task: TaskDecl, text: str, place: Place, roots: frozenset[str]) -> Iterator[Dependency]:
+        for reference in self.references(text, place, roots):
             if reference.root == "tasks":
-                dependency = self.task_reference(reference, span, f'task "{task.name}"')
+                dependency = self.task_reference(reference, place)
                 if dependency:
                     yield dependency
             elif reference.root == "results":
-                self._name(reference, task.results, span, "Results of this task")
+                self._name(reference, task.results, place, "Results of this task")
 
-    def references(self, text: str, span: Span, roots: frozenset[str], owner: str) -> Iterator[Reference]:
+    def references(self, text: str, place: Place, roots: frozenset[str]) -> list[Reference]:
         """The references of one expression; wrong ones become problems and are left out."""
         try:
             expression = self.renderer.parse(text)
         except ExpressionError as error:
             code = Code.TEMPLATE_FORBIDDEN if error.forbidden else Code.TEMPLATE_SYNTAX
-            self.problems.append(Diagnostic(code, f"{owner}: {error.message}", span))
-            return
-        for reference in expression.references:
-            if self._root_fits(reference, span, roots, owner) and self._path_fits(reference, span):
-                yield reference
+            self.problems.append(Diagnostic(code, f"{place.owner}: {error.message}", place.span()))
+            return []
+        return [r for r in expression.references if self._root_fits(r, place, roots) and self._path_fits(r, place)]
 
-    def _root_fits(self, reference: Reference, span: Span, roots: frozenset[str], owner: str) -> bool:
-        if reference.root in roots:
+    def _root_fits(self, reference: Reference, place: Place, roots: frozenset[str]) -> bool:
+        root = reference.root
+        if root in roots:
             return True
-        known = {"var", "local", "tasks", "each", "launch", "results", "failure"}
-        if reference.root in known:
-            summary = f'{owner} cannot use "{reference.root}" here'
-            remedy = f"{_WHY_NOT_HERE[reference.root]} Usable here: {', '.join(sorted(roots))}."
-            self._add(Code.TEMPLATE_NOT_HERE, summary, span, reference.root, remedy)
+        if root in _WHY_NOT_HERE:
+            remedy = f"{_WHY_NOT_HERE[root]} Usable here: {', '.join(sorted(roots))}."
+            self._add(Code.TEMPLATE_NOT_HERE, f'{place.owner} cannot use "{root}" here', place, root, remedy)
             return False
-        remedy = choices(reference.root, roots, label="Usable here")
-        if reference.root in self.spec.variables:
-            remedy = f'Write "var.{reference.root}".'
-        elif reference.root in self.spec.locals:
-            remedy = f'Write "local.{reference.root}".'
-        elif reference.root in self.spec.tasks:
-            remedy = f'Write "tasks.{reference.root}".'
-        self._add(Code.TEMPLATE_UNDEFINED, f'{owner}: "{reference.root}" is not defined', span, reference.root, remedy)
+        summary = f'{place.owner}: "{root}" is not defined'
+        self._add(Code.TEMPLATE_UNDEFINED, summary, place, root, self._meant(root, roots))
         return False
 
-    def _path_fits(self, reference: Reference, span: Span) -> bool:
-        tables: Mapping[str, tuple[Mapping[str, object], str]] = {
-            "var": (self.spec.variables, "Variables"),
-            "local": (self.spec.locals, "Locals"),
-            "each": (dict.fromkeys(EACH_ATTRIBUTES), "Attributes of each"),
-            "launch": (dict.fromkeys(LAUNCH_ATTRIBUTES), "Attributes of launch"),
-            "failure": (dict.fromkeys(FAILURE_ATTRIBUTES), "Attributes of failure"),
-        }
-        if reference.root not in tables:
-            return True
-        names, label = tables[reference.root]
-        return self._name(reference, names, span, label)
+    def _meant(self, name: str, roots: frozenset[str]) -> str:
+        """What somebody who wrote a bare name may have meant."""
+        for root, names in (("var", self.spec.variables), ("local", self.spec.locals), ("tasks", self.spec.tasks)):
+            if name in names and root in roots:
+                return f'Write "{root}.{name}".'
+        return choices(name, roots, label="Usable here")
 
-    def _name(self, reference: Reference, names: Mapping[str, object], span: Span, label: str) -> bool:
+    def _path_fits(self, reference: Reference, place: Place) -> bool:
+        if reference.root == "var":
+            return self._name(reference, self.spec.variables, place, "Variables")
+        if reference.root == "local":
+            return self._name(reference, self.spec.locals, place, "Locals")
+        attributes = _ATTRIBUTES.get(reference.root)
+        return attributes is None or self._name(reference, attributes, place, f"Attributes of {reference.root}")
+
+    def _name(self, reference: Reference, names: Collection[str], place: Place, label: str) -> bool:
         if not reference.steps or isinstance(reference.steps[0], Dynamic) or reference.steps[0] in names:
             return True
         name = str(reference.steps[0])
-        summary = f'there is no "{reference.root}.{name}"'
-        self._add(Code.TEMPLATE_UNDEFINED, summary, span, f"{reference.root}.{name}", choices(name, names, label=label))
+        path = f"{reference.root}.{name}"
+        self._add(Code.TEMPLATE_UNDEFINED, f'there is no "{path}"', place, path, choices(name, names, label=label))
         return False
 
-    def task_reference(self, reference: Reference, span: Span, owner: str) -> Dependency | None:
+    def task_reference(self, reference: Reference, place: Place) -> Dependency | None:
         """The dependency that `tasks.x…` makes; a problem when there is no such task, cell or result."""
         if reference.root != "tasks":
             return None
         if not reference.steps or isinstance(reference.steps[0], Dynamic):
-            self._add(
-                Code.UNKNOWN_TASK,
-                f"{owner} computes the name of a task, so what it depends on cannot be known",
-                span,
-                "tasks",
-                "Name the task, or list the tasks in depends_on and pass their results on by name.",
-            )
+            summary = f"{place.owner} computes the name of a task, so what it depends on cannot be known"
+            remedy = "Name the task, or list the tasks in depends_on and pass their results on by name."
+            self._add(Code.UNKNOWN_TASK, summary, place, "tasks", remedy)
             return None
         name = str(reference.steps[0])
         upstream = self.spec.tasks.get(name)
         if upstream is None:
             remedy = choices(name, self.spec.tasks, label="Tasks")
-            self._add(Code.UNKNOWN_TASK, f'{owner}: there is no task "{name}"', span, f"tasks.{name}", remedy)
+            self._add(Code.UNKNOWN_TASK, f'{place.owner}: there is no task "{name}"', place, f"tasks.{name}", remedy)
             return None
         cell, rest = None, reference.steps[1:]
         if upstream.has_for_each and rest:
             cell, rest = _cell(rest[0]), rest[1:]
-            if cell is not None and cell in TASK_ATTRIBUTES:
-                remedy = f"Say which: tasks.{name}[each.key].{cell}, tasks.{name}['key'].{cell}; or all: tasks.{name} | map(attribute='{cell}')."
-                self._add(Code.FAN_OUT, f'task "{name}" has an instance per item', span, reference.text, remedy)
+            if cell in TASK_ATTRIBUTES:
+                self._add(
+                    Code.FAN_OUT, f'task "{name}" has an instance per item', place, reference.text, _which(name, cell)
+                )
                 return None
-        self._attribute(upstream, rest, span, reference)
-        return Dependency(name, cell, reference.text, span.narrowed(reference.text))
+        self._attribute(upstream, rest, place, reference)
+        return Dependency(name, cell, reference.text, place)
 
-    def _attribute(self, upstream: TaskDecl, rest: tuple[object, ...], span: Span, reference: Reference) -> None:
+    def _attribute(self, upstream: TaskDecl, rest: tuple[object, ...], place: Place, reference: Reference) -> None:
         if not rest or isinstance(rest[0], Dynamic):
             return
         if rest[0] not in TASK_ATTRIBUTES:
-            summary = f'a task has no "{rest[0]}"'
             remedy = choices(str(rest[0]), TASK_ATTRIBUTES, label="Attributes of a task")
-            self._add(Code.TEMPLATE_UNDEFINED, summary, span, reference.text, remedy)
+            self._add(Code.TEMPLATE_UNDEFINED, f'a task has no "{rest[0]}"', place, reference.text, remedy)
         elif rest[0] == "results" and len(rest) > 1 and isinstance(rest[1], str) and rest[1] not in upstream.results:
-            summary = f'task "{upstream.name}" has no result "{rest[1]}"'
             remedy = choices(rest[1], upstream.results, label="Its results")
-            self._add(Code.TEMPLATE_UNDEFINED, summary, span, reference.text, remedy)
+            summary = f'task "{upstream.name}" has no result "{rest[1]}"'
+            self._add(Code.TEMPLATE_UNDEFINED, summary, place, reference.text, remedy)
 
-    def _add(self, code: Code, summary: str, span: Span, text: str, remedy: str) -> None:
-        self.problems.append(Diagnostic(code, summary, span.narrowed(text), remedy=remedy))
+    def _add(self, code: Code, summary: str, place: Place, text: str, remedy: str) -> None:
+        self.problems.append(Diagnostic(code, summary, place.span(text), remedy=remedy))
 
 
-_WHY_NOT_HERE = {
-    "tasks": "It must be known before anything is launched.",
-    "each": "The task has no for_each, or this is the for_each itself.",
-    "launch": "There is no launch yet at this point.",
-    "results": "Results are read after the launch has ended; use tasks.NAME.results in later tasks.",
-    "failure": "Only outputs know of a failure.",
-    "var": "",
-    "local": "",
-}
+def _which(name: str, attribute: str | None) -> str:
+    return (
+        f"Say which: tasks.{name}[each.key].{attribute}, or tasks.{name}['key'].{attribute}; "
+        f"or all of them: tasks.{name} | map(attribute='{attribute}') | list."
+    )
 
 
 def _section(task: TaskDecl, section: str) -> Json:
     if section == "checks":
         return [[check.condition, check.message] for check in task.checks]
     return getattr(task, section)
+
+
+def _written(section: str, path: Path) -> Path:
+    """Where a value stands in the document, for one that stands in a section as `_section` gives it."""
+    if section == "checks":
+        return ("checks", path[0], ("assert", "message")[int(path[1])])
+    return (section, *path)
 
 
 def _cell(step: object) -> str | None:

@@ -1,0 +1,223 @@
+"""Who may write: when a lease is over, and what a take-over does to the one who held it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import psutil
+import pytest
+
+from taskspec.errors import ExitCode, LockHeld
+from taskspec.state.lease import LEASE_SECONDS, Lease, Owner, is_over, this_owner
+from taskspec.state.model import EventKind
+from taskspec.state.store import StateStore, open_store
+
+from .journals import event
+
+INTENT = event(EventKind.INTENT)
+
+
+@dataclass(slots=True)
+class Clock:
+    """A clock the tests move."""
+
+    now: float = 1_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def first(tmp_path: Path, clock: Clock) -> Iterator[StateStore]:
+    with open_store(tmp_path / "state.db", clock=clock) as store:
+        yield store
+
+
+@pytest.fixture
+def second(tmp_path: Path, clock: Clock, first: StateStore) -> Iterator[StateStore]:
+    """Another writer's view of the same file."""
+    with open_store(tmp_path / "state.db", clock=clock) as store:
+        yield store
+
+
+@pytest.fixture
+def neighbour() -> Iterator[Owner]:
+    """Another process on this machine that lives while the test does."""
+    process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    try:
+        yield replace(this_owner(), pid=process.pid, started=psutil.Process(process.pid).create_time())
+    finally:
+        process.communicate(b"\n")
+
+
+def dead_process() -> Owner:
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    started = psutil.Process(gone.pid).create_time()
+    gone.wait()
+    return replace(this_owner(), pid=gone.pid, started=started)
+
+
+SOON, LATE = LEASE_SECONDS - 1, LEASE_SECONDS + 1
+
+
+def elsewhere(owner: Owner) -> Owner:
+    return replace(owner, host="elsewhere.example")
+
+
+def living(owner: Owner) -> Owner:
+    return owner
+
+
+def after_reboot(owner: Owner) -> Owner:
+    return replace(owner, boot="another boot")
+
+
+def same_pid_of_another_process(owner: Owner) -> Owner:
+    return replace(owner, started=owner.started - 3600)
+
+
+@pytest.mark.parametrize(
+    ("change", "age", "over"),
+    [
+        pytest.param(living, SOON, False, id="a living owner here keeps it"),
+        pytest.param(living, LATE, True, id="an owner here who never renewed has lost it"),
+        pytest.param(elsewhere, SOON, False, id="an owner elsewhere keeps it while it is fresh"),
+        pytest.param(elsewhere, LATE, True, id="an owner elsewhere has lost it once it expired"),
+        pytest.param(after_reboot, 0, True, id="nobody lives through a reboot"),
+        pytest.param(same_pid_of_another_process, 0, True, id="the process id belongs to somebody else now"),
+    ],
+)
+def test_when_a_lease_is_over(neighbour: Owner, change: object, age: float, over: bool) -> None:
+    assert callable(change)
+    lease = Lease(change(neighbour), fencing=1, renewed_at=1000.0)
+    assert is_over(lease, this_owner(), 1000.0 + age) is over
+
+
+def test_an_owner_here_that_is_dead_has_lost_the_lease_at_once() -> None:
+    assert is_over(Lease(dead_process(), 1, 1000.0), this_owner(), 1000.0)
+
+
+def test_an_owner_elsewhere_is_not_judged_by_the_processes_here() -> None:
+    assert not is_over(Lease(elsewhere(dead_process()), 1, 1000.0), this_owner(), 1000.0)
+
+
+def test_this_owner_is_this_process() -> None:
+    owner = this_owner()
+    assert owner.pid == os.getpid()
+    assert owner == this_owner()
+    assert f"process {os.getpid()}" in owner.describe()
+
+
+def test_a_second_living_owner_is_refused_and_told_who_holds_the_lease(
+    first: StateStore, second: StateStore, neighbour: Owner
+) -> None:
+    first.acquire(neighbour)
+    with pytest.raises(LockHeld) as refused:
+        second.acquire(this_owner())
+    assert refused.value.exit_code == ExitCode.CONFLICT
+    assert neighbour.describe() in refused.value.message
+    assert refused.value.remedy
+    assert second.holder() == first.holder()
+    assert first.append("r1", [INTENT])
+
+
+def test_a_dead_owner_is_followed_at_once(first: StateStore, second: StateStore) -> None:
+    first.acquire(dead_process())
+    second.acquire(this_owner())
+    assert second.append("r1", [INTENT])
+
+
+def test_an_expired_lease_of_another_host_is_taken_over_and_a_fresh_one_is_not(
+    first: StateStore, second: StateStore, clock: Clock
+) -> None:
+    first.acquire(elsewhere(this_owner()))
+    clock.now += SOON
+    with pytest.raises(LockHeld):
+        second.acquire(this_owner())
+    clock.now += 2
+    second.acquire(this_owner())
+
+
+@pytest.mark.parametrize("sign_of_life", ["append", "renew"])
+def test_a_sign_of_life_extends_the_lease(
+    first: StateStore, second: StateStore, clock: Clock, sign_of_life: str
+) -> None:
+    first.acquire(elsewhere(this_owner()))
+    clock.now += SOON
+    first.renew() if sign_of_life == "renew" else first.append("r1", [INTENT])
+    clock.now += SOON
+    with pytest.raises(LockHeld):
+        second.acquire(this_owner())
+
+
+def test_an_owner_that_was_paused_can_write_nothing_after_a_take_over(
+    first: StateStore, second: StateStore, clock: Clock
+) -> None:
+    first.acquire(elsewhere(this_owner()))
+    clock.now += LATE
+    second.acquire(this_owner())
+    for write in (lambda: first.append("r1", [INTENT]), first.renew):
+        with pytest.raises(LockHeld) as lost:
+            write()
+        assert lost.value.exit_code == ExitCode.CONFLICT
+        assert lost.value.remedy
+    assert second.load().serial == 0
+    assert second.append("r2", [INTENT])
+
+
+def test_an_owner_that_was_paused_does_not_take_the_lease_from_its_follower(
+    first: StateStore, second: StateStore, clock: Clock
+) -> None:
+    first.acquire(elsewhere(this_owner()))
+    clock.now += LATE
+    second.acquire(this_owner())
+    first.release()
+    holder = second.holder()
+    assert holder is not None
+    assert holder.owner == this_owner()
+
+
+def test_fencing_numbers_only_grow(first: StateStore, second: StateStore) -> None:
+    numbers = []
+    for store in (first, second, first):
+        store.acquire(this_owner())
+        holder = store.holder()
+        assert holder is not None
+        numbers.append(holder.fencing)
+        store.release()
+    assert numbers == sorted(set(numbers))
+
+
+def test_a_lease_that_was_given_back_is_free(first: StateStore, second: StateStore, neighbour: Owner) -> None:
+    first.acquire(neighbour)
+    first.release()
+    assert second.holder() is None
+    second.acquire(this_owner())
+
+
+def test_nobody_writes_without_a_lease(first: StateStore) -> None:
+    with pytest.raises(LockHeld):
+        first.append("r1", [INTENT])
+
+
+def test_nobody_writes_after_giving_the_lease_back(first: StateStore) -> None:
+    first.acquire(this_owner())
+    first.release()
+    with pytest.raises(LockHeld):
+        first.append("r1", [INTENT])
+
+
+def test_readers_need_no_lease(first: StateStore, second: StateStore, neighbour: Owner) -> None:
+    first.acquire(neighbour)
+    first.append("r1", [INTENT])
+    assert second.load().serial == 1

@@ -1,0 +1,322 @@
+"""The journal on disk: durable, whole, chained, and loud when it is none of these."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import stat
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from taskspec.errors import ExitCode, StateError
+from taskspec.state.lease import this_owner
+from taskspec.state.model import EventKind, State
+from taskspec.state.store import APPLICATION_ID, FORMAT, StateStore, chain_link, open_store
+from taskspec.values import canonical
+
+from .journals import BODIES, as_row, check_row, event
+
+EVERY_KIND = [event(kind) for kind in EventKind if kind is not EventKind.FORGOTTEN]
+
+
+def clock() -> float:
+    return 1_767_225_600.123  # 2026-01-01
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "state.db"
+
+
+@pytest.fixture
+def store(path: Path) -> Iterator[StateStore]:
+    with open_store(path, clock=clock) as opened:
+        opened.acquire(this_owner())
+        yield opened
+
+
+def load(path: Path) -> State:
+    with open_store(path, clock=clock) as store:
+        return store.load()
+
+
+@pytest.mark.parametrize("kind", list(EventKind))
+def test_an_event_of_each_kind_comes_back_as_it_was_written(store: StateStore, kind: EventKind) -> None:
+    written = store.append("run", [event(kind)])
+    assert list(store.events()) == written
+    assert as_row(written[0])["body"] == BODIES[kind]
+    check_row(written[0])
+
+
+def test_a_moment_is_utc_in_milliseconds(store: StateStore) -> None:
+    assert store.append("run", EVERY_KIND)[0].at == "2026-01-01T00:00:00.123Z"
+
+
+def test_numbers_have_no_gaps_across_appends_and_owners(path: Path) -> None:
+    for _ in range(3):
+        with open_store(path, clock=clock) as store:
+            store.acquire(this_owner())
+            store.append("run", EVERY_KIND[:2])
+            store.append("run", EVERY_KIND[2:3])
+            store.release()
+    with open_store(path, clock=clock) as store:
+        assert [row.number for row in store.events()] == list(range(1, 10))
+
+
+def test_what_append_returned_from_is_there_for_everybody(store: StateStore, path: Path) -> None:
+    store.append("run", EVERY_KIND)
+    with closing(sqlite3.connect(path)) as other:
+        assert other.execute("SELECT count(*) FROM journal").fetchone() == (len(EVERY_KIND),)
+
+
+def test_what_append_returned_from_survives_the_sudden_death_of_its_writer(path: Path) -> None:
+    program = (
+        "import os, pathlib, sys, time\n"
+        "from taskspec.state.lease import this_owner\n"
+        "from taskspec.state.model import Event, EventKind\n"
+        "from taskspec.state.store import open_store\n"
+        "store = open_store(pathlib.Path(sys.argv[1]), clock=time.time)\n"
+        "store.acquire(this_owner())\n"
+        "store.append('run', [Event(EventKind.FORGOTTEN, 'a')])\n"
+        "os._exit(9)\n"
+    )
+    assert subprocess.run([sys.executable, "-c", program, str(path)], check=False).returncode == 9
+    with open_store(path, clock=clock) as store:
+        store.acquire(this_owner())
+        assert [row.event.address for row in store.events()] == ["a"]
+
+
+def test_the_file_syncs_every_commit_to_disk(store: StateStore) -> None:
+    ask = store._connection.execute
+    assert ask("PRAGMA journal_mode").fetchone() == ("wal",)
+    assert ask("PRAGMA synchronous").fetchone() == (2,)
+
+
+def test_events_of_one_append_are_written_all_or_none(store: StateStore) -> None:
+    unwritable = event(EventKind.ENDED, results={"x": float("nan")})
+    with pytest.raises(StateError):
+        store.append("run", [*EVERY_KIND, unwritable])
+    assert list(store.events()) == []
+    assert store.append("run", EVERY_KIND)[0].number == 1
+
+
+def test_each_row_is_chained_to_all_before_it(store: StateStore, path: Path) -> None:
+    store.append("run", EVERY_KIND)
+    with closing(sqlite3.connect(path)) as other:
+        rows = other.execute("SELECT number, at, run, kind, address, key, body, chain FROM journal").fetchall()
+    assert chain(store.lineage, rows) == [row[7] for row in rows]
+    for index in range(len(rows)):
+        changed = [*rows]
+        changed[index] = (*rows[index][:6], canonical({"changed": True}), rows[index][7])
+        assert chain(store.lineage, changed)[-1] != rows[-1][7], "a changed row breaks the last link"
+
+
+def chain(lineage: str, rows: list[tuple[int, str, str, str, str, str, str, str]]) -> list[str]:
+    links, previous = [], lineage
+    for row in rows:
+        previous = chain_link(previous, row[:7])
+        links.append(previous)
+    return links
+
+
+def test_two_states_never_share_a_lineage(tmp_path: Path) -> None:
+    assert load(tmp_path / "a.db").lineage != load(tmp_path / "b.db").lineage
+
+
+def test_a_state_keeps_its_lineage(path: Path) -> None:
+    assert load(path).lineage == load(path).lineage
+
+
+def test_a_state_is_opened_by_its_owner_only(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "state.db"
+    load(path)
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+
+
+def test_making_a_state_leaves_nothing_else_behind(path: Path) -> None:
+    load(path)
+    assert [each.name for each in path.parent.iterdir()] == [path.name]
+
+
+def zero_bytes(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def garbage(path: Path) -> None:
+    path.write_bytes(b"\xde\xad\xbe\xef" * 4096)
+
+
+def somebody_elses_database(path: Path) -> None:
+    path.unlink()
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("CREATE TABLE shopping (item TEXT)")
+
+
+def a_newer_format(path: Path) -> None:
+    sql(path, f"PRAGMA user_version = {FORMAT + 1}")
+
+
+def no_lineage(path: Path) -> None:
+    sql(path, "DELETE FROM meta")
+
+
+def no_lease_table(path: Path) -> None:
+    sql(path, "DROP TABLE lease")
+
+
+def no_lease_row(path: Path) -> None:
+    sql(path, "DELETE FROM lease")
+
+
+def no_journal(path: Path) -> None:
+    sql(path, "DROP TABLE journal")
+
+
+def no_tables_at_all(path: Path) -> None:
+    path.unlink()
+    sql(path, f"PRAGMA application_id = {APPLICATION_ID}")
+
+
+def an_unknown_kind(path: Path) -> None:
+    sql(path, "UPDATE journal SET kind = 'dreamt'")
+
+
+def a_body_that_is_no_json(path: Path) -> None:
+    sql(path, "UPDATE journal SET body = '{' WHERE number = 2")
+
+
+def a_body_without_what_it_must_have(path: Path) -> None:
+    sql(path, "UPDATE journal SET body = '{}' WHERE number = 2")
+
+
+def a_body_that_is_a_list(path: Path) -> None:
+    sql(path, "UPDATE journal SET body = '[1]' WHERE number = 2")
+
+
+def a_task_id_that_was_changed(path: Path) -> None:
+    sql(path, "UPDATE journal SET body = replace(body, '41', '14') WHERE kind = 'started'")
+
+
+def a_row_that_was_taken_out(path: Path) -> None:
+    sql(path, "DELETE FROM journal WHERE kind = 'started'")
+
+
+def a_cut_in_the_middle(path: Path) -> None:
+    os.truncate(path, path.stat().st_size // 2)
+
+
+def a_folder_in_its_place(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+def a_lease_that_cannot_be_read(path: Path) -> None:
+    sql(path, "UPDATE lease SET owner = '{\"name\": 1}'")
+
+
+def sql(path: Path, statement: str) -> None:
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute(statement)
+
+
+DAMAGE = [
+    zero_bytes,
+    garbage,
+    somebody_elses_database,
+    a_newer_format,
+    no_lineage,
+    no_lease_table,
+    no_lease_row,
+    no_journal,
+    no_tables_at_all,
+    an_unknown_kind,
+    a_body_that_is_no_json,
+    a_body_without_what_it_must_have,
+    a_body_that_is_a_list,
+    a_task_id_that_was_changed,
+    a_row_that_was_taken_out,
+    a_cut_in_the_middle,
+    a_folder_in_its_place,
+    a_lease_that_cannot_be_read,
+]
+
+
+@pytest.fixture
+def filled(path: Path) -> Path:
+    """A state in which each kind of event has happened, closed again."""
+    with open_store(path, clock=clock) as store:
+        store.acquire(this_owner())
+        store.append("run", EVERY_KIND)
+        store.release()
+    return path
+
+
+@pytest.mark.parametrize("damage", DAMAGE, ids=lambda damage: damage.__name__)
+def test_a_state_that_cannot_be_trusted_is_refused_with_a_way_out(
+    filled: Path, damage: Callable[[Path], None]
+) -> None:
+    damage(filled)
+    with pytest.raises(StateError) as refused:
+        use(filled)
+    assert refused.value.exit_code == ExitCode.STATE
+    assert str(filled) in refused.value.message
+    assert refused.value.remedy
+
+
+def use(path: Path) -> State:
+    """What every apply does before it starts anything."""
+    with open_store(path, clock=clock) as store:
+        store.acquire(this_owner())
+        return store.load()
+
+
+def test_a_newer_format_is_told_apart_from_damage(filled: Path) -> None:
+    a_newer_format(filled)
+    with pytest.raises(StateError, match="newer taskspec"):
+        raise_with_remedy(filled)
+
+
+def raise_with_remedy(path: Path) -> None:
+    try:
+        use(path)
+    except StateError as error:
+        raise StateError(f"{error.message} {error.remedy}") from None
+
+
+def test_a_state_cut_short_anywhere_is_never_taken_for_another_history(filled: Path) -> None:
+    whole, before = filled.read_bytes(), use(filled)
+    whole = filled.read_bytes()
+    for length in [*range(0, 1024, 37), *range(1024, len(whole), 509)]:
+        filled.write_bytes(whole[:length])
+        try:
+            found = use(filled)
+        except StateError:
+            continue
+        assert found == before, f"cut at byte {length}"
+
+
+def test_a_flipped_bit_is_never_taken_for_another_history(filled: Path) -> None:
+    before = use(filled)
+    whole = filled.read_bytes()
+    for position in range(7, len(whole), 97):
+        flipped = bytearray(whole)
+        flipped[position] ^= 1 << (position % 8)
+        filled.write_bytes(flipped)
+        try:
+            found = use(filled)
+        except StateError:
+            continue
+        assert found == before, f"flipped at byte {position}"
+
+
+def test_a_state_that_cannot_be_read_is_refused(filled: Path) -> None:
+    if os.geteuid() == 0:
+        pytest.skip("root reads everything")
+    filled.chmod(0)
+    with pytest.raises(StateError):
+        use(filled)
