@@ -58,7 +58,7 @@ def read_app_folder(path: Path) -> AppFolder:
 
 
 def app_files(root: Path) -> Iterator[Path]:
-    """Files that belong to the app, relative and sorted; hidden names, caches and links that lead outside are left out."""
+    """Files that belong to the app, relative and sorted; without hidden names, caches, and links that lead outside."""
     for folder, names, files in os.walk(root):
         names[:] = sorted(n for n in names if not n.startswith(".") and n not in IGNORED_FOLDERS)
         for name in sorted(files):

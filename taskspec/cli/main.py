@@ -111,7 +111,7 @@ def run(arguments: Sequence[str]) -> int:
         return ExitCode.INTERRUPTED
     except BrokenPipeError:
         return ExitCode.DONE
-    except Exception as error:  # noqa: BLE001 - the one place where a bug becomes a message
+    except Exception as error:
         return _bug(error)
     return int(result or 0)
 

@@ -14,11 +14,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
-from taskspec.engine import publish
-from taskspec.engine.events import LaunchStarted, RunBegan, RunEnded, RunReport, TaskEnded
+from taskspec.engine.events import LaunchStarted, RunBegan, RunEnded, RunReport, TaskEnded, words
 from taskspec.engine.frontier import Frontier
 from taskspec.engine.launching import Launching, Prepared
 from taskspec.engine.ledger import Ledger
+from taskspec.engine.publish import Publication, Publisher
 from taskspec.engine.scoreboard import Scoreboard
 from taskspec.engine.start import Interrupted, StartDone, Starter
 from taskspec.engine.stopping import stop_and_wait
@@ -63,6 +63,7 @@ class Apply:
         self._ledger = Ledger(tools.store, self.run, tools.clock)
         self._watch = Watch(tools, plan.expansion.instances, self._workers)
         self._board = Scoreboard(tools.listener)
+        self._publisher = Publisher(tools, self._ledger, self._board, self._submit)
         self._active: dict[int, Active] = {}
         self._jobs = 0
         self._unstopped: list[str] = []
@@ -150,7 +151,8 @@ class Apply:
                 self._keep(node, planned)
             case Action.PUBLISH:
                 self._keep(node, planned)
-                self._publish_again(node, planned)
+                if planned.previous is not None:
+                    self._publisher.again(self._instance(node), planned, planned.previous)
             case Action.ATTACH:
                 self._attach(node, planned)
             case _:
@@ -215,8 +217,8 @@ class Apply:
                 self._take_replaced(node, prepared, answer)
             case ("stop", PlannedTask() as planned):
                 self._take_stopped(planned, answer)
-            case ("publish", publish.Publication() as publication):
-                self._take_published(publication, answer)
+            case ("publish", Publication() as publication):
+                self._publisher.took(publication, answer)
             case ("log", TaskEnded() as ended):
                 self._board.end(replace(ended, log_tail=answer.value if isinstance(answer.value, tuple) else ()))
 
@@ -255,25 +257,13 @@ class Apply:
         self._ledger.write(Event(EventKind.ENDED, planned.address, planned.previous.key, body))
         self._board.notice(planned.address, "stopped: it is no longer in the spec")
 
-    def _take_published(self, publication: publish.Publication, answer: Answer) -> None:
-        address = publication.planned.address
-        if answer.error is not None:
-            self._board.notice(address, f"outputs not published, the next apply tries again: {words(answer.error)}")
-            return
-        self._ledger.write(Event(EventKind.PUBLISHED, address, publication.key, {"digest": publication.digest}))
-        if answer.value:
-            self._board.notice(address, str(answer.value))
-
     def _end(self, ending: Ending) -> None:
         active, verdict = self._active[ending.node], ending.verdict
         body = {"outcome": verdict.outcome, "summary": verdict.summary, "results": dict(verdict.results)}
         self._ledger.write(Event(EventKind.ENDED, active.planned.address, active.key, body))
         if ending.info is not None:
-            info, instance = ending.info, self._instance(ending.node)
-            self._publish(
-                active.planned,
-                lambda: publish.after_end(self.tools, instance, active.planned, active.key, verdict, info),
-            )
+            instance = self._instance(ending.node)
+            self._publisher.after_end(instance, active.planned, active.key, verdict, ending.info)
         if verdict.outcome is not Outcome.SUCCEEDED:
             self._fail(ending.node, verdict.summary, verdict.outcome)
             return
@@ -298,21 +288,6 @@ class Apply:
                 else f'needs "{cause}", which was {outcome}'
             )
             self._board.end(TaskEnded(self._tasks[skipped].address, Outcome.SKIPPED, summary=why, because_of=cause))
-
-    def _publish_again(self, node: int, planned: PlannedTask) -> None:
-        record = planned.previous
-        if record is not None:
-            self._publish(planned, lambda: publish.again(self.tools, self._instance(node), planned, record))
-
-    def _publish(self, planned: PlannedTask, prepare: Callable[[], publish.Publication | None]) -> None:
-        """Outputs never decide an outcome: what goes wrong with them is told, and tried again next time."""
-        try:
-            publication = prepare()
-        except TaskspecError as error:
-            self._board.notice(planned.address, f"outputs not published: {words(error)}")
-            return
-        if publication is not None:
-            self._ledger.then(partial(self._submit, ("publish", publication), publication.call))
 
     def _close(self, node: int) -> None:
         self._active.pop(node)
@@ -349,15 +324,6 @@ class Apply:
         """Sleep inside a worker; raises Interrupted as soon as the run is ending."""
         if self._leaving.wait(seconds):
             raise Interrupted
-
-
-def words(error: Exception | None) -> str:
-    """An error for a report: what went wrong, and what to do."""
-    if isinstance(error, SpecError):
-        return "; ".join(problem.summary for problem in error.diagnostics)
-    if isinstance(error, TaskspecError):
-        return f"{error.message} ({error.remedy})" if error.remedy else error.message
-    return f"{type(error).__name__}: {error}"
 
 
 def _has_fingerprint(record: Record | None, fingerprint: str | None) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from taskspec.errors import SpecError, TaskspecError
 from taskspec.plan.model import Plan
 from taskspec.state.model import Outcome
 from taskspec.values import Json
@@ -91,3 +92,12 @@ class RunReport:
         for task in self.tasks:
             found[task.outcome.value] = found.get(task.outcome.value, 0) + 1
         return found
+
+
+def words(error: Exception | None) -> str:
+    """An error for a report: what went wrong, and what to do."""
+    if isinstance(error, SpecError):
+        return "; ".join(problem.summary for problem in error.diagnostics)
+    if isinstance(error, TaskspecError):
+        return f"{error.message} ({error.remedy})" if error.remedy else error.message
+    return f"{type(error).__name__}: {error}"

@@ -42,7 +42,7 @@ class Launching:
     watermarks: dict[int, int] = field(default_factory=dict)
 
     def register_folders(self) -> None:
-        """Make every folder app that will be launched startable. Raises StalePlan when one has changed since the plan."""
+        """Make every folder app that will be launched startable. Raises StalePlan when one changed since the plan."""
         for task in self.plan.tasks:
             facts = task.request.facts if task.request and task.action.launches else None
             if facts is None or facts.folder is None or facts.folder in self.module_ids:

@@ -7,10 +7,15 @@ from dataclasses import dataclass
 from functools import partial
 
 from taskspec.api import Api, TaskInfo
+from taskspec.engine.events import words
+from taskspec.engine.ledger import Ledger
+from taskspec.engine.scoreboard import Scoreboard
 from taskspec.engine.tools import Tools
 from taskspec.engine.verdict import Verdict, launch_scope
+from taskspec.engine.workers import Answer
+from taskspec.errors import TaskspecError
 from taskspec.plan.model import PlannedTask
-from taskspec.state.model import Outcome, Record
+from taskspec.state.model import Event, EventKind, Outcome, Record
 from taskspec.template.instances import Instance
 from taskspec.values import Json
 
@@ -25,38 +30,69 @@ class Publication:
     call: Callable[[], str]
 
 
-def after_end(
-    tools: Tools, instance: Instance, planned: PlannedTask, key: str, verdict: Verdict, info: TaskInfo
-) -> Publication | None:
-    """What to publish on a launch that has just ended. Raises SpecError when an output cannot be evaluated."""
-    if not instance.task.outputs:
-        return None
-    failed = verdict.outcome is not Outcome.SUCCEEDED
-    extra = {
-        "launch": launch_scope(info),
-        "results": dict(verdict.results),
-        "failure": {"summary": verdict.summary, "status": info.raw_status},
-    }
-    outputs = tools.evaluator.outputs(instance, extra, failed=failed)
-    digest = "" if failed else tools.evaluator.outputs_digest(instance, verdict.results)
-    return Publication(planned, key, digest, _call(tools, instance, info, outputs, found=dict(info.output)))
+@dataclass(frozen=True, slots=True)
+class Publisher:
+    """Publishes for one run. Outputs never decide an outcome: what goes wrong is told, and tried again next time."""
 
+    tools: Tools
+    ledger: Ledger
+    board: Scoreboard
+    submit: Callable[[object, Callable[[], object]], None]
 
-def again(tools: Tools, instance: Instance, planned: PlannedTask, record: Record) -> Publication:
-    """What to publish on a launch that is kept. Raises SpecError when an output cannot be evaluated."""
-    info = tools.server.api.task.get_info_by_id(record.task_id or 0)
-    extra = {"launch": launch_scope(info), "results": dict(record.results)}
-    outputs = tools.evaluator.outputs(instance, extra, failed=False)
-    digest = tools.evaluator.outputs_digest(instance, record.results)
-    found = {} if record.published else dict(info.output)  # what we published before is ours to replace
-    return Publication(planned, record.key, digest, _call(tools, instance, info, outputs, found=found))
+    def after_end(self, instance: Instance, planned: PlannedTask, key: str, verdict: Verdict, info: TaskInfo) -> None:
+        """Publish on a launch that has just ended, once its end is durable."""
+        if not instance.task.outputs:
+            return
+        failed = verdict.outcome is not Outcome.SUCCEEDED
+        extra = {
+            "launch": launch_scope(info),
+            "results": dict(verdict.results),
+            "failure": {"summary": verdict.summary, "status": info.raw_status},
+        }
+        try:
+            outputs = self.tools.evaluator.outputs(instance, extra, failed=failed)
+            digest = "" if failed else self.tools.evaluator.outputs_digest(instance, verdict.results)
+        except TaskspecError as error:
+            self._failed(planned, error)
+            return
+        call = _call(self.tools, instance, info.id, outputs, found=dict(info.output))
+        self._send(Publication(planned, key, digest, call))
+
+    def again(self, instance: Instance, planned: PlannedTask, record: Record) -> None:
+        """Publish on a launch that is kept."""
+        try:
+            info = self.tools.server.api.task.get_info_by_id(record.task_id or 0)
+            extra = {"launch": launch_scope(info), "results": dict(record.results)}
+            outputs = self.tools.evaluator.outputs(instance, extra, failed=False)
+            digest = self.tools.evaluator.outputs_digest(instance, record.results)
+        except TaskspecError as error:
+            self._failed(planned, error)
+            return
+        found = {} if record.published else dict(info.output)  # what we published before is ours to replace
+        self._send(Publication(planned, record.key, digest, _call(self.tools, instance, info.id, outputs, found=found)))
+
+    def took(self, publication: Publication, answer: Answer) -> None:
+        """The server has answered."""
+        address = publication.planned.address
+        if answer.error is not None:
+            self._failed(publication.planned, answer.error)
+            return
+        self.ledger.write(Event(EventKind.PUBLISHED, address, publication.key, {"digest": publication.digest}))
+        if answer.value:
+            self.board.notice(address, str(answer.value))
+
+    def _send(self, publication: Publication) -> None:
+        self.ledger.then(partial(self.submit, ("publish", publication), publication.call))
+
+    def _failed(self, planned: PlannedTask, error: Exception) -> None:
+        self.board.notice(planned.address, f"outputs not published, the next apply tries again: {words(error)}")
 
 
 def _call(
-    tools: Tools, instance: Instance, info: TaskInfo, outputs: Mapping[str, Json], *, found: Mapping[str, Json]
+    tools: Tools, instance: Instance, task_id: int, outputs: Mapping[str, Json], *, found: Mapping[str, Json]
 ) -> Callable[[], str]:
     replace = instance.task.outputs.get("replace") is True
-    return partial(_publish, tools.server.api, info.id, outputs, replace=replace, found=found)
+    return partial(_publish, tools.server.api, task_id, outputs, replace=replace, found=found)
 
 
 def _publish(api: Api, task_id: int, outputs: Mapping[str, Json], *, replace: bool, found: Mapping[str, Json]) -> str:

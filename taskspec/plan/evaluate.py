@@ -1,4 +1,4 @@
-"""From an instance to the launch it asks for: the one evaluator, used by the plan and again just before a launch. Pure."""
+"""From an instance to the launch it asks for: the one evaluator, for the plan and again just before a launch. Pure."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Evaluator:
             facts=module,
             agent=self._head(instance, "agent", task.agent),
             workspace=self._workspace(instance),
-            params=build_params(task, module, target, self._render(instance, ("params",), task.params)),
+            params=build_params(module, target, self._render(instance, ("params",), task.params)),
             restart_policy=task.restart_policy,
             log_level=task.log_level,
             title=str(self._head(instance, "title", task.title) or instance.address),

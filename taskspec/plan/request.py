@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from taskspec.spec.model import TaskDecl
 from taskspec.spec.parser import merge
 from taskspec.spec.targets import target_state
-from taskspec.values import Json, canonical, digest, is_known
+from taskspec.values import Json, digest, is_known
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +38,7 @@ class ModuleFacts:
 
 @dataclass(frozen=True, slots=True)
 class LaunchRequest:
-    """One launch, fully decided but for what is known only after apply. Cosmetic fields are not part of the identity."""
+    """One launch, decided but for what is known only after apply. Cosmetic fields are not part of the identity."""
 
     facts: ModuleFacts
     agent: str | int | None
@@ -70,9 +69,7 @@ class LaunchRequest:
         return digest(self.inputs) if is_known(self.params) else None
 
 
-def build_params(
-    task: TaskDecl, facts: ModuleFacts, target: Mapping[str, Json], params: Mapping[str, Json]
-) -> Mapping[str, Json]:
+def build_params(facts: ModuleFacts, target: Mapping[str, Json], params: Mapping[str, Json]) -> Mapping[str, Json]:
     """The app's defaults, then the target, then the author's params, each laid over the one before."""
     state = merge(merge(facts.defaults, target_state(target)), params)
     return dict(state)
@@ -81,8 +78,3 @@ def build_params(
 def start_key(lineage: str, address: str, fingerprint: str, attempt: int) -> str:
     """The derived key of one launch attempt: the same attempt has the same key on every machine that has the state."""
     return digest([lineage, address, fingerprint, attempt])[:20]
-
-
-def inputs_text(inputs: Mapping[str, Json]) -> str:
-    """Canonical text of recorded inputs, for comparison."""
-    return canonical(inputs)

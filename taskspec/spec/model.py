@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from taskspec.diagnostics import Span
-from taskspec.spec.reader import SourceDocument
+from taskspec.spec.document import SourceDocument
 from taskspec.values import Json, Path
 
 

@@ -8,8 +8,9 @@ from typing import Any
 
 from taskspec.diagnostics import Code, Diagnostic, Severity, choices
 from taskspec.errors import SpecError
+from taskspec.spec.document import SourceDocument
 from taskspec.spec.model import Check, Rerun, SpecFile, TaskDecl, Variable, VariableType
-from taskspec.spec.reader import SourceDocument, read_document
+from taskspec.spec.reader import read_document
 from taskspec.spec.schema import check_shape
 from taskspec.spec.targets import check_target
 from taskspec.values import Json

@@ -16,69 +16,14 @@ import yaml
 
 from taskspec.diagnostics import Code, Diagnostic, Source, Span
 from taskspec.errors import SpecError
+from taskspec.spec.document import Mark, MarkedList, MarkedMap, SourceDocument
 from taskspec.spec.scalars import AmbiguousScalarError, resolve
-from taskspec.values import Json, Path
+from taskspec.values import Json
 
 SIZE_LIMIT = 32 * 1024 * 1024
 NODE_LIMIT = 2_000_000
 DEPTH_LIMIT = 64
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-
-Mark = tuple[int, int]
-
-
-class MarkedMap(dict[str, Any]):
-    """A map that remembers where its keys and values stand: key → (key mark, value mark)."""
-
-    __slots__ = ("marks",)
-
-    def __init__(self) -> None:
-        self.marks: dict[str, tuple[Mark, Mark]] = {}
-
-
-class MarkedList(list[Any]):
-    """A list that remembers where its items stand."""
-
-    __slots__ = ("marks",)
-
-    def __init__(self) -> None:
-        self.marks: list[Mark] = []
-
-
-@dataclass(frozen=True, slots=True)
-class SourceDocument:
-    """The values of one YAML document, and their places."""
-
-    source: Source
-    data: Json
-    root: Mark
-
-    def has(self, path: Path) -> bool:
-        """Whether something is written at `path`."""
-        node = self.data
-        for part in path:
-            if isinstance(node, MarkedMap) and part in node:
-                node = node[str(part)]
-            elif isinstance(node, MarkedList) and isinstance(part, int) and part < len(node):
-                node = node[part]
-            else:
-                return False
-        return True
-
-    def span(self, path: Path, *, key: bool = False) -> Span:
-        """Where the value (or the key) at `path` stands; the nearest ancestor's place when it is not there."""
-        node, mark = self.data, self.root
-        for index, part in enumerate(path):
-            last = index == len(path) - 1
-            if isinstance(node, MarkedMap) and part in node.marks:
-                mark = node.marks[str(part)][0 if key and last else 1]
-                node = node[str(part)]
-            elif isinstance(node, MarkedList) and isinstance(part, int) and part < len(node.marks):
-                mark = node.marks[part]
-                node = node[part]
-            else:
-                break
-        return Span(self.source, *mark)
 
 
 def read_document(name: str, content: bytes) -> SourceDocument:
@@ -195,7 +140,7 @@ class _Build:
             self._key(event.value, mark)
             return
         value: Json = event.value
-        if event.implicit[0] and event.style is None or event.style == "":
+        if (event.implicit[0] and event.style is None) or event.style == "":
             value = self._resolve(event.value, mark)
         elif "\\u" in self.source.text[mark[0] : mark[1]] and not _is_encodable(event.value):
             self._problem(Code.YAML_FORBIDDEN, "half of a surrogate pair is no text", mark, "remove the escape")

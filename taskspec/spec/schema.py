@@ -14,7 +14,7 @@ from jsonschema.exceptions import ValidationError
 
 from taskspec.diagnostics import Code, Diagnostic, choices, nearest
 from taskspec.schemas import load_schema
-from taskspec.spec.reader import SourceDocument
+from taskspec.spec.document import SourceDocument
 from taskspec.values import Path
 
 _TYPE_WORDS = {

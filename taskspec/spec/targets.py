@@ -43,7 +43,7 @@ def check_target(spec: SpecFile, task: TaskDecl) -> list[Diagnostic]:
             remedy = choices(name, TARGETS, label="Targets", limit=30)
             problems.append(Diagnostic(Code.TARGET, f'"{name}" is no target an app can have', span, remedy=remedy))
             continue
-        key, kind = TARGETS[name]
+        key = TARGETS[name][0]
         if key in taken:
             remedy = f'Both become "{key}"; keep one.'
             problems.append(

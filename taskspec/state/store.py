@@ -27,7 +27,8 @@ _SCHEMA = (
     """CREATE TABLE journal (
          number INTEGER PRIMARY KEY, at TEXT NOT NULL, run TEXT NOT NULL, kind TEXT NOT NULL,
          address TEXT NOT NULL, key TEXT NOT NULL, body TEXT NOT NULL, chain TEXT NOT NULL)""",
-    "CREATE TABLE lease (one INTEGER PRIMARY KEY CHECK (one = 1), owner TEXT, fencing INTEGER NOT NULL, renewed_at REAL NOT NULL)",
+    """CREATE TABLE lease (
+         one INTEGER PRIMARY KEY CHECK (one = 1), owner TEXT, fencing INTEGER NOT NULL, renewed_at REAL NOT NULL)""",
     "INSERT INTO lease VALUES (1, NULL, 0, 0)",
 )
 
@@ -66,6 +67,7 @@ class StateStore:
         """Every event, oldest first, each proven by its link to those before it."""
         expected, previous = 0, self.lineage
         with _readable(self.path):
+            serial = self._serial()  # read first: a writer may add events while we read
             rows = self._connection.execute(
                 "SELECT number, at, run, kind, address, key, body, chain FROM journal ORDER BY number"
             )
@@ -74,6 +76,8 @@ class StateStore:
                 if number != expected or chain != previous:
                     raise _damaged(self.path, f"event {expected} is not as it was written")
                 yield StoredEvent(number, at, run, Event(EventKind(kind), address, key, json.loads(body)))
+            if expected < serial:
+                raise _damaged(self.path, f"it ends with event {expected}, and {serial} were written")
 
     def acquire(self, owner: Owner) -> None:
         """Become the writer. Raises LockHeld while another living owner is."""
@@ -116,6 +120,7 @@ class StateStore:
                 chain = chain_link(chain, row)
                 self._connection.execute("INSERT INTO journal VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (*row, chain))
                 stored.append(StoredEvent(number, at, run, event))
+            self._connection.execute("UPDATE meta SET value = ? WHERE name = 'serial'", (number,))
             self._connection.execute("UPDATE lease SET renewed_at = ?", (self._clock(),))
         return stored
 
@@ -127,6 +132,9 @@ class StateStore:
     def _last(self) -> tuple[int, str]:
         row = self._connection.execute("SELECT number, chain FROM journal ORDER BY number DESC LIMIT 1").fetchone()
         return (int(row[0]), str(row[1])) if row else (0, self.lineage)
+
+    def _serial(self) -> int:
+        return int(self._connection.execute("SELECT value FROM meta WHERE name = 'serial'").fetchone()[0])
 
     def _lease(self) -> Lease | None:
         owner, fencing, renewed_at = self._connection.execute("SELECT owner, fencing, renewed_at FROM lease").fetchone()
@@ -189,7 +197,7 @@ def _create(path: Path) -> None:
     try:
         for statement in _SCHEMA:
             connection.execute(statement)
-        connection.execute("INSERT INTO meta VALUES ('lineage', ?)", (uuid.uuid4().hex,))
+        connection.execute("INSERT INTO meta VALUES ('lineage', ?), ('serial', 0)", (uuid.uuid4().hex,))
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         connection.execute(f"PRAGMA user_version = {FORMAT}")
     finally:
@@ -233,5 +241,6 @@ def _readable(path: Path) -> Iterator[None]:
 def _damaged(path: Path, why: str) -> StateError:
     return StateError(
         f'state "{path}" is damaged or foreign: {why}',
-        remedy="restore it from a backup. Moving it away makes taskspec forget every launch: the next apply starts all of them again",
+        remedy="restore it from a backup. Moving it away makes taskspec forget every launch: "
+        "the next apply starts all of them again",
     )

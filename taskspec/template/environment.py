@@ -21,17 +21,26 @@ TEXT_LIMIT = 65_536
 NODE_LIMIT = 500
 SOURCE_LIMIT = 4096
 
-_FILTERS = (
-    "abs default first float int join last length list lower map max min reject rejectattr replace round "
-    "select selectattr sort string sum trim unique upper"
-).split()
-_TESTS = "boolean defined divisibleby eq even false float ge gt in integer le lower lt mapping ne none number odd sequence string true undefined upper equalto".split()
+_FILTERS = frozenset(
+    {
+        *("abs", "default", "first", "float", "int", "join", "last", "length", "list", "lower", "map", "max", "min"),
+        *("reject", "rejectattr", "replace", "round", "select", "selectattr", "sort", "string", "sum", "trim"),
+        *("unique", "upper"),
+    }
+)
+_TESTS = frozenset(
+    {
+        *("boolean", "defined", "divisibleby", "eq", "equalto", "even", "false", "float", "ge", "gt", "in", "integer"),
+        *("le", "lower", "lt", "mapping", "ne", "none", "number", "odd", "sequence", "string", "true", "undefined"),
+        "upper",
+    }
+)
 
 _NODES = (
-    nodes.Add, nodes.And, nodes.Compare, nodes.Concat, nodes.CondExpr, nodes.Const, nodes.Dict, nodes.Div, nodes.Filter,
-    nodes.FloorDiv, nodes.Getattr, nodes.Getitem, nodes.Keyword, nodes.List, nodes.Mod, nodes.Mul, nodes.Name, nodes.Neg,
-    nodes.Not, nodes.Operand, nodes.Or, nodes.Output, nodes.Pair, nodes.Pos, nodes.Slice, nodes.Sub, nodes.Template,
-    nodes.TemplateData, nodes.Test, nodes.Tuple,
+    nodes.Add, nodes.And, nodes.Compare, nodes.Concat, nodes.CondExpr, nodes.Const, nodes.Dict, nodes.Div,
+    nodes.Filter, nodes.FloorDiv, nodes.Getattr, nodes.Getitem, nodes.Keyword, nodes.List, nodes.Mod, nodes.Mul,
+    nodes.Name, nodes.Neg, nodes.Not, nodes.Operand, nodes.Or, nodes.Output, nodes.Pair, nodes.Pos, nodes.Slice,
+    nodes.Sub, nodes.Template, nodes.TemplateData, nodes.Test, nodes.Tuple,
 )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""The words a person reads for actions, reasons, outcomes and values; one home, so that they are the same everywhere."""
+"""The words a person reads for actions, reasons, outcomes and values; one home, so that they are always the same."""
 
 from __future__ import annotations
 

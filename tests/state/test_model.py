@@ -33,7 +33,7 @@ def told(record: Record | None) -> str:
     return ", ".join(words)
 
 
-I, S, R, E, P, F = (event(kind) for kind in (INTENT, STARTED, REFUSED, ENDED, PUBLISHED, FORGOTTEN))
+GOES, LIVES, NO, ENDS, SHOWS, DROPS = (event(k) for k in (INTENT, STARTED, REFUSED, ENDED, PUBLISHED, FORGOTTEN))
 FAILED = event(ENDED, outcome="failed", summary="exit code 1", results={})
 SECOND = event(INTENT, key=OTHER_KEY, attempt=2)
 
@@ -42,20 +42,28 @@ SECOND = event(INTENT, key=OTHER_KEY, attempt=2)
     ("events", "expected"),
     [
         pytest.param([], "no record", id="nothing happened"),
-        pytest.param([I], "intended, attempt 1", id="intent"),
-        pytest.param([I, S], "started, attempt 1, launch 41", id="started"),
-        pytest.param([I, R], "refused, attempt 1", id="refused"),
-        pytest.param([I, S, E], "ended, attempt 1, launch 41, succeeded", id="ended"),
-        pytest.param([I, S, FAILED], "ended, attempt 1, launch 41, failed", id="ended badly"),
-        pytest.param([I, S, E, P], "ended, attempt 1, launch 41, succeeded, published", id="published"),
-        pytest.param([I, S, E, F], "no record", id="forgotten"),
-        pytest.param([I, S, E, F, I], "intended, attempt 1", id="launched again after it was forgotten"),
-        pytest.param([I, S, E, SECOND], "intended, attempt 2", id="a new intent replaces what was before"),
-        pytest.param([I, I, S], "started, attempt 1, launch 41", id="the same intent repeated"),
-        pytest.param([I, SECOND, S], "intended, attempt 2", id="an answer to the attempt before changes nothing"),
-        pytest.param([I, S, SECOND, E], "intended, attempt 2", id="an end of the attempt before changes nothing"),
-        pytest.param([I, S, E, event(INTENT, address="other")], "ended, attempt 1, launch 41, succeeded", id="another"),
-        pytest.param([S], "no record", id="a start without its intent"),
+        pytest.param([GOES], "intended, attempt 1", id="intent"),
+        pytest.param([GOES, LIVES], "started, attempt 1, launch 41", id="started"),
+        pytest.param([GOES, NO], "refused, attempt 1", id="refused"),
+        pytest.param([GOES, LIVES, ENDS], "ended, attempt 1, launch 41, succeeded", id="ended"),
+        pytest.param([GOES, LIVES, FAILED], "ended, attempt 1, launch 41, failed", id="ended badly"),
+        pytest.param([GOES, LIVES, ENDS, SHOWS], "ended, attempt 1, launch 41, succeeded, published", id="published"),
+        pytest.param([GOES, LIVES, ENDS, DROPS], "no record", id="forgotten"),
+        pytest.param(
+            [GOES, LIVES, ENDS, DROPS, GOES], "intended, attempt 1", id="launched again after it was forgotten"
+        ),
+        pytest.param([GOES, LIVES, ENDS, SECOND], "intended, attempt 2", id="a new intent replaces what was before"),
+        pytest.param([GOES, GOES, LIVES], "started, attempt 1, launch 41", id="the same intent repeated"),
+        pytest.param(
+            [GOES, SECOND, LIVES], "intended, attempt 2", id="an answer to the attempt before changes nothing"
+        ),
+        pytest.param(
+            [GOES, LIVES, SECOND, ENDS], "intended, attempt 2", id="an end of the attempt before changes nothing"
+        ),
+        pytest.param(
+            [GOES, LIVES, ENDS, event(INTENT, address="other")], "ended, attempt 1, launch 41, succeeded", id="another"
+        ),
+        pytest.param([LIVES], "no record", id="a start without its intent"),
     ],
 )
 def test_the_record_of_an_address_is_the_sum_of_its_events(events: list[Event], expected: str) -> None:
@@ -63,7 +71,7 @@ def test_the_record_of_an_address_is_the_sum_of_its_events(events: list[Event], 
 
 
 def test_a_record_carries_what_the_intent_said_and_where_it_stands() -> None:
-    record = the_record(event(RUN_STARTED), I, S, E, P)
+    record = the_record(event(RUN_STARTED), GOES, LIVES, ENDS, SHOWS)
     assert record is not None
     assert (record.key, record.fingerprint, record.inputs, record.watermark) == (KEY, "f" * 64, INPUTS, 40)
     assert (record.number, record.intended_at) == (2, "2026-01-01T00:00:02.000Z")
@@ -72,7 +80,7 @@ def test_a_record_carries_what_the_intent_said_and_where_it_stands() -> None:
 
 
 def test_a_refusal_and_a_failure_keep_their_words() -> None:
-    refused, failed = the_record(I, R), the_record(I, S, FAILED)
+    refused, failed = the_record(GOES, NO), the_record(GOES, LIVES, FAILED)
     assert refused is not None
     assert failed is not None
     assert (refused.summary, failed.summary) == ("no such agent", "exit code 1")
@@ -99,7 +107,7 @@ def test_the_end_of_a_run_that_nobody_saw_begin_is_ignored() -> None:
 
 
 def test_the_serial_is_the_number_of_the_last_event() -> None:
-    assert (folded().serial, folded(I, S).serial, folded(I, S, E).serial) == (0, 2, 3)
+    assert (folded().serial, folded(GOES, LIVES).serial, folded(GOES, LIVES, ENDS).serial) == (0, 2, 3)
 
 
 @st.composite

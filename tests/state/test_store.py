@@ -206,6 +206,10 @@ def a_row_that_was_taken_out(path: Path) -> None:
     sql(path, "DELETE FROM journal WHERE kind = 'started'")
 
 
+def last_rows_that_were_taken_out(path: Path) -> None:
+    sql(path, "DELETE FROM journal WHERE number > 2")
+
+
 def a_cut_in_the_middle(path: Path) -> None:
     os.truncate(path, path.stat().st_size // 2)
 
@@ -240,6 +244,7 @@ DAMAGE = [
     a_body_that_is_a_list,
     a_task_id_that_was_changed,
     a_row_that_was_taken_out,
+    last_rows_that_were_taken_out,
     a_cut_in_the_middle,
     a_folder_in_its_place,
     a_lease_that_cannot_be_read,
@@ -257,9 +262,7 @@ def filled(path: Path) -> Path:
 
 
 @pytest.mark.parametrize("damage", DAMAGE, ids=lambda damage: damage.__name__)
-def test_a_state_that_cannot_be_trusted_is_refused_with_a_way_out(
-    filled: Path, damage: Callable[[Path], None]
-) -> None:
+def test_a_state_that_cannot_be_trusted_is_refused_with_a_way_out(filled: Path, damage: Callable[[Path], None]) -> None:
     damage(filled)
     with pytest.raises(StateError) as refused:
         use(filled)
