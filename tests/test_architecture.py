@@ -170,10 +170,6 @@ def test_no_module_has_a_name_that_says_nothing() -> None:
 
 
 def test_every_module_says_what_it_is_for() -> None:
-    silent = [
-        module_name(path)
-        for path in module_files()
-        if path.read_text(encoding="utf-8").strip()
-        and not ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
-    ]
+    trees = {module_name(path): ast.parse(path.read_text(encoding="utf-8")) for path in module_files()}
+    silent = [name for name, tree in trees.items() if tree.body and not ast.get_docstring(tree)]
     assert not silent

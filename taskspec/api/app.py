@@ -94,7 +94,7 @@ class AppApi(Paged):
             raise Refused(f'{len(exact)} modules match "{name}": {slugs}', status=409, remedy="use a slug")
         raise NotFound(f'no module matches "{name}"', status=404, remedy="check the name in the Ecosystem")
 
-    def start(  # noqa: PLR0917 - the vendor's signature
+    def start(
         self,
         agent_id: int | None,
         app_id: int | None = None,

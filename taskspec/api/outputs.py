@@ -70,7 +70,7 @@ class OutputCalls(Paged):
         icon = _icon("zmdi-alert-octagon", ERROR_COLOR, ERROR_BACKGROUND)
         return self._message(task_id, icon, title, description, show_logs=show_logs, is_error=True)
 
-    def set_output_text(  # noqa: PLR0917 - the vendor's signature
+    def set_output_text(
         self,
         task_id: int,
         title: str,

@@ -26,7 +26,7 @@ class Paged:
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
 
-    def get_list_all_pages(  # noqa: PLR0917 - the vendor's signature
+    def get_list_all_pages(
         self,
         method: str,
         data: Mapping[str, Any],
@@ -53,7 +53,7 @@ class Paged:
         rows = rows[:limit] if convert_json_info_cb is None else [convert_json_info_cb(row) for row in rows[:limit]]
         return (rows, first) if return_first_response else rows
 
-    def get_list_all_pages_generator(  # noqa: PLR0917 - the vendor's signature
+    def get_list_all_pages_generator(
         self,
         method: str,
         data: Mapping[str, Any],

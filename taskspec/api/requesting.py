@@ -24,7 +24,7 @@ class RequestCalls(Paged):
 
     _sleep: Callable[[float], object] = staticmethod(time.sleep)
 
-    def send_request(  # noqa: PLR0917 - the vendor's signature
+    def send_request(
         self,
         task_id: int,
         method: str,

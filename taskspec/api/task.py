@@ -40,7 +40,7 @@ class TaskApi(ListCalls, OutputCalls, FieldCalls, RequestCalls, UploadCalls):
         super().__init__(transport)
         self._sleep = sleep
 
-    def start(  # noqa: PLR0917 - the vendor's signature
+    def start(
         self,
         agent_id: int | None,
         app_id: int | None = None,

@@ -33,7 +33,7 @@ class TaskFinishedWithError(ApiError):
         self.status = status
 
 
-class WaitingTimeExceeded(ApiError):  # noqa: N818 - the vendor's name
+class WaitingTimeExceeded(ApiError):
     """The launch may still run, but we were told not to wait any longer."""
 
 

@@ -41,7 +41,7 @@ class StartDone:
     twins: tuple[int, ...] = ()
 
 
-class Interrupted(Exception):  # noqa: N818 - it is no error
+class Interrupted(Exception):
     """The run is ending; what was sent is on record and the next apply looks for it."""
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-class Refusal(Exception):  # noqa: N818 - it is an answer of the server, not a fault in it
+class Refusal(Exception):
     """The request is answered with a 4xx and `{"error": code, "details": {"message": …}}`."""
 
     def __init__(self, status: int, code: str, message: str) -> None:

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 from taskspec.diagnostics import Code, Diagnostic, Span, choices
 from taskspec.spec.model import SpecFile, TaskDecl
-from taskspec.template.environment import ExpressionError
 from taskspec.template.expression import Dynamic, Index, Reference
+from taskspec.template.missing import ExpressionError
 from taskspec.template.render import Renderer, templates_in
 from taskspec.values import Json, Path
 

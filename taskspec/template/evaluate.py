@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from taskspec.diagnostics import Code, Diagnostic
 from taskspec.errors import SpecError
 from taskspec.spec.model import SpecFile
-from taskspec.template.environment import ExpressionError
+from taskspec.template.missing import ExpressionError
 from taskspec.template.render import Renderer, RenderError, templates_in
 from taskspec.values import Json
 

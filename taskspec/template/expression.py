@@ -14,22 +14,16 @@ from typing import Any
 
 from jinja2 import nodes
 
-from taskspec.template.environment import (
-    ExpressionError,
-    Sandbox,
-    as_text,
-    build_sandbox,
-    compile_expression,
-    compile_text,
-    parse,
-)
+from taskspec.template.environment import Sandbox, build_sandbox, compile_expression, compile_text, parse
+from taskspec.template.filters import as_text, plain
+from taskspec.template.missing import ExpressionError
 from taskspec.values import Json, Unknown, UnknownTouchedError
 
 Scope = Mapping[str, Any]
 
-_PATH = r"[A-Za-z_]\w*(?:\.[A-Za-z]\w*|\['[^'\\]*'\]|\[\"[^\"\\]*\"\]|\[\d{1,9}\])*"
+_PATH = r"[A-Za-z_]\w*(?:\.[A-Za-z]\w*|\['[^'\\]*'\]|\[\"[^\"\\]*\"\]|\[(?:0|[1-9][0-9]{0,8})\])*"
 _SIMPLE_PART = re.compile(r"\{\{\s*(" + _PATH + r")\s*\}\}")
-_STEP = re.compile(r"\.([A-Za-z]\w*)|\['([^'\\]*)'\]|\[\"([^\"\\]*)\"\]|\[(\d+)\]")
+_STEP = re.compile(r"\.([A-Za-z]\w*)|\['([^'\\]*)'\]|\[\"([^\"\\]*)\"\]|\[([0-9]+)\]")
 _WORDS = frozenset({"true", "false", "none", "True", "False", "None", "not", "and", "or", "is", "in", "if", "else"})
 
 
@@ -139,7 +133,7 @@ def _parse_simple(text: str) -> Expression | None:
         return None
     if len(parts) == 3 and not parts[0] and not parts[2]:
         path = references[0]
-        return Expression(text, True, references, lambda scope: _walk_path(path, scope))
+        return Expression(text, True, references, lambda scope: plain(_walk_path(path, scope)))
     literals = parts[::2]
     return Expression(text, False, references, lambda scope: _join(literals, references, scope))
 
@@ -169,7 +163,7 @@ def _join(literals: list[str], references: tuple[Reference, ...], scope: Scope) 
     text = literals[0]
     for reference, literal in zip(references, literals[1:], strict=True):
         value = _walk_path(reference, scope)
-        text += (str(value) if isinstance(value, Unknown) else as_text(value)) + literal
+        text += as_text(value) + literal
     return text
 
 
@@ -177,10 +171,16 @@ def _parse_full(text: str) -> Expression:
     tree = parse(_SANDBOX, text)
     references = tuple(_references(tree))
     parts = [node for output in tree.find_all(nodes.Output) for node in output.nodes]
-    inner = text[2:-2].strip("-+ \t\n") if text.startswith("{{") and text.endswith("}}") else None
+    inner = _inner(text) if text.startswith("{{") and text.endswith("}}") else None
     if len(parts) == 1 and not isinstance(parts[0], nodes.TemplateData) and inner is not None:
         return Expression(text, True, references, _Lazy(lambda: compile_expression(_SANDBOX, inner)))
     return Expression(text, False, references, _Lazy(lambda: compile_text(_SANDBOX, text)))
+
+
+def _inner(text: str) -> str:
+    """What stands between the braces. A sign that touches the brace trims blanks (`{{- x -}}`); any other is a sign."""
+    inner = text[2:-2]
+    return inner[inner.startswith(("-", "+")) : len(inner) - inner.endswith("-")].strip()
 
 
 class _Lazy:

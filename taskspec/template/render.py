@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from taskspec.diagnostics import Code, Diagnostic, Span
-from taskspec.template.environment import ExpressionError
 from taskspec.template.expression import Expression, Expressions, Scope, is_template
+from taskspec.template.missing import ExpressionError
 from taskspec.values import Json, Path, Unknown, not_json
 
 
@@ -49,24 +49,13 @@ class Renderer:
 
     def _scalar(self, text: str, scope: Scope, path: Path) -> Json:
         try:
-            value = _plain(self.parse(text).value(scope))
+            value = self.parse(text).value(scope)
             problem = not_json(value)
             if problem:
                 raise ExpressionError(problem[1])
         except ExpressionError as error:
             raise RenderError(path, text, error) from None
         return value
-
-
-def _plain(value: Json) -> Json:
-    """Scope objects inside a result, unwrapped: a whole task stands for its launch."""
-    if hasattr(value, "as_value"):
-        return value.as_value()
-    if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    return value
 
 
 def templates_in(value: Json, path: Path = ()) -> Iterator[tuple[Path, str]]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from taskspec.template.environment import Addressable
+from taskspec.template.missing import Addressable
 from taskspec.values import Json, Unknown
 
 

@@ -99,9 +99,7 @@ EVERYTHING = {
 }
 ORDER = [
     pytest.param(but(NEW, **EVERYTHING), "start: never_launched", id="never launched, above all"),
-    pytest.param(
-        but(record=REFUSED, observed=None, **EVERYTHING), "start: not_arrived", id="refused before requested"
-    ),
+    pytest.param(but(record=REFUSED, observed=None, **EVERYTHING), "start: not_arrived", id="refused before requested"),
     pytest.param(
         but(record=SUCCEEDED, observed=None, **EVERYTHING), "start: forgotten_by_server", id="forgotten before changed"
     ),
