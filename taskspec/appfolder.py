@@ -78,7 +78,7 @@ def _read_config(path: Path) -> Mapping[str, Any]:
         raise AppFolderError(f'"{path}" cannot be read: {error}', remedy="make it valid JSON") from None
     if not isinstance(config, dict):
         raise AppFolderError(f'"{path}" must hold a JSON object', remedy='write {"name": "…", "main_script": "…"}')
-    if not isinstance(config.get("modal_template_state") or {}, dict):
+    if not isinstance(config.get("modal_template_state"), dict | None):
         raise AppFolderError(f'"{path}": modal_template_state must be an object', remedy="write {} for no defaults")
     return config
 

@@ -16,6 +16,9 @@ Json = Any
 
 Path = tuple[str | int, ...]
 
+INTEGER_LIMIT = 2**63
+"""Integers stay below this in size: what a database column and most readers of JSON can hold."""
+
 
 class UnknownTouchedError(Exception):
     """A template needed the content of a value that only the run will produce."""
@@ -76,6 +79,20 @@ def unknowns(value: Json) -> Iterator[Unknown]:
             yield from unknowns(item)
 
 
+def weighs_more_than(value: Json, limit: int) -> bool:
+    """Whether a value holds more than `limit` values and characters; stops looking once it does."""
+    weight = 0
+    stack = [value]
+    while stack and weight <= limit:
+        item = stack.pop()
+        weight += 1 + (len(item) if isinstance(item, str) else 0)
+        if isinstance(item, Mapping):
+            stack.extend(item.values())
+        elif isinstance(item, list | tuple):
+            stack.extend(item)
+    return weight > limit
+
+
 def is_known(value: Json) -> bool:
     return next(unknowns(value), None) is None
 
@@ -90,10 +107,23 @@ def digest(value: Json) -> str:
     return hashlib.sha256(canonical(value).encode("utf-8", "surrogatepass")).hexdigest()
 
 
+def is_encodable(text: str) -> bool:
+    """Whether a text can be written as UTF-8: half of a surrogate pair cannot."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def not_json(value: Json, path: Path = ()) -> tuple[Path, str] | None:
     """Where and why a value is no JSON (a set, an infinity, a key that is no text); None when it is."""
-    if value is None or isinstance(value, str | bool | int | Unknown):
+    if value is None or isinstance(value, bool | Unknown):
         return None
+    if isinstance(value, str):
+        return None if is_encodable(value) else (path, "half of a surrogate pair is no text")
+    if isinstance(value, int):
+        return None if -INTEGER_LIMIT <= value < INTEGER_LIMIT else (path, "an integer of more than 64 bits")
     if isinstance(value, float):
         return None if math.isfinite(value) else (path, f"{value} is no number that JSON knows")
     if isinstance(value, Mapping):

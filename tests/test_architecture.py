@@ -25,6 +25,7 @@ FLOORS = (
     {"operations"},
     {"view"},
     {"cli"},
+    {"__main__"},
 )
 """Rooms from the ground up; a room may import from lower floors, and from itself."""
 
@@ -40,7 +41,7 @@ NEVER = {
 DOORS = {
     "yaml": {"taskspec.spec.reader"},
     "jsonschema": {"taskspec.spec.schema"},
-    "jinja2": {"taskspec.template.environment", "taskspec.template.expression"},
+    "jinja2": {f"taskspec.template.{name}" for name in ("environment", "expression", "filters", "missing")},
     "networkx": {"taskspec.graph"},
     "requests": {"taskspec.api.transport"},
     "urllib3": {"taskspec.api.transport"},

@@ -75,7 +75,7 @@ class Catalogue:
             self.modules[key] = self._folder(key) if is_folder(key.module) else self._published(key, instance)
         except (AppFolderError, NotFound, UsageError) as error:
             span = self.spec.task_span(instance.task.name, "module")
-            remedy = error.remedy if error.remedy.endswith(".") else f"{error.remedy}."
+            remedy = error.remedy[:1].upper() + error.remedy[1:].removesuffix(".") + "."
             self.problems.append(
                 Diagnostic(Code.MODULE, f'task "{instance.task.name}": {error.message}', span, remedy=remedy)
             )

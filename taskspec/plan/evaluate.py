@@ -30,11 +30,18 @@ class Evaluator:
     def module_key(self, instance: Instance) -> ModuleKey:
         """The module an instance names. Raises SpecError when an expression in it fails."""
         task = instance.task
+        module = self._head(instance, "module", task.module)
+        if isinstance(module, bool) or not isinstance(module, str | int | Unknown):
+            raise self._failed(instance, ("module",), Code.MODULE, f"module must be a slug or an id, and is {module!r}")
         return ModuleKey(
-            self._head(instance, "module", task.module),
-            self._head(instance, "version", task.version),
-            self._head(instance, "branch", task.branch),
+            module, self._text(instance, "version", task.version), self._text(instance, "branch", task.branch)
         )
+
+    def _text(self, instance: Instance, section: str, written: str | None) -> str | None:
+        value = self._head(instance, section, written)
+        if value is None or isinstance(value, str | Unknown):
+            return value
+        raise self._failed(instance, (section,), Code.VERSION, f"{section} must be text, and is {value!r}")
 
     def request(self, instance: Instance, facts: Facts) -> LaunchRequest:
         """What would be sent to start, unknown parts included. Raises SpecError at the first expression that fails."""
@@ -63,11 +70,15 @@ class Evaluator:
         return rendered
 
     def outputs_digest(self, instance: Instance, results: Mapping[str, Json]) -> str:
-        """Digest of the success outputs of a launch; what the launch itself tells cannot change, so it is left out."""
-        if not any(name not in ("replace", "error") for name in instance.task.outputs):
+        """Digest of the success outputs of a launch, as written and as far as they render without the launch itself.
+
+        What the launch tells cannot change, so it is left out; the words around it can, and count as they are written.
+        """
+        written = {name: value for name, value in instance.task.outputs.items() if name not in ("replace", "error")}
+        if not written:
             return ""
         extra = {"launch": Unknown("launch"), "results": results}
-        return digest(_described(self.outputs(instance, extra, failed=False)))
+        return digest([written, _described(self.outputs(instance, extra, failed=False))])
 
     def results(self, instance: Instance, launch: Mapping[str, Json]) -> tuple[dict[str, Json], dict[str, str]]:
         """The declared results of a launch, and for each that cannot be read, why."""

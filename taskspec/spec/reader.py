@@ -18,7 +18,7 @@ from taskspec.diagnostics import Code, Diagnostic, Source, Span
 from taskspec.errors import SpecError
 from taskspec.spec.document import Mark, MarkedList, MarkedMap, SourceDocument
 from taskspec.spec.scalars import AmbiguousScalarError, resolve
-from taskspec.values import Json
+from taskspec.values import Json, is_encodable
 
 SIZE_LIMIT = 32 * 1024 * 1024
 NODE_LIMIT = 2_000_000
@@ -57,12 +57,12 @@ def _paused_collector() -> Iterator[None]:
 
 def _decode(name: str, content: bytes) -> str:
     if len(content) > SIZE_LIMIT:
-        raise _refusal(name, Code.YAML_LIMIT, f"larger than {SIZE_LIMIT // 2**20} MiB", "split it, or use for_each")
+        raise _refusal(name, Code.YAML_LIMIT, f"larger than {SIZE_LIMIT // 2**20} MiB", "Split it, or use for_each.")
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise _refusal(
-            name, Code.YAML_SYNTAX, f"no UTF-8 text: {error.reason} at byte {error.start}", "save it as UTF-8"
+            name, Code.YAML_SYNTAX, f"no UTF-8 text: {error.reason} at byte {error.start}", "Save it as UTF-8."
         ) from None
 
 
@@ -127,7 +127,10 @@ class _Build:
             self.documents += 1
             if self.documents > 1:
                 self._problem(
-                    Code.YAML_FORBIDDEN, "a spec is one YAML document, this is a second", _mark(event), "remove the ---"
+                    Code.YAML_FORBIDDEN,
+                    "a spec is one YAML document, this is a second",
+                    _mark(event),
+                    "Remove the ---.",
                 )
                 raise _LimitError
 
@@ -140,10 +143,10 @@ class _Build:
             self._key(event.value, mark)
             return
         value: Json = event.value
-        if (event.implicit[0] and event.style is None) or event.style == "":
+        if event.tag is None and not event.style:
             value = self._resolve(event.value, mark)
-        elif "\\u" in self.source.text[mark[0] : mark[1]] and not _is_encodable(event.value):
-            self._problem(Code.YAML_FORBIDDEN, "half of a surrogate pair is no text", mark, "remove the escape")
+        elif "\\u" in self.source.text[mark[0] : mark[1]] and not is_encodable(event.value):
+            self._problem(Code.YAML_FORBIDDEN, "half of a surrogate pair is no text", mark, "Remove the escape.")
         if event.anchor:
             self.anchors[event.anchor] = (value, 1)
         self._put(value, mark)
@@ -184,10 +187,17 @@ class _Build:
             top.node.append(value)
             top.node.marks.append(mark)
         elif top.key is None:
-            self._problem(Code.YAML_FORBIDDEN, "a key must be text", mark, "Write the key as one word or in quotes.")
+            self._problem(*self._no_key(mark))
             top.key, top.key_mark = f"<key {len(top.node)}>", mark
         else:
             self._put_entry(top, top.node, value, mark)
+
+    def _no_key(self, mark: Mark) -> tuple[Code, str, Mark, str]:
+        """What is wrong with a key that is a map or a list: most often it is a template without quotes."""
+        if self.source.text[mark[0] - 1 : mark[0] + 1] == "{{":
+            remedy = 'Write "{{ … }}": without quotes YAML takes { for the start of a map.'
+            return Code.YAML_FORBIDDEN, "a template must stand in quotes", mark, remedy
+        return Code.YAML_FORBIDDEN, "a key must be text", mark, "Write the key as one word or in quotes."
 
     def _put_entry(self, top: _Open, node: MarkedMap, value: Json, mark: Mark) -> None:
         key = top.key or ""
@@ -263,11 +273,3 @@ class _Build:
 
 def _mark(event: Any) -> Mark:
     return event.start_mark.index, event.end_mark.index
-
-
-def _is_encodable(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

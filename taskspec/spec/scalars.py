@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 
+from taskspec.values import INTEGER_LIMIT
+
 CONSTANTS: dict[str, bool | None] = {
     "": None,
     "~": None,
@@ -27,12 +29,11 @@ _YAML_1_1_BOOLEANS = frozenset(
 _INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]*)")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _TRAILING_ZERO = re.compile(r"[-+]?[0-9]*\.[0-9]+0")  # 3.10 but not 1.0
-_OTHER_BASE = re.compile(r"[-+]?0([0-7_]+|[xX][0-9a-fA-F_]+|[oO][0-7_]+|[bB][01_]+)")
-_UNDERSCORED = re.compile(r"[-+]?[0-9][0-9_]*_[0-9_]*(\.[0-9_]*)?")
+_OTHER_BASE = re.compile(r"[-+]?0([0-9_]+|[xX][0-9a-fA-F_]+|[oO][0-7_]+|[bB][01_]+)")
+_UNDERSCORED = re.compile(r"(?=.*_)[-+]?([0-9][0-9_]*(\.[0-9_]*)?|\.[0-9][0-9_]*)([eE][-+]?[0-9]+)?")
 _SEXAGESIMAL = re.compile(r"[-+]?[0-9]+(:[0-5]?[0-9])+(\.[0-9]*)?")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([Tt\s].*)?")
 _SPECIAL_FLOAT = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
-INTEGER_LIMIT = 2**63
 _NUMBER_STARTS = frozenset("+-.0123456789")
 
 

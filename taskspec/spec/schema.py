@@ -5,12 +5,15 @@ The only module that imports jsonschema.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
-from jsonschema import Draft7Validator
+from jsonschema import Draft7Validator, FormatChecker
 from jsonschema.exceptions import ValidationError
+from jsonschema.protocols import Validator
+from jsonschema.validators import extend
 
 from taskspec.diagnostics import Code, Diagnostic, choices, nearest
 from taskspec.schemas import load_schema
@@ -28,9 +31,24 @@ _TYPE_WORDS = {
 }
 
 
+def _is_integer(_: object, value: object) -> bool:
+    """JSON Schema takes 7.0 for an integer; an id is written without a point."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _pattern(validator: Validator, pattern: str, value: Any, _: object) -> Iterator[ValidationError]:
+    """As in JSON Schema, where `$` is the end of the text; in Python it also stands before a last newline."""
+    if validator.is_type(value, "string") and not re.search(re.sub(r"\$$", r"\\Z", pattern), value):
+        yield ValidationError(f"{value!r} does not match {pattern!r}")
+
+
 @cache
-def _validator() -> Draft7Validator:
-    return Draft7Validator(load_schema("spec"))
+def _validator() -> Any:
+    checker = Draft7Validator.TYPE_CHECKER.redefine("integer", _is_integer)
+    strict: Any = extend(  # type: ignore[no-untyped-call]  # its stub leaves the signature out
+        Draft7Validator, validators={"pattern": _pattern}, type_checker=checker
+    )
+    return strict(load_schema("spec"), format_checker=FormatChecker(formats=["regex"]))
 
 
 def check_shape(document: SourceDocument) -> list[Diagnostic]:
@@ -81,7 +99,9 @@ def _missing_keys(document: SourceDocument, path: Path, error: ValidationError) 
         document.span(path, key=bool(path)),
         remedy=f"There is a key that looks like it. {close.replace('Did you mean', 'Is it')}"
         if close
-        else f"{key}: {description}",
+        else f"{key}: {description}"
+        if description
+        else f'Add "{key}:".',
     )
 
 
@@ -117,6 +137,7 @@ def _expected(error: ValidationError) -> str:
         "minProperties": "a map with at least one entry",
         "minLength": "text that is not empty",
         "minItems": "a list with at least one item",
+        "format": "a regular expression",
     }
     return words.get(str(error.validator), f"of the form {value}")
 
@@ -136,6 +157,8 @@ def _seen(value: Any) -> str:
 def _advice(error: ValidationError) -> str:
     schema: Any = error.schema
     value: Any = error.validator_value
+    if not error.absolute_path:
+        return 'A spec is a map with at least "taskspec: 1" and "tasks:".'
     if error.validator == "enum" and isinstance(error.instance, str):
         return choices(error.instance, map(str, value), label="Allowed")
     if error.validator == "type" and isinstance(error.instance, int | float) and "string" in str(value):

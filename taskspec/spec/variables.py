@@ -25,6 +25,10 @@ _PYTHON_TYPES: Mapping[VariableType, tuple[type, ...]] = {
 }
 
 
+_UNREADABLE = frozenset(code for code in Code if code.name.startswith("YAML_"))
+"""Problems of a --var-file as a whole: what it would have given is not missing."""
+
+
 @dataclass(frozen=True, slots=True)
 class VariableFile:
     """A --var-file: its name, and its bytes."""
@@ -59,6 +63,8 @@ def assign_variables(
         values.update(_from_flag(spec, flag, problems))
     for variable in spec.variables.values():
         problems.extend(_check(spec, variable, values.get(variable.name)))
+    if any(problem.code in _UNREADABLE for problem in problems):
+        problems = [problem for problem in problems if problem.code is not Code.VARIABLE_MISSING]
     if problems:
         raise SpecError(problems)
     return values

@@ -67,7 +67,8 @@ def build_sandbox() -> Sandbox:
     sandbox = Sandbox(undefined=Missing, autoescape=False, finalize=as_text, cache_size=0, keep_trailing_newline=True)
     sandbox.globals.clear()
     sandbox.filters = narrow_filters(sandbox.filters)
-    sandbox.tests = narrow_tests(sandbox.tests)
+    known: Any = sandbox.tests
+    sandbox.tests = narrow_tests(known)  # type: ignore[assignment]  # jinja2 leaves this type to inference
     return sandbox
 
 

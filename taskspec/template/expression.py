@@ -192,7 +192,10 @@ class _Lazy:
 
     def __call__(self, scope: Scope) -> Json:
         if self._function is None:
-            self._function = self._build()
+            try:
+                self._function = self._build()
+            except (SyntaxError, RecursionError, MemoryError, OverflowError):
+                raise ExpressionError("the expression is too complex to compile") from None
         return self._function(scope)
 
 

@@ -143,7 +143,7 @@ def _from_json(text: str) -> Json:
 def narrow_filters(known: Mapping[str, Callable[..., Any]]) -> dict[str, Callable[..., Any]]:
     """The allowed ones of Jinja's filters, and ours."""
     filters = {name: _capped(known[name]) for name in _FILTERS}
-    filters |= {"tojson": to_json, "fromjson": _from_json, "replace": _replace, "join": _join}
+    filters |= {"tojson": to_json, "fromjson": _from_json, "replace": _replace, "join": _join, "string": as_text}
     return {**filters, "round": _round(known["round"]), "d": filters["default"], "count": filters["length"]}
 
 

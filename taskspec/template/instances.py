@@ -12,7 +12,7 @@ from taskspec.spec.model import SpecFile, TaskDecl
 from taskspec.template.analysis import Analysis, Dependency
 from taskspec.template.expression import Index, Scope
 from taskspec.template.render import Renderer, RenderError
-from taskspec.values import Json
+from taskspec.values import Json, Unknown
 
 KEY_LIMIT = 128
 INSTANCE_LIMIT = 200_000
@@ -100,6 +100,8 @@ class _Build:
     joins: int = 0
     problems: list[Diagnostic] = field(default_factory=list)
     join_of: dict[str, int] = field(default_factory=dict)
+    open: set[str] = field(default_factory=set)
+    """Tasks whose items are not known: a spec is validated without the values of its variables."""
 
     def add(self, task: TaskDecl) -> None:
         cells = self.by_task.setdefault(task.name, {})
@@ -125,7 +127,9 @@ class _Build:
             span = self.spec.task_span(task.name, "for_each", *error.path)
             self.problems.append(error.diagnostic(span, f'task "{task.name}"'))
             return
-        if isinstance(items, Mapping):
+        if isinstance(items, Unknown) or (isinstance(items, list) and any(isinstance(i, Unknown) for i in items)):
+            self.open.add(task.name)
+        elif isinstance(items, Mapping):
             yield from self._fit_keys(task, items.items())
         elif isinstance(items, list):
             yield from self._fit_keys(task, ((_key(item), item) for item in items))
@@ -155,6 +159,8 @@ class _Build:
 
     def _connect(self, name: str, dependency: Dependency) -> None:
         upstream, cells = self.by_task[dependency.upstream], self.by_task[name]
+        if dependency.upstream in self.open:
+            return
         if dependency.cell is None:
             self._connect_whole(dependency.upstream, upstream, cells)
             return

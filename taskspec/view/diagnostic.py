@@ -27,14 +27,19 @@ def draw(diagnostic: Diagnostic, paint: Paint) -> str:
     """One problem, ending in a newline."""
     colour = "red" if diagnostic.is_error else "yellow"
     head = "Error" if diagnostic.is_error else "Warning"
-    lines = [f"{paint(f'{head}[{diagnostic.code}]', 'bold', colour)}: {paint(clean(diagnostic.summary), 'bold')}"]
+    lines = [f"{paint(f'{head}[{diagnostic.code}]', 'bold', colour)}: {paint(_flat(diagnostic.summary), 'bold')}"]
     if diagnostic.span is not None:
         lines += ["", *_snippet(diagnostic.span, paint, colour)]
     if diagnostic.detail:
         lines += ["", *(f"  {line}" for line in clean(diagnostic.detail).splitlines())]
     if diagnostic.remedy:
-        lines += ["", f"  {clean(diagnostic.remedy)}"]
+        lines += ["", f"  {_flat(diagnostic.remedy)}"]
     return "\n".join(lines) + "\n"
+
+
+def _flat(text: str) -> str:
+    """On one line, whatever the author's names hold."""
+    return clean(text).replace("\n", "\\n")
 
 
 def _snippet(span: Span, paint: Paint, colour: str) -> list[str]:

@@ -16,7 +16,7 @@ from taskspec.view.paint import clean
 @options.spec_argument
 @click.argument("addresses", nargs=-1, metavar="[ADDRESS]...")
 def command(spec: Path | None, addresses: tuple[str, ...]) -> int:
-    """Stop what this spec started and still runs, the youngest first; with ADDRESSes only those. Touches nothing else."""
+    """Stop what this spec started and still runs, youngest first; with ADDRESSes only those. Touches nothing else."""
     request = options.request(spec)
     server = options.server()
     project = operations.open_project(request, variables_required=False)

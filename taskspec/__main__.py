@@ -1,0 +1,5 @@
+"""`python -m taskspec`"""
+
+from taskspec.cli.main import main
+
+main()

@@ -1,0 +1,91 @@
+"""The judge's bench: an interpreter with the vendor's SDK, one local server, and one process that asks it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from local.serving import RunningServer
+
+from taskspec.api import Api
+
+from .sdk import OWN_ENVIRONMENT, Sdk, build, pinned, version_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+# As the caller has set it: later every test has a home of its own, and no TASKSPEC_ variable.
+ENVIRON = dict(os.environ)
+
+
+@pytest.fixture(scope="session")
+def sdk_python() -> Path:
+    """An interpreter that has the SDK at the pinned version."""
+    named = ENVIRON.get("TASKSPEC_SDK_PYTHON")
+    python = Path(named) if named else OWN_ENVIRONMENT / "bin" / "python"
+    wanted = pinned().removeprefix("supervisely==")
+    if version_of(python) == wanted:
+        return python
+    if named:
+        pytest.fail(f"TASKSPEC_SDK_PYTHON is {named}, which has supervisely {version_of(python)}, not {wanted}")
+    if ENVIRON.get("CI") or ENVIRON.get("TASKSPEC_SDK") == "1":
+        return build(ENVIRON)
+    pytest.skip("no environment with the vendor's SDK (850 MB); set TASKSPEC_SDK=1 to build it in .venv-sdk")
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    """A local server that runs apps."""
+    running = RunningServer(tmp_path_factory.mktemp("contract"))
+    try:
+        running.start()
+        yield running
+    finally:
+        running.close()
+
+
+@pytest.fixture(scope="session")
+def waiting_room(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    """A local server whose agent takes nothing, so that launches stay in the queue."""
+    running = RunningServer(tmp_path_factory.mktemp("waiting_room"), "--capacity", "0")
+    try:
+        running.start()
+        yield running
+    finally:
+        running.close()
+
+
+@pytest.fixture(scope="session")
+def sdk(sdk_python: Path, server: RunningServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sdk]:
+    folder = tmp_path_factory.mktemp("sdk")
+    with Sdk(sdk_python, sdk_environ(server, folder), folder / "stderr.log") as process:
+        yield process
+
+
+@pytest.fixture(scope="session")
+def queue_sdk(sdk_python: Path, waiting_room: RunningServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sdk]:
+    folder = tmp_path_factory.mktemp("queue_sdk")
+    with Sdk(sdk_python, sdk_environ(waiting_room, folder), folder / "stderr.log") as process:
+        yield process
+
+
+@pytest.fixture(scope="session")
+def api(server: RunningServer) -> Iterator[Api]:
+    """Our client of the same server."""
+    with Api(server.address, server.token) as client:
+        yield client
+
+
+def sdk_environ(server: RunningServer, home: Path) -> Mapping[str, str]:
+    """As a user has it. The SDK's look for https stays on: a server of ours must survive it."""
+    return {
+        "PATH": ENVIRON.get("PATH", os.defpath),
+        "LANG": "C.UTF-8",
+        "HOME": str(home),
+        "NO_PROXY": "*",
+        "SERVER_ADDRESS": server.address,
+        "API_TOKEN": server.token,
+        "SUPERVISELY_PUBLIC_API_RETRY_SLEEP_SEC": "0",
+    }

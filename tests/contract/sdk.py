@@ -1,0 +1,112 @@
+"""The vendor's SDK as tests see it: an interpreter that has it, and one process that makes the calls."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tomllib
+import venv
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+DRIVER = Path(__file__).with_name("sdk_driver.py")
+OWN_ENVIRONMENT = REPOSITORY / ".venv-sdk"
+_VERSION = "import importlib.metadata; print(importlib.metadata.version('supervisely'))"
+
+
+def pinned() -> str:
+    """The requirement that names the SDK and the version this suite is the judge for."""
+    content = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())
+    (requirement,) = content["dependency-groups"]["compat"]
+    return str(requirement)
+
+
+def version_of(python: Path) -> str | None:
+    """The SDK's version an interpreter has, asked without the seconds of its import."""
+    if not python.exists():
+        return None
+    asked = subprocess.run([python, "-c", _VERSION], capture_output=True, text=True, check=False)
+    return asked.stdout.strip() if asked.returncode == 0 else None
+
+
+def build(environ: Mapping[str, str]) -> Path:
+    """An environment of its own for the SDK, which pins libraries that we need newer. About 850 MB, made once."""
+    venv.create(OWN_ENVIRONMENT, with_pip=True)
+    python = OWN_ENVIRONMENT / "bin" / "python"
+    command = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", pinned()]
+    subprocess.run(command, check=True, env=dict(environ), stdin=subprocess.DEVNULL, stdout=sys.stderr)
+    return python
+
+
+class SdkError(Exception):
+    """What the SDK has raised: the name of the class, and the text."""
+
+    def __init__(self, kind: str, text: str) -> None:
+        super().__init__(f"{kind}: {text}")
+        self.kind = kind
+        self.text = text
+
+
+class Sdk:
+    """One process with one `sly.Api`. `progress` is what the last call has told its progress callback."""
+
+    def __init__(self, python: Path, environ: Mapping[str, str], complaints: Path) -> None:
+        self.progress: list[int] = []
+        self._complaints = complaints.open("w+")
+        # -P: the folder of the driver must not offer its own modules to the SDK.
+        self._process = subprocess.Popen(
+            [python, "-P", DRIVER],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._complaints,
+            text=True,
+            env=dict(environ),
+            start_new_session=True,
+        )
+        self.version = str(self._read()["value"])
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.kill()
+        self._process.communicate()
+        self._complaints.close()
+
+    def __call__(self, call: str, *args: Any, **kwargs: Any) -> Any:
+        """`sdk("task.get_status", 7)` is `api.task.get_status(7)` over there. Raises SdkError when that raises."""
+        return self.ask(call, args=args, kwargs=kwargs)
+
+    def ask(self, call: str, **more: Any) -> Any:
+        """Like a call, with `then` (methods of the answer) and `environ` (for this call only)."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps({"call": call, **more}) + "\n")
+        self._process.stdin.flush()
+        answer = self._read()
+        self.progress = answer["progress"]
+        if "error" in answer:
+            raise SdkError(answer["error"]["type"], answer["error"]["text"])
+        return answer["value"]
+
+    def _read(self) -> dict[str, Any]:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            self._complaints.seek(0)
+            raise AssertionError(f"the process with the SDK has ended:\n{self._complaints.read()[-3000:]}")
+        answer: dict[str, Any] = json.loads(line)
+        return answer
+
+
+def status(word: str) -> dict[str, str]:
+    """A member of the SDK's enum, as an argument."""
+    return {"$status": word}
+
+
+PROGRESS = {"$progress": True}
+"""The progress callback, as an argument."""
