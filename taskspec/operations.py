@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 
 from taskspec.diagnostics import Code, Diagnostic, in_order
 from taskspec.engine.catalogue import Catalogue
-from taskspec.engine.events import Listener
 from taskspec.engine.refresh import observe
 from taskspec.engine.server import Server
 from taskspec.engine.stopping import try_stop
@@ -23,7 +22,7 @@ from taskspec.plan.evaluate import Evaluator
 from taskspec.plan.model import Observed, Plan
 from taskspec.plan.planner import PlanInputs, Selection, final_results, make_plan
 from taskspec.spec.model import SpecFile
-from taskspec.spec.parser import parse_spec
+from taskspec.spec.parser import is_folder, parse_spec
 from taskspec.spec.variables import VariableFile, assign_variables
 from taskspec.state.lease import this_owner
 from taskspec.state.model import Event, EventKind, Outcome, Record, State
@@ -33,10 +32,11 @@ from taskspec.template.evaluate import base_scope
 from taskspec.template.instances import Expansion, expand
 from taskspec.template.render import Renderer
 from taskspec.template.scope import TasksView, TaskView, unknown_view
-from taskspec.values import Json, Unknown
+from taskspec.values import Json, Unknown, is_known
 
 if TYPE_CHECKING:
     from taskspec.engine.apply import Apply
+    from taskspec.engine.events import Listener
     from taskspec.engine.tools import Pace
 
 STATE_FOLDER = ".taskspec"
@@ -109,7 +109,7 @@ def _variables(request: Request, spec: SpecFile, *, required: bool) -> dict[str,
 def validate(project: Project, server: Server) -> Sequence[Diagnostic]:
     """Check what can be checked without a server: folders of apps too. Returns warnings, raises SpecError."""
     catalogue = Catalogue(project.spec, project.folder, server)
-    local = [i for i in project.expansion.instances if str(i.task.module).startswith(("./", "../", "/"))]
+    local = [i for i in project.expansion.instances if _is_known_folder(project, i.task.module)]
     facts = catalogue.look_up(project.evaluator, local) if server.is_local else {}
     for instance in project.expansion.instances:
         project.evaluator.tasks.put(
@@ -125,6 +125,11 @@ def validate(project: Project, server: Server) -> Sequence[Diagnostic]:
         raise SpecError(in_order(problems))
     final_results(project.evaluator)
     return project.warnings
+
+
+def _is_known_folder(project: Project, module: str | int) -> bool:
+    """Whether an app is a folder we can look into; one that is named by a variable without a value is not."""
+    return is_folder(module) and ("{{" not in str(module) or is_known(project.evaluator.base["var"]))
 
 
 def state_path(project: Project, request: Request, server: Server) -> Path:

@@ -80,12 +80,12 @@ def unknowns(value: Json) -> Iterator[Unknown]:
 
 
 def weighs_more_than(value: Json, limit: int) -> bool:
-    """Whether a value holds more than `limit` values and characters; stops looking once it does."""
+    """Whether a value weighs more than `limit`, a character 1, a value 4; stops looking once it does."""
     weight = 0
     stack = [value]
     while stack and weight <= limit:
         item = stack.pop()
-        weight += 1 + (len(item) if isinstance(item, str) else 0)
+        weight += 4 + (len(item) if isinstance(item, str) else 0)
         if isinstance(item, Mapping):
             stack.extend(item.values())
         elif isinstance(item, list | tuple):

@@ -18,6 +18,7 @@ from taskspec.engine.events import LaunchStarted, RunBegan, RunEnded, RunReport,
 from taskspec.engine.frontier import Frontier
 from taskspec.engine.launching import Launching, Prepared
 from taskspec.engine.ledger import Ledger
+from taskspec.engine.logtail import log_tail
 from taskspec.engine.publish import Publication, Publisher
 from taskspec.engine.scoreboard import Scoreboard
 from taskspec.engine.start import Interrupted, StartDone, Starter
@@ -25,7 +26,7 @@ from taskspec.engine.stopping import stop_and_wait
 from taskspec.engine.tools import Tools
 from taskspec.engine.watch import POLL, Ending, Watch
 from taskspec.engine.workers import Answer, Workers
-from taskspec.errors import ApiError, NotSent, Refused, SpecError, TaskspecError
+from taskspec.errors import NotSent, Refused, SpecError, TaskspecError
 from taskspec.plan.model import Action, Plan, PlannedTask
 from taskspec.plan.planner import final_results
 from taskspec.state.model import Event, EventKind, Outcome, Record
@@ -33,7 +34,6 @@ from taskspec.template.instances import Instance
 from taskspec.template.scope import TaskView
 from taskspec.values import Json
 
-LOG_LINES = 8
 INTERRUPT = "interrupt"
 _IDLE_SECONDS = 5.0
 _WORKER_LIMIT = 16
@@ -66,6 +66,7 @@ class Apply:
         self._publisher = Publisher(tools, self._ledger, self._board, self._submit)
         self._active: dict[int, Active] = {}
         self._jobs = 0
+        self._stopped: list[str] = []
         self._unstopped: list[str] = []
         self._interrupted_at: float | None = None
         self._leaving = threading.Event()
@@ -96,6 +97,9 @@ class Apply:
         for stop in self.plan.stops:
             if stop.observed is not None:
                 self._submit(("stop", stop), self._stopper(stop.observed.task_id))
+        for planned in (*self.plan.tasks, *self.plan.stops):
+            for twin in planned.observed.twins if planned.observed is not None else ():
+                self._submit(("twin", planned, twin), self._stopper(twin))
 
     @property
     def _is_over(self) -> bool:
@@ -114,6 +118,7 @@ class Apply:
             results=self._results(),
             seconds=self.tools.clock() - began,
             detached=self._interrupted_at is not None,
+            stopped=tuple(self._stopped),
             unstopped=tuple(self._unstopped),
         )
         self._ledger.write(Event(EventKind.RUN_ENDED, body={"counts": report.counts, "detached": report.detached}))
@@ -169,7 +174,7 @@ class Apply:
         if record is None or observed is None:
             raise AssertionError("a plan attaches only to a launch that was seen")
         if record.task_id is None:
-            body = {"task_id": observed.task_id, "adopted": True}
+            body = {"task_id": observed.task_id, "adopted": True, "twins": list(observed.twins)}
             self._ledger.write(Event(EventKind.STARTED, planned.address, record.key, body))
         self._active[node] = Active(planned, record.key, self.tools.clock(), observed.task_id)
         self._watch.add(node, observed.task_id, self.tools.server.workspace(record.inputs.get("workspace")))
@@ -217,6 +222,9 @@ class Apply:
                 self._take_replaced(node, prepared, answer)
             case ("stop", PlannedTask() as planned):
                 self._take_stopped(planned, answer)
+            case ("twin", PlannedTask() as planned, int(twin)):
+                fate = f"could not be stopped: {words(answer.error)}" if answer.error is not None else "was stopped"
+                self._board.notice(planned.address, f"started more than once; the later launch {twin} {fate}")
             case ("publish", Publication() as publication):
                 self._publisher.took(publication, answer)
             case ("log", TaskEnded() as ended):
@@ -255,6 +263,7 @@ class Apply:
             return
         body = {"outcome": Outcome.STOPPED, "summary": "stopped: no longer in the spec", "results": {}}
         self._ledger.write(Event(EventKind.ENDED, planned.address, planned.previous.key, body))
+        self._stopped.append(planned.address)
         self._board.notice(planned.address, "stopped: it is no longer in the spec")
 
     def _end(self, ending: Ending) -> None:
@@ -279,7 +288,7 @@ class Apply:
         if active.task_id is None:
             self._board.end(ended)
         else:
-            self._submit(("log", ended), partial(self._log_tail, active.task_id))
+            self._submit(("log", ended), partial(log_tail, self.tools.server.api, active.task_id))
         for skipped, _ in self._frontier.fail(node):
             cause = active.planned.address
             why = (
@@ -305,13 +314,6 @@ class Apply:
 
     def _instance(self, node: int) -> Instance:
         return self.plan.expansion.instances[node]
-
-    def _log_tail(self, task_id: int) -> tuple[str, ...]:
-        try:
-            entries = self.tools.server.api.task.get_logs(task_id)
-        except ApiError:
-            return ()
-        return tuple(str(entry.get("message", "")) for entry in entries[-LOG_LINES:])
 
     def _stopper(self, task_id: int) -> Callable[[], None]:
         return partial(stop_and_wait, self.tools.server.api, task_id, self.tools.clock, self._pause)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
 from taskspec.errors import SpecError, TaskspecError
@@ -72,14 +72,18 @@ class Listener(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class RunReport:
-    """What became of every task of the plan; the outcomes partition the tasks."""
+    """What became of every task of the plan; the outcomes partition the tasks.
+
+    `stopped` and `unstopped` are launches that had left the spec: those that were stopped, and those that could not be.
+    """
 
     run: str
     tasks: tuple[TaskEnded, ...]
     results: Mapping[str, Json]
     seconds: float
     detached: bool = False
-    unstopped: tuple[str, ...] = field(default=())
+    stopped: tuple[str, ...] = ()
+    unstopped: tuple[str, ...] = ()
 
     @property
     def failed(self) -> bool:

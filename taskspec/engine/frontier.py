@@ -29,9 +29,7 @@ class Frontier:
         self._missing = [len(before) for before in self.graph.predecessors]
         self._position = {node: index for index, node in enumerate(self.graph.order)}
         self._open = len(self.wanted)
-        for node in self.graph.order:
-            if self._missing[node] == 0:
-                self._release(node)
+        self._release([node for node in self.graph.order if self._missing[node] == 0])
 
     @property
     def is_done(self) -> bool:
@@ -49,7 +47,7 @@ class Frontier:
     def succeed(self, node: int) -> None:
         """The node is done; what only waited for it becomes free."""
         self._open -= 1
-        self._pass(node)
+        self._release(self._freed_by(node))
 
     def fail(self, node: int) -> list[tuple[int, int]]:
         """The node failed; everything downstream is skipped. Returns (skipped node, causing node) pairs."""
@@ -63,14 +61,20 @@ class Frontier:
                     skipped.append((below, node))
         return skipped
 
-    def _pass(self, node: int) -> None:
+    def _freed_by(self, node: int) -> list[int]:
+        """Nodes that waited for this one last of all."""
+        freed = []
         for after in self.graph.successors[node]:
             self._missing[after] -= 1
             if self._missing[after] == 0 and after not in self._skipped:
-                self._release(after)
+                freed.append(after)
+        return freed
 
-    def _release(self, node: int) -> None:
-        if node in self.wanted:
-            heapq.heappush(self._free, (self._position[node], node))
-        else:
-            self._pass(node)
+    def _release(self, nodes: list[int]) -> None:
+        """Make nodes free; those that are not wanted let pass at once, however long their chain is."""
+        while nodes:
+            node = nodes.pop()
+            if node in self.wanted:
+                heapq.heappush(self._free, (self._position[node], node))
+            else:
+                nodes.extend(self._freed_by(node))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from taskspec.engine.server import Server
@@ -56,7 +57,8 @@ def _intended(api: Api, workspace: int, records: list[Record]) -> Iterable[tuple
     found = launches_by_key(api, workspace, min(record.watermark for record in records))
     for record in records:
         if found.get(record.key):
-            yield record.address, observed(found[record.key][0])
+            first, *twins = found[record.key]
+            yield record.address, replace(observed(first), twins=tuple(twin.id for twin in twins))
 
 
 def launches_by_key(api: Api, workspace: int, watermark: int) -> Mapping[str, list[TaskInfo]]:

@@ -18,6 +18,8 @@ SETTLE_SECONDS = 60.0
 GIVE_UP_SECONDS = 300.0
 """How long after the window we go on asking a server that does not answer."""
 SEND_LIMIT = 5
+LONGEST_LOOK = 5.0
+"""Seconds between two looks, at most; and always, once the window is over and the server does not answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +97,8 @@ class Starter:
             else:
                 if found is not None or now >= end:
                     return found
-            self.pause(min(wait, max(0.05, end - self.clock()), 5.0))
+            left = end - self.clock()
+            self.pause(min(wait, LONGEST_LOOK, max(left, 0.05)) if left > 0 else LONGEST_LOOK)
             wait *= 2
 
     def _look(self, order: StartOrder) -> StartDone | None:

@@ -12,14 +12,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import secrets
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from taskspec.api.wire import LaunchStatus, RestartPolicy
 from taskspec.errors import LocalServerError
 from taskspec.local.launcher import RunDir
 from taskspec.local.logs import LogLine
+from taskspec.local.ports import LAST, Ports
 from taskspec.local.process import find_by_argument, is_alive, mark_of, reap
 from taskspec.local.running import Running
 from taskspec.local.verdict import Verdict, failure, judge, last_lines
@@ -71,6 +73,8 @@ class Agent:
         self._launcher = launcher
         self._prepare = prepare
         self._settings = settings
+        # A random start: servers of other homes lend from the same range.
+        self._ports = Ports(secrets.randbelow(LAST))
         self._running: dict[int, Running] = {}
         self._pump_handle: asyncio.Handle | None = None
         self._due_handle: asyncio.TimerHandle | None = None
@@ -129,8 +133,9 @@ class Agent:
         room = min(self._settings.capacity - len(self._running), _STARTS_AT_A_TIME)
         due = self._launches.queued(room, time.time()) if room > 0 else []
         for launch in due:
-            self._launches.consume(launch.id)
-            self._spawn(launch)
+            port = self._ports.lend()
+            self._launches.consume(launch.id, port)
+            self._spawn(replace(launch, port=port))
         if len(due) == _STARTS_AT_A_TIME:
             self.wake()
         self._wait_for_restarts()
@@ -171,6 +176,7 @@ class Agent:
     def _adopt(self, launch: Launch) -> None:
         """Resolve a launch of an earlier server: it never ran, runs, or has ended."""
         run_dir = RunDir(self._home.task(launch.id) / f"attempt-{launch.attempt}")
+        self._ports.keep(launch.port)
         if launch.pid is None and not run_dir.is_claimed:
             self._start_or_bury(launch, run_dir)
             return
@@ -187,6 +193,7 @@ class Agent:
         if not launch.stop_requested:
             self._spawn(launch)
         elif run_dir.claim():
+            self._ports.give_back(launch.port)
             self._launches.end(launch.id, LaunchStatus.STOPPED)
         else:
             self._ended(self._hold(launch))
@@ -233,6 +240,7 @@ class Agent:
     def _conclude(self, running: Running, verdict: Verdict) -> None:
         running.close()
         self._running.pop(running.task_id, None)
+        self._ports.give_back(running.port)
         launch = self._launches.find(running.task_id)
         with self._store.transaction():
             if verdict.error:

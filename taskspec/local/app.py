@@ -6,28 +6,27 @@ poll costs a fraction of a millisecond.
 
 from __future__ import annotations
 
-import asyncio
 import hmac
 import inspect
 import logging
 from typing import TYPE_CHECKING, Any
 
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 
 from taskspec.local.answers import Refusal
-from taskspec.local.call import Call, Services
+from taskspec.local.bodies import chunks, whole
+from taskspec.local.call import Call, Services, Upload
 from taskspec.local.params import Params, from_body, from_query
-from taskspec.local.routes.table import TABLE
+from taskspec.local.routes.direct import NET_PREFIX, direct_door
+from taskspec.local.routes.storage import content
+from taskspec.local.routes.table import TABLE, UPLOADS
+from taskspec.local.teamfiles import STORAGE_PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from starlette.responses import Response
     from starlette.types import Receive, Scope, Send
-
-BODY_LIMIT = 32 * 1024 * 1024
-BODY_SECONDS = 60.0
 
 _logger = logging.getLogger(__name__)
 
@@ -49,7 +48,8 @@ class App:
 
     async def _respond(self, request: Request) -> Response:
         try:
-            return JSONResponse(await self._answer(request))
+            answer = await self._answer(request)
+            return answer if isinstance(answer, Response) else JSONResponse(answer)
         except Refusal as refusal:
             return JSONResponse(refusal.body, refusal.status)
         except ClientDisconnect:
@@ -61,45 +61,55 @@ class App:
             )
 
     async def _answer(self, request: Request) -> Any:
-        self._let_in(request)
+        self._check_sender(request)
+        if request.url.path.startswith(NET_PREFIX):
+            self._on_request()
+            return await direct_door(request, self._services)
+        self._check_token(request)
         self._on_request()
-        route = TABLE.get(request.url.path)
+        path = request.url.path
+        if path in UPLOADS:
+            return await self._upload(request)
+        if path.startswith(STORAGE_PREFIX):
+            return content(path, self._services)
+        route = TABLE.get(path)
         if route is None:
-            raise Refusal(404, "NOT_FOUND", f"this server has no {request.url.path}")
+            raise Refusal(404, "NOT_FOUND", f"this server has no {path}")
         found = route(Call(await _params(request), request.headers, self._services))
         return await found if inspect.isawaitable(found) else found
 
-    def _let_in(self, request: Request) -> None:
-        """Refuse what a web page or another user could send: a foreign name for us, a foreign origin, no token."""
+    async def _upload(self, request: Request) -> Any:
+        _require_post(request)
+        query = from_query(request.query_params.multi_items())
+        try:
+            return await UPLOADS[request.url.path](Upload(query, request.headers, chunks(request), self._services))
+        except OSError as error:
+            # Nothing that a second try would mend, so no 5xx.
+            raise Refusal(400, "FAIL", f"the content cannot be stored: {error}") from None
+
+    def _check_sender(self, request: Request) -> None:
+        """Refuse what a web page could send: a foreign name for us, a foreign origin."""
         headers = request.headers
         if headers.get("host") not in self._hosts:
             raise Refusal(403, "FORBIDDEN", "the Host header does not name this server")
         origin = headers.get("origin")
         if origin is not None and origin.removeprefix("http://") not in self._hosts:
             raise Refusal(403, "FORBIDDEN", "requests of other web pages are not answered")
-        if not hmac.compare_digest(headers.get("x-api-key", "").encode(), self._token):
+
+    def _check_token(self, request: Request) -> None:
+        if not hmac.compare_digest(request.headers.get("x-api-key", "").encode(), self._token):
             raise Refusal(401, "UNAUTHORIZED", "the x-api-key header is missing or wrong")
 
 
 async def _params(request: Request) -> Params:
     if request.method == "GET":
         return from_query(request.query_params.multi_items())
+    _require_post(request)
+    return from_body(await whole(request.stream()))
+
+
+def _require_post(request: Request) -> None:
     if request.method != "POST":
         raise Refusal(
             405, "METHOD_NOT_ALLOWED", f"{request.method} is not used here; send POST with JSON, or GET to read"
         )
-    return from_body(await _body(request))
-
-
-async def _body(request: Request) -> bytes:
-    """The whole body, within a size and a time: the SDK's multipart retry announces bytes that never come (1.4)."""
-    found = bytearray()
-    try:
-        async with asyncio.timeout(BODY_SECONDS):
-            async for chunk in request.stream():
-                found += chunk
-                if len(found) > BODY_LIMIT:
-                    raise Refusal(413, "PAYLOAD_TOO_LARGE", f"the body is larger than {BODY_LIMIT} bytes")
-    except TimeoutError:
-        raise Refusal(400, "VALIDATION_ERROR", "the body did not arrive in time") from None
-    return bytes(found)

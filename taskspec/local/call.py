@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from taskspec.local.agent import Agent
+    from taskspec.local.blobs import Blobs
     from taskspec.local.documents import Documents
     from taskspec.local.home import ServerHome, ServerInfo
     from taskspec.local.launches import Launch, Launches
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from taskspec.local.params import Params
     from taskspec.local.places import Context
     from taskspec.local.store import Store
+    from taskspec.local.teamfiles import TeamFiles
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,8 @@ class Services:
     logs: Logs
     modules: Modules
     documents: Documents
+    blobs: Blobs
+    files: TeamFiles
     context: Context
     agent: Agent
     shut_down: Callable[[], None]
@@ -55,5 +59,16 @@ class Call:
         return found
 
 
-# A route answers with a value that is sent as JSON.
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A request whose route reads the body itself: a form, raw bytes, a bare array. Its fields are in the query."""
+
+    params: Params
+    headers: Mapping[str, str]
+    body: AsyncIterator[bytes]
+    services: Services
+
+
+# A route answers with a value that is sent as JSON, or with a whole response.
 Route = Callable[[Call], Any] | Callable[[Call], Awaitable[Any]]
+UploadRoute = Callable[[Upload], Awaitable[Any]]

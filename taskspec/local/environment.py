@@ -47,6 +47,7 @@ class Setting:
     config: Mapping[str, Any]
     log_level: str
     agent_id: int
+    port: int | None
     work_dir: Path
     data_dir: Path
     storage_dir: Path
@@ -132,8 +133,16 @@ def _fixed(setting: Setting) -> dict[str, str]:
         "PYTHONUNBUFFERED": "1",
         # We speak plain HTTP on loopback; without it every app would try TLS first (wire protocol 1.5).
         "SUPERVISELY_SKIP_HTTPS_USER_HELPER_CHECK": "true",
+        **_network(setting),
         **_first_generation(setting),
     }
+
+
+def _network(setting: Setting) -> dict[str, str]:
+    """Where the app is to listen. A real agent says the same with the port of the app's own container."""
+    if setting.port is None:
+        return {}
+    return {"VIRTUAL_HOST": f"task-{setting.task_id}.supervisely.local", "VIRTUAL_PORT": str(setting.port)}
 
 
 def _first_generation(setting: Setting) -> dict[str, str]:

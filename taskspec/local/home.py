@@ -70,6 +70,15 @@ class ServerHome:
         return self.path / "tasks"
 
     @property
+    def storage(self) -> Path:
+        """Contents of Team Files and of files of launches."""
+        return self.path / "storage"
+
+    @property
+    def environments(self) -> Path:
+        return self.path / "environments"
+
+    @property
     def agent_storage(self) -> Path:
         return self.path / "agent_storage"
 
@@ -79,7 +88,7 @@ class ServerHome:
     def create(self) -> None:
         """Make the folders, closed to everybody else. Raises LocalServerError when the home is not ours to use."""
         try:
-            for folder in (self.path, self.modules, self.tasks, self.agent_storage):
+            for folder in (self.path, self.modules, self.tasks, self.storage, self.environments, self.agent_storage):
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             owner = self.path.stat().st_uid
             if owner == os.geteuid():
@@ -113,7 +122,7 @@ def read_token(home: ServerHome) -> str:
 
 def _make_token(path: Path) -> None:
     """Write the token under another name, then link it: two starters agree on one, no reader meets half of it."""
-    temporary = path.with_suffix(f".{os.getpid()}")
+    temporary = path.with_suffix(f".{secrets.token_hex(8)}")
     descriptor = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW, 0o600)
     try:
         with os.fdopen(descriptor, "w") as file:

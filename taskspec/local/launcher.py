@@ -7,11 +7,10 @@ it. The files are the record; the process is a hint.
 from __future__ import annotations
 
 import os
-import shlex
 import shutil
 import signal
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from taskspec.errors import LocalServerError
 
@@ -117,14 +116,6 @@ class ProcessLauncher:
             raise LocalServerError(
                 f"the app's process cannot be started: {error}", remedy="make the params smaller, or pass a file"
             ) from None
-
-
-def command_of(config: Mapping[str, Any]) -> str:
-    """The shell command of an app: `entrypoint` wins over `main_script` (wire protocol 4.2)."""
-    entrypoint = config.get("entrypoint")
-    if isinstance(entrypoint, str) and entrypoint.strip():
-        return entrypoint
-    return f"python {shlex.quote(str(config.get('main_script') or 'src/main.py'))}"
 
 
 def _read_number(path: Path) -> int | None:

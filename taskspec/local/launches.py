@@ -49,6 +49,7 @@ class Launch:
     restart_policy: str
     not_before: float
     stop_requested: bool
+    port: int | None
     pid: int | None
     pid_mark: str | None
     stdout_read: int
@@ -93,6 +94,11 @@ class Launches:
         row = self._store.one(f"SELECT {_COLUMNS} FROM launches WHERE id = ?", (task_id,))  # noqa: S608 - constants
         return _launch(row) if row else None
 
+    def find_by_session(self, token: str) -> Launch | None:
+        """The launch whose direct door this token opens (wire protocol 1.1)."""
+        row = self._store.one(f"SELECT {_COLUMNS} FROM launches WHERE session_token = ?", (token,))  # noqa: S608 - constants
+        return _launch(row) if row else None
+
     def queued(self, count: int, moment: float) -> list[Launch]:
         """The launches to start next, oldest first; those that wait for a later moment are left out."""
         rows = self._store.all(
@@ -116,8 +122,11 @@ class Launches:
         row = self._store.one("SELECT count(*) FROM launches WHERE status = 'queued'")
         return int(row[0]) if row else 0
 
-    def consume(self, task_id: int) -> None:
-        self._store.write("UPDATE launches SET status = 'consumed' WHERE id = ? AND status = 'queued'", (task_id,))
+    def consume(self, task_id: int, port: int | None) -> None:
+        """Take a launch from the queue. Its port is on record before its process can listen there."""
+        self._store.write(
+            "UPDATE launches SET status = 'consumed', port = ? WHERE id = ? AND status = 'queued'", (port, task_id)
+        )
 
     def start(self, task_id: int, pid: int, mark: str | None) -> None:
         """The process exists. A status that has moved on meanwhile (stop asked, deployed) stays as it is."""
@@ -133,7 +142,7 @@ class Launches:
     def end(self, task_id: int, status: LaunchStatus, error: Mapping[str, Any] | None = None) -> None:
         """The launch is over. What a client has forced by `tasks.status.update` to a terminal status stands."""
         self._store.write(
-            "UPDATE launches SET status = ?, error = ?, finished_at = ?, pid = NULL, pid_mark = NULL"
+            "UPDATE launches SET status = ?, error = ?, finished_at = ?, pid = NULL, pid_mark = NULL, port = NULL"
             " WHERE id = ? AND status NOT IN ('finished', 'error', 'stopped')",
             (status, json.dumps(error) if error else None, moments.now(), task_id),
         )
@@ -142,7 +151,7 @@ class Launches:
         """The same task once more, as the restart policy wants it: same id, next attempt, logs go on."""
         self._store.write(
             "UPDATE launches SET status = 'queued', attempt = attempt + 1, not_before = ?, pid = NULL, pid_mark = NULL,"
-            " stdout_read = 0, stderr_read = 0 WHERE id = ?",
+            " port = NULL, stdout_read = 0, stderr_read = 0 WHERE id = ?",
             (not_before, task_id),
         )
 

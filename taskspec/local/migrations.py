@@ -41,4 +41,35 @@ _FIRST = (
     "CREATE TABLE documents (task_id INTEGER PRIMARY KEY REFERENCES launches, content TEXT NOT NULL)",
 )
 
-MIGRATIONS = (_FIRST,)
+_SECOND = (
+    # Where a running app answers HTTP, and the token of its direct door.
+    "ALTER TABLE launches ADD COLUMN port INTEGER",
+    "CREATE UNIQUE INDEX launches_session ON launches (session_token)",
+    # Team Files. A folder is a row while it holds a file; a file's content is named by its SHA-256.
+    """CREATE TABLE files (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, team_id INTEGER NOT NULL REFERENCES teams, user_id INTEGER NOT NULL,
+        path TEXT NOT NULL, parent TEXT NOT NULL, hash TEXT, size INTEGER NOT NULL DEFAULT 0,
+        created_at TEXT NOT NULL, updated_at TEXT NOT NULL, UNIQUE (team_id, path))""",
+    "CREATE INDEX files_parent ON files (team_id, parent)",
+    "CREATE INDEX files_hash ON files (hash)",
+    """CREATE TABLE task_files (
+        task_id INTEGER NOT NULL REFERENCES launches, name TEXT NOT NULL, hash TEXT NOT NULL,
+        created_at TEXT NOT NULL, PRIMARY KEY (task_id, name))""",
+    "CREATE INDEX task_files_hash ON task_files (hash)",
+    """CREATE TABLE projects (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, workspace_id INTEGER NOT NULL REFERENCES workspaces,
+        name TEXT NOT NULL, type TEXT NOT NULL, description TEXT NOT NULL, readme TEXT NOT NULL,
+        settings TEXT NOT NULL, custom_data TEXT NOT NULL, created_by INTEGER NOT NULL,
+        created_at TEXT NOT NULL, updated_at TEXT NOT NULL, UNIQUE (workspace_id, name))""",
+    """CREATE TABLE workflow (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, direction TEXT NOT NULL, node TEXT NOT NULL, content TEXT NOT NULL,
+        created_at TEXT NOT NULL)""",
+    # A release of a branch is pinned by its launches like any other, and is no version of its module.
+    "ALTER TABLE releases ADD COLUMN branch TEXT",
+    "ALTER TABLE releases ADD COLUMN config_dir TEXT NOT NULL DEFAULT ''",
+    """CREATE TABLE branches (
+        module_id INTEGER NOT NULL REFERENCES modules, name TEXT NOT NULL, path TEXT NOT NULL,
+        PRIMARY KEY (module_id, name))""",
+)
+
+MIGRATIONS = (_FIRST, _SECOND)

@@ -65,6 +65,14 @@ class Params:
             raise self.invalid(name, f"must be an integer from {lowest} to {highest}, got {_shown(value)}")
         return number
 
+    def number(self, name: str, default: float, *, lowest: float, highest: float) -> float:
+        value = self.raw(name)
+        if value is None:
+            return default
+        if isinstance(value, bool) or not isinstance(value, int | float) or not lowest <= value <= highest:
+            raise self.invalid(name, f"must be a number from {lowest:g} to {highest:g}, got {_shown(value)}")
+        return float(value)
+
     def text(self, name: str, default: str | None = None, *, longest: int | None = None) -> str:
         """A string; required when there is no default."""
         value = self.raw(name)
@@ -132,6 +140,14 @@ def from_body(body: bytes) -> Params:
     if not isinstance(values, dict):
         raise Refusal(400, "VALIDATION_ERROR", f"the body must be a JSON object, got {_shown(values)}")
     return Params(values)
+
+
+def array_from_body(body: bytes) -> list[Any]:
+    """A POST body that is a bare array (wire protocol 2.5)."""
+    values = _parse(body, "the body")
+    if not isinstance(values, list):
+        raise Refusal(400, "VALIDATION_ERROR", f"the body must be a JSON array, got {_shown(values)}")
+    return values
 
 
 def from_query(pairs: Iterable[tuple[str, str]]) -> Params:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from taskspec.errors import LocalServerError
 from taskspec.local import places
+from taskspec.local.command import command_of
 from taskspec.local.environment import Setting, app_environment
-from taskspec.local.launcher import Job, RunDir, command_of
+from taskspec.local.launcher import Job, RunDir
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,7 +45,7 @@ class Preparation:
         data_dir = self.home.task(launch.id) / "data"
         data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         environment = app_environment(self.base, self._setting(launch, release, work_dir, data_dir))
-        return Job(run_dir, work_dir, command_of(release.config), environment)
+        return Job(run_dir, work_dir, command_of(release.config, launch.port), environment)
 
     def _setting(self, launch: Launch, release: Release, work_dir: Path, data_dir: Path) -> Setting:
         row = self.store.one("SELECT params, log_level FROM launches WHERE id = ?", (launch.id,))
@@ -59,6 +60,7 @@ class Preparation:
             config=release.config,
             log_level=row["log_level"],
             agent_id=places.AGENT,
+            port=launch.port,
             work_dir=work_dir,
             data_dir=data_dir,
             storage_dir=self.home.agent_storage,

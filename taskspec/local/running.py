@@ -1,4 +1,7 @@
-"""One attempt that has a process: its log files, the watch on its end, and the steps of a stop."""
+"""One attempt that has a process: its log files, the watch on its end, and the steps of a stop.
+
+POST /sly/shutdown ─▶ SIGINT ─▶ SIGTERM ─▶ SIGKILL
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import asyncio
 import signal
 from typing import TYPE_CHECKING
 
+from taskspec.local.appcall import AppCallError, Exchange, NotListening
 from taskspec.local.logs import LogLine, Tail
 from taskspec.local.process import ExitWatch, mark_of, signal_group
 
@@ -15,6 +19,8 @@ if TYPE_CHECKING:
     from taskspec.local.launcher import RunDir
     from taskspec.local.launches import Launch
 
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGKILL)
+
 
 class Running:
     """What the agent holds in memory for a launch that runs. All of it can be had again from store and files."""
@@ -22,6 +28,7 @@ class Running:
     def __init__(self, launch: Launch, run_dir: RunDir) -> None:
         self.task_id = launch.id
         self.run_dir = run_dir
+        self.port = launch.port
         self.pid: int | None = None
         self.mark: str | None = None
         self._tails = {
@@ -30,6 +37,7 @@ class Running:
         }
         self._watch: ExitWatch | None = None
         self._next_signal: asyncio.TimerHandle | None = None
+        self._farewell: asyncio.Task[None] | None = None
 
     def watch(self, pid: int, mark: str | None, ended: Callable[[], None], *, fresh: bool = False) -> None:
         """Follow this process; `ended` is called once, when it is over."""
@@ -48,9 +56,9 @@ class Running:
         return found, more
 
     def stop(self, grace: float) -> None:
-        """Ask the whole group to leave: SIGINT, then SIGTERM, then SIGKILL, `grace` seconds apart."""
-        if self._next_signal is None:
-            self._signal((signal.SIGINT, signal.SIGTERM, signal.SIGKILL), grace)
+        """Ask the app to leave, then signal its whole group, with `grace` seconds between the steps."""
+        if self._next_signal is None and self._farewell is None:
+            self._farewell = asyncio.get_running_loop().create_task(self._say_farewell(grace))
 
     def close(self) -> None:
         if self._watch is not None:
@@ -59,6 +67,28 @@ class Running:
         if self._next_signal is not None:
             self._next_signal.cancel()
             self._next_signal = None
+        if self._farewell is not None:
+            self._farewell.cancel()
+            self._farewell = None
+
+    async def _say_farewell(self, grace: float) -> None:
+        """An app with an HTTP server is asked as the platform asks (wire protocol 4.8); others get signals at once."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + grace
+        if not await self._agrees_to_leave(grace):
+            deadline = loop.time()
+        self._next_signal = loop.call_at(deadline, self._signal, _SIGNALS, grace)
+
+    async def _agrees_to_leave(self, seconds: float) -> bool:
+        if self.port is None:
+            return False
+        try:
+            exchange = await Exchange.open(self.port)
+            return (await exchange.post("/sly/shutdown", {}, seconds=seconds)).status < 300
+        except NotListening:
+            return False
+        except AppCallError:  # some go before they have answered
+            return True
 
     def _signal(self, steps: tuple[signal.Signals, ...], grace: float) -> None:
         if self.pid is None:

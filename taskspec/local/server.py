@@ -17,6 +17,7 @@ import uvicorn
 from taskspec.local import moments, places
 from taskspec.local.agent import Agent, AgentSettings
 from taskspec.local.app import App
+from taskspec.local.blobs import Blobs
 from taskspec.local.call import Services
 from taskspec.local.documents import Documents
 from taskspec.local.environment import base_environment
@@ -28,6 +29,7 @@ from taskspec.local.logs import Logs
 from taskspec.local.modules import Modules
 from taskspec.local.preparation import Preparation
 from taskspec.local.store import Store
+from taskspec.local.teamfiles import TeamFiles
 
 if TYPE_CHECKING:
     import socket
@@ -133,6 +135,7 @@ def _make_agent(ground: _Ground, settings: AgentSettings) -> Agent:
 
 
 def _assemble(ground: _Ground, agent: Agent, server: LocalServer) -> Services:
+    blobs = Blobs(ground.home.storage)
     return Services(
         home=ground.home,
         info=ground.info,
@@ -141,6 +144,8 @@ def _assemble(ground: _Ground, agent: Agent, server: LocalServer) -> Services:
         logs=Logs(ground.store),
         modules=Modules(ground.store),
         documents=Documents(ground.store),
+        blobs=blobs,
+        files=TeamFiles(ground.store, blobs),
         context=places.read_context(ground.store),
         agent=agent,
         shut_down=server.leave,

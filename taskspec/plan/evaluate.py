@@ -31,15 +31,14 @@ class Evaluator:
         """The module an instance names. Raises SpecError when an expression in it fails."""
         task = instance.task
         module = self._head(instance, "module", task.module)
-        if isinstance(module, bool) or not isinstance(module, str | int | Unknown):
+        if isinstance(module, bool) or not isinstance(module, str | int):
             raise self._failed(instance, ("module",), Code.MODULE, f"module must be a slug or an id, and is {module!r}")
-        return ModuleKey(
-            module, self._text(instance, "version", task.version), self._text(instance, "branch", task.branch)
-        )
+        version, branch = (self._text(instance, name, getattr(task, name)) for name in ("version", "branch"))
+        return ModuleKey(module, version, branch)
 
     def _text(self, instance: Instance, section: str, written: str | None) -> str | None:
         value = self._head(instance, section, written)
-        if value is None or isinstance(value, str | Unknown):
+        if value is None or isinstance(value, str):
             return value
         raise self._failed(instance, (section,), Code.VERSION, f"{section} must be text, and is {value!r}")
 
@@ -59,7 +58,7 @@ class Evaluator:
             params=build_params(module, target, self._render(instance, ("params",), task.params)),
             restart_policy=task.restart_policy,
             log_level=task.log_level,
-            title=str(self._head(instance, "title", task.title) or instance.address),
+            title=self._title(instance),
             description=task.description,
         )
 
@@ -106,8 +105,15 @@ class Evaluator:
     def _scope(self, instance: Instance, extra: Mapping[str, Json]) -> dict[str, Json]:
         return {**self.base, "each": instance.each, "tasks": self.tasks, **extra}
 
+    def _title(self, instance: Instance) -> str:
+        value = self._head(instance, "title", instance.task.title)
+        # Unknown only while a spec is validated without the values of its variables; as below.
+        return instance.address if isinstance(value, Unknown) or not value else str(value)
+
     def _workspace(self, instance: Instance) -> int | None:
         value = self._head(instance, "workspace", instance.task.workspace)
+        if isinstance(value, Unknown):
+            return None
         if value is None or (isinstance(value, int) and not isinstance(value, bool)):
             return value
         raise self._failed(instance, ("workspace",), Code.PLACE, f"workspace must be an integer id, and is {value!r}")

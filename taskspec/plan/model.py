@@ -67,12 +67,16 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """What the server says about a launch of ours. `status` is the server's word, known to us or not."""
+    """What the server says about a launch of ours. `status` is the server's word, known to us or not.
+
+    `twins` are later launches under the same start key: the server carried out one start more than once.
+    """
 
     task_id: int
     status: str
     is_terminal: bool
     output: Mapping[str, Json]
+    twins: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,12 +6,14 @@ nothing else, so `var.items` is the variable "items" and never a method.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from jinja2 import TemplateSyntaxError, UndefinedError, nodes
 from jinja2.exceptions import SecurityError, TemplateError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2.visitor import NodeTransformer
 
 from taskspec.template.filters import as_text, narrow_filters, narrow_tests, plain
 from taskspec.template.missing import Addressable, ExpressionError, Missing, MissingError
@@ -39,7 +41,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
         return self.getitem(obj, attribute)
 
     def getitem(self, obj: Any, argument: Any) -> Any:
-        if isinstance(obj, Unknown):
+        if isinstance(obj, Unknown | Missing):
             return obj
         try:
             if isinstance(obj, Addressable):
@@ -54,6 +56,12 @@ class Sandbox(ImmutableSandboxedEnvironment):
             return self.undefined(obj=dict.fromkeys(obj.names()), name=str(argument))
         return self.undefined(obj=obj, name=str(argument))
 
+    def _generate(
+        self, source: nodes.Template, name: str | None, filename: str | None, defer_init: bool = False
+    ) -> str:
+        """Jinja's hook between the syntax tree and the code."""
+        return super()._generate(_SpellAlike(self).visit(source), name, filename, defer_init)
+
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
         if isinstance(left, Unknown) or isinstance(right, Unknown):
             return left * right
@@ -62,9 +70,29 @@ class Sandbox(ImmutableSandboxedEnvironment):
         return super().call_binop(context, operator, left, right)
 
 
+class _SpellAlike(NodeTransformer):
+    """`a ~ b` spells true, null and maps as text around an expression does, not as Python does."""
+
+    def __init__(self, environment: Sandbox) -> None:
+        self._environment = environment
+
+    def visit_Concat(self, node: nodes.Concat) -> nodes.Filter:  # noqa: N802 - the visitor's name for the node
+        self.generic_visit(node)
+        parts = nodes.List(node.nodes, lineno=node.lineno, environment=self._environment)
+        return nodes.Filter(parts, "join", [], [], None, None, lineno=node.lineno, environment=self._environment)
+
+
 def build_sandbox() -> Sandbox:
     """A fresh sandbox. Costs a few milliseconds; one for a whole plan is enough."""
-    sandbox = Sandbox(undefined=Missing, autoescape=False, finalize=as_text, cache_size=0, keep_trailing_newline=True)
+    # Not optimized: Jinja folds constants by writing them as Python, and there is no Python name `inf`.
+    sandbox = Sandbox(
+        undefined=Missing,
+        autoescape=False,
+        finalize=as_text,
+        cache_size=0,
+        keep_trailing_newline=True,
+        optimized=False,
+    )
     sandbox.globals.clear()
     sandbox.filters = narrow_filters(sandbox.filters)
     known: Any = sandbox.tests
@@ -119,6 +147,11 @@ def _check_node(sandbox: Sandbox, node: nodes.Node) -> None:
             f'there is no test "{node.name}"; there is: {", ".join(sorted(filter(str.isalpha, sandbox.tests)))}',
             name=node.name,
         )
+    if isinstance(node, nodes.Const) and isinstance(node.value, float) and not math.isfinite(node.value):
+        raise ExpressionError("a number too large for JSON", forbidden=True)
+    if isinstance(node, nodes.Name) and node.name == "self":
+        # Jinja's own name for the template: the only object it would bring in.
+        raise ExpressionError('"self" is not defined', name="self", forbidden=True)
     attribute = node.attr if isinstance(node, nodes.Getattr) else None
     if attribute is not None and attribute.startswith("_"):
         raise ExpressionError(f'"{attribute}": names that start with "_" are out of reach', forbidden=True)

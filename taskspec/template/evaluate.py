@@ -14,7 +14,7 @@ from taskspec.template.render import Renderer, RenderError, templates_in
 from taskspec.values import Json, weighs_more_than
 
 LOCAL_LIMIT = 2**20
-"""Values and characters in one local; forty locals that each say the one before twice would fill the memory."""
+"""Characters in one local, or four times the values; forty that each say the one before twice would fill the memory."""
 
 
 def base_scope(spec: SpecFile, variables: Mapping[str, Json], renderer: Renderer) -> dict[str, Json]:
@@ -73,7 +73,7 @@ class _Locals:
             self.problems.append(error.diagnostic(span, f'local "{name}"'))
             return
         if weighs_more_than(value, LOCAL_LIMIT):
-            summary = f'local "{name}" becomes larger than {LOCAL_LIMIT:,} values and characters'
+            summary = f'local "{name}" becomes larger than {LOCAL_LIMIT:,} characters or {LOCAL_LIMIT // 4:,} values'
             span = self.spec.span(("locals", name))
             self.problems.append(Diagnostic(Code.TEMPLATE_FAILED, summary, span, remedy="Make it smaller."))
             return

@@ -16,7 +16,7 @@ from jinja2 import nodes
 
 from taskspec.template.environment import Sandbox, build_sandbox, compile_expression, compile_text, parse
 from taskspec.template.filters import as_text, plain
-from taskspec.template.missing import ExpressionError
+from taskspec.template.missing import Addressable, ExpressionError
 from taskspec.values import Json, Unknown, UnknownTouchedError
 
 Scope = Mapping[str, Any]
@@ -24,7 +24,9 @@ Scope = Mapping[str, Any]
 _PATH = r"[A-Za-z_]\w*(?:\.[A-Za-z]\w*|\['[^'\\]*'\]|\[\"[^\"\\]*\"\]|\[(?:0|[1-9][0-9]{0,8})\])*"
 _SIMPLE_PART = re.compile(r"\{\{\s*(" + _PATH + r")\s*\}\}")
 _STEP = re.compile(r"\.([A-Za-z]\w*)|\['([^'\\]*)'\]|\[\"([^\"\\]*)\"\]|\[([0-9]+)\]")
-_WORDS = frozenset({"true", "false", "none", "True", "False", "None", "not", "and", "or", "is", "in", "if", "else"})
+_WORDS = frozenset(
+    {"true", "false", "none", "True", "False", "None", "not", "and", "or", "is", "in", "if", "else", "self"}
+)
 
 
 class Index:
@@ -53,11 +55,14 @@ class Reference:
 
     @property
     def text(self) -> str:
-        """As it is written, up to the first computed index."""
+        """As it is written, up to the first index that is an expression other than each.key."""
         text = self.root
         for step in self.steps:
             if isinstance(step, Dynamic):
-                return f"{text}[{Index.EACH_KEY}]" if step.kind == Index.EACH_KEY else text
+                if step.kind != Index.EACH_KEY:
+                    return text
+                text += f"[{Index.EACH_KEY}]"
+                continue
             text += f"[{step}]" if isinstance(step, int) else f".{step}" if step.isidentifier() else f"['{step}']"
         return text
 
@@ -133,7 +138,7 @@ def _parse_simple(text: str) -> Expression | None:
         return None
     if len(parts) == 3 and not parts[0] and not parts[2]:
         path = references[0]
-        return Expression(text, True, references, lambda scope: plain(_walk_path(path, scope)))
+        return Expression(text, True, references, lambda scope: _whole(_walk_path(path, scope)))
     literals = parts[::2]
     return Expression(text, False, references, lambda scope: _join(literals, references, scope))
 
@@ -159,6 +164,11 @@ def _walk_path(reference: Reference, scope: Scope) -> Any:
     return value
 
 
+def _whole(value: Any) -> Json:
+    """What a path leads to, as a value; all but scope objects are values already."""
+    return plain(value) if isinstance(value, Addressable) else value
+
+
 def _join(literals: list[str], references: tuple[Reference, ...], scope: Scope) -> str:
     text = literals[0]
     for reference, literal in zip(references, literals[1:], strict=True):
@@ -178,9 +188,12 @@ def _parse_full(text: str) -> Expression:
 
 
 def _inner(text: str) -> str:
-    """What stands between the braces. A sign that touches the brace trims blanks (`{{- x -}}`); any other is a sign."""
+    """What stands between the braces. A sign that touches the brace trims blanks (`{{- x -}}`); any other is a sign.
+
+    In brackets, so that `{{ 1, 2 }}` is the list it is inside text too.
+    """
     inner = text[2:-2]
-    return inner[inner.startswith(("-", "+")) : len(inner) - inner.endswith("-")].strip()
+    return f"({inner[inner.startswith(('-', '+')) : len(inner) - inner.endswith('-')].strip()})"
 
 
 class _Lazy:

@@ -11,7 +11,7 @@ from jinja2.exceptions import SecurityError
 from jinja2.filters import make_attrgetter
 
 from taskspec.template.missing import Addressable, ExpressionError, Missing, MissingError
-from taskspec.values import Json, Unknown, UnknownTouchedError, canonical, unknowns
+from taskspec.values import Json, Unknown, UnknownTouchedError, canonical, not_json, unknowns
 
 TEXT_LIMIT = 65_536
 """Characters a filter may produce; a chain of `replace` multiplies otherwise."""
@@ -71,7 +71,14 @@ def as_text(value: Any) -> str:
         raise ExpressionError('null cannot be a part of text; give it a default: {{ x | default("…", true) }}')
     if isinstance(value, Mapping | list):
         return to_json(value)
+    _refuse_other_than_json(value)
     return str(value)
+
+
+def _refuse_other_than_json(value: Json) -> None:
+    problem = not_json(value)
+    if problem:
+        raise ExpressionError(problem[1])
 
 
 def _refuse_long(length: int) -> None:
@@ -101,12 +108,12 @@ def _replace(value: Any, old: Any, new: Any, count: int = -1) -> str:
 
 
 @pass_environment
-def _join(environment: Environment, items: Any, separator: Any = "", attribute: str | int | None = None) -> str:
+def _join(environment: Environment, items: Any, d: Any = "", attribute: str | int | None = None) -> str:
     """Jinja's `join`, refusing before the memory is taken; items look as they do in text."""
     parts = [
         as_text(item) for item in (items if attribute is None else map(make_attrgetter(environment, attribute), items))
     ]
-    between = as_text(separator)
+    between = as_text(d)
     _refuse_long(sum(map(len, parts)) + len(between) * max(0, len(parts) - 1))
     return between.join(parts)
 
@@ -135,9 +142,11 @@ def _from_json(text: str) -> Json:
     if len(text) > TEXT_LIMIT:
         raise SecurityError(f"more than {TEXT_LIMIT} characters of JSON")
     try:
-        return json.loads(text)
+        value = json.loads(text)
     except ValueError as error:
         raise ExpressionError(f"fromjson: {error}") from None
+    _refuse_other_than_json(value)
+    return value
 
 
 def narrow_filters(known: Mapping[str, Callable[..., Any]]) -> dict[str, Callable[..., Any]]:

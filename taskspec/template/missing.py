@@ -45,8 +45,10 @@ class Missing(StrictUndefined):
         if isinstance(owner, Mapping):
             there = ", ".join(sorted(map(str, owner))[:12])
             return f'there is no "{name}" here; there is: {there}' if there else f'there is no "{name}": it is empty'
-        if owner is None or owner.__class__.__name__ == "MissingType":
-            return f'"{name}" is not defined' if owner is not None else f'null has no "{name}"'
+        if owner is missing:
+            return f'"{name}" is not defined'
+        if owner is None:
+            return f'null has no "{name}"'
         return f'{_kind(owner)} has no "{name}"'
 
 
@@ -70,4 +72,4 @@ class Addressable:
 
     def as_value(self) -> Json:
         """What the whole of it stands for when it becomes a value."""
-        raise NotImplementedError
+        raise ExpressionError("this is a place for names, not a value")

@@ -106,6 +106,8 @@ def _failure(task: TaskEnded, paint: Paint) -> Iterator[str]:
 def report_summary(report: RunReport) -> str:
     """One stable line: `Applied: 3 succeeded, 1 kept in 4.2s.`"""
     counts = [f"{report.counts[str(o)]} {o}" for o in Outcome if report.counts.get(str(o))]
+    counts += [f"{len(report.stopped)} removed from the spec and stopped"] if report.stopped else []
+    counts += [f"{len(report.unstopped)} could not be stopped"] if report.unstopped else []
     return f"Applied: {', '.join(counts) or 'nothing'} in {duration(report.seconds)}."
 
 

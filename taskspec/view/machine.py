@@ -120,6 +120,7 @@ def report_document(report: RunReport) -> dict[str, Any]:
         "seconds": round(report.seconds, 3),
         "tasks": [_ended(task) for task in report.tasks],
         "results": json_value(dict(report.results)),
+        "stopped": list(report.stopped),
         "unstopped": list(report.unstopped),
     }
 

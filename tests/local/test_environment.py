@@ -26,6 +26,7 @@ def made(state: dict[str, Any], **config: Any) -> dict[str, str]:
         config=config,
         log_level="debug",
         agent_id=1,
+        port=20_001,
         work_dir=Path("/work"),
         data_dir=Path("/tasks/501/data"),
         storage_dir=Path("/storage"),
@@ -87,6 +88,8 @@ def test_each_value_goes_out_with_dots_and_without() -> None:
         ("AGENT_STORAGE", "/storage"),
         ("PYTHONUNBUFFERED", "1"),
         ("PATH", "/bin"),
+        ("VIRTUAL_HOST", "task-501.supervisely.local"),
+        ("VIRTUAL_PORT", "20001"),
     ],
 )
 def test_fixed_variables(name: str, value: str) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from requests.exceptions import ConnectTimeout, InvalidProxyURL, InvalidURL, ProxyError, SSLError
 from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnectionError
 
 from taskspec.api.answers import printable
+
+
+_OBJECT = re.compile(r"^\w+\([^)]*\): ")
 
 
 def never_left(error: Exception) -> bool:
@@ -28,4 +32,6 @@ def reason(error: Exception, token: str) -> str:
         if not isinstance(nested, BaseException):
             break
         inner = nested
-    return printable(str(inner or type(error).__name__), token)
+    words = str(inner or type(error).__name__)
+    # urllib3 puts the repr of its own objects in front: "_PlainConnection(host=…): Failed to …: [Errno 111] …".
+    return printable(_OBJECT.sub("", words), token)

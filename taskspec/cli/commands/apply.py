@@ -22,7 +22,7 @@ from taskspec.engine.tools import Pace
 from taskspec.errors import ExitCode
 from taskspec.plan.model import Plan
 from taskspec.view.diagnostic import draw_all
-from taskspec.view.human import draw_plan, draw_report, plan_summary
+from taskspec.view.human import draw_plan, draw_report
 from taskspec.view.lines import line
 from taskspec.view.machine import event_document
 from taskspec.view.paint import Paint
@@ -107,7 +107,7 @@ def exit_code(report: RunReport) -> ExitCode:
 def _approved(plan: Plan, *, auto_approve: bool) -> bool:
     if auto_approve or not plan.needs_approval or not screen.can_ask():
         return True
-    return click.confirm(f"\n{plan_summary(plan)} Go on?", default=False)
+    return click.confirm("\nGo on?", default=False)
 
 
 @contextmanager

@@ -1,0 +1,154 @@
+"""One HTTP request to an app on this machine, without holding up the event loop. Knows no task.
+
+The protocol is h11's, the same parser that reads the requests made to us.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+import h11
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterable, AsyncIterator
+
+_HOST = "127.0.0.1"
+_CONNECT_SECONDS = 5.0
+_CHUNK = 64 * 1024
+_CUT = "the app closed the connection before its answer was complete"
+ANSWER_LIMIT = 256 * 1024 * 1024
+
+Headers = list[tuple[bytes, bytes]]
+
+
+class AppCallError(Exception):
+    """The app could not be asked, or gave no whole answer."""
+
+
+class NotListening(AppCallError):
+    """Nobody answers at the app's port: the request was not sent."""
+
+
+class BrokenOff(AppCallError):
+    """The request was sent, and no whole answer came back."""
+
+
+@dataclass(frozen=True, slots=True)
+class AppAnswer:
+    """A complete answer."""
+
+    status: int
+    content_type: str
+    body: bytes
+
+
+class Exchange:
+    """One request and its answer on a connection of its own. Close it."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+        self._protocol = h11.Connection(h11.CLIENT)
+
+    @classmethod
+    async def open(cls, port: int) -> Self:
+        try:
+            async with asyncio.timeout(_CONNECT_SECONDS):
+                return cls(*await asyncio.open_connection(_HOST, port))
+        except (OSError, TimeoutError) as error:
+            raise NotListening(str(error)) from None
+
+    async def send(self, method: str, target: str, headers: Headers, body: AsyncIterable[bytes]) -> None:
+        """Send the whole request. An app that answers before it has read everything is no error."""
+        try:
+            request = h11.Request(method=method, target=target, headers=[(b"Host", _HOST.encode()), *headers])
+        except h11.LocalProtocolError as error:
+            raise BrokenOff(f"the request cannot be sent: {error}") from None
+        with contextlib.suppress(ConnectionError):
+            await self._write(request)
+            async for piece in body:
+                await self._write(h11.Data(data=piece))
+            await self._write(h11.EndOfMessage())
+
+    async def head(self) -> h11.Response:
+        while True:
+            event = await self._event()
+            if isinstance(event, h11.Response):
+                return event
+            if not isinstance(event, h11.InformationalResponse):
+                raise BrokenOff(_CUT)
+
+    async def pieces(self) -> AsyncIterator[bytes]:
+        """The body as it comes, to its end."""
+        while True:
+            event = await self._event()
+            if isinstance(event, h11.Data):
+                yield bytes(event.data)
+            elif isinstance(event, h11.EndOfMessage):
+                return
+            else:
+                raise BrokenOff(_CUT)
+
+    def close(self) -> None:
+        self._writer.close()
+
+    async def post(self, path: str, content: Any, *, seconds: float) -> AppAnswer:
+        """Post JSON, read the whole answer, and close. Raises BrokenOff when it does not come in time."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._send_json(path, json.dumps(content).encode())
+                return await self._whole()
+        except TimeoutError:
+            raise BrokenOff(f"the app did not answer within {seconds:g} s") from None
+        finally:
+            self.close()
+
+    async def _send_json(self, path: str, body: bytes) -> None:
+        length = str(len(body)).encode()
+        headers = [(b"Content-Type", b"application/json"), (b"Content-Length", length), (b"Connection", b"close")]
+        await self.send("POST", path, headers, _one(body))
+
+    async def _whole(self) -> AppAnswer:
+        head = await self.head()
+        found = bytearray()
+        async for piece in self.pieces():
+            found += piece
+            if len(found) > ANSWER_LIMIT:
+                raise BrokenOff(f"the app's answer is larger than {ANSWER_LIMIT} bytes")
+        return AppAnswer(head.status_code, _content_type(head), bytes(found))
+
+    async def _write(self, event: h11.Event) -> None:
+        try:
+            data = self._protocol.send(event)
+        except h11.LocalProtocolError as error:  # more or less body than its own Content-Length says
+            raise BrokenOff(f"the request cannot be sent: {error}") from None
+        if data:
+            self._writer.write(data)
+            await self._writer.drain()
+
+    async def _event(self) -> h11.Event:
+        ended = False
+        while True:
+            try:
+                event = self._protocol.next_event()
+                if not isinstance(event, type):
+                    return event
+                if event is h11.PAUSED:
+                    raise BrokenOff("the app went on after the end of its answer")
+                data = await self._reader.read(_CHUNK)
+                ended = not data
+                self._protocol.receive_data(data)
+            except (h11.RemoteProtocolError, OSError) as error:
+                raise BrokenOff(_CUT if ended else f"the app's answer cannot be read: {error}") from None
+
+
+def _content_type(head: h11.Response) -> str:
+    return next((value.decode("latin-1") for name, value in head.headers if name == b"content-type"), "")
+
+
+async def _one(body: bytes) -> AsyncIterator[bytes]:
+    yield body

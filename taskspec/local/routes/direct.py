@@ -1,0 +1,137 @@
+"""`tasks.request.direct` and `/net/<session token>/<path>`: requests to a running app (wire protocol 2.7, 4.9).
+
+An app that is absent is answered with a 4xx: any 200 would mean that it runs, and a 5xx would be sent again and again
+by the SDK for five minutes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from starlette.responses import Response, StreamingResponse
+
+from taskspec.local.answers import Refusal, unknown
+from taskspec.local.appcall import AppAnswer, AppCallError, Exchange, Headers, NotListening
+from taskspec.local.bodies import chunks
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Coroutine
+
+    from starlette.requests import Request
+
+    from taskspec.local.call import Call, Route, Services
+    from taskspec.local.launches import Launch
+
+NET_PREFIX = "/net/"
+DEFAULT_SECONDS = 60.0
+LONGEST_SECONDS = 7 * 24 * 3600.0
+
+# Headers that belong to one connection, or that open our own doors; they end here.
+_OWN_HEADERS = frozenset(
+    {
+        *(b"connection", b"keep-alive", b"proxy-authenticate", b"proxy-authorization", b"te", b"trailer", b"upgrade"),
+        *(b"host", b"x-api-key", b"expect"),
+    }
+)
+_ANSWER_HEADERS = _OWN_HEADERS | {b"transfer-encoding", b"date"}
+_logger = logging.getLogger(__name__)
+_background: set[asyncio.Task[None]] = set()
+
+
+async def request_direct(call: Call) -> Any:
+    """Post a command to the app and relay its status and JSON."""
+    params = call.params
+    launch = call.launch("taskId")
+    command = params.text("command")
+    body = {
+        "state": params.mapping("state", {}),
+        "context": params.mapping("context", {}),
+        "api_token": call.headers.get("x-api-key"),
+        "server_address": call.services.info.address,
+    }
+    seconds = params.number("timeout", DEFAULT_SECONDS, lowest=0.001, highest=LONGEST_SECONDS)
+    exchange = await _open(launch)
+    answer = exchange.post("/" + quote(command.lstrip("/"), safe="/"), body, seconds=seconds)
+    if params.flag("skipResponse", True):
+        _run_on(launch, answer)
+        return {"success": True}
+    try:
+        return _relayed(await answer)
+    except AppCallError as error:
+        raise _broken(launch, error) from None
+
+
+async def direct_door(request: Request, services: Services) -> Response:
+    """Any request to an app, let in by the token in its path; bodies pass through as they come."""
+    raw_path: bytes = request.scope["raw_path"]
+    token, slash, path = raw_path.decode("latin-1").removeprefix(NET_PREFIX).partition("/")
+    launch = services.launches.find_by_session(token)
+    if launch is None:
+        raise unknown("session", "of this token")
+    query = request.scope["query_string"].decode("latin-1")
+    exchange = await _open(launch)
+    try:
+        target = (slash + path or "/") + (f"?{query}" if query else "")
+        await exchange.send(request.method, target, _passed_on(request), chunks(request))
+        head = await exchange.head()
+    except AppCallError as error:
+        exchange.close()
+        raise _broken(launch, error) from None
+    except BaseException:
+        exchange.close()
+        raise
+    response = StreamingResponse(_pieces(exchange), head.status_code)
+    response.raw_headers = [(name, value) for name, value in head.headers if name not in _ANSWER_HEADERS]
+    return response
+
+
+async def _open(launch: Launch) -> Exchange:
+    if launch.status.is_terminal or launch.port is None:
+        raise Refusal(409, "APP_NOT_RUNNING", f'task {launch.id} is "{launch.status}"; no app runs for it')
+    try:
+        return await Exchange.open(launch.port)
+    except NotListening:
+        told = f"port {launch.port}, which VIRTUAL_PORT tells it"
+        raise Refusal(409, "APP_NOT_LISTENING", f"the app of task {launch.id} does not listen on {told}") from None
+
+
+async def _pieces(exchange: Exchange) -> AsyncIterator[bytes]:
+    try:
+        async for piece in exchange.pieces():
+            yield piece
+    finally:
+        exchange.close()
+
+
+def _passed_on(request: Request) -> Headers:
+    kept = [(name, value) for name, value in request.headers.raw if name not in _OWN_HEADERS]
+    return [*kept, (b"Connection", b"close")]
+
+
+def _relayed(answer: AppAnswer) -> Response:
+    # Whoever asked reads the answer as JSON, and an app may have nothing to say.
+    return Response(answer.body or b"null", answer.status, media_type=answer.content_type or "application/json")
+
+
+def _broken(launch: Launch, error: AppCallError) -> Refusal:
+    return Refusal(424, "APP_GAVE_NO_ANSWER", f"task {launch.id}: {error}")
+
+
+def _run_on(launch: Launch, answer: Coroutine[Any, Any, AppAnswer]) -> None:
+    """Let a request run on without us; its answer is nobody's."""
+
+    async def run() -> None:
+        try:
+            await answer
+        except AppCallError as error:
+            _logger.info("task %d: a request whose answer nobody waits for: %s", launch.id, error)
+
+    task = asyncio.create_task(run())
+    _background.add(task)
+    task.add_done_callback(_background.discard)
+
+
+ROUTES: dict[str, Route] = {"tasks.request.direct": request_direct}

@@ -1,0 +1,155 @@
+"""`file-storage.*`: Team Files (wire protocol 3.5)."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any, Self
+
+from starlette.responses import Response, StreamingResponse
+
+from taskspec.local import places
+from taskspec.local.answers import invalid, unknown
+from taskspec.local.archives import Member, TarStream
+from taskspec.local.forms import receive_form
+from taskspec.local.routes.storage import file_response
+from taskspec.local.teamfiles import clean_path, show_file
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from taskspec.local.blobs import Blobs, Incoming
+    from taskspec.local.call import Call, Route, Upload, UploadRoute
+    from taskspec.local.params import Params
+
+
+def info(call: Call) -> dict[str, Any]:
+    file_id = call.params.id("id")
+    row = call.services.files.by_id(file_id)
+    if row is None:
+        raise unknown("file", file_id)
+    return show_file(row, call.services.info.address)
+
+
+def list_files(call: Call) -> list[dict[str, Any]]:
+    """A bare array; empty when there is no such folder."""
+    _require_team(call.params)
+    path = clean_path(call.params.text("path", "/"))
+    rows = call.services.files.listed(path, recursive=call.params.flag("recursive", True))
+    return [show_file(row, call.services.info.address) for row in rows]
+
+
+def download(call: Call) -> Response:
+    """The bytes of a file; a folder comes as a tar with itself as the top folder."""
+    _require_team(call.params)
+    path = clean_path(call.params.text("path"))
+    row = call.services.files.find(path)
+    if row is not None and row["hash"] is not None:
+        return file_response(row, call.services.blobs)
+    tar = TarStream(_members(call, path))
+    return StreamingResponse(iter(tar), media_type="application/x-tar", headers={"content-length": str(len(tar))})
+
+
+def remove(call: Call) -> dict[str, Any]:
+    _require_team(call.params)
+    call.services.files.remove([clean_path(call.params.text("path"))])
+    return {"success": True}
+
+
+def remove_many(call: Call) -> dict[str, Any]:
+    _require_team(call.params)
+    paths = call.params.array("paths")
+    for index, path in enumerate(paths):
+        if not isinstance(path, str):
+            raise call.params.invalid(f"paths[{index}]", "must be a string")
+    call.services.files.remove([clean_path(path, "paths") for path in paths])
+    return {"success": True}
+
+
+async def upload(upload: Upload) -> dict[str, Any]:
+    """One file: a raw body under the query's path, or a form, as older SDKs send it."""
+    if upload.headers.get("content-type", "").startswith("multipart/"):
+        return (await upload_many(upload))[0]
+    _require_team(upload.params)
+    path = clean_path(upload.params.text("path"))
+    with upload.services.blobs.incoming() as content:
+        async for chunk in upload.body:
+            content.write(chunk)
+        content.finish()
+        return _put(upload, [(path, content)])[0]
+
+
+async def upload_many(upload: Upload) -> list[dict[str, Any]]:
+    """A form of triples: name, folder, content. All files are kept or none; the answer has their order."""
+    _require_team(upload.params)
+    with _Triples(upload.services.blobs) as triples:
+        await receive_form(upload.headers, upload.body, triples)
+        if not triples.files:
+            raise invalid("file", "is required")
+        return _put(upload, triples.files)
+
+
+class _Triples:
+    """Receives the parts `name`, `path`, `file`, over and over."""
+
+    def __init__(self, blobs: Blobs) -> None:
+        self.files: list[tuple[str, Incoming]] = []
+        self._blobs = blobs
+        self._open = ExitStack()
+        self._texts: dict[str, str] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._open.close()
+
+    def text(self, name: str, value: str) -> None:
+        self._texts[name] = value
+
+    def file_begins(self, name: str, filename: str) -> None:  # noqa: ARG002 - every file of this form is one
+        if "path" not in self._texts:
+            raise invalid("path", "must come before its file")
+        path = clean_path(f"{self._texts.pop('path')}/{self._texts.pop('name', filename)}")
+        self.files.append((path, self._open.enter_context(self._blobs.incoming())))
+
+    def file_data(self, data: bytes) -> None:
+        self.files[-1][1].write(data)
+
+    def file_ends(self) -> None:
+        self.files[-1][1].finish()
+
+
+def _put(upload: Upload, files: Iterable[tuple[str, Incoming]]) -> list[dict[str, Any]]:
+    return [show_file(row, upload.services.info.address) for row in upload.services.files.put(files)]
+
+
+def _members(call: Call, path: str) -> list[Member]:
+    folder, blobs = PurePosixPath(path), call.services.blobs
+    rows = call.services.files.below(path)
+    if not rows:
+        raise unknown("file", path)
+    return [
+        Member(
+            f"{folder.name or 'files'}/{PurePosixPath(row['path']).relative_to(folder)}",
+            blobs.path(row["hash"]),
+            row["size"],
+        )
+        for row in rows
+    ]
+
+
+def _require_team(params: Params) -> None:
+    team = params.id("teamId")
+    if team != places.TEAM:
+        raise unknown("team", team)
+
+
+ROUTES: dict[str, Route] = {
+    "file-storage.info": info,
+    "file-storage.list": list_files,
+    "file-storage.download": download,
+    "file-storage.remove": remove,
+    "file-storage.bulk.remove": remove_many,
+}
+UPLOADS: dict[str, UploadRoute] = {"file-storage.upload": upload, "file-storage.bulk.upload": upload_many}

@@ -1,0 +1,40 @@
+"""Contents by GET: what `storagePath` of a file leads to. The same token as everywhere opens it."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+from starlette.responses import FileResponse
+
+from taskspec.local.answers import unknown
+from taskspec.local.blobs import Blobs
+from taskspec.local.teamfiles import STORAGE_PREFIX, mime_of
+
+if TYPE_CHECKING:
+    import sqlite3
+
+    from starlette.responses import Response
+
+    from taskspec.local.call import Services
+
+
+def content(path: str, services: Services) -> Response:
+    """`/storage/<id>/<any name>`."""
+    file_id = path.removeprefix(STORAGE_PREFIX).partition("/")[0]
+    number = int(file_id) if file_id.isascii() and file_id.isdigit() and len(file_id) < 19 else 0
+    row = services.files.by_id(number)
+    if row is None or row["hash"] is None:
+        raise unknown("file", file_id)
+    return file_response(row, services.blobs)
+
+
+def file_response(row: sqlite3.Row, blobs: Blobs) -> FileResponse:
+    """The content of a file, which is data to every browser, never a page of ours."""
+    name = PurePosixPath(row["path"]).name
+    return FileResponse(
+        blobs.path(row["hash"]),
+        media_type=mime_of(name),
+        filename=name,
+        headers={"x-content-checksum-sha256": row["hash"], "x-content-type-options": "nosniff"},
+    )

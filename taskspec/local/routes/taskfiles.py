@@ -1,0 +1,119 @@
+"""Files of a launch: known contents are named by hash, the others are sent (wire protocol 2.5)."""
+
+from __future__ import annotations
+
+import json
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any, Self
+
+from taskspec.local import moments
+from taskspec.local.answers import Refusal, invalid, unknown
+from taskspec.local.bodies import whole
+from taskspec.local.forms import receive_form
+from taskspec.local.params import Params, array_from_body
+
+if TYPE_CHECKING:
+    from taskspec.local.blobs import Blobs, Incoming
+    from taskspec.local.call import Call, Route, Services, Upload, UploadRoute
+
+
+async def known_hashes(upload: Upload) -> list[str]:
+    """Which of these contents the server has."""
+    hashes = array_from_body(await whole(upload.body))
+    return [digest for digest in hashes if isinstance(digest, str) and upload.services.blobs.has(digest)]
+
+
+def add_by_hash(call: Call) -> dict[str, Any]:
+    """Name contents that the server has; all of them or none."""
+    launch = call.launch("taskId")
+    rows = [(entry.text("name"), entry.text("hash")) for entry in call.params.objects("files")]
+    for _, digest in rows:
+        if not call.services.blobs.has(digest):
+            raise unknown("content", digest)
+    _write(call.services, launch.id, rows)
+    return {"success": True}
+
+
+async def upload_new(upload: Upload) -> dict[str, Any]:
+    """A form of pairs: `0` with name and hash, `0-file` with the content. Nothing in it names the launch."""
+    task_id = _task(upload)
+    with _Pairs(upload.services.blobs) as pairs:
+        await receive_form(upload.headers, upload.body, pairs)
+        for content in pairs.contents:
+            content.keep()
+        _write(upload.services, task_id, pairs.rows)
+    return {"success": True}
+
+
+class _Pairs:
+    """Receives descriptions and contents; a content must have the hash that was announced."""
+
+    def __init__(self, blobs: Blobs) -> None:
+        self.contents: list[Incoming] = []
+        self.rows: list[tuple[str, str]] = []
+        self._blobs = blobs
+        self._open = ExitStack()
+        self._announced: dict[str, Params] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._open.close()
+
+    def text(self, name: str, value: str) -> None:
+        try:
+            record = json.loads(value)
+        except (ValueError, RecursionError):
+            record = None
+        if not isinstance(record, dict):
+            raise invalid(name, "must be a JSON object with fullpath and hash")
+        self._announced[f"{name}-file"] = Params(record, f"{name}.")
+
+    def file_begins(self, name: str, filename: str) -> None:  # noqa: ARG002 - the description has the whole name
+        record = self._announced.pop(name, None)
+        if record is None:
+            raise invalid(name, "must come behind its description")
+        self.rows.append((record.text("fullpath"), record.text("hash")))
+        self.contents.append(self._open.enter_context(self._blobs.incoming()))
+
+    def file_data(self, data: bytes) -> None:
+        self.contents[-1].write(data)
+
+    def file_ends(self) -> None:
+        self.contents[-1].finish()
+        name, digest = self.rows[-1]
+        if digest != self.contents[-1].hash:
+            raise invalid("hash", f'is not the one of "{name}" as it arrived')
+
+
+def _task(upload: Upload) -> int:
+    """The launch that the header names, or else the only one that runs."""
+    sender = upload.headers.get("x-task-id")
+    if sender is not None:
+        task_id = Params({"x-task-id": sender}).id("x-task-id")
+        if upload.services.launches.find(task_id) is None:
+            raise unknown("task", task_id)
+        return task_id
+    running = upload.services.launches.unfinished()
+    if len(running) != 1:
+        problem = f"{len(running)} tasks run, and the request names none: send the header x-task-id"
+        raise Refusal(400, "VALIDATION_ERROR", problem)
+    return running[0].id
+
+
+def _write(services: Services, task_id: int, rows: list[tuple[str, str]]) -> None:
+    moment = moments.now()
+    with services.store.transaction():
+        services.store.write_many(
+            "INSERT INTO task_files (task_id, name, hash, created_at) VALUES (?, ?, ?, ?)"
+            " ON CONFLICT (task_id, name) DO UPDATE SET hash = excluded.hash",
+            [(task_id, name, digest, moment) for name, digest in rows],
+        )
+
+
+ROUTES: dict[str, Route] = {"tasks.files.bulk.add-by-hash": add_by_hash}
+UPLOADS: dict[str, UploadRoute] = {
+    "images.internal.hashes.list": known_hashes,
+    "tasks.files.bulk.upload": upload_new,
+}

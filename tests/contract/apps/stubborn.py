@@ -1,0 +1,12 @@
+"""A job that will not leave when it is asked to."""
+
+import signal
+import time
+
+import supervisely as sly
+
+for number in (signal.SIGINT, signal.SIGTERM):
+    signal.signal(number, signal.SIG_IGN)
+sly.logger.info("deaf")
+while True:
+    time.sleep(60)
