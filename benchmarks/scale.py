@@ -29,7 +29,13 @@ def layered(tasks: int) -> str:
     lines = ["taskspec: 1", f"name: layered-{tasks}", "variables:", "  lr: {type: number, default: 0.001}", "tasks:"]
     for index in range(tasks):
         layer = index // WIDTH
-        lines += [f"  t{index}:", "    module: ./app", "    log_level: info", "    restart_policy: never", "    params:"]
+        lines += [
+            f"  t{index}:",
+            "    module: ./app",
+            "    log_level: info",
+            "    restart_policy: never",
+            "    params:",
+        ]
         lines += [f"      index: {index}", '      lr: "{{ var.lr }}"']
         if layer:
             above = (layer - 1) * WIDTH
@@ -65,7 +71,9 @@ class Bench:
 
     def seconds(self, *command: str) -> float:
         began = time.perf_counter()
-        done = subprocess.run(command, cwd=self.folder, env=self.environment, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            command, cwd=self.folder, env=self.environment, capture_output=True, text=True, check=False
+        )
         took = time.perf_counter() - began
         if done.returncode != 0:
             sys.exit(f"{' '.join(command)} failed:\n{done.stderr[-2000:]}")

@@ -79,12 +79,16 @@ def joined(upstream: list[list[int]], downstream: list[list[int]]) -> tuple[Task
     joins = range(10, 10 + len(upstream))
     edges = [(node, join) for join, layer in zip(joins, upstream, strict=True) for node in layer]
     edges += [(join, node) for join, layer in zip(joins, downstream, strict=True) for node in layer]
-    written = {edge for above, below in zip(upstream, downstream, strict=True) for edge in itertools.product(above, below)}
+    written = {
+        edge for above, below in zip(upstream, downstream, strict=True) for edge in itertools.product(above, below)
+    }
     return build_graph(10 + len(upstream), edges, first_join=10), written
 
 
 LAYERS = st.lists(
-    st.tuples(st.lists(st.integers(0, 4), max_size=4, unique=True), st.lists(st.integers(5, 9), max_size=4, unique=True)),
+    st.tuples(
+        st.lists(st.integers(0, 4), max_size=4, unique=True), st.lists(st.integers(5, 9), max_size=4, unique=True)
+    ),
     max_size=3,
 )
 

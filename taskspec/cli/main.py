@@ -37,6 +37,8 @@ COMMANDS = {
     "completion": "Completion for bash, zsh or fish.",
 }
 ALIASES = {"preview": "plan", "up": "apply"}
+# Colour is decided in `cli.screen`, for whole texts; click must not take it out again.
+_SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 110, "color": True}
 
 
 class LazyGroup(click.Group):
@@ -52,13 +54,22 @@ class LazyGroup(click.Group):
         command = importlib.import_module(f"taskspec.cli.commands.{name}").command
         return command if isinstance(command, click.Command) else None
 
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command. A reader of ours that has gone is no failure of a task, which is what click would say."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            name = str(ctx.invoked_subcommand)
+            applying = ALIASES.get(name, name) == "apply"
+            raise click.exceptions.Exit(ExitCode.DETACHED if applying else ExitCode.DONE) from None
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """The table of commands, from our own list: no command is imported to be listed."""
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
 
 
-@click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.command(cls=LazyGroup, context_settings=_SETTINGS)
 @click.version_option(__version__, "-V", "--version", message="taskspec %(version)s")
 @click.option("-C", "directory", type=click.Path(exists=True, file_okay=False), help="Change to this folder first.")
 def cli(directory: str | None) -> None:
@@ -101,7 +112,7 @@ def run(arguments: Sequence[str]) -> int:
     except SpecError as error:
         from taskspec.view.diagnostic import draw_all  # noqa: PLC0415 - only a wrong spec needs the drawing
 
-        click.echo(draw_all(error.diagnostics, _paint()), err=True, nl=False)
+        click.echo(draw_all(error.diagnostics, _paint()), err=True, nl=False, color=True)
         return error.exit_code
     except TaskspecError as error:
         _say(error.message, error.remedy)
@@ -109,8 +120,6 @@ def run(arguments: Sequence[str]) -> int:
     except (click.Abort, KeyboardInterrupt):
         click.echo("Interrupted; nothing was started.", err=True)
         return ExitCode.INTERRUPTED
-    except BrokenPipeError:
-        return ExitCode.DONE
     except Exception as error:
         return _bug(error)
     return int(result or 0)
@@ -126,7 +135,7 @@ def _say(message: str, remedy: str) -> None:
     from taskspec.view.paint import clean  # noqa: PLC0415 - only errors need it
 
     paint = _paint()
-    click.echo(f"{paint('Error', 'bold', 'red')}: {clean(message)}", err=True)
+    click.echo(f"{paint('Error', 'bold', 'red')}: {clean(message)}", err=True, color=True)
     if remedy:
         click.echo(f"\n  {clean(remedy[0].upper() + remedy[1:])}", err=True)
 

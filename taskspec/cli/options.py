@@ -17,10 +17,25 @@ from taskspec.engine.server import Server, choose_server
 from taskspec.errors import UsageError
 from taskspec.operations import Request
 from taskspec.plan.planner import Selection
+from taskspec.spec.durations import seconds
 
 DEFAULT_SPEC = "taskspec.yaml"
 Command = TypeVar("Command", bound=Callable[..., Any])
 
+
+class _Duration(click.ParamType):  # type: ignore[type-arg]  # not generic in older releases we allow
+    """`90s`, `30m`, `12h`, as the spec has it."""
+
+    name = "duration"
+
+    def convert(self, value: str | float, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        try:
+            return seconds(value)
+        except ValueError:
+            self.fail(f"{value!r} is no duration; write it as 90s, 30m, 12h or 2d", param, ctx)
+
+
+DURATION = _Duration()
 spec_argument = click.argument("spec", required=False, type=click.Path(path_type=Path))
 json_option = click.option("--json", "as_json", is_flag=True, help="JSON on standard output.")
 no_color_option = click.option("--no-color", is_flag=True, help="No colour, as with NO_COLOR.")
@@ -53,7 +68,7 @@ def request(spec: Path | None, var_flags: tuple[str, ...] = (), var_files: tuple
     path = spec or Path(DEFAULT_SPEC)
     if spec is None and not path.exists():
         raise UsageError(
-            f'no spec is named, and there is no "{DEFAULT_SPEC}" here', remedy="taskspec COMMAND SPEC.yaml"
+            f'no spec is named, and there is no "{DEFAULT_SPEC}" here', remedy="name one: taskspec COMMAND SPEC.yaml"
         )
     return Request(path, str(path), dict(os.environ), var_flags, var_files)
 

@@ -14,7 +14,7 @@ from taskspec.errors import StalePlan, TaskspecError
 from taskspec.plan.evaluate import completes
 from taskspec.plan.model import Plan, PlannedTask
 from taskspec.plan.planner import last_key
-from taskspec.plan.request import LaunchRequest
+from taskspec.plan.request import LaunchRequest, start_key
 from taskspec.state.model import Event, EventKind, Phase, Record
 from taskspec.values import unknowns
 
@@ -63,10 +63,16 @@ class Launching:
             raise NotLaunchable("a value that the plan showed has changed", remedy="plan again")
         return request
 
-    def prepare(self, planned: PlannedTask, request: LaunchRequest) -> Prepared:
-        """The intent and the order for a start. Looks up agent and watermark on the server, once each."""
+    def prepare(self, planned: PlannedTask, request: LaunchRequest, *, after: int | None = None) -> Prepared:
+        """The intent and the order for a start. Looks up agent and watermark on the server, once each.
+
+        `after` is the number of an attempt of this run that failed; the new one counts on from there.
+        """
         fingerprint = request.fingerprint or ""
         key, attempt = last_key(planned.previous, self.plan.lineage, planned.address, fingerprint)
+        if after is not None:
+            attempt = after + 1
+            key = start_key(self.plan.lineage, planned.address, fingerprint, attempt)
         workspace = self.tools.server.workspace(request.workspace)
         repeated = planned.previous if planned.previous is not None and planned.previous.key == key else None
         watermark = repeated.watermark if repeated is not None else self._watermark(workspace)

@@ -7,10 +7,14 @@ from dataclasses import dataclass
 
 from taskspec.engine.catalogue import Catalogue
 from taskspec.engine.events import Listener
+from taskspec.engine.leaving import OnInterrupt
 from taskspec.engine.server import Server
 from taskspec.engine.start import SETTLE_SECONDS
 from taskspec.plan.evaluate import Evaluator
 from taskspec.state.store import StateStore
+
+POLL_LONGEST = 5.0
+"""The longest pause between two looks at a server."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +26,10 @@ class Pace:
     settle: float = SETTLE_SECONDS
     detach_within: float = 1.5
     poll_shortest: float = 0.02
-    poll_longest: float = 5.0
+    poll_longest: float = POLL_LONGEST
     server_patience: float = 300.0
+    on_interrupt: OnInterrupt = OnInterrupt.DETACH
+    deadline: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from taskspec.api import LaunchStatus, TaskInfo
 from taskspec.plan.evaluate import Evaluator
+from taskspec.spec.endurance import FailureKind
 from taskspec.state.model import Outcome
 from taskspec.template.instances import Instance
 from taskspec.values import Json, canonical
@@ -17,12 +18,13 @@ from taskspec.values import Json, canonical
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """How a launch came out. `may_improve` means a result is missing that may still arrive."""
+    """How a launch came out; `kind` classes a failure. `may_improve`: a result is missing that may still arrive."""
 
     outcome: Outcome
     summary: str = ""
     results: Mapping[str, Json] = field(default_factory=dict)
     may_improve: bool = False
+    kind: FailureKind | None = None
 
 
 def launch_scope(info: TaskInfo) -> dict[str, Json]:
@@ -40,19 +42,21 @@ def launch_scope(info: TaskInfo) -> dict[str, Json]:
 def judge(evaluator: Evaluator, instance: Instance, info: TaskInfo) -> Verdict:
     """The verdict on a launch with a terminal status."""
     if info.status is LaunchStatus.STOPPED:
-        return Verdict(Outcome.STOPPED, "stopped on the server")
+        return Verdict(Outcome.STOPPED, "stopped on the server", kind=FailureKind.STOPPED)
     if info.status is not LaunchStatus.FINISHED:
-        return Verdict(Outcome.FAILED, _server_error(info))
+        return Verdict(Outcome.FAILED, _server_error(info), kind=FailureKind.ERROR)
     error = _error_output(info)
     if error:
-        return Verdict(Outcome.FAILED, f"finished, but its output is an error: {error}")
+        summary = f"finished, but its output is an error: {error}"
+        return Verdict(Outcome.FAILED, summary, kind=FailureKind.ERROR_OUTPUT)
     launch = launch_scope(info)
     results, missing = evaluator.results(instance, launch)
     if missing:
-        return Verdict(Outcome.FAILED, _missing(missing, info), results, may_improve=True)
+        summary = _missing(missing, info)
+        return Verdict(Outcome.FAILED, summary, results, may_improve=True, kind=FailureKind.MISSING_RESULT)
     failed = evaluator.failed_checks(instance, launch, results)
     if failed:
-        return Verdict(Outcome.FAILED, "; ".join(failed), results)
+        return Verdict(Outcome.FAILED, "; ".join(failed), results, kind=FailureKind.FAILED_CHECK)
     return Verdict(Outcome.SUCCEEDED, "", results)
 
 

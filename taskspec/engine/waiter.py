@@ -5,13 +5,19 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass, field
 
+from taskspec.spec.endurance import Stage
+
 MISSING_LIMIT = 3
 """Polls in a row in which the server must not know a launch before we believe that it is gone."""
 
 
 @dataclass(slots=True)
 class Awaited:
-    """A launch whose end we wait for. `settling_until` is set while a finished launch still owes a result."""
+    """A launch whose end we wait for.
+
+    `settling_until` is set while a finished launch still owes a result, `is_given_up` while it is being stopped
+    because a deadline has passed.
+    """
 
     node: int
     workspace: int
@@ -20,6 +26,14 @@ class Awaited:
     status: str = ""
     missing: int = 0
     settling_until: float | None = None
+    stage: Stage = Stage.QUEUED
+    stage_since: float = 0.0
+    is_given_up: bool = False
+
+    def enter(self, stage: Stage, now: float) -> None:
+        """The launch is in this stage now; the clock of a stage starts when it is first seen in it."""
+        if stage is not self.stage or not self.stage_since:
+            self.stage, self.stage_since = stage, now
 
 
 @dataclass(slots=True)

@@ -12,19 +12,27 @@ from taskspec.engine.verdict import Verdict, judge
 from taskspec.engine.waiter import MISSING_LIMIT, Awaited, Waiter
 from taskspec.engine.workers import Answer, Workers
 from taskspec.errors import ApiError, Unauthorized
+from taskspec.spec.durations import show
+from taskspec.spec.endurance import DEADLINE_OF, FailureKind, Stage
 from taskspec.state.model import Outcome
 from taskspec.template.instances import Instance
 
 POLL = "poll"
+_STAGES = {"queued": Stage.QUEUED, "consumed": Stage.STARTING, "terminating": Stage.STOPPING}
+"""Every other status that is not an end is running."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """A launch has come to its end. `info` is None when the server has lost it."""
+    """A launch has come to its end. `info` is None when the server has lost it.
+
+    `must_stop`: the end is ours, a deadline has passed; the launch itself still has to be stopped.
+    """
 
     node: int
     verdict: Verdict
     info: TaskInfo | None
+    must_stop: bool = False
 
 
 @dataclass(slots=True)
@@ -110,16 +118,29 @@ class Watch:
         if awaited.missing < MISSING_LIMIT:
             return None
         summary = f"vanished: the server does not know launch {awaited.task_id} any more"
-        return Ending(awaited.node, Verdict(Outcome.FAILED, summary), None)
+        return Ending(awaited.node, Verdict(Outcome.FAILED, summary, kind=FailureKind.VANISHED), None)
 
     def _ended(self, awaited: Awaited, info: TaskInfo, now: float) -> Ending | None:
         awaited.missing = 0
-        if info.status is None or not info.status.is_terminal:
+        if awaited.is_given_up:
             return None
+        if info.status is None or not info.status.is_terminal:
+            awaited.enter(_STAGES.get(info.raw_status, Stage.RUNNING), now)
+            return self._overdue(awaited, info, now)
         verdict = judge(self.tools.evaluator, self.instances[awaited.node], info)
         if verdict.may_improve and self._may_wait(awaited, now):
             return None
         return Ending(awaited.node, verdict, info)
+
+    def _overdue(self, awaited: Awaited, info: TaskInfo, now: float) -> Ending | None:
+        """The end of a launch that has been in one stage for too long; it has to be stopped first."""
+        limit = self.instances[awaited.node].task.deadlines.limit(awaited.stage)
+        if awaited.is_given_up or limit is None or now - awaited.stage_since <= limit:
+            return None
+        awaited.is_given_up = True
+        summary = f"{awaited.stage} for more than {show(limit)} (status {info.raw_status})"
+        verdict = Verdict(Outcome.FAILED, summary, kind=DEADLINE_OF[awaited.stage])
+        return Ending(awaited.node, verdict, info, must_stop=awaited.stage is not Stage.STOPPING)
 
     def _may_wait(self, awaited: Awaited, now: float) -> bool:
         """Apps set their output late; a missing result has a while to arrive."""

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from types import FrameType
 
 IDLE_VARIABLE = "TASKSPEC_SERVER_IDLE"
+ENVIRONMENTS_VARIABLE = "TASKSPEC_APP_ENVIRONMENTS"
 # A finder looks at the lock by taking it for an instant, which must not pass for a server.
 _LOCK_TRIES = 20
 
@@ -58,6 +59,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--restart-delay", type=float, default=defaults.restart_delay, help="seconds before the first restart"
     )
+    parser.add_argument(
+        "--app-environments",
+        action="store_true",
+        default=os.environ.get(ENVIRONMENTS_VARIABLE, "") not in {"", "0"},
+        help=f"run each app in a virtual environment made from its requirements.txt ({ENVIRONMENTS_VARIABLE}=1)",
+    )
     parser.add_argument("--lock-descriptor", type=int, help=argparse.SUPPRESS)
     return parser
 
@@ -67,6 +74,7 @@ def _options(chosen: argparse.Namespace) -> ServerOptions:
         port=chosen.port,
         idle_seconds=chosen.idle if chosen.idle is not None else _idle_from_environment(),
         agent=AgentSettings(capacity=chosen.capacity, stop_grace=chosen.stop_grace, restart_delay=chosen.restart_delay),
+        app_environments=chosen.app_environments,
     )
 
 

@@ -122,6 +122,18 @@ class Agent:
             running.stop(self._settings.stop_grace)
         return LaunchStatus.TERMINATING
 
+    def runs(self, task_id: int) -> bool:
+        """Whether a process of this launch is being watched."""
+        return task_id in self._running
+
+    def resume(self, launch: Launch) -> bool:
+        """Run an ended launch once more under its id; False while its process is still there."""
+        if launch.id in self._running:
+            return False
+        self._launches.resume(launch.id)
+        self.wake()
+        return True
+
     def drain(self, task_id: int) -> None:
         """Store what the launch has written so far, for somebody who wants to read it now."""
         running = self._running.get(task_id)
@@ -150,7 +162,9 @@ class Agent:
     def _spawn(self, launch: Launch) -> None:
         running = self._hold(launch)
         try:
-            pid = self._launcher.start(self._prepare(launch, running.run_dir))
+            job = self._prepare(launch, running.run_dir)
+            self._logs.add(launch.id, [LogLine(note) for note in job.notes])
+            pid = self._launcher.start(job)
         except LocalServerError as error:
             self._conclude(running, failure(error.message))
             return
@@ -272,6 +286,8 @@ class Agent:
                 for stream, (lines, offset) in found.items():
                     self._logs.add(running.task_id, lines)
                     self._launches.remember_read(running.task_id, stream, offset)
+                    if any(line.status is LaunchStatus.DEPLOYED for line in lines):
+                        self._launches.announce(running.task_id, LaunchStatus.DEPLOYED, None)
         return more
 
     def _tail(self) -> None:

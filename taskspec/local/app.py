@@ -20,7 +20,7 @@ from taskspec.local.call import Call, Services, Upload
 from taskspec.local.params import Params, from_body, from_query
 from taskspec.local.routes.direct import NET_PREFIX, direct_door
 from taskspec.local.routes.storage import content
-from taskspec.local.routes.table import TABLE, UPLOADS
+from taskspec.local.routes.table import READS, TABLE, UPLOADS
 from taskspec.local.teamfiles import STORAGE_PREFIX
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ class App:
 
 
 async def _params(request: Request) -> Params:
-    if request.method == "GET":
+    if request.method == "GET" and request.url.path in READS:
         return from_query(request.query_params.multi_items())
     _require_post(request)
     return from_body(await whole(request.stream()))
@@ -111,5 +111,5 @@ async def _params(request: Request) -> Params:
 def _require_post(request: Request) -> None:
     if request.method != "POST":
         raise Refusal(
-            405, "METHOD_NOT_ALLOWED", f"{request.method} is not used here; send POST with JSON, or GET to read"
+            405, "METHOD_NOT_ALLOWED", f"{request.method} is not used here: send POST, or GET where it only reads"
         )

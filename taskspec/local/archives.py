@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import io
 import tarfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,9 +65,3 @@ def _anonymous(info: tarfile.TarInfo) -> tarfile.TarInfo:
     info.uname = info.gname = ""
     info.mtime = 0
     return info
-
-
-def unpack(archive: bytes, folder: Path) -> None:
-    """Unpack a tar that git has made; names that would leave the folder are refused by the filter."""
-    with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
-        tar.extractall(folder, filter="data")

@@ -14,6 +14,7 @@ import sys
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from taskspec.api.wire import LOCAL_PREFIX
 from taskspec.errors import LocalServerError
@@ -21,12 +22,13 @@ from taskspec.local.home import ServerHome, ServerInfo, read_info, read_token
 from taskspec.local.lock import is_held, try_lock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 START_SECONDS = 30.0
 STOP_SECONDS = 15.0
 _POLL_SECONDS = 0.02
 _ANSWER_SECONDS = 5.0
+_CALL_SECONDS = 600.0
 _LOG_LINES = 15
 
 
@@ -86,6 +88,30 @@ def stop(home: ServerHome) -> bool:
     if not _wait(lambda: not is_held(home), STOP_SECONDS):
         raise _failed(home, f"did not leave within {STOP_SECONDS:g} s")
     return True
+
+
+def call(endpoint: Endpoint, name: str, fields: Mapping[str, Any] | None = None) -> Any:
+    """Ask a running server for something that only it can do. Raises LocalServerError with its own words."""
+    connection = http.client.HTTPConnection("127.0.0.1", urlsplit(endpoint.address).port, timeout=_CALL_SECONDS)
+    try:
+        headers = {"x-api-key": endpoint.token, "Content-Type": "application/json"}
+        connection.request("POST", LOCAL_PREFIX + name, json.dumps(fields or {}), headers)
+        answer = connection.getresponse()
+        body = json.loads(answer.read())
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        raise LocalServerError(
+            f"the local server did not answer to {name}: {error}", remedy="see its log: taskspec server status"
+        ) from None
+    finally:
+        connection.close()
+    if answer.status != 200:
+        raise LocalServerError(_reason(body), remedy="see: taskspec server --help")
+    return body
+
+
+def _reason(body: Any) -> str:
+    details = body.get("details") if isinstance(body, dict) else None
+    return str(details.get("message")) if isinstance(details, dict) else f"the local server refused: {body}"
 
 
 def _start(home: ServerHome, lock: int, idle_seconds: float | None) -> Endpoint:

@@ -45,6 +45,7 @@ class Setting:
     state: Mapping[str, Any]
     context: Mapping[str, Any]
     config: Mapping[str, Any]
+    config_dir: str
     log_level: str
     agent_id: int
     port: int | None
@@ -121,7 +122,7 @@ def _fixed(setting: Setting) -> dict[str, str]:
         "APP_NAME": str(config.get("name") or ""),
         "APP_CATEGORIES": json.dumps(config.get("categories") or []),
         "icon": str(config.get("icon") or ""),
-        "CONFIG_DIR": "",
+        "CONFIG_DIR": setting.config_dir,
         "BASE_URL": f"/app/{task}",
         "SLY_APP_DATA_DIR": str(setting.data_dir),
         "SUPERVISELY_SYNCED_APP_DATA": str(setting.data_dir),

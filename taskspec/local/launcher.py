@@ -77,6 +77,8 @@ class Job:
     work_dir: Path
     command: str
     environment: Mapping[str, str]
+    # What the reader of the log should know before the app says anything.
+    notes: tuple[str, ...] = ()
 
 
 class Launcher(Protocol):

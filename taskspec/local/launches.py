@@ -102,7 +102,8 @@ class Launches:
     def queued(self, count: int, moment: float) -> list[Launch]:
         """The launches to start next, oldest first; those that wait for a later moment are left out."""
         rows = self._store.all(
-            f"SELECT {_COLUMNS} FROM launches WHERE status = 'queued' AND not_before <= ? ORDER BY id LIMIT ?",  # noqa: S608 - constants
+            f"SELECT {_COLUMNS} FROM launches"  # noqa: S608 - constants
+            " WHERE status = 'queued' AND pid IS NULL AND not_before <= ? ORDER BY id LIMIT ?",
             (moment, count),
         )
         return [_launch(row) for row in rows]
@@ -162,6 +163,29 @@ class Launches:
             " started_at = coalesce(started_at, CASE WHEN ? IN ('started', 'deployed') THEN ? END) WHERE id = ?",
             (status, finished, status, moments.now(), task_id),
         )
+
+    def announce(self, task_id: int, status: LaunchStatus, error: Mapping[str, Any] | None) -> None:
+        """A log line has said how far a launch is. What has ended stays ended, what waits goes on waiting."""
+        before = {LaunchStatus.STARTED: ("consumed",), LaunchStatus.DEPLOYED: ("consumed", "started")}
+        allowed = before.get(status, tuple(str(active) for active in ACTIVE))
+        self._store.write(
+            "UPDATE launches SET status = ?, error = coalesce(?, error), finished_at = ?"
+            " WHERE id = ? AND status IN (SELECT value FROM json_each(?))",
+            (
+                status,
+                json.dumps(error) if error else None,
+                moments.now() if status.is_terminal else None,
+                task_id,
+                json.dumps(allowed),
+            ),
+        )
+
+    def resume(self, task_id: int) -> None:
+        """An ended launch goes into the queue once more, as if it had never ended."""
+        self._store.write(
+            "UPDATE launches SET stop_requested = 0, finished_at = NULL, error = NULL WHERE id = ?", (task_id,)
+        )
+        self.queue_again(task_id, 0)
 
     def remember_read(self, task_id: int, stream: str, offset: int) -> None:
         """How much of a log file has been stored; belongs in the transaction that stores the lines."""

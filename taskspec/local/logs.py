@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from taskspec.api.wire import LaunchStatus
 from taskspec.local import moments
 
 if TYPE_CHECKING:
@@ -20,7 +21,16 @@ LINE_LIMIT = 64 * 1024
 CHUNK = 256 * 1024
 LEVELS = frozenset({"trace", "debug", "info", "warn", "error", "fatal"})
 _OTHER_NAMES = {"warning": "warn", "critical": "fatal"}
+_PROGRESS_KEYS = ("subtask", "current", "total", "current_label", "total_label")
 _OWN_KEYS = frozenset({"message", "level", "timestamp", "task_id"})
+_EVENTS = {
+    "TASK_STARTED": LaunchStatus.STARTED,
+    "TASK_DEPLOYED": LaunchStatus.DEPLOYED,
+    "TASK_FINISHED": LaunchStatus.FINISHED,
+    "TASK_CRASHED": LaunchStatus.ERROR,
+    "TASK_STOPPED": LaunchStatus.STOPPED,
+}
+"""Events by which a log line moves the status of its task (wire protocol 5.4)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +39,13 @@ class LogLine:
     level: str = "info"
     timestamp: str = field(default_factory=moments.now)
     extras: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def status(self) -> LaunchStatus | None:
+        """The status this line announces. The SDK writes events as `EventType.TASK_FINISHED`."""
+        if "event_type" not in self.extras:
+            return None
+        return _EVENTS.get(str(self.extras["event_type"]).rpartition(".")[2])
 
 
 def parse_line(raw: bytes, moment: str) -> LogLine:
@@ -130,6 +147,15 @@ class Logs:
             (task_id, since or "", -1 if limit is None else limit),
         )
         return [_entry(row) for row in rows]
+
+    def progress(self, task_id: int) -> dict[str, Any] | None:
+        """The last progress that a launch has reported (wire protocol 4.7)."""
+        row = self._store.one(
+            "SELECT extras FROM logs WHERE task_id = ? AND extras LIKE '%PROGRESS%' ORDER BY id DESC LIMIT 1",
+            (task_id,),
+        )
+        extras = json.loads(row["extras"]) if row else {}
+        return {key: extras[key] for key in _PROGRESS_KEYS if key in extras} if extras else None
 
 
 def _entry(row: sqlite3.Row) -> dict[str, Any]:

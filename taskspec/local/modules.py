@@ -1,23 +1,22 @@
-"""App folders as modules of the local catalogue: copied once per content, described as the Ecosystem does."""
+"""The local catalogue: apps as modules with releases, described as the Ecosystem does. Knows rows, not files."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import re
-import shutil
-import tempfile
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from taskspec.appfolder import AppFolder, app_files, read_app_folder
 from taskspec.local import moments
+from taskspec.local.answers import Refusal
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Mapping
+    from pathlib import Path
 
+    from taskspec.local.sources import Source
     from taskspec.local.store import Store
 
 _BOTH_SPELLINGS = {
@@ -26,18 +25,21 @@ _BOTH_SPELLINGS = {
     "context_menu": "contextMenu",
     "need_gpu": "needGPU",
 }
+_SELECT = "SELECT r.*, m.name FROM releases r JOIN modules m ON m.id = r.module_id"
 
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """One version of a module: the content it was registered with."""
+    """One version of a module, or one state of a branch: the content it was registered with."""
 
     id: int
     module_id: int
     module_name: str
     version: str
+    branch: str | None
     digest: str
     config: Mapping[str, Any]
+    config_dir: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,80 +55,114 @@ def default_slug(path: Path) -> str:
     return f"local/{name}-{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
 
 
-def copy_app(path: Path, copies: Path) -> AppFolder:
-    """Copy an app's files to `copies/<digest>`, once and atomically; what the copy holds is what counts.
-
-    The folder may change while we read it, so the digest is taken from the copy.
-    """
-    source = read_app_folder(path)
-    if (copies / source.digest).is_dir():
-        return source
-    temporary = Path(tempfile.mkdtemp(prefix=".copy-", dir=copies))
-    try:
-        for file in app_files(source.path):
-            target = temporary / file
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(source.path / file, target)
-        copied = read_app_folder(temporary)
-        final = copies / copied.digest
-        if not final.is_dir():
-            temporary.rename(final)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-    return AppFolder(path=source.path, config=copied.config, digest=copied.digest)
-
-
 class Modules:
     """The catalogue of one server."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def register(self, folder: AppFolder, slug: str) -> Registered:
-        """Make a folder's content the newest release of its module. Registering it again changes nothing else."""
-        moment = moments.now()
+    def register(self, source: Source, slug: str, path: Path) -> Registered:
+        """Make this content the newest of its module. A version that has other content is refused: it may not move."""
         with self._store.transaction():
-            self._store.write(
-                "INSERT INTO modules (slug, name, created_at, updated_at) VALUES (?, ?, ?, ?)"
-                " ON CONFLICT (slug) DO UPDATE SET name = excluded.name, updated_at = excluded.updated_at",
-                (slug, folder.name, moment, moment),
-            )
-            module_id = int(self._row("SELECT id FROM modules WHERE slug = ?", slug)["id"])
-            self._store.write(
-                "INSERT INTO releases (module_id, version, digest, config, created_at, position)"
-                " VALUES (?, ?, ?, ?, ?, (SELECT coalesce(max(position), 0) + 1 FROM releases))"
-                " ON CONFLICT (module_id, version) DO UPDATE SET position = excluded.position",
-                (module_id, folder.version, folder.digest, json.dumps(folder.config), moment),
-            )
-        return Registered(module_id, slug, folder.version)
+            module_id = self._write_module(source, slug)
+            if source.branch is not None:
+                self._write_branch(module_id, source.branch, path)
+            self._write_release(module_id, source)
+        return Registered(module_id, slug, source.branch or source.version)
+
+    def renew(self, module_id: int, source: Source) -> Release:
+        """The release of what a branch holds now."""
+        self._write_release(module_id, source)
+        row = self._store.one(
+            f"{_SELECT} WHERE r.module_id = ? AND r.version = ?",
+            (module_id, source.version),
+        )
+        if row is None:  # it was written a statement ago
+            raise LookupError(source.version)
+        return _release(row)
+
+    def branch_path(self, module_id: int, branch: str) -> str | None:
+        """Where a branch was registered from."""
+        row = self._store.one("SELECT path FROM branches WHERE module_id = ? AND name = ?", (module_id, branch))
+        return row["path"] if row else None
+
+    def branches(self, module_id: int) -> list[str]:
+        rows = self._store.all("SELECT name FROM branches WHERE module_id = ? ORDER BY name", (module_id,))
+        return [row["name"] for row in rows]
 
     def find_id(self, *, id: int | None = None, slug: str | None = None) -> int | None:
         row = self._store.one("SELECT id FROM modules WHERE id = ? OR slug = ?", (id, slug))
         return int(row["id"]) if row else None
 
     def release(self, module_id: int, version: str | None = None) -> Release | None:
-        """A release by its version; without one, the newest."""
+        """A release by its version; without one, the newest. Branches have none."""
         row = self._store.one(
-            "SELECT r.*, m.name FROM releases r JOIN modules m ON m.id = r.module_id"
-            " WHERE r.module_id = ? AND (? IS NULL OR r.version = ?) ORDER BY r.position DESC LIMIT 1",
+            f"{_SELECT} WHERE r.module_id = ? AND r.branch IS NULL AND (? IS NULL OR r.version = ?)"
+            " ORDER BY r.position DESC LIMIT 1",
+            (module_id, version, version),
+        )
+        return _release(row) if row else None
+
+    def shown_release(self, module_id: int, version: str | None) -> Release | None:
+        """What the catalogue shows of a module: a version, else what a branch held when it was last looked at."""
+        found = self.release(module_id, version)
+        if found is not None:
+            return found
+        row = self._store.one(
+            f"{_SELECT} WHERE r.module_id = ? AND r.branch IS NOT NULL AND (? IS NULL OR r.branch = ?)"
+            " ORDER BY r.position DESC LIMIT 1",
             (module_id, version, version),
         )
         return _release(row) if row else None
 
     def release_by_id(self, release_id: int) -> Release:
-        return _release(
-            self._row(
-                "SELECT r.*, m.name FROM releases r JOIN modules m ON m.id = r.module_id WHERE r.id = ?", release_id
-            )
-        )
+        return _release(self._row(f"{_SELECT} WHERE r.id = ?", release_id))
 
     def versions(self, module_id: int) -> list[dict[str, Any]]:
         """The releases as the catalogue shows them, newest first (wire protocol 3.1)."""
         rows = self._store.all(
-            "SELECT version, created_at FROM releases WHERE module_id = ? ORDER BY position DESC",
+            "SELECT version, created_at FROM releases WHERE module_id = ? AND branch IS NULL ORDER BY position DESC",
             (module_id,),
         )
         return [{"version": row["version"], "name": "", "createdAt": row["created_at"]} for row in rows]
+
+    def _write_module(self, source: Source, slug: str) -> int:
+        moment = moments.now()
+        self._store.write(
+            "INSERT INTO modules (slug, name, created_at, updated_at) VALUES (?, ?, ?, ?)"
+            " ON CONFLICT (slug) DO UPDATE SET name = excluded.name, updated_at = excluded.updated_at",
+            (slug, source.name, moment, moment),
+        )
+        return int(self._row("SELECT id FROM modules WHERE slug = ?", slug)["id"])
+
+    def _write_branch(self, module_id: int, branch: str, path: Path) -> None:
+        self._store.write(
+            "INSERT INTO branches (module_id, name, path) VALUES (?, ?, ?)"
+            " ON CONFLICT (module_id, name) DO UPDATE SET path = excluded.path",
+            (module_id, branch, str(path)),
+        )
+
+    def _write_release(self, module_id: int, source: Source) -> None:
+        there = self._store.one(
+            "SELECT digest, config_dir FROM releases WHERE module_id = ? AND version = ?", (module_id, source.version)
+        )
+        if there is not None and (there["digest"], there["config_dir"]) != (source.digest, source.config_dir):
+            problem = f'version "{source.version}" is registered with other files; give these another version'
+            raise Refusal(409, "VERSION_TAKEN", problem)
+        self._store.write(
+            "INSERT INTO releases (module_id, version, digest, config, created_at, branch, config_dir, position)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, (SELECT coalesce(max(position), 0) + 1 FROM releases))"
+            " ON CONFLICT (module_id, version) DO UPDATE SET position = excluded.position",
+            (
+                module_id,
+                source.version,
+                source.digest,
+                json.dumps(source.config),
+                moments.now(),
+                source.branch,
+                source.config_dir,
+            ),
+        )
 
     def _row(self, sql: str, value: object) -> sqlite3.Row:
         row = self._store.one(sql, (value,))
@@ -151,6 +187,8 @@ def _release(row: sqlite3.Row) -> Release:
         module_id=row["module_id"],
         module_name=row["name"],
         version=row["version"],
+        branch=row["branch"],
         digest=row["digest"],
         config=json.loads(row["config"]),
+        config_dir=row["config_dir"],
     )

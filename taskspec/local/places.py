@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from taskspec.local import moments
@@ -78,13 +79,18 @@ def show_agent(row: sqlite3.Row) -> dict[str, Any]:
         "status": row["status"],
         "userId": USER,
         "teamId": row["team_id"],
-        "capabilities": {"types": {"app": {"enabled": True}, "app_gpu": {"enabled": True}}},
+        "capabilities": {"types": {kind: {"enabled": True} for kind in agent_types()}},
         "isPublic": False,
         "type": "sly_agent",
         "disabled": False,
         "version": "agent:6.9.7",
         "gpuInfo": None,
     }
+
+
+def agent_types() -> tuple[str, ...]:
+    """What the agent of this machine can run."""
+    return ("app", "app_gpu") if Path("/dev/nvidia0").exists() else ("app",)
 
 
 def show_user(row: sqlite3.Row) -> dict[str, Any]:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from taskspec.local.home import ServerHome
     from taskspec.local.launches import Launch
     from taskspec.local.modules import Modules, Release
+    from taskspec.local.requirements import Environments
     from taskspec.local.store import Store
 
 
@@ -33,6 +34,7 @@ class Preparation:
     address: str
     token: str
     base: Mapping[str, str]
+    environments: Environments | None = None
 
     def job(self, launch: Launch, run_dir: RunDir) -> Job:
         """Everything one attempt needs. Raises LocalServerError when the app's copy is gone."""
@@ -45,7 +47,9 @@ class Preparation:
         data_dir = self.home.task(launch.id) / "data"
         data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         environment = app_environment(self.base, self._setting(launch, release, work_dir, data_dir))
-        return Job(run_dir, work_dir, command_of(release.config, launch.port), environment)
+        command = command_of(release.config, launch.port)
+        job = Job(run_dir, work_dir, command, environment, notes=_notes(release.config))
+        return job if self.environments is None else self.environments.furnish(job, release.config_dir)
 
     def _setting(self, launch: Launch, release: Release, work_dir: Path, data_dir: Path) -> Setting:
         row = self.store.one("SELECT params, log_level FROM launches WHERE id = ?", (launch.id,))
@@ -58,6 +62,7 @@ class Preparation:
             state=json.loads(row["params"])["state"],
             context=self._context(),
             config=release.config,
+            config_dir=release.config_dir,
             log_level=row["log_level"],
             agent_id=places.AGENT,
             port=launch.port,
@@ -71,3 +76,8 @@ class Preparation:
         user = {"userId": places.USER, "userLogin": self.context.user_login, "apiToken": self.token}
         spawner = {f"spawn{key[0].upper()}{key[1:]}": value for key, value in user.items()}
         return {"teamId": places.TEAM, "workspaceId": places.WORKSPACE, **user, **spawner}
+
+
+def _notes(config: Mapping[str, Any]) -> tuple[str, ...]:
+    image = config.get("docker_image")
+    return (f'docker_image "{image}" is not used: the local server runs apps as processes',) if image else ()

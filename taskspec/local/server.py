@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import uvicorn
 
-from taskspec.local import moments, places
+from taskspec.local import moments, places, retention
 from taskspec.local.agent import Agent, AgentSettings
 from taskspec.local.app import App
 from taskspec.local.blobs import Blobs
@@ -28,6 +28,7 @@ from taskspec.local.listening import LOOPBACK, listen
 from taskspec.local.logs import Logs
 from taskspec.local.modules import Modules
 from taskspec.local.preparation import Preparation
+from taskspec.local.requirements import Environments
 from taskspec.local.store import Store
 from taskspec.local.teamfiles import TeamFiles
 
@@ -43,11 +44,15 @@ _logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class ServerOptions:
-    """How to run one server. `idle_seconds` of zero or less: never leave by itself."""
+    """How to run one server. `idle_seconds` of zero or less: never leave by itself.
+
+    With `app_environments` each app runs in a virtual environment made from its requirements.txt.
+    """
 
     port: int | None = None
     idle_seconds: float = DEFAULT_IDLE_SECONDS
     agent: AgentSettings = field(default_factory=AgentSettings)
+    app_environments: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +72,7 @@ def run_server(home: ServerHome, options: ServerOptions, environ: Mapping[str, s
     base = base_environment(environ, str(Path(sys.executable).parent))
     with closing(Store(home.database)) as store, listen(home, options.port) as listener:
         places.seed(store)
+        retention.sweep(home)
         port = listener.getsockname()[1]
         info = ServerInfo(f"http://{LOOPBACK}:{port}", port, os.getpid(), moments.now())
         server = LocalServer(_Ground(home, store, info, token, base), options)
@@ -80,7 +86,7 @@ class LocalServer:
         self._ground = ground
         self._idle_seconds = options.idle_seconds
         self._last_request = time.monotonic()
-        self._agent = _make_agent(ground, options.agent)
+        self._agent = _make_agent(ground, options)
         services = _assemble(ground, self._agent, self)
         self._uvicorn = uvicorn.Server(_uvicorn_config(App(services, ground.token, self._touch)))
 
@@ -113,7 +119,7 @@ class LocalServer:
             await asyncio.sleep(max(left, _SHORTEST_LOOK, min(1.0, self._idle_seconds / 4)))
 
 
-def _make_agent(ground: _Ground, settings: AgentSettings) -> Agent:
+def _make_agent(ground: _Ground, options: ServerOptions) -> Agent:
     preparation = Preparation(
         home=ground.home,
         store=ground.store,
@@ -122,6 +128,7 @@ def _make_agent(ground: _Ground, settings: AgentSettings) -> Agent:
         address=ground.info.address,
         token=ground.token,
         base=ground.base,
+        environments=Environments(ground.home.environments) if options.app_environments else None,
     )
     return Agent(
         home=ground.home,
@@ -130,7 +137,7 @@ def _make_agent(ground: _Ground, settings: AgentSettings) -> Agent:
         logs=Logs(ground.store),
         launcher=ProcessLauncher(),
         prepare=preparation.job,
-        settings=settings,
+        settings=options.agent,
     )
 
 

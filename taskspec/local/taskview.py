@@ -18,7 +18,10 @@ LISTING = Listing(
         " JOIN workspaces w ON w.id = l.workspace_id JOIN users u ON u.id = l.user_id"
         " JOIN agents a ON a.id = l.agent_id"
     ),
-    select="l.*, r.version, m.name AS module_name, w.team_id, u.login, a.name AS agent_name",
+    select=(
+        "l.*, coalesce(r.branch, r.version) AS version, r.branch IS NOT NULL AS is_branch,"
+        " m.name AS module_name, w.team_id, u.login, a.name AS agent_name"
+    ),
     columns={
         "id": Column("l.id", Kind.NUMBER),
         "type": Column("l.type"),
@@ -69,7 +72,7 @@ def _meta(row: sqlite3.Row) -> dict[str, Any]:
             "moduleId": row["module_id"],
             "name": row["module_name"],
             "version": row["version"],
-            "isBranch": False,
+            "isBranch": bool(row["is_branch"]),
         },
         "params": json.loads(row["params"]),
         "sessionToken": row["session_token"],

@@ -91,7 +91,7 @@ class TeamFiles:
     def _put(self, path: str, content: Incoming) -> list[str]:
         """The hash of the content that was there before, if any."""
         there = self.find(path)
-        if there is not None and there["hash"] is None:
+        if path == _ROOT or (there is not None and there["hash"] is None):
             raise invalid("path", f'"{path}" is a folder')
         self._make_folders(path)
         content.keep()

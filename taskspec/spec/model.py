@@ -6,11 +6,12 @@ Values that may hold templates are kept as written (`Json`); `path` leads back t
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from taskspec.diagnostics import Span
 from taskspec.spec.document import SourceDocument
+from taskspec.spec.endurance import Deadlines, Retry
 from taskspec.values import Json, Path
 
 
@@ -79,6 +80,9 @@ class TaskDecl:
     results: Mapping[str, Json]
     checks: tuple[Check, ...]
     outputs: Mapping[str, Json]
+    deadlines: Deadlines = field(default_factory=Deadlines)
+    retry: Retry = field(default_factory=Retry)
+    destructive: bool = False
 
     @property
     def path(self) -> Path:

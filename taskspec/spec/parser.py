@@ -9,6 +9,7 @@ from typing import Any
 from taskspec.diagnostics import Code, Diagnostic, Severity, choices
 from taskspec.errors import SpecError
 from taskspec.spec.document import SourceDocument
+from taskspec.spec.endurance import read_deadlines, read_retry
 from taskspec.spec.model import Check, Rerun, SpecFile, TaskDecl, Variable, VariableType
 from taskspec.spec.reader import read_document
 from taskspec.spec.schema import check_shape
@@ -81,6 +82,9 @@ def _task(name: str, body: Mapping[str, Any], defaults: Mapping[str, Any]) -> Ta
         results=body.get("results", {}),
         checks=tuple(Check(check["assert"], check.get("message", "")) for check in body.get("checks", ())),
         outputs=body.get("outputs", {}),
+        deadlines=read_deadlines(merge(defaults.get("deadlines", {}), body.get("deadlines", {}))),
+        retry=read_retry(merge(defaults.get("retry", {}), body.get("retry", {}))),
+        destructive=body.get("destructive", False),
     )
 
 

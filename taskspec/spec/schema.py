@@ -76,7 +76,7 @@ def _unknown_keys(document: SourceDocument, path: Path, error: ValidationError) 
     allowed = schema.get("properties", {})
     instance: Any = error.instance
     for key in instance:
-        if key not in allowed and not key.startswith("x-"):
+        if key not in allowed and (path or not key.startswith("x-")):
             yield Diagnostic(
                 Code.UNKNOWN_KEY,
                 f'{_owner(path)} has no key "{key}"',

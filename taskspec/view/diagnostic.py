@@ -45,7 +45,7 @@ def _flat(text: str) -> str:
 def _snippet(span: Span, paint: Paint, colour: str) -> list[str]:
     line, column = span.line, span.column
     width = len(str(line))
-    lines = [f"  {paint(str(span), 'cyan')}"]
+    lines = [f"  {paint(_flat(str(span)), 'cyan')}"]
     if line > 1 and span.source.line(line - 1).strip():
         lines.append(_numbered(line - 1, width, span.source.line(line - 1)))
     text = span.source.line(line)

@@ -34,12 +34,17 @@ def draw_plan(plan: Plan, paint: Paint, *, full: bool = False) -> str:
     lines = [paint(f"{clean(plan.name)} on {_server(plan.server)}", "bold"), ""]
     for task in shown:
         sign = paint(task.action.sign, COLOURS[task.action], "bold")
-        lines.append(f"  {sign} {clean(task.address):<{width}}  {paint(why(task), 'dim')}")
+        mark = paint("  destructive", "red") if _is_destructive(plan, task) else ""
+        lines.append(f"  {sign} {clean(task.address):<{width}}  {paint(why(task), 'dim')}{mark}")
         lines += [f"      {line}" for line in _details(task, detailed=detailed)]
     results = [f"  {name} = {show(value)}" for name, value in plan.results.items()]
     if results:
         lines += ["", paint("Results:", "bold"), *results]
     return "\n".join([*lines, "", plan_summary(plan)]) + "\n"
+
+
+def _is_destructive(plan: Plan, task: PlannedTask) -> bool:
+    return task.action.launches and plan.expansion.instances[task.node].task.destructive
 
 
 def plan_summary(plan: Plan) -> str:

@@ -72,7 +72,7 @@ def show_change(change: Change) -> str:
 
 def duration(seconds: float) -> str:
     """3.2s, 4m 05s, 2h 07m."""
-    if seconds < 60:
+    if round(seconds, 1) < 60:
         return f"{seconds:.1f}s"
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes}m {rest:02}s" if minutes < 60 else f"{minutes // 60}h {minutes % 60:02}m"

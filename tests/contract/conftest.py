@@ -11,13 +11,10 @@ from local.serving import RunningServer
 
 from taskspec.api import Api
 
-from .sdk import OWN_ENVIRONMENT, Sdk, build, pinned, version_of
+from .sdk import ENVIRON, OWN_ENVIRONMENT, Sdk, build, pinned, version_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-
-# As the caller has set it: later every test has a home of its own, and no TASKSPEC_ variable.
-ENVIRON = dict(os.environ)
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tomllib
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 REPOSITORY = Path(__file__).resolve().parents[2]
 DRIVER = Path(__file__).with_name("sdk_driver.py")
 OWN_ENVIRONMENT = REPOSITORY / ".venv-sdk"
+# As the caller has set it: later every test has a home of its own, and no TASKSPEC_ variable.
+ENVIRON = dict(os.environ)
 _VERSION = "import importlib.metadata; print(importlib.metadata.version('supervisely'))"
 
 

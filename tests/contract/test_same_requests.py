@@ -15,9 +15,8 @@ from taskspec.api import Api
 from taskspec.errors import ApiError
 
 from .calls import ANSWERS, CASES, Case, call_ours
-from .conftest import ENVIRON
 from .same_requests import ABSENT, Difference, compare
-from .sdk import Sdk, SdkError
+from .sdk import ENVIRON, Sdk, SdkError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -188,7 +188,8 @@ class TestTeamFiles:
         assert sdk("file.exists", TEAM, "/one/a.txt") is True
         assert sdk("file.exists", TEAM, "/one/none.txt") is False
         assert sdk("file.get_info_by_path", TEAM, "/one/none.txt") is None
-        assert sdk("file.get_info_by_id", 10**9) is None
+        with pytest.raises(SdkError, match="404 Client Error"):
+            sdk("file.get_info_by_id", 10**9)
 
     def test_files_go_up_in_order_and_are_listed(self, sdk: Sdk, sources: list[str]) -> None:
         sent = sdk("file.upload_bulk", TEAM, sources, ["/many/x/a.txt", "/many/b.json"], PROGRESS)

@@ -9,6 +9,7 @@ import pytest
 from .sdk import PROGRESS, Sdk, SdkError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from local.serving import RunningServer
@@ -198,7 +199,13 @@ class TestMeta:
 
 
 class TestFiles:
-    """Files of a launch. The upload names no launch but in the header, which the SDK sends only inside an app."""
+    """Files of a launch. The upload names no launch but in the header, which the SDK sends by itself only in an app."""
+
+    @pytest.fixture
+    def task(self, sdk: Sdk, task: int) -> Iterator[int]:
+        sdk("add_header", "x-task-id", str(task))
+        yield task
+        sdk("pop_header", "x-task-id")
 
     @pytest.fixture
     def sources(self, tmp_path: Path, task: int) -> list[str]:

@@ -50,7 +50,10 @@ WRONG: list[tuple[str, dict[str, Any]]] = [
 
 
 class Launches(RuleBasedStateMachine):
-    """A model of what the server was told, beside the server."""
+    """A model of what the server was told, beside the server.
+
+    What is drawn depends on the model only, never on how far the apps have come: the same steps can be played again.
+    """
 
     server: RunningServer
     modules: dict[str, int]
@@ -83,10 +86,16 @@ class Launches(RuleBasedStateMachine):
     @precondition(lambda self: self.ids)
     @rule(data=st.data())
     def wait_for_the_end(self, data: st.DataObject) -> None:
-        task_id = self.any(data)
-        self.call("tasks.stop", id=task_id)
-        until(lambda: self.look(task_id)["status"] in TERMINAL)
-        assert task_id in self.ends
+        assert self.bring_to_an_end(data) in self.ends
+
+    @precondition(lambda self: self.ids)
+    @rule(data=st.data())
+    def resume(self, data: st.DataObject) -> None:
+        """The one way back out of an end."""
+        task_id = self.bring_to_an_end(data)
+        self.call("tasks.resume", id=task_id)
+        del self.ends[task_id]
+        self.look(task_id)
 
     @precondition(lambda self: self.ids)
     @rule(data=st.data(), title=st.text(min_size=1, max_size=5))
@@ -136,7 +145,6 @@ class Launches(RuleBasedStateMachine):
         for row in rows:
             self.note(row)
 
-    @precondition(lambda self: self.ends)
     @rule(word=st.sampled_from(sorted(TERMINAL)))
     def list_by_end(self, word: str) -> None:
         clauses = [self.ours(), {"field": "status", "operator": "=", "value": word}]
@@ -183,6 +191,12 @@ class Launches(RuleBasedStateMachine):
 
     def any(self, data: st.DataObject) -> int:
         return data.draw(st.sampled_from(self.ids), label="launch")
+
+    def bring_to_an_end(self, data: st.DataObject) -> int:
+        task_id = self.any(data)
+        self.call("tasks.stop", id=task_id)
+        until(lambda: self.look(task_id)["status"] in TERMINAL)
+        return task_id
 
     def ours(self) -> dict[str, Any]:
         return {"field": "id", "operator": ">", "value": self.watermark}

@@ -15,7 +15,7 @@ import pytest
 
 from taskspec.api import Api, StartRequest, Timeouts
 from taskspec.engine.apply import Apply
-from taskspec.engine.events import EngineEvent, LaunchStarted, Noticed
+from taskspec.engine.events import EngineEvent, LaunchStarted
 from taskspec.engine.launching import describe
 from taskspec.engine.start import Interrupted, StartDone, Starter, StartOrder
 from taskspec.errors import ApiError, LockHeld, NotSent, OutcomeUnknown, Refused, Unauthorized
@@ -296,14 +296,11 @@ def test_an_apply_that_dies_with_two_launches_of_one_key_on_the_server_ends_with
     with pytest.raises(Dead):
         remote.apply(die)
 
-    def finish(run: Apply, event: EngineEvent) -> None:
-        if isinstance(event, Noticed):
-            assert event.message == "started more than once; the later launch 1002 was stopped"
-            faults.finish_all()
-
-    second = remote.apply(finish)
+    faults.launches[1001]["status"] = "finished"
+    second = remote.apply()
     assert second.outcomes == {"only": "succeeded"}
     assert (remote.record("only").task_id, faults.stopped) == (1001, [1002])
+    assert any("started more than once" in notice and "1002" in notice for notice in second.told.notices())
 
 
 PROGRAM = """
@@ -340,6 +337,29 @@ def test_an_apply_killed_between_intent_and_answer_starts_once_when_it_is_repeat
     second = remote.apply()
     assert second.outcomes == {"only": "succeeded"}
     assert list(faults.starts().values()) == [1]
+
+
+def test_a_start_of_a_dead_apply_that_arrives_during_the_next_one_is_waited_for(
+    remote: Workshop, faults: FaultServer
+) -> None:
+    remote.spec(ONE)
+    faults.script("tasks.run.app", fault.DELIVERED_LATE)
+    process = other_process(remote, faults)
+    try:
+        until(lambda: faults.calls["tasks.run.app"] == 1, "the start")
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+
+    def arrive() -> None:
+        assert not faults.launches, "the plan has seen no launch"
+        faults.release.set()
+        until(lambda: faults.launches, "the arrival")
+
+    second = remote.apply(between=arrive, settle=30.0)
+    assert second.plan.tasks[0].reason == "not_arrived"
+    assert second.outcomes == {"only": "succeeded"}
+    assert (list(faults.starts().values()), faults.calls["tasks.run.app"]) == ([1], 1)
 
 
 def test_the_intent_is_durable_before_the_start_is_sent(remote: Workshop, faults: FaultServer) -> None:

@@ -16,8 +16,9 @@ def parse(text: str) -> SpecFile:
 
 def with_task(body: str = "", *, head: str = "") -> str:
     """A spec with the task `train`, whose further keys are `body`."""
+    head = f"{textwrap.dedent(head).strip()}\n" if head else ""
     task = textwrap.indent(f"module: acme/train\nversion: v1.0.0\n{textwrap.dedent(body)}", "    ")
-    return f"taskspec: 1\n{textwrap.dedent(head)}tasks:\n  train:\n{task}\n"
+    return f"taskspec: 1\n{head}tasks:\n  train:\n{task}\n"
 
 
 def problems(text: str) -> tuple[Diagnostic, ...]:

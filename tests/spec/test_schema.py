@@ -22,11 +22,16 @@ TASK: dict[str, Any] = SCHEMA["definitions"]["task"]["properties"]
 @pytest.mark.parametrize(
     "body",
     [
-        "", "params: {a: [1, null, {b: true}]}", "agent: gpu-01", "agent: 5", "agent: null", "workspace: 7", "workspace: '{{ var.w }}'",
-        "for_each: [a, 1, true]", "for_each: {a: 1}", "for_each: '{{ var.l }}'", "for_each: []", "depends_on: train", "depends_on: [train]",
-        "rerun: never", "restart_policy: on_error", "log_level: debug", "target: {images_project: 5}", "results: {a: 1, b: '{{ launch.id }}'}",
-        "checks: [{assert: '{{ true }}'}, {assert: false, message: m}]", "outputs: {text: {title: t}, replace: true}", "description: ''",
-        "outputs: {error: {title: t, description: d, show_logs: true}}", "outputs: {experiment: {experiment_info: {a: 1}}}", "title: t",
+        "", "params: {a: [1, null, {b: true}]}", "agent: gpu-01", "agent: 5", "agent: null", "workspace: 7",
+        "workspace: '{{ var.w }}'",
+        "for_each: [a, 1, true]", "for_each: {a: 1}", "for_each: '{{ var.l }}'", "for_each: []", "depends_on: train",
+        "depends_on: [train]",
+        "rerun: never", "restart_policy: on_error", "log_level: debug", "target: {images_project: 5}",
+        "results: {a: 1, b: '{{ launch.id }}'}",
+        "checks: [{assert: '{{ true }}'}, {assert: false, message: m}]", "outputs: {text: {title: t}, replace: true}",
+        "description: ''",
+        "outputs: {error: {title: t, description: d, show_logs: true}}",
+        "outputs: {experiment: {experiment_info: {a: 1}}}", "title: t",
     ],
 )  # fmt: skip
 def test_what_fits(body: str) -> None:
@@ -36,12 +41,17 @@ def test_what_fits(body: str) -> None:
 @pytest.mark.parametrize(
     ("body", "place"),
     [
-        ("params: []", "6:13"), ("agent: 5.0", "6:12"), ("agent: [a]", "6:12"), ("agent: true", "6:12"), ("workspace: null", "6:16"),
+        ("params: []", "6:13"), ("agent: 5.0", "6:12"), ("agent: [a]", "6:12"), ("agent: true", "6:12"),
+        ("workspace: null", "6:16"),
         ("for_each: 3", "6:15"), ("depends_on: [1]", "6:18"), ("rerun: sometimes", "6:12"), ("rerun: null", "6:12"),
-        ("restart_policy: always", "6:21"), ("target: {images_project: 5.0}", "6:30"), ("target: {images_project: [5]}", "6:30"),
-        ("results: [a]", "6:14"), ("results: {'a-b': 1}", "6:15"), ('results: {"a\\n": 1}', "6:15"), ("checks: {assert: x}", "6:13"),
-        ("checks: [{message: x}]", "6:14"), ("checks: [{assert: 3}]", "6:23"), ("outputs: {text: done}", "6:21"), ("outputs: {txt: {}}", "6:15"),
-        ("outputs: {text: {title: 3}}", "6:29"), ("outputs: {replace: 1}", "6:24"), ("title: 3", "6:12"), ("kind: service", "6:11"),
+        ("restart_policy: always", "6:21"), ("target: {images_project: 5.0}", "6:30"),
+        ("target: {images_project: [5]}", "6:30"),
+        ("results: [a]", "6:14"), ("results: {'a-b': 1}", "6:15"), ('results: {"a\\n": 1}', "6:15"),
+        ("checks: {assert: x}", "6:13"),
+        ("checks: [{message: x}]", "6:14"), ("checks: [{assert: 3}]", "6:23"), ("outputs: {text: done}", "6:21"),
+        ("outputs: {txt: {}}", "6:15"),
+        ("outputs: {text: {title: 3}}", "6:29"), ("outputs: {replace: 1}", "6:24"), ("title: 3", "6:12"),
+        ("kind: service", "6:11"),
         ("version: 1.0", "6:5"), ("no_such_key: 1", "6:5"),
     ],
 )  # fmt: skip
@@ -80,7 +90,11 @@ def test_the_closed_sets_of_the_schema_are_those_of_the_code() -> None:
 
 def test_every_key_an_author_meets_is_described() -> None:
     for properties in (SCHEMA["properties"], TASK, SCHEMA["properties"]["defaults"]["properties"]):
-        assert [name for name, shape in properties.items() if not shape.get("description") and name != "tasks" and "$ref" not in shape] == []
+        assert [
+            name
+            for name, shape in properties.items()
+            if not shape.get("description") and name != "tasks" and "$ref" not in shape
+        ] == []
 
 
 def test_the_schema_states_no_defaults() -> None:
@@ -97,4 +111,9 @@ def test_the_schema_states_no_defaults() -> None:
 
 def test_what_the_parser_adds_when_a_task_says_nothing() -> None:
     task = parse(with_task()).tasks["train"]
-    assert (task.restart_policy, task.log_level, task.rerun, task.agent) == ("never", "info", Rerun.UPSTREAM_RERUNS, None)
+    assert (task.restart_policy, task.log_level, task.rerun, task.agent) == (
+        "never",
+        "info",
+        Rerun.UPSTREAM_RERUNS,
+        None,
+    )

@@ -14,7 +14,8 @@ WIRE = {
     "point_cloud_episodes_project": "slyProjectId", "volumes_project": "slyProjectId", "mesh_project": "slyProjectId",
     "images_dataset": "slyDatasetId", "videos_dataset": "slyDatasetId", "point_cloud_dataset": "slyDatasetId",
     "point_cloud_episodes_dataset": "slyDatasetId", "volumes_dataset": "slyDatasetId", "mesh_dataset": "slyDatasetId",
-    "files_folder": "slyFolder", "files_file": "slyFile", "team": "slyTeamId", "team_member": "slyMemberId", "labeling_job": "slyJobId",
+    "files_folder": "slyFolder", "files_file": "slyFile", "team": "slyTeamId", "team_member": "slyMemberId",
+    "labeling_job": "slyJobId",
 }  # fmt: skip
 """Written out from the wire protocol, section 3.1."""
 

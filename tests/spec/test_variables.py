@@ -10,23 +10,33 @@ from hypothesis import strategies as st
 
 from taskspec.diagnostics import Code, Diagnostic
 from taskspec.errors import SpecError
-from taskspec.spec.model import VariableType
+from taskspec.spec.model import SpecFile, VariableType
 from taskspec.spec.variables import Assigned, VariableFile, assign_variables
 
 from .reading import parse, with_task
 
 
+def declare(variables: str) -> SpecFile:
+    return parse(with_task(head=f"variables: {variables}"))
+
+
 def assign(
     declared: str, *flags: str, files: tuple[str, ...] = (), environment: dict[str, str] | None = None
 ) -> dict[str, Assigned]:
-    spec = parse(with_task(head=f"variables: {declared}"))
+    return _assign(declare(declared), flags, files, environment)
+
+
+def _assign(
+    spec: SpecFile, flags: tuple[str, ...], files: tuple[str, ...], environment: dict[str, str] | None
+) -> dict[str, Assigned]:
     named = [VariableFile(f"values{n}.yaml", text.encode()) for n, text in enumerate(files)]
     return assign_variables(spec, environment=environment or {}, files=named, flags=flags)
 
 
-def refused(declared: str, *flags: str, **sources: Any) -> tuple[Diagnostic, ...]:
+def refused(declared: str, *flags: str, files: tuple[str, ...] = ()) -> tuple[Diagnostic, ...]:
+    spec = declare(declared)
     with pytest.raises(SpecError) as error:
-        assign(declared, *flags, **sources)
+        _assign(spec, flags, files, None)
     return error.value.diagnostics
 
 
@@ -50,10 +60,14 @@ def test_the_later_source_wins(last: int) -> None:
 @pytest.mark.parametrize(
     ("kind", "text", "value"),
     [
-        ("string", "no", "no"), ("string", "3.10", "3.10"), ("string", "", ""), ("string", "a=b", "a=b"), ("string", "[1", "[1"),
-        ("string", "{{ var.y }}", "{{ var.y }}"), ("integer", "7", 7), ("number", "7", 7), ("number", "1e-3", 0.001), ("boolean", "true", True),
-        ("list", "[a, 1]", ["a", 1]), ("map", "{a: {b: 1}}", {"a": {"b": 1}}), ("any", "7", 7), ("any", "no", "no"), ("any", "3.10", "3.10"),
-        ("any", "a: b", {"a": "b"}), ("any", "", None), ("any", "'7'", "7"), ("any", "[1", "[1"), ("any", "2024-01-01", "2024-01-01"),
+        ("string", "no", "no"), ("string", "3.10", "3.10"), ("string", "", ""), ("string", "a=b", "a=b"),
+        ("string", "[1", "[1"),
+        ("string", "{{ var.y }}", "{{ var.y }}"), ("integer", "7", 7), ("number", "7", 7), ("number", "1e-3", 0.001),
+        ("boolean", "true", True),
+        ("list", "[a, 1]", ["a", 1]), ("map", "{a: {b: 1}}", {"a": {"b": 1}}), ("any", "7", 7), ("any", "no", "no"),
+        ("any", "3.10", "3.10"),
+        ("any", "a: b", {"a": "b"}), ("any", "", None), ("any", "'7'", "7"), ("any", "[1", "[1"),
+        ("any", "2024-01-01", "2024-01-01"),
     ],
 )  # fmt: skip
 def test_text_is_read_by_the_type_of_the_variable(kind: str, text: str, value: object) -> None:
@@ -62,24 +76,29 @@ def test_text_is_read_by_the_type_of_the_variable(kind: str, text: str, value: o
     assert assign(declared, environment={"TASKSPEC_VAR_x": text})["x"].value == value
 
 
-FITTING = {"string": "a", "integer": 1, "number": 0.5, "boolean": True, "list": [], "map": {}}
+FITTING = {
+    "string": ["a"],
+    "integer": ["1"],
+    "number": ["1", "0.5"],
+    "boolean": ["true"],
+    "list": ["[]"],
+    "map": ["{}"],
+    "any": ["a", "1", "0.5", "true", "[]", "{}", "null"],
+}
 
 
-@pytest.mark.parametrize("kind", list(FITTING))
-@pytest.mark.parametrize("value", [*FITTING.values(), None], ids=str)
-def test_a_value_fits_its_own_type_only(kind: str, value: object) -> None:
-    written = {"a": "a", None: "null", True: "true"}.get(value, str(value)) if not isinstance(value, list | dict) else str(value)
-    fits = value is not None and (FITTING[kind] is value or (kind == "number" and type(value) is int) or FITTING[kind] == value)
-    fits = fits and type(value) in (type(FITTING[kind]), *([int, float] if kind == "number" else []))
-    text = f"x: {written}"
-    if fits:
-        assert assign(f"{{x: {{type: {kind}}}}}", files=(text,))["x"].value == value
+@pytest.mark.parametrize("kind", FITTING)
+@pytest.mark.parametrize("written", FITTING["any"])
+def test_a_value_fits_its_own_type_only(kind: str, written: str) -> None:
+    declared, files = f"{{x: {{type: {kind}}}}}", (f"x: {written}",)
+    if written in FITTING[kind]:
+        assign(declared, files=files)
     else:
-        assert [p.code for p in refused(f"{{x: {{type: {kind}}}}}", files=(text,))] == [Code.VARIABLE_VALUE]
+        assert [p.code for p in refused(declared, files=files)] == [Code.VARIABLE_VALUE]
 
 
 def test_every_type_has_a_case() -> None:
-    assert {*FITTING, "any"} == set(VariableType)
+    assert set(FITTING) == set(VariableType)
 
 
 @pytest.mark.parametrize(
@@ -88,7 +107,7 @@ def test_every_type_has_a_case() -> None:
         ("enum: [a, 1, true]", ["a", "1", "true"], ["b", "1.0", "'1'", "'true'"]),
         ("minimum: 0", ["0", "0.5", "text"], ["-1", "-0.001"]),
         ("maximum: 10", ["10", "-3"], ["10.5", "11"]),
-        ("pattern: '[a-z]+[0-9]'", ["ab1"], ["ab", "1ab1", "'ab1\n'", "AB1"]),
+        ("pattern: '[a-z]+[0-9]'", ["ab1"], ["ab", "1ab1", "ab1x", "AB1"]),
     ],
 )
 def test_a_value_keeps_the_rules_of_its_declaration(rule: str, good: list[str], bad: list[str]) -> None:

@@ -46,10 +46,12 @@ def shown(found: Any) -> Any:
         ("{{ var.lr }}", 0.001), ("{{var.n}}", 3), ("{{ var.on }}", True), ("{{ var.none }}", None),
         ("{{ var.cfg.items }}", "an item"), ("{{ var.cfg['with space'] }}", True), ("{{ var.cfg.b[2].c }}", "deep"),
         ("{{ var.cfg[0] }}", "zero"), ("{{ var.cfg.b }}", [10, 20, {"c": "deep"}]), ("{{- var.n -}}", 3),
-        ("{{ var.n + 1 }}", 4), ("{{ 'x' ~ var.on ~ var.cfg.b[0] }}", "xtrue10"), ("{{ -var.n }}", -3), ("{{ -1 }}", -1), ("{{ +1 }}", 1), ("{{ - var.n }}", -3),
+        ("{{ var.n + 1 }}", 4), ("{{ 'x' ~ var.on ~ var.cfg.b[0] }}", "xtrue10"), ("{{ -var.n }}", -3),
+        ("{{ -1 }}", -1), ("{{ +1 }}", 1), ("{{ - var.n }}", -3),
         ("{{ var.n - 1 }}", 2), ("{{ 1, 2 }}", [1, 2]), ("{{ [1, var.n] }}", [1, 3]), ("{{ {'k': var.n} }}", {"k": 3}),
         ("{{ 'a' if var.on else 'b' }}", "a"), ("{{ var.cfg.b[-1].c }}", "deep"), ("{{ var.name[0] }}", "l"),
-        ("{{ var.cfg.b | map('string') | list }}", ["10", "20", '{"c":"deep"}']), ("{{ '10' }}", "10"), ("{{ 'no' }}", "no"),
+        ("{{ var.cfg.b | map('string') | list }}", ["10", "20", '{"c":"deep"}']), ("{{ '10' }}", "10"),
+        ("{{ 'no' }}", "no"),
         ("{{ var.missing | default(5) }}", 5), ("{{ var.none | default('x', true) }}", "x"), ("{{ tasks.done }}", 17),
         ("{{ tasks.done.results }}", {"report": 99, "map": {"x": 0.5}}), ("{{ tasks.cells | length }}", 2),
         ("{{ tasks.cells['a'].results.r }}", 0.5), ("{{ '[1, {\"a\": null}]' | fromjson }}", [1, {"a": None}]),
@@ -63,9 +65,11 @@ def test_one_expression_keeps_its_type(text: str, expected: object) -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("lr={{ var.lr }}", "lr=0.001"), ("{{ var.n }}{{ var.n }}", "33"), (" {{ var.n }}", " 3"), ("{{ var.n }}\n", "3\n"),
+        ("lr={{ var.lr }}", "lr=0.001"), ("{{ var.n }}{{ var.n }}", "33"), (" {{ var.n }}", " 3"),
+        ("{{ var.n }}\n", "3\n"),
         ("{{ var.on }}/{{ var.off }}", "true/false"), ("x {{ var.cfg.b }}", 'x [10,20,{"c":"deep"}]'),
-        ("x {{ var.on and var.off }}", "x false"), ("x {{ tasks.done }}", "x 17"), ("x {{ [1] | map('string') }}", 'x ["1"]'),
+        ("x {{ var.on and var.off }}", "x false"), ("x {{ tasks.done }}", "x 17"),
+        ("x {{ [1] | map('string') }}", 'x ["1"]'),
         ("a {{ '}}' }} b", "a }} b"), ("{# remark #}{{ var.n }}", "3"), ("{{ 1.5 | round(1) }} s", "1.5 s"),
     ],
 )  # fmt: skip
@@ -148,7 +152,9 @@ def test_a_missing_name_says_what_is_there_instead(text: str, message: str, form
     assert error.value.name, "a missing name has a code of its own"
 
 
-@pytest.mark.parametrize("text", ["x {{ var.none }}", "x{{ var.none }}{{ var.n + 1 }}", "{{ 'x' ~ var.none }}", "{{ [none] | join(',') }}"])
+@pytest.mark.parametrize(
+    "text", ["x {{ var.none }}", "x{{ var.none }}{{ var.n + 1 }}", "{{ 'x' ~ var.none }}", "{{ [none] | join(',') }}"]
+)
 def test_null_is_no_part_of_text(text: str) -> None:
     with pytest.raises(ExpressionError, match="null cannot be a part of text"):
         value(text)
@@ -162,13 +168,22 @@ REFERENCES = [
         "{{ tasks.train[each.key].id }}",
         [Reference("tasks", ("train", Dynamic(Index.EACH_KEY), "id")), Reference("each", ("key",))],
     ),
-    ("{{ tasks.train[each.value].id }}", [Reference("tasks", ("train", Dynamic(Index.COMPUTED), "id")), Reference("each", ("value",))]),
-    ("{{ tasks.a.id if var.x else tasks.b.id }}", [Reference("tasks", ("a", "id")), Reference("var", ("x",)), Reference("tasks", ("b", "id"))]),
-    ("{{ [tasks.a | default(local.b)] | map(attribute='id') }}", [Reference("tasks", ("a",)), Reference("local", ("b",))]),
+    (
+        "{{ tasks.train[each.value].id }}",
+        [Reference("tasks", ("train", Dynamic(Index.COMPUTED), "id")), Reference("each", ("value",))],
+    ),
+    (
+        "{{ tasks.a.id if var.x else tasks.b.id }}",
+        [Reference("tasks", ("a", "id")), Reference("var", ("x",)), Reference("tasks", ("b", "id"))],
+    ),
+    (
+        "{{ [tasks.a | default(local.b)] | map(attribute='id') }}",
+        [Reference("tasks", ("a",)), Reference("local", ("b",))],
+    ),
     ("{{ (var.a ~ 'x').y }}", [Reference("var", ("a",))]),
     ("{{ 'tasks.train' }}", []),
     ("a {{ var.a }} b {{ var.b[0] }}", [Reference("var", ("a",)), Reference("var", ("b", 0))]),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("text", "expected"), REFERENCES)
@@ -189,9 +204,13 @@ def test_a_reference_is_shown_as_it_is_written(reference: Reference, text: str) 
     assert reference.text == text
 
 
-NAMES = st.sampled_from(["var", "local", "each", "tasks", "cfg", "b", "items", "done", "open", "cells", "results", "report"]) | (
+NAMES = st.sampled_from(
+    ["var", "local", "each", "tasks", "cfg", "b", "items", "done", "open", "cells", "results", "report"]
+) | (
     st.from_regex(r"[a-zA-Z_][a-zA-Z0-9_]{0,5}", fullmatch=True)
-    | st.sampled_from(["lr", "name", "on", "none", "true", "not", "in", "é", "key", "value", "id", "a", "self", "loop", "if"])
+    | st.sampled_from(
+        ["lr", "name", "on", "none", "true", "not", "in", "é", "key", "value", "id", "a", "self", "loop", "if"]
+    )
 )
 STEPS = st.one_of(
     NAMES.map(".{}".format),
@@ -237,5 +256,10 @@ def test_the_short_way_gives_the_value_the_references_and_the_error_of_the_sandb
 
 def test_most_scalars_take_the_short_way() -> None:
     """A plan of ten thousand tasks hangs on it."""
-    for text in ("{{ var.lr }}", "data/{{ var.name }}", "{{ tasks.a.results['x'][0].y }}", "{{ each.value.w }}-{{ each.key }}"):
+    for text in (
+        "{{ var.lr }}",
+        "data/{{ var.name }}",
+        "{{ tasks.a.results['x'][0].y }}",
+        "{{ each.value.w }}-{{ each.key }}",
+    ):
         assert _parse_simple(text) is not None

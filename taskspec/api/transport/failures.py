@@ -10,7 +10,6 @@ from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnection
 
 from taskspec.api.answers import printable
 
-
 _OBJECT = re.compile(r"^\w+\([^)]*\): ")
 
 

@@ -18,7 +18,8 @@ from taskspec import operations
 from taskspec.cli import options, screen
 from taskspec.engine.apply import Apply
 from taskspec.engine.events import EngineEvent, Listener, RunReport
-from taskspec.engine.tools import Pace
+from taskspec.engine.leaving import OnInterrupt
+from taskspec.engine.tools import POLL_LONGEST, Pace
 from taskspec.errors import ExitCode
 from taskspec.plan.model import Plan
 from taskspec.view.diagnostic import draw_all
@@ -45,6 +46,19 @@ LOCAL_POLL_SECONDS = 0.25
     metavar="SECONDS",
     help="How long a finished launch may owe a declared result.",
 )
+@click.option(
+    "--on-interrupt",
+    type=click.Choice([str(mode) for mode in OnInterrupt]),
+    default=str(OnInterrupt.DETACH),
+    show_default=True,
+    help="What Ctrl-C and SIGTERM do with launches that run.",
+)
+@click.option(
+    "--deadline",
+    type=options.DURATION,
+    metavar="DURATION",
+    help="Detach after so long: 90s, 30m, 12h. Default: never.",
+)
 @click.option("--full", is_flag=True, help="Every detail of the plan, however many tasks there are.")
 @options.json_option
 @options.no_color_option
@@ -58,6 +72,8 @@ def command(
     parallelism: int,
     auto_approve: bool,
     results_grace: float,
+    on_interrupt: str,
+    deadline: float | None,
     full: bool,
     as_json: bool,
     no_color: bool,
@@ -74,7 +90,9 @@ def command(
     pace = Pace(
         parallelism=parallelism,
         results_grace=results_grace,
-        **({"poll_longest": LOCAL_POLL_SECONDS} if server.is_local else {}),
+        poll_longest=LOCAL_POLL_SECONDS if server.is_local else POLL_LONGEST,
+        on_interrupt=OnInterrupt(on_interrupt),
+        deadline=deadline,
     )
     paint, error_paint = screen.paint(no_color=no_color), screen.error_paint(no_color=no_color)
     with operations.writing(operations.state_path(project, request, server)) as store:

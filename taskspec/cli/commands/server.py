@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import click
 
@@ -19,13 +20,19 @@ def command() -> None:
 @command.command("run")
 @click.option("--port", type=click.IntRange(0, 65535), help="Default: the port of the last run, or a free one.")
 @click.option("--idle", type=click.FloatRange(0), help="Leave after so many idle seconds; 0: never.")
-def run(port: int | None, idle: float | None) -> int:
+@click.option(
+    "--app-environments",
+    is_flag=True,
+    help="Run each app in a virtual environment made from its requirements.txt (also TASKSPEC_APP_ENVIRONMENTS=1).",
+)
+def run(port: int | None, idle: float | None, app_environments: bool) -> int:
     """Run the server in the foreground."""
     # The server's own libraries are loaded only here.
     from taskspec.local.__main__ import main  # noqa: PLC0415 - see above
 
     arguments = ["--port", str(port)] if port is not None else []
-    return main([*arguments, *(["--idle", str(idle)] if idle is not None else [])])
+    arguments += ["--idle", str(idle)] if idle is not None else []
+    return main([*arguments, *(["--app-environments"] if app_environments else [])])
 
 
 @command.command("start")
@@ -50,4 +57,62 @@ def status() -> int:
     endpoint = daemon.find_running(home)
     click.echo(f"Runs at {endpoint.address} (process {endpoint.pid})." if endpoint else "Is not running.")
     click.echo(f"Home: {home.path}")
+    click.echo(f"Log:  {home.log}")
     return ExitCode.DONE
+
+
+@command.command("prune")
+@click.option("--keep-days", type=click.IntRange(0), required=True, help="Keep what ended within so many days.")
+def prune(keep_days: int) -> int:
+    """Delete folders, logs and files of launches that ended long ago. That they ran, and how they ended, is kept."""
+    endpoint = daemon.ensure_running(find_home(os.environ))
+    count = daemon.call(endpoint, "prune", {"keepDays": keep_days})["launches"]
+    click.echo(f"Deleted what {count} launch{'' if count == 1 else 'es'} left.")
+    return ExitCode.DONE
+
+
+@command.group("modules")
+def modules() -> None:
+    """Apps that the local server knows by a slug, as the Ecosystem does."""
+
+
+@modules.command("add")
+@click.argument("path", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--slug", required=True, help="The name in specs: OWNER/NAME.")
+@click.option("--version", help="Register the folder as it is now, as this version.")
+@click.option("--tag", help="Register the files of a git tag; the tag is the version.")
+@click.option("--branch", help="Register a git branch; each launch takes its newest commit.")
+def add(path: Path, slug: str, version: str | None, tag: str | None, branch: str | None) -> int:
+    """Register an app's folder.
+
+    Without --version, --tag or --branch it is the tag that is checked out; where there is none, the folder as it is
+    now, with its content as the version.
+    """
+    chosen = {kind: name for kind, name in (("version", version), ("tag", tag), ("branch", branch)) if name is not None}
+    if len(chosen) > 1:
+        raise click.UsageError("give one of --version, --tag and --branch")
+    folder = path.resolve()
+    endpoint = daemon.ensure_running(find_home(os.environ))
+    found = daemon.call(endpoint, "modules.register", {"path": str(folder), "slug": slug, **(chosen or _tag(folder))})
+    click.echo(f"Registered {found['slug']} {'branch ' if branch else ''}{found['version']}.")
+    return ExitCode.DONE
+
+
+@modules.command("list")
+def list_modules() -> int:
+    """Every module with its versions, newest first, and its branches."""
+    rows = daemon.call(daemon.ensure_running(find_home(os.environ)), "modules.list")
+    for row in rows:
+        names = [*row["versions"], *(f"branch {name}" for name in row["branches"])]
+        click.echo(f"{row['slug']}  {', '.join(names)}")
+    if not rows:
+        click.echo("No modules. Register one with: taskspec server modules add PATH --slug OWNER/NAME", err=True)
+    return ExitCode.DONE
+
+
+def _tag(folder: Path) -> dict[str, str]:
+    # Only this command looks into git.
+    from taskspec.local.repository import exact_tag  # noqa: PLC0415 - see above
+
+    tag = exact_tag(folder)
+    return {"tag": tag} if tag else {}

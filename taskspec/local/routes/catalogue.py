@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from taskspec.local.answers import unknown
@@ -10,6 +11,7 @@ from taskspec.local.paging import Column, Condition, Kind, Listing, read_page
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Callable, Mapping
 
     from taskspec.local.call import Call, Route
     from taskspec.local.modules import Release
@@ -48,7 +50,7 @@ def info(call: Call) -> dict[str, Any]:
     if module_id is None:
         raise unknown("module", named or params.text("slug"))
     version = params.text("version", "")
-    release = modules.release(module_id, version or None)
+    release = modules.shown_release(module_id, version or None)
     row = call.services.store.one("SELECT * FROM modules WHERE id = ?", (module_id,))
     if release is None or row is None:
         raise unknown(f"version of module {module_id}", version)
@@ -56,7 +58,7 @@ def info(call: Call) -> dict[str, Any]:
 
 
 def _newest(call: Call, row: sqlite3.Row) -> dict[str, Any]:
-    return _show(call, row, call.services.modules.release(row["id"]))
+    return _show(call, row, call.services.modules.shown_release(row["id"], None))
 
 
 def _show(call: Call, row: sqlite3.Row, release: Release | None) -> dict[str, Any]:
@@ -76,16 +78,26 @@ def _show(call: Call, row: sqlite3.Row, release: Release | None) -> dict[str, An
     }
 
 
+def modules_where(call: Call, fits: Callable[[Mapping[str, Any]], bool]) -> Condition:
+    """The modules whose newest config fits."""
+    releases = (
+        call.services.modules.shown_release(row["id"], None)
+        for row in call.services.store.all("SELECT id FROM modules")
+    )
+    found = [release.module_id for release in releases if release is not None and fits(release.config)]
+    return Condition("id IN (SELECT value FROM json_each(?))", (json.dumps(found),))
+
+
 def _with_categories(call: Call, categories: list[Any]) -> Condition:
     wanted = {str(category) for category in categories}
     every = call.params.choice("categoriesOperation", ("or", "and"), "or") == "and"
-    found = []
-    for row in call.services.store.all("SELECT id FROM modules"):
-        release = call.services.modules.release(row["id"])
-        has = {str(item) for item in (release.config.get("categories") or [])} if release else set()
-        if wanted <= has if every else wanted & has:
-            found.append(row["id"])
-    return Condition(f"id IN ({', '.join('?' * len(found))})", tuple(found))
+
+    def fits(config: Mapping[str, Any]) -> bool:
+        listed = config.get("categories")
+        has = {str(item) for item in listed} if isinstance(listed, list) else set()
+        return wanted <= has if every else bool(wanted & has)
+
+    return modules_where(call, fits)
 
 
 ROUTES: dict[str, Route] = {"ecosystem.list": list_modules, "ecosystem.info": info}

@@ -1,37 +1,18 @@
-"""What only a local server can do: register app folders, tell about itself, shut down."""
+"""What only a local server can do: tell about itself, forget old launches, leave."""
 
 from __future__ import annotations
 
 import asyncio
-import re
-from pathlib import Path
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import taskspec
-from taskspec.appfolder import AppFolderError
-from taskspec.local.modules import copy_app, default_slug
+from taskspec.local import moments, retention
 
 if TYPE_CHECKING:
     from taskspec.local.call import Call, Route
 
-_SLUG = re.compile(r"[\w.-]+(/[\w.-]+)+", re.ASCII)
-
-
-async def register(call: Call) -> dict[str, Any]:
-    """Register an app folder of this machine as a module; the same content again changes nothing."""
-    path = Path(call.params.text("path"))
-    if not path.is_absolute() or "\0" in str(path):
-        raise call.params.invalid("path", "must be an absolute path")
-    slug = call.params.text("slug", "") or default_slug(path)
-    if not _SLUG.fullmatch(slug):
-        raise call.params.invalid("slug", "must look like owner/name")
-    try:
-        # In a thread: reading and copying a large folder would keep every other request waiting.
-        folder = await asyncio.to_thread(copy_app, path, call.services.home.modules)
-    except (AppFolderError, OSError) as error:
-        raise call.params.invalid("path", f"cannot be used: {error}") from None
-    registered = call.services.modules.register(folder, slug)
-    return {"moduleId": registered.module_id, "slug": registered.slug, "version": registered.version}
+_LONGEST_DAYS = 36_500
 
 
 def status(call: Call) -> dict[str, Any]:
@@ -45,10 +26,21 @@ def status(call: Call) -> dict[str, Any]:
     }
 
 
+async def prune(call: Call) -> dict[str, Any]:
+    """Forget the folders, logs and files of launches that ended more than so many days ago."""
+    days = call.params.integer("keepDays", 0, lowest=0, highest=_LONGEST_DAYS)
+    if not call.params.has("keepDays"):
+        raise call.params.invalid("keepDays", "is required")
+    services, before = call.services, moments.written(datetime.now(UTC) - timedelta(days=days))
+    pruned, folders = retention.prune(services.home, services.store, services.files, before)
+    await asyncio.to_thread(retention.delete, folders)
+    return {"launches": len(pruned)}
+
+
 def shutdown(call: Call) -> dict[str, Any]:
     """Leave after this answer. Apps keep running; the next server adopts them."""
     call.services.shut_down()
     return {"success": True}
 
 
-ROUTES: dict[str, Route] = {"modules.register": register, "status": status, "shutdown": shutdown}
+ROUTES: dict[str, Route] = {"status": status, "prune": prune, "shutdown": shutdown}

@@ -1,14 +1,14 @@
-"""`tasks.data.set` and `.get`: the fields of a launch's document (wire protocol 2.9)."""
+"""`tasks.data.set`, `.get` and `tasks.app-v2.data.set`: the document of a launch (wire protocol 2.9)."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from taskspec.local import documents
+from taskspec.local import documents, jsonpatch
+from taskspec.local.params import Params
 
 if TYPE_CHECKING:
     from taskspec.local.call import Call, Route
-    from taskspec.local.params import Params
 
 
 def set_fields(call: Call) -> dict[str, Any]:
@@ -36,6 +36,29 @@ def get_fields(call: Call) -> dict[str, Any]:
     return {"result": found}
 
 
+def patch(call: Call) -> dict[str, Any]:
+    """What a UI app changed: JSON Patch on its `data`, its new `state` over the old. All of it or nothing."""
+    launch = call.launch("taskId")
+    payload = Params(call.params.mapping("payload"), "payload.")
+    content = call.services.documents.load(launch.id)
+    data = content.get("data", {})
+    for operation in payload.objects("data", ()):
+        data = _patched(data, operation)
+    state = payload.mapping("state", {})
+    changed = {"data": data, "state": documents.merge(content.get("state", {}), state, recursive=False)}
+    call.services.documents.save(launch.id, {**content, **changed})
+    return {}
+
+
+def _patched(data: Any, operation: Params) -> Any:
+    name, path = operation.choice("op", jsonpatch.OPERATIONS), operation.text("path")
+    source = operation.text("from") if operation.has("from") else None
+    try:
+        return jsonpatch.apply(data, name, path, operation.raw("value"), source)
+    except jsonpatch.PatchError as error:
+        raise operation.invalid("path", f"cannot be patched: {error}") from None
+
+
 def _set_field(content: dict[str, Any], item: Params) -> None:
     if "payload" not in item.values:
         raise item.invalid("payload", "is required")
@@ -47,4 +70,8 @@ def _set_field(content: dict[str, Any], item: Params) -> None:
         raise item.invalid("field", str(error)) from None
 
 
-ROUTES: dict[str, Route] = {"tasks.data.set": set_fields, "tasks.data.get": get_fields}
+ROUTES: dict[str, Route] = {
+    "tasks.data.set": set_fields,
+    "tasks.data.get": get_fields,
+    "tasks.app-v2.data.set": patch,
+}

@@ -26,6 +26,10 @@ def me(call: Call) -> dict[str, Any]:
     return _one(call, "users", places.USER, places.show_user)
 
 
+def user(call: Call) -> dict[str, Any]:
+    return _one(call, "users", call.params.id("id"), places.show_user)
+
+
 def list_teams(call: Call) -> dict[str, Any]:
     return read_page(call.services.store, places.TEAMS, call.params, places.show_team)
 
@@ -51,11 +55,13 @@ def agent(call: Call) -> dict[str, Any]:
 
 
 def available_agents(call: Call) -> list[dict[str, Any]]:
-    """A bare array, as the SDK needs it."""
-    return [
-        places.show_agent(row)
-        for row in call.services.store.all("SELECT * FROM agents WHERE team_id = ?", (_team(call),))
-    ]
+    """A bare array, as the SDK needs it; empty when this machine has not what is asked for."""
+    params, types = call.params, places.agent_types()
+    rows = call.services.store.all("SELECT * FROM agents WHERE team_id = ?", (_team(call),))
+    needs_gpu = params.flag("needGPU") or bool(params.text("minNvidiaDriverVersion", ""))
+    if params.text("type", "app") not in types or (needs_gpu and "app_gpu" not in types):
+        return []
+    return [places.show_agent(row) for row in rows]
 
 
 def _of_team(call: Call, listing: Listing, show: Callable[[sqlite3.Row], dict[str, Any]]) -> dict[str, Any]:
@@ -79,6 +85,7 @@ def _one(call: Call, table: str, row_id: int, show: Callable[[sqlite3.Row], dict
 ROUTES: dict[str, Route] = {
     "instance.version": version,
     "users.me": me,
+    "users.info": user,
     "teams.list": list_teams,
     "teams.info": team,
     "workspaces.list": list_workspaces,

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from taskspec.api.wire import DESCRIPTION_LIMIT, RestartPolicy
 from taskspec.local import places
 from taskspec.local.answers import unknown
 from taskspec.local.launches import LaunchRequest
+from taskspec.local.repository import RepositoryError
+from taskspec.local.sources import from_branch
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,10 +26,10 @@ RESTART_POLICIES = (*RestartPolicy.values(), "on_startup")
 NAME_LIMIT = 255
 
 
-def run_app(call: Call) -> list[dict[str, Any]]:
+async def run_app(call: Call) -> list[dict[str, Any]]:
     """One launch per user, all of them or none; the answer goes out before any of them starts."""
     params, services = call.params, call.services
-    release = _release(call)
+    release = await _release(call)
     users = _users(params)
     shared = params.flag("singleSessionMode")
     with services.store.transaction():
@@ -70,7 +74,7 @@ def _start_params(params: Params) -> Mapping[str, Any]:
     return {**start, "state": state or {}}
 
 
-def _release(call: Call) -> Release:
+async def _release(call: Call) -> Release:
     params = call.params
     named = [name for name in ("moduleId", "appId", "appServiceId") if params.has(name)]
     if len(named) != 1:
@@ -80,11 +84,23 @@ def _release(call: Call) -> Release:
         raise unknown("module", module_id)
     version = params.text("appVersion", "")
     if params.flag("isBranch"):
-        raise params.invalid("isBranch", "must be false: modules of the local server have versions, no branches")
+        return await _branch_release(call, module_id, version)
     release = call.services.modules.release(module_id, version or None)
     if release is None:
         raise unknown(f"version of module {module_id}", version)
     return release
+
+
+async def _branch_release(call: Call, module_id: int, branch: str) -> Release:
+    """What the branch holds at this moment: branches move."""
+    path = call.services.modules.branch_path(module_id, branch)
+    if path is None:
+        raise unknown(f"branch of module {module_id}", branch)
+    try:
+        source = await asyncio.to_thread(from_branch, Path(path), call.services.home.modules, branch)
+    except (RepositoryError, OSError) as error:
+        raise call.params.invalid("appVersion", f"cannot be read: {error}") from None
+    return call.services.modules.renew(module_id, source)
 
 
 def _workspace(params: Params) -> int:

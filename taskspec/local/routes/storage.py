@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import sqlite3
 
     from starlette.responses import Response
+    from starlette.types import Receive, Scope, Send
 
     from taskspec.local.call import Services
 
@@ -29,10 +30,19 @@ def content(path: str, services: Services) -> Response:
     return file_response(row, services.blobs)
 
 
-def file_response(row: sqlite3.Row, blobs: Blobs) -> FileResponse:
+class _Content(FileResponse):
+    """Minds `Range` on a POST as well: that is how the SDK goes on after a download that broke off."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await super().__call__({**scope, "method": "GET"}, receive, send)
+
+
+def file_response(row: sqlite3.Row, blobs: Blobs) -> Response:
     """The content of a file, which is data to every browser, never a page of ours."""
     name = PurePosixPath(row["path"]).name
-    return FileResponse(
+    if not blobs.has(row["hash"]):
+        raise unknown("content of file", row["path"])
+    return _Content(
         blobs.path(row["hash"]),
         media_type=mime_of(name),
         filename=name,

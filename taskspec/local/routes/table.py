@@ -1,22 +1,28 @@
-"""The routes of the server in one table."""
+"""The routes of the server in one table, and which of them only read."""
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from taskspec.api.wire import API_PREFIX, LOCAL_PREFIX
 from taskspec.local.routes import (
+    apps,
     catalogue,
     control,
     direct,
     fields,
     files,
+    modules,
     output,
     places,
+    projects,
+    sources,
     start,
     taskfiles,
     tasklogs,
     tasks,
+    workflow,
 )
 
 if TYPE_CHECKING:
@@ -31,6 +37,10 @@ _API = {
     **direct.ROUTES,
     **files.ROUTES,
     **taskfiles.ROUTES,
+    **projects.ROUTES,
+    **apps.ROUTES,
+    **workflow.ROUTES,
+    **sources.ROUTES,
     **catalogue.ROUTES,
     **places.ROUTES,
 }
@@ -39,8 +49,12 @@ _API = {
 _PREFIXES = (API_PREFIX, "/v3/")
 TABLE: dict[str, Route] = {
     **{prefix + method: route for prefix in _PREFIXES for method, route in _API.items()},
-    **{LOCAL_PREFIX + method: route for method, route in control.ROUTES.items()},
+    **{LOCAL_PREFIX + method: route for method, route in {**control.ROUTES, **modules.ROUTES}.items()},
 }
 UPLOADS: dict[str, UploadRoute] = {
     prefix + method: route for prefix in _PREFIXES for method, route in {**files.UPLOADS, **taskfiles.UPLOADS}.items()
 }
+
+_READING = frozenset({"info", "list", "me", "get", "download", "available", "version", "status", "GetTaskContext"})
+# These may be asked by GET as well; whatever changes something is posted.
+READS = frozenset(path for path in TABLE if re.split(r"[./]", path)[-1] in _READING)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
+from taskspec.api.wire import LaunchStatus
 from taskspec.local import moments
 from taskspec.local.answers import unknown
 from taskspec.local.logs import LogLine, from_record
@@ -28,6 +29,7 @@ def add(call: Call) -> dict[str, Any]:
     with call.services.store.transaction():
         for task_id, found in lines.items():
             call.services.logs.add(task_id, found)
+            _announce(call, task_id, found)
     return {"success": True}
 
 
@@ -37,6 +39,16 @@ def download(call: Call) -> list[dict[str, Any]]:
     call.services.agent.drain(launch.id)
     limit = call.params.integer("limit", -1, lowest=0, highest=LARGEST_ID) if call.params.has("limit") else None
     return call.services.logs.read(launch.id, _since(call.params), limit)
+
+
+def _announce(call: Call, task_id: int, lines: list[LogLine]) -> None:
+    """Let lines move the status (wire protocol 5.4). A crash of a process of ours is for its exit code to tell."""
+    for line in lines:
+        if line.status is None or (line.status is LaunchStatus.ERROR and call.services.agent.runs(task_id)):
+            continue
+        message = str(line.extras.get("exc_str") or line.message)
+        error = {"message": message, "exitCode": None, "details": ""} if line.status is LaunchStatus.ERROR else None
+        call.services.launches.announce(task_id, line.status, error)
 
 
 def _since(params: Params) -> str | None:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from taskspec.api.wire import LaunchStatus
 from taskspec.local import places
-from taskspec.local.answers import unknown
+from taskspec.local.answers import Refusal, unknown
 from taskspec.local.paging import Condition, read_page
 from taskspec.local.taskview import LISTING, read_task, show_task
 
 if TYPE_CHECKING:
+    import sqlite3
+
     from taskspec.local.call import Call, Route
+    from taskspec.local.logs import Logs
 
 # What the server itself knows about a launch; a client's `update_meta` cannot change it.
 _OWN_META = frozenset({"id", "app", "params", "output", "sessionToken", "error", "attempt"})
@@ -23,7 +27,8 @@ def list_tasks(call: Call) -> dict[str, Any]:
     if workspace != places.WORKSPACE:
         raise unknown("workspace", workspace)
     here = Condition("l.workspace_id = ?", (workspace,))
-    return read_page(call.services.store, LISTING, call.params, show_task, (here,))
+    show = partial(_show_with_progress, call.services.logs) if call.params.flag("withProgress") else show_task
+    return read_page(call.services.store, LISTING, call.params, show, (here,))
 
 
 def info(call: Call) -> dict[str, Any]:
@@ -31,6 +36,9 @@ def info(call: Call) -> dict[str, Any]:
     task = read_task(call.services.store, task_id)
     if task is None:
         raise unknown("task", task_id)
+    if call.params.flag("withProgress"):
+        call.services.agent.drain(task_id)
+        return {**task, "progress": call.services.logs.progress(task_id)}
     return task
 
 
@@ -50,6 +58,14 @@ def context(call: Call) -> dict[str, Any]:
 
 def stop(call: Call) -> dict[str, Any]:
     return {"status": call.services.agent.stop(call.launch())}
+
+
+def resume(call: Call) -> dict[str, Any]:
+    """Run a launch that has ended once more: the same id, the next attempt."""
+    launch = call.launch()
+    if not launch.status.is_terminal or not call.services.agent.resume(launch):
+        raise Refusal(409, "CONFLICT", f'task {launch.id} has not ended: it is "{launch.status}"')
+    return {"success": True}
 
 
 def update_status(call: Call) -> dict[str, Any]:
@@ -72,11 +88,16 @@ def update_meta(call: Call) -> dict[str, Any]:
     return {"success": True}
 
 
+def _show_with_progress(logs: Logs, row: sqlite3.Row) -> dict[str, Any]:
+    return {**show_task(row), "progress": logs.progress(row["id"])}
+
+
 ROUTES: dict[str, Route] = {
     "tasks.list": list_tasks,
     "tasks.info": info,
     "GetTaskContext": context,
     "tasks.stop": stop,
+    "tasks.resume": resume,
     "tasks.status.update": update_status,
     "tasks.meta.update": update_meta,
 }

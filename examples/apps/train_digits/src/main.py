@@ -25,7 +25,9 @@ def main() -> None:
     folder = data.parent / f"{STATE['name']}-{TASK_ID}"
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "predictions.csv").open("w", encoding="ascii", newline="") as file:
-        csv.writer(file).writerows((truth, guess, *pixels) for (truth, guess), (pixels, _) in zip(predictions, test))
+        csv.writer(file).writerows(
+            (truth, guess, *pixels) for (truth, guess), (pixels, _) in zip(predictions, test, strict=True)
+        )
     summary = {"name": STATE["name"], "neighbours": neighbours, "accuracy": accuracy, "images": len(train)}
     (folder / "summary.json").write_text(json.dumps(summary, indent=2), encoding="ascii")
     print(f"accuracy {accuracy:.3f} with {neighbours} neighbours", flush=True)
@@ -46,7 +48,7 @@ def read(path: Path) -> list[tuple[tuple[int, ...], int]]:
 
 
 def predict(train: list[tuple[tuple[int, ...], int]], pixels: tuple[int, ...], neighbours: int) -> int:
-    distances = sorted((sum((a - b) ** 2 for a, b in zip(pixels, other)), label) for other, label in train)
+    distances = sorted((sum((a - b) ** 2 for a, b in zip(pixels, other, strict=True)), label) for other, label in train)
     return Counter(label for _, label in distances[:neighbours]).most_common(1)[0][0]
 
 

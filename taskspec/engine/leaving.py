@@ -1,0 +1,58 @@
+"""When a run ends before its work is done: on an interrupt or at a deadline, and in which of three ways."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class OnInterrupt(StrEnum):
+    """What an interrupt does with launches that run: leave them running, wait for them, or stop them."""
+
+    DETACH = "detach"
+    WAIT = "wait"
+    STOP = "stop"
+
+
+@dataclass(slots=True)
+class Leaving:
+    """Whether, since when and how the run is ending. `gone` is set at once, so that sleeping workers wake up."""
+
+    mode: OnInterrupt
+    within: float
+    deadline: float | None
+    asked_at: float | None = None
+    gone: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def is_asked(self) -> bool:
+        return self.asked_at is not None
+
+    def ask(self, now: float, mode: OnInterrupt | None = None) -> bool:
+        """Begin to leave; False when that has begun before."""
+        if self.asked_at is not None:
+            return False
+        self.asked_at = now
+        self.mode = mode or self.mode
+        if self.mode is OnInterrupt.DETACH:
+            self.gone.set()
+        return True
+
+    def has_passed(self, now: float) -> bool:
+        """Whether the deadline of the whole run is over."""
+        return self.deadline is not None and self.asked_at is None and now >= self.deadline
+
+    def is_over(self, now: float, *, starting: bool, active: bool) -> bool:
+        """Whether nothing is left to wait for: detaching waits for starts on their way, and not for long."""
+        if self.asked_at is None:
+            return False
+        if self.mode is OnInterrupt.DETACH:
+            return not starting or now - self.asked_at > self.within
+        return not active
+
+    def seconds_left(self, now: float, limit: float) -> float:
+        """How long the loop may sleep without missing its own end."""
+        if self.asked_at is not None:
+            return min(limit, 0.1)
+        return min(limit, max(0.0, self.deadline - now)) if self.deadline is not None else limit

@@ -1,0 +1,90 @@
+"""How far a run has come: what is active, what waits, what was said. One value that turns and endings work on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+
+from taskspec.engine.events import TaskEnded
+from taskspec.engine.frontier import Frontier
+from taskspec.engine.leaving import Leaving
+from taskspec.engine.ledger import Ledger
+from taskspec.engine.retries import Retries
+from taskspec.engine.scoreboard import Scoreboard
+from taskspec.engine.start import Interrupted
+from taskspec.engine.stopping import stop_and_wait
+from taskspec.engine.tools import Tools
+from taskspec.engine.watch import Watch
+from taskspec.engine.workers import Workers
+from taskspec.plan.model import Plan, PlannedTask
+from taskspec.state.model import Outcome
+from taskspec.template.instances import Instance
+from taskspec.template.scope import TaskView
+from taskspec.values import Json
+
+
+@dataclass(slots=True)
+class Active:
+    """A task between its turn and its end. `key` ties its events to the launch attempt, `tries` counts this run's."""
+
+    planned: PlannedTask
+    key: str
+    began: float
+    task_id: int | None = None
+    tries: int = 1
+    attempt: int = 0
+
+
+@dataclass(slots=True)
+class Progress:
+    """The state of one run, in one thread. Workers carry out calls; their answers come back tagged."""
+
+    plan: Plan
+    tools: Tools
+    frontier: Frontier
+    workers: Workers
+    ledger: Ledger
+    watch: Watch
+    board: Scoreboard
+    leaving: Leaving
+    tasks: dict[int, PlannedTask]
+    retries: Retries = field(default_factory=Retries)
+    active: dict[int, Active] = field(default_factory=dict)
+    jobs: int = 0
+
+    @property
+    def has_room(self) -> bool:
+        """Whether another launch may begin."""
+        return not self.leaving.is_asked and len(self.active) < self.tools.pace.parallelism
+
+    def instance(self, node: int) -> Instance:
+        return self.plan.expansion.instances[node]
+
+    def submit(self, tag: object, call: Callable[[], object]) -> None:
+        """Let a worker do this; the answer comes back with the tag."""
+        self.jobs += 1
+        self.workers.submit(tag, call)
+
+    def pause(self, seconds: float) -> None:
+        """Sleep inside a worker; raises Interrupted as soon as the run is ending."""
+        if self.leaving.gone.wait(seconds):
+            raise Interrupted
+
+    def stopper(self, task_id: int) -> Callable[[], None]:
+        return partial(stop_and_wait, self.tools.server.api, task_id, self.tools.clock, self.pause)
+
+    def show(self, node: int, task_id: int | None, results: Json) -> None:
+        """Let tasks further down see a launch."""
+        instance = self.instance(node)
+        view = TaskView(instance.address, task_id, results)
+        self.tools.evaluator.tasks.put(instance.task.name, instance.key, view)
+
+    def close(self, node: int) -> None:
+        """The task is no longer active; what it was doing has come to an end."""
+        self.active.pop(node)
+        self.watch.remove(node)
+
+    def ended(self, active: Active, outcome: Outcome, summary: str = "") -> TaskEnded:
+        seconds = self.tools.clock() - active.began
+        return TaskEnded(active.planned.address, outcome, active.task_id, summary, seconds)

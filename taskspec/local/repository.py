@@ -1,0 +1,104 @@
+"""Apps out of a git repository: the files of a tag, or of the tip of a branch. The only door to git.
+
+Reads commits, never the working tree, so that what is registered is what somebody else can get as well.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from taskspec.errors import UsageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_SECONDS = 120
+# The user's hooks and watchers are none of our business, and nobody is there to type a password.
+_OPTIONS = ("-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false")
+_ENVIRONMENT = {"GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
+
+
+class RepositoryError(UsageError):
+    """There is no repository, or it has no such tag or branch."""
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """The files of a repository at one commit, and the folder of the app among them."""
+
+    repository: Path
+    folder: str
+    commit: str
+    tree: str
+
+    @property
+    def digest(self) -> str:
+        """A name for the content: git's own."""
+        return f"git-{self.tree}"
+
+
+def at_tag(path: Path, tag: str) -> Revision:
+    return _revision(path, f"refs/tags/{tag}") or _missing(path, "tag", tag)
+
+
+def at_branch(path: Path, branch: str) -> Revision:
+    """The tip of a branch; one that only the remote has will do."""
+    found = _revision(path, f"refs/heads/{branch}") or _revision(path, f"refs/remotes/origin/{branch}")
+    return found or _missing(path, "branch", branch)
+
+
+def exact_tag(path: Path) -> str | None:
+    """The tag of what is checked out; None when it has none, was changed since, or is in no repository."""
+    try:
+        tag = _git(path, "describe", "--tags", "--exact-match", "--dirty")
+    except RepositoryError:
+        return None
+    return None if tag.endswith("-dirty") else tag
+
+
+def write_archive(revision: Revision, target: Path) -> None:
+    """Every file of the revision as a tar."""
+    _git(revision.repository, "archive", "--format=tar", f"--output={target}", revision.commit)
+
+
+def _revision(path: Path, reference: str) -> Revision | None:
+    folder = _git(path, "rev-parse", "--show-prefix").rstrip("/")
+    try:
+        commit = _git(path, "rev-parse", "--verify", "--quiet", f"{reference}^{{commit}}")
+    except RepositoryError:
+        return None
+    tree = _git(path, "rev-parse", "--verify", f"{commit}^{{tree}}")
+    root = path.resolve()
+    for _ in filter(None, folder.split("/")):
+        root = root.parent
+    return Revision(root, folder, commit, tree)
+
+
+def _missing(path: Path, noun: str, name: str) -> Revision:
+    raise RepositoryError(f'the repository of "{path}" has no {noun} "{name}"', remedy=f"check the {noun}, or fetch it")
+
+
+def _git(path: Path, *arguments: str) -> str:
+    program = shutil.which("git")
+    if program is None:
+        raise RepositoryError("there is no git on this machine", remedy="install git, or register with a version")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    try:
+        done = subprocess.run(
+            [program, "-C", str(path), *_OPTIONS, *arguments],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_SECONDS,
+            env={**kept, **_ENVIRONMENT},
+            check=False,
+        )
+    except (OSError, ValueError, subprocess.TimeoutExpired) as error:
+        raise RepositoryError(f'git cannot be run in "{path}": {error}', remedy="see what git says there") from None
+    if done.returncode != 0:
+        said = done.stderr.decode(errors="replace").strip() or f"exit code {done.returncode}"
+        raise RepositoryError(f'git says about "{path}": {said}', remedy="check the folder")
+    return done.stdout.decode(errors="replace").strip()

@@ -1,0 +1,118 @@
+"""`apps.*`: the registered modules seen as apps of the team, each with its sessions (wire protocol 3.4)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from taskspec.api.wire import ACTIVE
+from taskspec.local import places
+from taskspec.local.answers import unknown
+from taskspec.local.modules import wire_config
+from taskspec.local.paging import Column, Condition, Kind, Listing, read_page
+from taskspec.local.routes.catalogue import modules_where
+from taskspec.local.taskview import LISTING as TASKS
+from taskspec.local.taskview import show_task
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Mapping
+
+    from taskspec.local.call import Call, Route
+    from taskspec.local.params import Params
+
+SESSION_LIMIT = 500
+_RUNNING = ", ".join(f"'{status}'" for status in sorted(ACTIVE))
+LISTING = Listing(
+    "modules",
+    {
+        "id": Column("id", Kind.NUMBER),
+        "moduleId": Column("id", Kind.NUMBER),
+        "name": Column("name"),
+        "slug": Column("slug"),
+        "createdAt": Column("created_at", Kind.DATE),
+        "updatedAt": Column("updated_at", Kind.DATE),
+    },
+)
+
+
+def list_apps(call: Call) -> dict[str, Any]:
+    """Apps by filter, by what their config says, and with `onlyRunning` by having a session."""
+    params = call.params
+    _require_team(params)
+    conditions = []
+    for field, key in (("sessionTags", "session_tags"), ("integratedInto", "integrated_into"), ("context", "target")):
+        wanted = {str(item) for item in params.array(field, ())}
+        if wanted:
+            conditions.append(modules_where(call, _says(key, wanted)))
+    only_running = params.flag("onlyRunning")
+    if only_running:
+        running = f"EXISTS (SELECT 1 FROM launches l WHERE l.module_id = modules.id AND l.status IN ({_RUNNING}))"  # noqa: S608 - constants
+        conditions.append(Condition(running))
+    show = lambda row: _show(call, row, only_running=only_running)  # noqa: E731 - a name for the line below
+    return read_page(call.services.store, LISTING, params, show, conditions)
+
+
+def info(call: Call) -> dict[str, Any]:
+    app_id = call.params.id("id")
+    row = call.services.store.one("SELECT * FROM modules WHERE id = ?", (app_id,))
+    if row is None:
+        raise unknown("app", app_id)
+    return _show(call, row, only_running=False)
+
+
+def list_sessions(call: Call) -> dict[str, Any]:
+    """The launches of one app."""
+    _require_team(call.params)
+    app_id = call.params.id("appId")
+    if call.services.modules.find_id(id=app_id) is None:
+        raise unknown("app", app_id)
+    here = Condition("l.module_id = ?", (app_id,))
+    return read_page(call.services.store, TASKS, call.params, show_task, (here,))
+
+
+def _show(call: Call, row: sqlite3.Row, *, only_running: bool) -> dict[str, Any]:
+    release = call.services.modules.shown_release(row["id"], None)
+    return {
+        "id": row["id"],
+        "moduleId": row["id"],
+        "name": row["name"],
+        "slug": row["slug"],
+        "config": wire_config(release.config) if release else {},
+        "createdBy": places.USER,
+        "userLogin": call.services.context.user_login,
+        "teamId": places.TEAM,
+        "disabled": False,
+        "isShared": False,
+        "repo": None,
+        "tasks": _sessions(call, row["id"], only_running=only_running),
+        "createdAt": row["created_at"],
+        "updatedAt": row["updated_at"],
+    }
+
+
+def _sessions(call: Call, module_id: int, *, only_running: bool) -> list[dict[str, Any]]:
+    """The newest launches of a module."""
+    running = f" AND l.status IN ({_RUNNING})" if only_running else ""
+    rows = call.services.store.all(
+        f"SELECT {TASKS.select} FROM {TASKS.source} WHERE l.module_id = ?{running} ORDER BY l.id DESC LIMIT ?",  # noqa: S608 - constants
+        (module_id, SESSION_LIMIT),
+    )
+    return [show_task(row) for row in rows]
+
+
+def _says(key: str, wanted: set[str]) -> Any:
+    def says(config: Mapping[str, Any]) -> bool:
+        menu = config.get("context_menu")
+        value = (menu.get(key) if isinstance(menu, dict) else None) if key == "target" else config.get(key)
+        return bool(wanted & {str(item) for item in (value if isinstance(value, list) else ())})
+
+    return says
+
+
+def _require_team(params: Params) -> None:
+    team = params.id("teamId")
+    if team != places.TEAM:
+        raise unknown("team", team)
+
+
+ROUTES: dict[str, Route] = {"apps.list": list_apps, "apps.info": info, "apps.tasks.list": list_sessions}

@@ -1,0 +1,99 @@
+"""`projects.*`: add, look up, change (wire protocol 3.3)."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from taskspec.local import moments, places
+from taskspec.local.answers import Refusal, unknown
+from taskspec.local.paging import Condition, read_page
+from taskspec.local.projects import LISTING, NAME_LIMIT, TYPES, show_project
+
+if TYPE_CHECKING:
+    import sqlite3
+
+    from taskspec.local.call import Call, Route
+
+_TEXTS = {"name": "name", "description": "description", "readme": "readme", "type": "type"}
+_OBJECTS = {"customData": "custom_data", "settings": "settings"}
+
+
+def add(call: Call) -> dict[str, Any]:
+    params, moment = call.params, moments.now()
+    workspace = params.id("workspaceId")
+    if workspace != places.WORKSPACE:
+        raise unknown("workspace", workspace)
+    name = _name(call)
+    project_id = call.services.store.write(
+        "INSERT INTO projects (workspace_id, name, type, description, readme, settings, custom_data, created_by,"
+        " created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            workspace,
+            name,
+            params.choice("type", TYPES, "images"),
+            params.text("description", ""),
+            params.text("readme", ""),
+            json.dumps(params.mapping("settings", {})),
+            json.dumps(params.mapping("customData", {})),
+            places.USER,
+            moment,
+            moment,
+        ),
+    )
+    return show_project(_row(call, project_id))
+
+
+def info(call: Call) -> dict[str, Any]:
+    return show_project(_row(call, call.params.id("id")))
+
+
+def list_projects(call: Call) -> dict[str, Any]:
+    """The projects of a workspace, or of the whole team."""
+    params = call.params
+    if params.has("teamId"):
+        if params.id("teamId") != places.TEAM:
+            raise unknown("team", params.id("teamId"))
+        return read_page(call.services.store, LISTING, params, show_project)
+    here = Condition("workspace_id = ?", (params.id("workspaceId"),))
+    return read_page(call.services.store, LISTING, params, show_project, (here,))
+
+
+def edit(call: Call) -> dict[str, Any]:
+    """Change what is given; the project as it is then."""
+    row, params = _row(call, call.params.id("id")), call.params
+    changes: dict[str, object] = {column: params.text(name) for name, column in _TEXTS.items() if params.has(name)}
+    if params.has("name") and params.text("name") != row["name"]:
+        changes["name"] = _name(call)
+    if params.has("type"):
+        params.choice("type", TYPES)
+    changes |= {column: json.dumps(params.mapping(name)) for name, column in _OBJECTS.items() if params.has(name)}
+    changes["updated_at"] = moments.now()
+    columns = ", ".join(f"{column} = ?" for column in changes)
+    call.services.store.write(f"UPDATE projects SET {columns} WHERE id = ?", (*changes.values(), row["id"]))  # noqa: S608 - constants
+    return show_project(_row(call, row["id"]))
+
+
+def _name(call: Call) -> str:
+    """A name nobody has yet."""
+    name = call.params.text("name", longest=NAME_LIMIT)
+    if not name.strip():
+        raise call.params.invalid("name", "may not be empty")
+    if call.services.store.one("SELECT 1 FROM projects WHERE name = ?", (name,)):
+        raise Refusal(400, "NONUNIQUE", f'there is a project "{name}" already')
+    return name
+
+
+def _row(call: Call, project_id: int) -> sqlite3.Row:
+    row = call.services.store.one("SELECT * FROM projects WHERE id = ?", (project_id,))
+    if row is None:
+        raise unknown("project", project_id)
+    return row
+
+
+ROUTES: dict[str, Route] = {
+    "projects.add": add,
+    "projects.info": info,
+    "projects.list": list_projects,
+    "projects.editInfo": edit,
+}

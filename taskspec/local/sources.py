@@ -1,0 +1,103 @@
+"""Where an app's files come from: a folder as it is, a tag, or a branch; copied once per content.
+
+Knows the disk and git, not the catalogue.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tarfile
+import tempfile
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from taskspec.appfolder import SIZE_LIMIT, AppFolderError, app_files, read_app_folder
+from taskspec.local.repository import RepositoryError, Revision, at_branch, at_tag, write_archive
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """An app whose files have been copied. `branch` is set when the same name may mean other files tomorrow."""
+
+    name: str
+    version: str
+    digest: str
+    config: Mapping[str, Any]
+    config_dir: str = ""
+    branch: str | None = None
+
+
+def from_folder(path: Path, copies: Path, version: str | None = None) -> Source:
+    """The folder as it is now. Without a version its content is one."""
+    folder = read_app_folder(path)
+    if not (copies / folder.digest).is_dir():
+        # It may change while we read it, so that the copy is what counts.
+        with _new_copy(copies) as copy:
+            for file in app_files(folder.path):
+                target = copy / file
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(folder.path / file, target)
+            copied = read_app_folder(copy)
+            _settle(copy, copies / copied.digest)
+            return Source(
+                str(copied.config.get("name") or path.name), version or copied.version, copied.digest, copied.config
+            )
+    return Source(folder.name, version or folder.version, folder.digest, folder.config)
+
+
+def from_tag(path: Path, copies: Path, tag: str) -> Source:
+    """The files that a tag names; the tag is the version."""
+    return _from_revision(at_tag(path, tag), copies, version=tag)
+
+
+def from_branch(path: Path, copies: Path, branch: str) -> Source:
+    """The files at the tip of a branch, at this moment."""
+    revision = at_branch(path, branch)
+    return _from_revision(revision, copies, version=f"{branch}@{revision.tree}", branch=branch)
+
+
+def _from_revision(revision: Revision, copies: Path, *, version: str, branch: str | None = None) -> Source:
+    final = copies / revision.digest
+    if not final.is_dir():
+        with _new_copy(copies) as copy:
+            _unpack(revision, copy)
+            _settle(copy, final)
+    try:
+        folder = read_app_folder(final / revision.folder)
+    except AppFolderError as error:
+        raise RepositoryError(f"{error.message} (at commit {revision.commit[:12]})", remedy=error.remedy) from None
+    name = str(folder.config.get("name") or (revision.repository / revision.folder).name)
+    return Source(name, version, revision.digest, folder.config, revision.folder, branch)
+
+
+def _unpack(revision: Revision, folder: Path) -> None:
+    with tempfile.NamedTemporaryFile(prefix="taskspec-", suffix=".tar") as file:
+        write_archive(revision, Path(file.name))
+        with tarfile.open(file.name) as tar:
+            if sum(member.size for member in tar) > SIZE_LIMIT:
+                raise RepositoryError(
+                    f'"{revision.repository}" holds more than {SIZE_LIMIT // 2**20} MiB',
+                    remedy="keep data out of the repository",
+                )
+            # Links and names that would lead out of the folder are refused.
+            tar.extractall(folder, filter="data")
+
+
+@contextmanager
+def _new_copy(copies: Path) -> Iterator[Path]:
+    temporary = Path(tempfile.mkdtemp(prefix=".copy-", dir=copies))
+    try:
+        yield temporary
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _settle(copy: Path, final: Path) -> None:
+    """In one step; somebody else may have been first with the same content."""
+    if not final.is_dir():
+        copy.rename(final)

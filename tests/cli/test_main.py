@@ -1,0 +1,285 @@
+"""The door: help, aliases, and one documented exit code for every way to end."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from taskspec import operations
+from taskspec.cli.main import ALIASES, COMMANDS
+from taskspec.errors import ExitCode
+from taskspec.local.daemon import Endpoint
+
+from .conftest import Command
+
+Write = Callable[[str], Path]
+GOOD = "tasks: {only: {module: ./good}}"
+BAD = "tasks: {only: {module: ./bad}}"
+WAITING = "tasks: {only: {module: ./waiting}}"
+REMOTE = "tasks: {only: {module: owner/app, version: v1, workspace: 1}}"
+
+
+@pytest.mark.parametrize("name", [*COMMANDS, *ALIASES])
+def test_every_command_explains_itself(taskspec: Command, name: str) -> None:
+    said = taskspec(name, "--help")
+    assert (said.code, said.err) == (ExitCode.DONE, "")
+    assert f"Usage: taskspec {name}" in said.out
+    assert len(said.out.splitlines()) > 5
+
+
+@pytest.mark.parametrize("name", ["run", "start", "stop", "status"])
+def test_every_command_of_the_server_explains_itself(taskspec: Command, name: str) -> None:
+    assert f"Usage: taskspec server {name}" in taskspec("server", name, "--help").out
+
+
+def test_the_help_lists_every_command_and_every_exit_code(taskspec: Command) -> None:
+    said = taskspec("--help").out
+    assert all(f"\n  {name} " in said for name in COMMANDS)
+    assert all(f"{int(code)} " in said for code in ExitCode)
+
+
+def test_the_version_is_one_line(taskspec: Command) -> None:
+    assert taskspec("--version").out.startswith("taskspec ")
+
+
+@pytest.mark.parametrize(("alias", "name"), ALIASES.items())
+def test_an_alias_is_the_command(taskspec: Command, spec: Write, alias: str, name: str) -> None:
+    spec(GOOD)
+    assert taskspec(name, "spec.yaml").code == ExitCode.DONE
+    assert taskspec(alias, "spec.yaml") == taskspec(name, "spec.yaml")
+
+
+def test_0_when_everything_is_done(taskspec: Command, spec: Write) -> None:
+    spec(GOOD)
+    assert taskspec("apply", "spec.yaml").code == 0
+    again = taskspec("apply", "spec.yaml")
+    assert again.code == 0
+    assert "nothing to do, 1 to keep" in again.out
+
+
+def test_1_when_a_task_failed(taskspec: Command, spec: Write) -> None:
+    spec(BAD)
+    said = taskspec("apply", "spec.yaml")
+    assert said.code == 1
+    assert "│ sorry" in said.out
+    assert "taskspec logs" in said.out
+
+
+def test_2_when_a_plan_has_changes_and_the_code_was_asked_for(taskspec: Command, spec: Write) -> None:
+    spec(GOOD)
+    assert taskspec("plan", "spec.yaml").code == 0
+    assert taskspec("plan", "spec.yaml", "--detailed-exitcode").code == 2
+    taskspec("apply", "spec.yaml")
+    assert taskspec("plan", "spec.yaml", "--detailed-exitcode").code == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["plan", "no-such-file.yaml"], "no-such-file.yaml"),
+        (["plan", "spec.yaml", "--colour"], "--colour"),
+        (["paln", "spec.yaml"], "paln"),
+        (["plan", "spec.yaml", "--target", "onyl"], "onyl"),
+        (["plan", "spec.yaml", "--var", "nope=1"], "nope"),
+        (["apply", "spec.yaml", "--parallelism", "0"], "parallelism"),
+        (["logs", "spec.yaml", "nobody"], "nobody"),
+        (["-C", "no-such-folder", "plan"], "no-such-folder"),
+        (["plan"], "taskspec.yaml"),
+        ([], "Usage"),
+    ],
+)
+def test_3_when_the_usage_is_wrong(taskspec: Command, spec: Write, arguments: list[str], words: str) -> None:
+    spec(GOOD)
+    said = taskspec(*arguments)
+    assert (said.code, said.out) == (3, "")
+    assert words in said.err
+
+
+def test_3_when_the_spec_is_wrong_and_every_problem_is_told(taskspec: Command, spec: Write) -> None:
+    spec("tasks: {a: {module: ./good, colr: red}, b: {module: ./good, params: {x: '{{ var.y }}'}}}")
+    for command in ("validate", "plan", "apply"):
+        said = taskspec(command, "spec.yaml")
+        assert (said.code, said.out) == (3, "")
+        assert "colr" in said.err
+        assert "spec.yaml:3" in said.err
+
+
+@pytest.fixture
+def closed_port() -> Iterator[int]:
+    """A port nobody listens on, for as long as the test runs."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        yield held.getsockname()[1]
+
+
+@pytest.mark.parametrize("command", ["plan", "apply"])
+def test_4_when_nobody_answers(
+    taskspec: Command, spec: Write, monkeypatch: pytest.MonkeyPatch, closed_port: int, command: str
+) -> None:
+    monkeypatch.setenv("SERVER_ADDRESS", f"http://127.0.0.1:{closed_port}")
+    monkeypatch.setenv("API_TOKEN", "a-secret-token")
+    spec(REMOTE)
+    said = taskspec(command, "spec.yaml")
+    assert (said.code, said.out) == (4, "")
+    assert "SERVER_ADDRESS" in said.err
+    assert "a-secret-token" not in said.err
+
+
+def test_4_when_the_token_is_wrong(
+    taskspec: Command, spec: Write, monkeypatch: pytest.MonkeyPatch, endpoint: Endpoint
+) -> None:
+    monkeypatch.setenv("SERVER_ADDRESS", endpoint.address)
+    monkeypatch.setenv("API_TOKEN", "a-wrong-token")
+    spec(REMOTE)
+    said = taskspec("plan", "spec.yaml")
+    assert said.code == 4
+    assert "API_TOKEN" in said.err
+    assert "a-wrong-token" not in said.err
+
+
+def test_3_when_only_half_a_server_is_configured(
+    taskspec: Command, spec: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SERVER_ADDRESS", "http://127.0.0.1:1")
+    spec(GOOD)
+    said = taskspec("plan", "spec.yaml")
+    assert said.code == 3
+    assert "API_TOKEN is not" in said.err
+
+
+def other_apply() -> subprocess.Popen[str]:
+    """An apply in a process of its own, which inherits this test's folder and environment."""
+    program = "from taskspec.cli.main import main; main()"
+    arguments = [sys.executable, "-c", program, "apply", "spec.yaml"]
+    return subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def wait_for_the_app(process: subprocess.Popen[str]) -> None:
+    """Until the apply says that its launch runs."""
+    assert process.stderr is not None
+    for line in process.stderr:
+        if line == "only: started\n":
+            return
+    raise AssertionError(f"the apply ended: {process.communicate()}")
+
+
+def test_5_when_another_apply_writes_and_it_is_named(taskspec: Command, spec: Write, folder: Path) -> None:
+    spec(WAITING)
+    process = other_apply()
+    try:
+        wait_for_the_app(process)
+        said = taskspec("apply", "spec.yaml")
+        assert (said.code, said.out) == (5, "")
+        assert f"process {process.pid}" in said.err
+        assert taskspec("plan", "spec.yaml").code == 0, "plan works meanwhile"
+        assert "started" in taskspec("status", "spec.yaml").out
+    finally:
+        (folder / "gate").touch()
+        out, _ = process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert "1 succeeded" in out
+
+
+@pytest.mark.parametrize("command", ["plan", "apply", "status", "results", "runs", "stop"])
+def test_6_when_the_state_is_damaged_and_nothing_is_started(taskspec: Command, spec: Write, command: str) -> None:
+    path = spec(GOOD).parent / ".taskspec" / "spec" / "local.db"
+    taskspec("apply", "spec.yaml")
+    path.write_bytes(b"\0" * 8192)
+    said = taskspec(command, "spec.yaml")
+    assert (said.code, said.out) == (6, "")
+    assert "local.db" in said.err
+    assert "backup" in said.err
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_8_when_interrupted_and_launches_go_on(
+    taskspec: Command, spec: Write, folder: Path, number: signal.Signals
+) -> None:
+    spec(WAITING)
+    process = other_apply()
+    wait_for_the_app(process)
+    process.send_signal(number)
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == 8, err
+    assert "1 running" in out
+    assert "taskspec apply" in out
+    assert "Traceback" not in err
+    (folder / "gate").touch()
+    again = taskspec("apply", "spec.yaml")
+    assert again.code == 0
+    assert "still running" in again.out or "ended while nobody watched" in again.out
+    assert "attached to launch" in again.err
+
+
+def test_70_when_it_is_our_fault_with_a_report_to_send(
+    taskspec: Command, spec: Write, monkeypatch: pytest.MonkeyPatch, folder: Path
+) -> None:
+    def stumble(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("oh dear")
+
+    monkeypatch.setattr(operations, "open_project", stumble)
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    spec(GOOD)
+    said = taskspec("plan", "spec.yaml")
+    assert (said.code, said.out) == (70, "")
+    assert "Traceback" not in said.err
+    report = next(folder.glob("taskspec-bug-*.txt"))
+    assert str(report) in said.err
+    assert "ZeroDivisionError: oh dear" in report.read_text()
+
+
+def test_130_when_interrupted_before_anything_started(
+    taskspec: Command, spec: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def press_control_c(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(operations, "make", press_control_c)
+    spec(GOOD)
+    said = taskspec("apply", "spec.yaml")
+    assert said.code == 130
+    assert "nothing was started" in said.err
+
+
+def test_a_closed_pipe_is_no_error(spec: Write) -> None:
+    spec("tasks: {cell: {module: ./good, for_each: " + json.dumps(list(range(300))) + "}}")
+    program = "from taskspec.cli.main import main; main()"
+    process = subprocess.Popen(
+        [sys.executable, "-c", program, "plan", "--full", "spec.yaml"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    )
+    assert process.stdout is not None
+    process.stdout.close()
+    assert process.stderr is not None
+    with process.stderr:
+        err = process.stderr.read()
+    assert (process.wait(30), err) == (0, b"")
+
+
+def test_an_apply_whose_reader_has_gone_never_says_done_and_is_safe_to_repeat(taskspec: Command, spec: Write) -> None:
+    spec("tasks: {cell: {module: ./good, for_each: [a, b, c]}}")
+    program = "from taskspec.cli.main import main; main()"
+    process = subprocess.Popen(
+        [sys.executable, "-c", program, "apply", "--json", "spec.yaml"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    process.stdout.close()
+    assert process.stderr is not None
+    with process.stderr:
+        err = process.stderr.read()
+    assert process.wait(30) == 8, err
+    assert b"Traceback" not in err
+    assert taskspec("apply", "spec.yaml").code == 0
