@@ -1,0 +1,148 @@
+"""Deadlines, retries and the three ways to leave, on the real local server."""
+
+from __future__ import annotations
+
+import pytest
+
+from taskspec.engine.apply import Apply
+from taskspec.engine.events import EngineEvent, StatusChanged
+from taskspec.engine.leaving import OnInterrupt
+from taskspec.state.model import Outcome
+
+from .workshop import Workshop
+
+COUNTING = """
+    import os, sys
+    from pathlib import Path
+    count = Path(os.environ["AGENT_STORAGE"]) / os.environ["modal.state.counter"]
+    count.write_text(count.read_text() + "x" if count.exists() else "x")
+    sys.exit(0 if len(count.read_text()) >= int(os.environ["modal.state.good_at"]) else 3)
+"""
+
+
+def counting(workshop: Workshop, good_at: int) -> str:
+    """An app that fails until it is launched for the `good_at`th time; its launches count by the test's folder."""
+    workshop.app("counting", COUNTING)
+    return f"module: ./counting, params: {{counter: {workshop.folder.name}, good_at: {good_at}}}"
+
+
+def test_a_failed_launch_is_tried_again_until_it_succeeds(workshop: Workshop) -> None:
+    workshop.spec(f"tasks: {{only: {{{counting(workshop, 3)}, retry: {{attempts: 3, backoff: 0}}}}}}")
+    applied = workshop.apply()
+    assert applied.outcomes == {"only": "succeeded"}
+    assert workshop.kinds("only") == ["intent", "started", "ended"] * 3
+    assert [launch.raw_status for launch in workshop.launches()] == ["error", "error", "finished"]
+    assert len({row.event.key for row in workshop.journal() if row.event.address == "only"}) == 3
+    assert [notice.split("; ")[1] for notice in applied.told.notices()] == ["try 2 of 3 in 0 s", "try 3 of 3 in 0 s"]
+
+
+def test_tries_end_and_then_the_task_has_failed(workshop: Workshop) -> None:
+    workshop.spec(f"tasks: {{only: {{{counting(workshop, 9)}, retry: {{attempts: 2, backoff: 0}}}}}}")
+    applied = workshop.apply()
+    assert applied.outcomes == {"only": "failed"}
+    assert len(workshop.launches()) == 2
+
+
+def test_a_next_apply_has_tries_of_its_own_and_goes_on_counting_attempts(workshop: Workshop) -> None:
+    workshop.spec(f"tasks: {{only: {{{counting(workshop, 4)}, retry: {{attempts: 2, backoff: 0}}}}}}")
+    assert workshop.apply().outcomes == {"only": "failed"}
+    assert workshop.apply().outcomes == {"only": "succeeded"}
+    assert workshop.record("only").attempt == 4
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        pytest.param("retry: {attempts: 3, backoff: 0, on: [vanished]}", id="another class of failure"),
+        pytest.param("retry: {attempts: 3, backoff: 0}, destructive: true", id="destructive"),
+        pytest.param("retry: {attempts: 1}", id="one attempt"),
+        pytest.param("retry: {attempts: 3, backoff: 0}, checks: [{assert: '{{ false }}'}]", id="never reached"),
+    ],
+)
+def test_what_is_not_tried_again(workshop: Workshop, rule: str) -> None:
+    workshop.spec(f"tasks: {{only: {{{counting(workshop, 1 if 'checks' in rule else 9)}, {rule}}}}}")
+    assert workshop.apply().outcomes == {"only": "failed"}
+    assert len(workshop.launches()) == 1
+
+
+def test_a_failed_check_is_tried_again_when_it_is_named(workshop: Workshop) -> None:
+    rule = "retry: {attempts: 2, backoff: 0, on: [failed_check]}, checks: [{assert: '{{ false }}'}]"
+    workshop.spec(f"tasks: {{only: {{{counting(workshop, 1)}, {rule}}}}}")
+    assert workshop.apply().outcomes == {"only": "failed"}
+    assert len(workshop.launches()) == 2
+
+
+def test_a_launch_past_its_deadline_is_stopped_and_says_so(workshop: Workshop) -> None:
+    workshop.waiting_app("slow")
+    workshop.spec("tasks: {only: {module: ./slow, deadlines: {running: 0.2s, queued: null}}}")
+    applied = workshop.apply()
+    assert applied.outcomes == {"only": "failed"}
+    assert applied.ended("only").summary == "running for more than 0.2s (status started)"
+    assert [launch.raw_status for launch in workshop.launches()] == ["stopped"]
+    assert workshop.record("only").outcome is Outcome.FAILED
+
+
+def test_a_deadline_is_a_class_of_failure_that_can_be_tried_again(workshop: Workshop) -> None:
+    workshop.waiting_app("slow")
+    rule = "deadlines: {running: 0.2s}, retry: {attempts: 2, backoff: 0, on: [running_deadline]}"
+    workshop.spec(f"tasks: {{only: {{module: ./slow, {rule}}}}}")
+    assert workshop.apply().outcomes == {"only": "failed"}
+    assert [launch.raw_status for launch in workshop.launches()] == ["stopped", "stopped"]
+
+
+TWO = """
+    tasks:
+      first: {module: ./slow}
+      second: {module: ./slow, depends_on: first}
+"""
+
+
+def interrupt_when_started(run: Apply, event: EngineEvent) -> None:
+    if isinstance(event, StatusChanged) and event.status == "started":
+        run.interrupt()
+
+
+def test_an_interrupt_may_stop_what_runs(workshop: Workshop) -> None:
+    workshop.waiting_app("slow")
+    workshop.spec(TWO)
+    applied = workshop.apply(interrupt_when_started, on_interrupt=OnInterrupt.STOP)
+    assert applied.outcomes == {"first": "stopped", "second": "skipped"}
+    assert [launch.raw_status for launch in workshop.launches()] == ["stopped"]
+    assert workshop.record("first").outcome is Outcome.STOPPED
+
+
+def test_an_interrupt_may_wait_for_what_runs_and_launches_nothing_more(workshop: Workshop) -> None:
+    workshop.waiting_app("slow")
+    workshop.spec(TWO)
+
+    def interrupt_and_let_go(run: Apply, event: EngineEvent) -> None:
+        if isinstance(event, StatusChanged) and event.status == "started":
+            run.interrupt()
+            workshop.open_gate()
+
+    applied = workshop.apply(interrupt_and_let_go, on_interrupt=OnInterrupt.WAIT)
+    assert applied.outcomes == {"first": "succeeded", "second": "pending"}
+    assert len(workshop.launches()) == 1
+
+
+def test_the_deadline_of_an_apply_detaches_and_the_next_one_attaches(workshop: Workshop) -> None:
+    workshop.waiting_app("slow")
+    workshop.spec("tasks: {only: {module: ./slow}}")
+    first = workshop.apply(deadline=0.3)
+    assert first.report.detached
+    assert first.outcomes == {"only": "running"}
+    workshop.open_gate()
+    second = workshop.apply()
+    assert (second.told.attached(), second.outcomes) == (["only"], {"only": "succeeded"})
+    assert len(workshop.launches()) == 1
+
+
+def test_an_interrupt_gives_up_a_try_that_was_to_come(workshop: Workshop) -> None:
+    workshop.spec(f"tasks: {{only: {{{counting(workshop, 2)}, retry: {{attempts: 2, backoff: 1h}}}}}}")
+
+    def leave(run: Apply, event: EngineEvent) -> None:
+        if "try 2 of 2" in str(event):
+            run.interrupt()
+
+    assert workshop.apply(leave).outcomes == {"only": "failed"}
+    assert len(workshop.launches()) == 1
