@@ -37,7 +37,9 @@ from taskspec.values import Json, Unknown, is_known
 if TYPE_CHECKING:
     from taskspec.engine.apply import Apply
     from taskspec.engine.events import Listener
+    from taskspec.engine.ledger import Journal
     from taskspec.engine.tools import Pace
+    from taskspec.rehearsal.stage import Stage
 
 STATE_FOLDER = ".taskspec"
 
@@ -188,12 +190,22 @@ def make(project: Project, server: Server, state: State, selection: Selection) -
 
 
 def prepare_apply(
-    project: Project, server: Server, planned: Planned, store: StateStore, listener: Listener, pace: Pace
+    project: Project,
+    server: Server,
+    planned: Planned,
+    store: Journal,
+    listener: Listener,
+    pace: Pace,
+    stage: Stage | None = None,
 ) -> Apply:
-    """An apply that is ready to go; separate from going so that a signal handler can reach it."""
+    """An apply that is ready to go; separate from going so that a signal handler can reach it.
+
+    A stage brings a time of its own: a rehearsal runs on one that it moves.
+    """
     # The engine and its client cost start-up time that a plan does not need.
     from taskspec.engine.apply import Apply  # noqa: PLC0415 - see above
     from taskspec.engine.tools import Tools  # noqa: PLC0415 - see above
+    from taskspec.engine.workers import Threads  # noqa: PLC0415 - see above
 
     tools = Tools(
         server=server,
@@ -201,9 +213,10 @@ def prepare_apply(
         evaluator=project.evaluator,
         catalogue=planned.catalogue,
         listener=listener,
-        clock=time.monotonic,
-        wall=time.time,
+        clock=stage.clock if stage is not None else time.monotonic,
+        wall=stage.wall if stage is not None else time.time,
         pace=pace,
+        hands=stage.hands if stage is not None else Threads(),
     )
     return Apply(planned.plan, tools)
 

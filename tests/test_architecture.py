@@ -22,6 +22,7 @@ FLOORS = (
     {"api"},
     {"local"},
     {"engine"},
+    {"rehearsal"},
     {"operations"},
     {"view"},
     {"cli"},
@@ -33,6 +34,7 @@ NEVER = {
     "local": {"spec", "template", "state", "plan", "engine", "operations", "view", "cli", "graph"},
     "api": {"template", "state", "plan", "local"},
     "engine": {"view", "cli", "local"},
+    "rehearsal": {"local"},
     "plan": {"api", "local"},
     "template": {"state"},
 }

@@ -36,8 +36,9 @@ class Api:
         timeouts: Timeouts | None = None,
         retries: int = READ_RETRIES,
         sleep: Callable[[float], object] = time.sleep,
+        transport: Transport | None = None,
     ) -> None:
-        self.transport = Transport(server_address, token, timeouts=timeouts, retries=retries)
+        self.transport = transport or Transport(server_address, token, timeouts=timeouts, retries=retries)
         self.task = TaskApi(self.transport, sleep=sleep)
         self.app = AppApi(self.transport, self.task, sleep=sleep)
         self.agent = AgentApi(self.transport)

@@ -20,10 +20,11 @@ from taskspec.engine.ledger import Ledger
 from taskspec.engine.progress import Progress
 from taskspec.engine.publish import Publication, Publisher
 from taskspec.engine.scoreboard import Scoreboard
+from taskspec.engine.sweep import Sweep
 from taskspec.engine.tools import Tools
 from taskspec.engine.turns import Turns
 from taskspec.engine.watch import POLL, Ending, Watch
-from taskspec.engine.workers import Answer, Workers
+from taskspec.engine.workers import Answer
 from taskspec.errors import SpecError
 from taskspec.plan.model import Plan, PlannedTask
 from taskspec.plan.planner import final_results
@@ -76,7 +77,7 @@ class Apply:
         body = {"actions": actions, "server": self.plan.server}
         self._progress.ledger.write(Event(EventKind.RUN_STARTED, body=body))
         for planned in (*self.plan.tasks, *self.plan.stops):
-            for twin in planned.observed.twins if planned.observed is not None else ():
+            for twin in planned.twins:
                 self._progress.submit(("twin", planned, twin), self._progress.stopper(twin))
         for stop in self.plan.stops:
             if stop.observed is not None:
@@ -94,6 +95,8 @@ class Apply:
 
     def _finish(self, began: float) -> RunReport:
         progress = self._progress
+        for address, what in progress.sweep.stop_twins(progress.pause) if not progress.leaving.is_asked else ():
+            progress.board.notice(address, what)
         for active in progress.active.values():
             progress.board.end(progress.ended(active, Outcome.RUNNING, "goes on without us; the next apply attaches"))
         for again in progress.retries.clear():
@@ -210,7 +213,7 @@ def begin(plan: Plan, tools: Tools, run: str) -> Progress:
     """The progress of a run that has not done anything yet."""
     tasks = {task.node: task for task in plan.tasks}
     pace, now = tools.pace, tools.clock()
-    workers = Workers(min(pace.parallelism, _WORKER_LIMIT) + 1)
+    workers = tools.hands.workers(min(pace.parallelism, _WORKER_LIMIT) + 1)
     deadline = now + pace.deadline if pace.deadline is not None else None
     return Progress(
         plan=plan,
@@ -222,4 +225,5 @@ def begin(plan: Plan, tools: Tools, run: str) -> Progress:
         board=Scoreboard(tools.listener),
         leaving=Leaving(pace.on_interrupt, pace.detach_within, deadline),
         tasks=tasks,
+        sweep=Sweep(tools),
     )

@@ -8,7 +8,7 @@ from datetime import datetime
 from taskspec.api import StartRequest
 from taskspec.api.wire import DESCRIPTION_LIMIT
 from taskspec.engine.refresh import marker
-from taskspec.engine.start import StartOrder
+from taskspec.engine.start import Forerunner, StartOrder
 from taskspec.engine.tools import Tools
 from taskspec.errors import StalePlan, TaskspecError
 from taskspec.plan.evaluate import completes
@@ -83,9 +83,16 @@ class Launching:
             workspace=workspace,
             watermark=watermark,
             unresolved_for=self._seconds_since(repeated) if repeated and repeated.phase is Phase.INTENDED else None,
+            forerunner=self._forerunner(planned.previous, key) if after is None else None,
         )
         body = {"attempt": attempt, "fingerprint": fingerprint, "inputs": request.inputs, "watermark": watermark}
         return Prepared(Event(EventKind.INTENT, planned.address, key, body), order, attempt)
+
+    def _forerunner(self, previous: Record | None, key: str) -> Forerunner | None:
+        """The last start, where it was cut off and the inputs have changed since: it may still arrive."""
+        if previous is None or previous.phase is not Phase.INTENDED or previous.key == key:
+            return None
+        return Forerunner(previous.key, previous.watermark, self._seconds_since(previous))
 
     def _watermark(self, workspace: int) -> int:
         """An id below every launch of this run: what is at or below it was there before."""

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
-from taskspec.state.model import Event
-from taskspec.state.store import StateStore
+from taskspec.state.model import Event, StoredEvent
 
 RENEW_SECONDS = 15.0
 """How long the journal may be silent before the lease is renewed by itself."""
+
+
+class Journal(Protocol):
+    """What a run needs of the state: durable writes under its lease."""
+
+    def append(self, run: str, events: Sequence[Event]) -> list[StoredEvent]: ...
+
+    def renew(self) -> None: ...
 
 
 @dataclass(slots=True)
 class Ledger:
     """Collects what one turn of the loop has to say and writes it in one durable transaction."""
 
-    store: StateStore
+    store: Journal
     run: str
     clock: Callable[[], float]
     _events: list[Event] = field(default_factory=list)

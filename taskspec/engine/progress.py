@@ -14,9 +14,10 @@ from taskspec.engine.retries import Retries
 from taskspec.engine.scoreboard import Scoreboard
 from taskspec.engine.start import Interrupted
 from taskspec.engine.stopping import stop_and_wait
+from taskspec.engine.sweep import Sweep
 from taskspec.engine.tools import Tools
 from taskspec.engine.watch import Watch
-from taskspec.engine.workers import Workers
+from taskspec.engine.workers import Crew
 from taskspec.plan.model import Plan, PlannedTask
 from taskspec.state.model import Outcome
 from taskspec.template.instances import Instance
@@ -43,12 +44,13 @@ class Progress:
     plan: Plan
     tools: Tools
     frontier: Frontier
-    workers: Workers
+    workers: Crew
     ledger: Ledger
     watch: Watch
     board: Scoreboard
     leaving: Leaving
     tasks: dict[int, PlannedTask]
+    sweep: Sweep
     retries: Retries = field(default_factory=Retries)
     active: dict[int, Active] = field(default_factory=dict)
     jobs: int = 0
@@ -68,7 +70,7 @@ class Progress:
 
     def pause(self, seconds: float) -> None:
         """Sleep inside a worker; raises Interrupted as soon as the run is ending."""
-        if self.leaving.gone.wait(seconds):
+        if self.tools.hands.sleep(seconds, self.leaving.gone):
             raise Interrupted
 
     def stopper(self, task_id: int) -> Callable[[], None]:

@@ -44,10 +44,23 @@ def observe(server: Server, state: State) -> dict[str, Observed]:
 
 def _started(api: Api, workspace: int, records: list[Record]) -> Iterable[tuple[str, Observed]]:
     infos = api.task.get_many(workspace, [record.task_id for record in records if record.task_id is not None])
+    twins = _late_twins(api, workspace, [record for record in records if record.resent])
     for record in records:
         info = infos.get(record.task_id or 0)
         if info is not None:
-            yield record.address, observed(info)
+            yield record.address, replace(observed(info), twins=twins.get(record.key, ()))
+
+
+def _late_twins(api: Api, workspace: int, resent: list[Record]) -> dict[str, tuple[int, ...]]:
+    """Launches that came of a start which was sent again and then arrived after all, still running, by key."""
+    if not resent:
+        return {}
+    found = launches_by_key(api, workspace, min(record.watermark for record in resent))
+    ours = {record.key: record.task_id for record in resent}
+    return {
+        key: tuple(info.id for info in found.get(key, []) if info.id != task_id and not observed(info).is_terminal)
+        for key, task_id in ours.items()
+    }
 
 
 def _intended(api: Api, workspace: int, records: list[Record]) -> Iterable[tuple[str, Observed]]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from taskspec.api import Api, StartRequest, TaskInfo
 from taskspec.engine.refresh import launches_by_key
+from taskspec.engine.stopping import stop_and_wait
 from taskspec.errors import ApiError, NotSent, OutcomeUnknown, Refused
 
 SETTLE_SECONDS = 60.0
@@ -23,6 +24,15 @@ LONGEST_LOOK = 5.0
 
 
 @dataclass(frozen=True, slots=True)
+class Forerunner:
+    """An older start of the same task, with other inputs, of which nobody knows whether it arrived."""
+
+    key: str
+    watermark: int
+    unresolved_for: float
+
+
+@dataclass(frozen=True, slots=True)
 class StartOrder:
     """A start whose intent is on record. `unresolved_for` is set when an earlier send may still be on its way."""
 
@@ -32,15 +42,20 @@ class StartOrder:
     workspace: int
     watermark: int
     unresolved_for: float | None = None
+    forerunner: Forerunner | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class StartDone:
-    """The server has the launch. `twins` are later launches of the same key, which were stopped."""
+    """The server has the launch. `twins` are later launches of the same key, which were stopped.
+
+    `resent` says that the start was sent again after a settle window, so that a twin may still turn up late.
+    """
 
     task_id: int
     adopted: bool
     twins: tuple[int, ...] = ()
+    resent: bool = False
 
 
 class Interrupted(Exception):
@@ -58,13 +73,16 @@ class Starter:
 
     def start(self, order: StartOrder) -> StartDone:
         """Start exactly once. Raises Refused or NotSent when the server certainly has no such launch."""
+        if order.forerunner is not None:
+            self._end(order, order.forerunner)
+        resent = order.unresolved_for is not None
         if order.unresolved_for is not None:
-            found = self._settle(order, order.unresolved_for)
-            if found is not None:
-                return found
+            found = self._settle(order, order.key, order.watermark, order.unresolved_for)
+            if found:
+                return self._adopted(found)
         for attempt in range(SEND_LIMIT):
             try:
-                return StartDone(self.api.task.start_request(order.request).id, adopted=False)
+                return StartDone(self.api.task.start_request(order.request).id, adopted=False, resent=resent)
             except NotSent:
                 self._again(attempt)
             except Refused as error:
@@ -72,16 +90,23 @@ class Starter:
                     raise
                 self._again(attempt)
             except OutcomeUnknown:
-                found = self._settle(order, 0.0)
-                if found is not None:
-                    return found
-        return StartDone(self.api.task.start_request(order.request).id, adopted=False)
+                found = self._settle(order, order.key, order.watermark, 0.0)
+                if found:
+                    return self._adopted(found)
+                resent = True
+        return StartDone(self.api.task.start_request(order.request).id, adopted=False, resent=resent)
+
+    def _end(self, order: StartOrder, forerunner: Forerunner) -> None:
+        """Make sure that an older start with other inputs does not run beside the new one."""
+        found = self._settle(order, forerunner.key, forerunner.watermark, forerunner.unresolved_for)
+        for launch in found:
+            stop_and_wait(self.api, launch.id, self.clock, self.pause)
 
     def _again(self, attempt: int) -> None:
         self.pause(min(0.5 * 2**attempt, 8.0))
 
-    def _settle(self, order: StartOrder, passed: float) -> StartDone | None:
-        """Look for the launch until the settle window is over; None when it certainly did not arrive.
+    def _settle(self, order: StartOrder, key: str, watermark: int, passed: float) -> list[TaskInfo]:
+        """Look for launches of a key until the settle window is over; none when it certainly did not arrive.
 
         Only a look that was answered counts. Raises OutcomeUnknown when none is, long after the window.
         """
@@ -90,21 +115,19 @@ class Starter:
         while True:
             now = self.clock()
             try:
-                found = self._look(order)
+                found = launches_by_key(self.api, order.workspace, watermark).get(key, [])
             except ApiError as error:
                 if now > end + GIVE_UP_SECONDS:
                     raise _unresolved(order, error) from None
             else:
-                if found is not None or now >= end:
+                if found or now >= end:
                     return found
             left = end - self.clock()
             self.pause(min(wait, LONGEST_LOOK, max(left, 0.05)) if left > 0 else LONGEST_LOOK)
             wait *= 2
 
-    def _look(self, order: StartOrder) -> StartDone | None:
-        found = launches_by_key(self.api, order.workspace, order.watermark).get(order.key, [])
-        if not found:
-            return None
+    def _adopted(self, found: list[TaskInfo]) -> StartDone:
+        """The launch with the lowest id is ours; the others are one start carried out more than once."""
         return StartDone(found[0].id, adopted=True, twins=self._stop_twins(found[1:]))
 
     def _stop_twins(self, twins: list[TaskInfo]) -> tuple[int, ...]:

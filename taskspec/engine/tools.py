@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from taskspec.engine.catalogue import Catalogue
 from taskspec.engine.events import Listener
 from taskspec.engine.leaving import OnInterrupt
+from taskspec.engine.ledger import Journal
 from taskspec.engine.server import Server
 from taskspec.engine.start import SETTLE_SECONDS
+from taskspec.engine.workers import Hands, Threads
 from taskspec.plan.evaluate import Evaluator
-from taskspec.state.store import StateStore
 
 POLL_LONGEST = 5.0
 """The longest pause between two looks at a server."""
@@ -37,10 +38,11 @@ class Tools:
     """Everything outside that an apply touches; `clock` is monotonic, `wall` is the time of day."""
 
     server: Server
-    store: StateStore
+    store: Journal
     evaluator: Evaluator
     catalogue: Catalogue
     listener: Listener
     clock: Callable[[], float]
     wall: Callable[[], float]
     pace: Pace
+    hands: Hands = field(default_factory=Threads)

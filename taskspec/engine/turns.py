@@ -117,9 +117,11 @@ class Turns:
 
     def _started(self, node: int, active: Active, prepared: Prepared, done: StartDone) -> None:
         progress, address = self.progress, active.planned.address
-        body = {"task_id": done.task_id, "adopted": done.adopted, "twins": list(done.twins)}
+        body = {"task_id": done.task_id, "adopted": done.adopted, "twins": list(done.twins), "resent": done.resent}
         progress.ledger.write(Event(EventKind.STARTED, address, active.key, body))
         active.task_id = done.task_id
+        if done.resent:
+            progress.sweep.remember(prepared.order, done.task_id)
         progress.watch.add(node, done.task_id, prepared.order.workspace)
         progress.tools.listener.on(LaunchStarted(address, done.task_id, done.adopted))
         if progress.leaving.is_asked and progress.leaving.mode is OnInterrupt.STOP:

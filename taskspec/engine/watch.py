@@ -10,7 +10,7 @@ from taskspec.engine.events import StatusChanged
 from taskspec.engine.tools import Tools
 from taskspec.engine.verdict import Verdict, judge
 from taskspec.engine.waiter import MISSING_LIMIT, Awaited, Waiter
-from taskspec.engine.workers import Answer, Workers
+from taskspec.engine.workers import Answer, Crew
 from taskspec.errors import ApiError, Unauthorized
 from taskspec.spec.durations import show
 from taskspec.spec.endurance import DEADLINE_OF, FailureKind, Stage
@@ -41,7 +41,7 @@ class Watch:
 
     tools: Tools
     instances: tuple[Instance, ...]
-    workers: Workers
+    workers: Crew
     waiter: Waiter = field(init=False)
     _asking: bool = False
     _answered_at: float = field(init=False)

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
+from typing import Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +19,28 @@ class Answer:
     tag: object
     value: object = None
     error: Exception | None = None
+
+
+class Crew(Protocol):
+    """Carries out calls; every answer comes back through `next`, in the engine's own thread."""
+
+    def submit(self, tag: object, call: Callable[[], object]) -> None: ...
+
+    def post(self, tag: object) -> None: ...
+
+    def next(self, timeout: float) -> Answer | None: ...
+
+    def close(self) -> None: ...
+
+
+class Hands(Protocol):
+    """Where calls are carried out and how they sleep: threads and real time, or one clock that a rehearsal moves."""
+
+    def workers(self, size: int) -> Crew: ...
+
+    def sleep(self, seconds: float, gone: threading.Event) -> bool:
+        """Sleep inside a call; True as soon as `gone` is set."""
+        ...
 
 
 class Workers:
@@ -56,3 +79,13 @@ class Workers:
                 self._answers.put(Answer(tag, call()))
             except Exception as error:  # whatever it is, it belongs to the engine's thread
                 self._answers.put(Answer(tag, error=error))
+
+
+class Threads:
+    """The real hands: a thread for each worker, and time that passes by itself."""
+
+    def workers(self, size: int) -> Crew:
+        return Workers(size)
+
+    def sleep(self, seconds: float, gone: threading.Event) -> bool:
+        return gone.wait(seconds)

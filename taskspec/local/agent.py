@@ -23,6 +23,7 @@ from taskspec.local.launcher import RunDir
 from taskspec.local.logs import LogLine
 from taskspec.local.ports import LAST, Ports
 from taskspec.local.process import find_by_argument, is_alive, mark_of, reap
+from taskspec.local.queue import Queue
 from taskspec.local.running import Running
 from taskspec.local.verdict import Verdict, failure, judge, last_lines
 
@@ -34,9 +35,6 @@ if TYPE_CHECKING:
     from taskspec.local.launches import Launch, Launches
     from taskspec.local.logs import Logs
     from taskspec.local.store import Store
-
-# Starting one takes about a millisecond, during which no request is answered.
-_STARTS_AT_A_TIME = 8
 
 _logger = logging.getLogger(__name__)
 
@@ -76,8 +74,7 @@ class Agent:
         # A random start: servers of other homes lend from the same range.
         self._ports = Ports(secrets.randbelow(LAST))
         self._running: dict[int, Running] = {}
-        self._pump_handle: asyncio.Handle | None = None
-        self._due_handle: asyncio.TimerHandle | None = None
+        self._queue = Queue(launches, self._room, self._start)
         self._tail_handle: asyncio.TimerHandle | None = None
         self._closed = False
 
@@ -98,14 +95,13 @@ class Agent:
         self._closed = True
         for running in self._running.values():
             running.close()
-        for handle in (self._pump_handle, self._due_handle, self._tail_handle):
-            if handle is not None:
-                handle.cancel()
+        self._queue.close()
+        if self._tail_handle is not None:
+            self._tail_handle.cancel()
 
     def wake(self) -> None:
-        """Look at the queue soon: after the answer to the request that filled it."""
-        if self._pump_handle is None:
-            self._pump_handle = asyncio.get_running_loop().call_soon(self._pump)
+        """Something was queued."""
+        self._queue.wake()
 
     def stop(self, launch: Launch) -> LaunchStatus:
         """Stop a launch; one that has ended stays as it is. The status after the request."""
@@ -140,38 +136,33 @@ class Agent:
         if running is not None:
             self._store_lines(running, final=False)
 
-    def _pump(self) -> None:
-        self._pump_handle = None
-        room = min(self._settings.capacity - len(self._running), _STARTS_AT_A_TIME)
-        due = self._launches.queued(room, time.time()) if room > 0 else []
-        for launch in due:
-            port = self._ports.lend()
-            self._launches.consume(launch.id, port)
-            self._spawn(replace(launch, port=port))
-        if len(due) == _STARTS_AT_A_TIME:
-            self.wake()
-        self._wait_for_restarts()
+    def _room(self) -> int:
+        return self._settings.capacity - len(self._running)
 
-    def _wait_for_restarts(self) -> None:
-        if self._due_handle is not None:
-            self._due_handle.cancel()
-        moment = self._launches.next_moment(time.time())
-        delay = None if moment is None else max(0.0, moment - time.time()) + 0.001
-        self._due_handle = None if delay is None else asyncio.get_running_loop().call_later(delay, self.wake)
+    def _start(self, due: list[Launch]) -> None:
+        """Take launches from the queue, on record, and only then start them."""
+        taken = [replace(launch, port=self._ports.lend()) for launch in due]
+        with self._store.transaction():
+            for launch in taken:
+                self._launches.consume(launch.id, launch.port)
+        with self._store.transaction():
+            for launch in taken:
+                self._spawn(launch)
 
     def _spawn(self, launch: Launch) -> None:
         running = self._hold(launch)
         try:
             job = self._prepare(launch, running.run_dir)
-            self._logs.add(launch.id, [LogLine(note) for note in job.notes])
+            if job.notes:
+                self._logs.add(launch.id, [LogLine(note) for note in job.notes])
             pid = self._launcher.start(job)
         except LocalServerError as error:
-            self._conclude(running, failure(error.message))
+            self._conclude(running, launch, failure(error.message))
             return
         except Exception as error:
             # Whatever one launch runs into, the ones behind it in the queue must not wait for it.
             _logger.exception("task %d cannot be started", launch.id)
-            self._conclude(running, failure(f"the app cannot be started: {error}"))
+            self._conclude(running, launch, failure(f"the app cannot be started: {error}"))
             return
         self._watch(running, pid, fresh=True)
 
@@ -183,7 +174,8 @@ class Agent:
         return running
 
     def _watch(self, running: Running, pid: int, *, fresh: bool) -> None:
-        mark = mark_of(pid)
+        # The mark of a process in the middle of its exec is not to be had without waiting; `_tail` sees to it.
+        mark = None if fresh else mark_of(pid)
         self._launches.start(running.task_id, pid, mark)
         running.watch(pid, mark, lambda: self._ended(running), fresh=fresh)
 
@@ -191,7 +183,7 @@ class Agent:
         """Resolve a launch of an earlier server: it never ran, runs, or has ended."""
         run_dir = RunDir(self._home.task(launch.id) / f"attempt-{launch.attempt}")
         self._ports.keep(launch.port)
-        if launch.pid is None and not run_dir.is_claimed:
+        if launch.pid_mark is None and not run_dir.is_claimed:
             self._start_or_bury(launch, run_dir)
             return
         running = self._hold(launch)
@@ -249,22 +241,22 @@ class Agent:
         stop_requested = launch is not None and launch.stop_requested
         status = running.run_dir.exit_status
         stderr = "" if status == 0 else last_lines(running.run_dir.stderr)
-        self._conclude(running, judge(status, stop_requested=stop_requested, stderr=stderr))
+        self._conclude(running, launch, judge(status, stop_requested=stop_requested, stderr=stderr))
 
-    def _conclude(self, running: Running, verdict: Verdict) -> None:
+    def _conclude(self, running: Running, launch: Launch | None, verdict: Verdict) -> None:
         running.close()
         self._running.pop(running.task_id, None)
         self._ports.give_back(running.port)
-        launch = self._launches.find(running.task_id)
         with self._store.transaction():
             if verdict.error:
                 self._log_failure(running.task_id, verdict)
             if launch is not None and self._may_restart(launch, verdict):
                 delay = self._settings.restart_delay * 2 ** (launch.attempt - 1)
                 self._launches.queue_again(launch.id, time.time() + delay)
+                self._queue.wake(delayed=True)
             else:
                 self._launches.end(running.task_id, verdict.status, verdict.error)
-        self.wake()
+        self._queue.room_was_made()
 
     def _may_restart(self, launch: Launch, verdict: Verdict) -> bool:
         return (
@@ -294,5 +286,7 @@ class Agent:
         self._tail_handle = None
         for running in self._running.values():
             self._store_lines(running, final=False)
+            if running.learn_mark():
+                self._launches.remember_mark(running.task_id, running.mark)
         if self._running:
             self._tail_handle = asyncio.get_running_loop().call_later(self._settings.tail_interval, self._tail)

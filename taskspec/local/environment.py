@@ -162,4 +162,5 @@ def _context_targets(state: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _bounded(value: str) -> str:
-    return LARGE_MARK if len(value.encode()) > LARGE_VALUE else value
+    # No character takes more than four bytes, so that hardly any value has to be encoded to be measured.
+    return LARGE_MARK if len(value) * 4 > LARGE_VALUE and len(value.encode()) > LARGE_VALUE else value

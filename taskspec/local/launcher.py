@@ -13,20 +13,23 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from taskspec.errors import LocalServerError
+from taskspec.local.command import plain_words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-# The claim comes first and is atomic: whoever starts this twice runs the app once. The trap keeps the shim alive when
-# the whole group is asked to stop, while the app gets the signal's ordinary meaning. The last line takes along what
-# the app left running in its group, as the end of a container would.
+# The claim comes first and is atomic: whoever starts this twice runs the app once (noclobber opens with O_EXCL; mkdir
+# would be one process more). The trap keeps the shim alive when the whole group is asked to stop, while the app gets
+# the signal's ordinary meaning. The last line takes along what the app left running in its group, as the end of a
+# container would.
 SHIM = """
-mkdir "$1/claim" 2>/dev/null || exit 0
-printf '%s\\n' "$$" >"$1/claim/pid"
+set -C
+{ printf '%s\\n' "$$" >"$1/claim"; } 2>/dev/null || exit 0
 trap : HUP INT TERM
-cd "$2" && "$BASH" -c "$3"
-printf '%s\\n' "$?" >"$1/exit"
+exit=$1/exit
+cd "$2" && shift 2 && "$@"
+printf '%s\\n' "$?" >"$exit"
 kill -KILL 0
 """
 _RESET = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGPIPE, signal.SIGCHLD, signal.SIGXFSZ)
@@ -53,7 +56,7 @@ class RunDir:
     @property
     def claimant(self) -> int | None:
         """The pid of the shim that holds the claim, once it has written it down."""
-        return _read_number(self.path / "claim" / "pid")
+        return _read_number(self.path / "claim")
 
     @property
     def exit_status(self) -> int | None:
@@ -63,7 +66,7 @@ class RunDir:
         """Take the claim so that no shim can; False when one has it already."""
         try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-            (self.path / "claim").mkdir()
+            (self.path / "claim").touch(exist_ok=False)
         except FileExistsError:
             return False
         return True
@@ -96,13 +99,14 @@ class ProcessLauncher:
         if self._bash is None:
             raise LocalServerError("no bash on this machine", remedy="install bash: apps are started through it")
         run = job.run_dir
-        run.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        run.path.mkdir(mode=0o700, exist_ok=True)
+        words = plain_words(job.command, job.environment.get("PATH", os.defpath)) or [self._bash, "-c", job.command]
         append = os.O_WRONLY | os.O_CREAT | os.O_APPEND
         try:
             # Not subprocess.Popen: its object insists on being waited for, and these processes may outlive us.
             return os.posix_spawn(
                 self._bash,
-                ["bash", "-c", SHIM, "taskspec-launch", str(run.path), str(job.work_dir), job.command],
+                ["bash", "-c", SHIM, "taskspec-launch", str(run.path), str(job.work_dir), *words],
                 job.environment,
                 file_actions=[
                     (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),

@@ -137,6 +137,10 @@ class Launches:
             (pid, mark, moments.now(), task_id),
         )
 
+    def remember_mark(self, task_id: int, mark: str | None) -> None:
+        """What tells the process of a launch from a later one with its pid."""
+        self._store.write("UPDATE launches SET pid_mark = ? WHERE id = ? AND pid IS NOT NULL", (mark, task_id))
+
     def ask_to_stop(self, task_id: int) -> None:
         self._store.write("UPDATE launches SET status = 'terminating', stop_requested = 1 WHERE id = ?", (task_id,))
 

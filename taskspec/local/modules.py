@@ -25,6 +25,7 @@ _BOTH_SPELLINGS = {
     "context_menu": "contextMenu",
     "need_gpu": "needGPU",
 }
+_KEPT_RELEASES = 256
 _SELECT = "SELECT r.*, m.name FROM releases r JOIN modules m ON m.id = r.module_id"
 
 
@@ -60,6 +61,7 @@ class Modules:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._releases: dict[int, Release] = {}
 
     def register(self, source: Source, slug: str, path: Path) -> Registered:
         """Make this content the newest of its module. A version that has other content is refused: it may not move."""
@@ -116,7 +118,14 @@ class Modules:
         return _release(row) if row else None
 
     def release_by_id(self, release_id: int) -> Release:
-        return _release(self._row(f"{_SELECT} WHERE r.id = ?", release_id))
+        """A release never changes, so that each is read once."""
+        found = self._releases.get(release_id)
+        if found is None:
+            found = _release(self._row(f"{_SELECT} WHERE r.id = ?", release_id))
+            if len(self._releases) >= _KEPT_RELEASES:
+                self._releases.clear()
+            self._releases[release_id] = found
+        return found
 
     def versions(self, module_id: int) -> list[dict[str, Any]]:
         """The releases as the catalogue shows them, newest first (wire protocol 3.1)."""

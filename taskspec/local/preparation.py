@@ -45,7 +45,8 @@ class Preparation:
                 f'the copy of app "{release.module_name}" is gone from "{work_dir}"', remedy="register the app again"
             )
         data_dir = self.home.task(launch.id) / "data"
-        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        data_dir.parent.mkdir(mode=0o700, exist_ok=True)
+        data_dir.mkdir(mode=0o700, exist_ok=True)
         environment = app_environment(self.base, self._setting(launch, release, work_dir, data_dir))
         command = command_of(release.config, launch.port)
         job = Job(run_dir, work_dir, command, environment, notes=_notes(release.config))

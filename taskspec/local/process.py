@@ -84,6 +84,7 @@ class ExitWatch:
         if self._descriptor is not None and (fresh or is_alive(pid, mark)):
             self._loop.add_reader(self._descriptor, self._over)
         else:
+            self._mark = mark if mark is not None or not fresh else mark_of(pid)
             self._poll()
 
     def close(self) -> None:

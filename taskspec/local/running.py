@@ -44,6 +44,13 @@ class Running:
         self.pid, self.mark = pid, mark
         self._watch = ExitWatch(pid, mark, ended, fresh=fresh)
 
+    def learn_mark(self) -> bool:
+        """Look up the mark of a process that was started a moment ago; True when it is news."""
+        if self.mark is not None or self.pid is None:
+            return False
+        self.mark = mark_of(self.pid)
+        return self.mark is not None
+
     def read(self, *, final: bool) -> tuple[dict[str, tuple[list[LogLine], int]], bool]:
         """New lines and the offset behind them, by stream, and whether more is waiting."""
         found, more = {}, False

@@ -60,6 +60,8 @@ def _unfinished(now: Situation, record: Record) -> Decision | None:
     if not now.observed.is_terminal:
         return _running(now, now.observed)
     if record.phase is not Phase.ENDED or record.outcome is Outcome.RUNNING:
+        if now.inputs_differ:
+            return Decision(Action.RERUN, Reason.INPUTS_CHANGED)
         return Decision(Action.ATTACH, Reason.ENDED_UNSEEN, f"launch {now.observed.task_id} is {now.observed.status}")
     return None
 

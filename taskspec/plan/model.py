@@ -104,6 +104,11 @@ class PlannedTask:
     node: int = -1
 
     @property
+    def twins(self) -> tuple[int, ...]:
+        """Further launches of the same start, which apply stops whatever else it does."""
+        return self.observed.twins if self.observed is not None else ()
+
+    @property
     def replaces_running(self) -> bool:
         """Whether the last launch still runs and has to be stopped before the new one starts."""
         return self.action.launches and self.observed is not None and not self.observed.is_terminal
@@ -135,7 +140,7 @@ class Plan:
     @property
     def has_changes(self) -> bool:
         """Whether apply would do anything at all; the one home of this rule."""
-        return bool(self.stops) or any(task.action is not Action.KEEP for task in self.tasks)
+        return bool(self.stops) or any(task.action is not Action.KEEP or task.twins for task in self.tasks)
 
     @property
     def needs_approval(self) -> bool:

@@ -84,6 +84,8 @@ def final_results(evaluator: Evaluator) -> dict[str, Json]:
 
 def _stops(inputs: PlanInputs) -> Iterable[PlannedTask]:
     """Launches of ours that still run although the spec no longer has them."""
+    if inputs.selection.targets or inputs.selection.excludes:
+        return  # what is about a part of the spec leaves everything else alone
     wanted = {instance.address for instance in inputs.expansion.instances}
     for address, record in inputs.state.records.items():
         observed = inputs.world.get(address)

@@ -36,11 +36,15 @@ class Owner:
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """The right to write. `fencing` grows with every new owner and is checked in every write."""
+    """The right to write. `fencing` grows with every new owner and is checked in every write.
+
+    `since` is unknown where the owner is of a release that did not write it down.
+    """
 
     owner: Owner
     fencing: int
     renewed_at: float
+    since: float | None = None
 
 
 def this_owner() -> Owner:
@@ -56,12 +60,19 @@ def this_owner() -> Owner:
 
 def is_over(lease: Lease, viewer: Owner, now: float) -> bool:
     """Whether somebody else may take the lease: it expired, or its owner on this very machine is dead."""
+    return bool(why_over(lease, viewer, now))
+
+
+def why_over(lease: Lease, viewer: Owner, now: float) -> str:
+    """Why somebody else may take the lease; empty while nobody may."""
     if now - lease.renewed_at > LEASE_SECONDS:
-        return True
+        return f"it was not renewed for {now - lease.renewed_at:.0f} s"
     owner = lease.owner
     if owner.host != viewer.host:
-        return False
-    return owner.boot != viewer.boot or not _lives(owner)
+        return ""
+    if owner.boot != viewer.boot:
+        return "its machine was started anew"
+    return "" if _lives(owner) else "its process has ended"
 
 
 def _lives(owner: Owner) -> bool:

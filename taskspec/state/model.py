@@ -24,6 +24,10 @@ class EventKind(StrEnum):
     PUBLISHED = "published"
     FORGOTTEN = "forgotten"
     RUN_ENDED = "run_ended"
+    ADOPTED = "adopted"
+    MOVED = "moved"
+    IMPORTED = "imported"
+    LOCK_BROKEN = "lock_broken"
 
 
 class Outcome(StrEnum):
@@ -90,6 +94,7 @@ class Record:
     summary: str = ""
     published: str = ""
     ended_at: str = ""
+    resent: bool = False
 
     @property
     def succeeded(self) -> bool:
@@ -110,33 +115,48 @@ class RunRecord:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """All records, at one moment of the journal. `serial` is the number of its last event."""
+    """All records, at one moment of the journal. `serial` is the number of its last event.
+
+    `attempts` is the highest attempt each address ever had, also of records that were forgotten or moved away: a
+    number that was used once makes a start key that was used once.
+    """
 
     lineage: str
     serial: int
     records: Mapping[str, Record]
     runs: tuple[RunRecord, ...]
+    attempts: Mapping[str, int] = field(default_factory=dict)
 
 
 def fold(lineage: str, events: Iterable[StoredEvent]) -> State:
     """The state that a journal adds up to."""
     records: dict[str, Record] = {}
     runs: dict[str, RunRecord] = {}
+    attempts: dict[str, int] = {}
     serial = 0
     for stored in events:
         serial = stored.number
-        kind = stored.event.kind
+        kind, address = stored.event.kind, stored.event.address
         if kind is EventKind.RUN_STARTED:
             runs[stored.run] = RunRecord(stored.run, stored.at, about=stored.event.body)
         elif kind is EventKind.RUN_ENDED and stored.run in runs:
             runs[stored.run] = _ended_run(runs[stored.run], stored)
         elif kind is EventKind.FORGOTTEN:
-            records.pop(stored.event.address, None)
-        elif stored.event.address:
-            record = advance(records.get(stored.event.address), stored)
+            records.pop(address, None)
+        elif kind is EventKind.MOVED:
+            _move(records, address, stored.event.body["to"])
+        elif address:
+            record = advance(records.get(address), stored)
             if record is not None:
-                records[stored.event.address] = record
-    return State(lineage, serial, records, tuple(runs.values()))
+                records[address] = record
+                attempts[address] = max(record.attempt, attempts.get(address, 0))
+    return State(lineage, serial, records, tuple(runs.values()), attempts)
+
+
+def _move(records: dict[str, Record], old: str, new: str) -> None:
+    record = records.pop(old, None)
+    if record is not None:
+        records[new] = replace(record, address=new)
 
 
 def _ended_run(run: RunRecord, stored: StoredEvent) -> RunRecord:
@@ -152,7 +172,8 @@ def advance(record: Record | None, stored: StoredEvent) -> Record | None:
     if record is None or record.key != event.key:
         return record
     if event.kind is EventKind.STARTED:
-        return replace(record, phase=Phase.STARTED, task_id=body["task_id"])
+        resent = record.resent or bool(body.get("resent"))
+        return replace(record, phase=Phase.STARTED, task_id=body["task_id"], resent=resent)
     if event.kind is EventKind.REFUSED:
         return replace(record, phase=Phase.REFUSED, summary=body.get("message", ""), ended_at=stored.at)
     if event.kind is EventKind.ENDED:
@@ -164,7 +185,9 @@ def advance(record: Record | None, stored: StoredEvent) -> Record | None:
             summary=body.get("summary", ""),
             ended_at=stored.at,
         )
-    return replace(record, published=body.get("digest", ""))
+    if event.kind is EventKind.PUBLISHED:
+        return replace(record, published=body.get("digest", ""))
+    return record
 
 
 def _intended(stored: StoredEvent) -> Record:

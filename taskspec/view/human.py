@@ -60,6 +60,8 @@ def _server(label: str) -> str:
 
 
 def _details(task: PlannedTask, *, detailed: bool) -> Iterator[str]:
+    if task.twins:
+        yield f"started more than once; launches to stop: {', '.join(map(str, task.twins))}"
     if task.changes:
         for change in task.changes:
             yield show_change(change)

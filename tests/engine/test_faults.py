@@ -105,7 +105,7 @@ def test_nothing_is_sent_again_before_the_settle_window_is_over(
     faults.script("tasks.run.app", kind)
     with starter(faults.address, virtual).api as api:
         done = Starter(api, virtual, virtual.pause, settle=60.0).start(order())
-    assert done == StartDone(1001, adopted=False)
+    assert done == StartDone(1001, adopted=False, resent=True)
     assert sum(virtual.pauses) == pytest.approx(60, abs=0.2)
 
 

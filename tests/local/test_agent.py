@@ -104,7 +104,7 @@ def test_a_launch_is_claimed_before_the_app_begins(local_server: RunningServer) 
     task_id = local_server.run("claimed", "true")
     local_server.end_of(task_id)
     run_dir = local_server.home.task(task_id) / "attempt-1"
-    assert (run_dir / "claim").is_dir()
+    assert int((run_dir / "claim").read_text())
     assert (run_dir / "exit").read_text() == "0\n"
 
 

@@ -47,7 +47,7 @@ def test_a_shutdown_is_answered_and_leaves_apps_running(own_server: RunningServe
     own_server.start()
     task_id = own_server.run("survivor", WAIT_FOR_GO)
     own_server.wait_for_status(task_id, "started")
-    until((own_server.home.task(task_id) / "attempt-1" / "claim" / "pid").exists)
+    until((own_server.home.task(task_id) / "attempt-1" / "claim").exists)
     assert own_server.control("shutdown") == {"success": True}
     assert own_server.wait_for_exit() == 0
     assert len(own_server.app_processes()) == 1

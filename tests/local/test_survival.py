@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def leader(server: RunningServer, task_id: int) -> int:
-    return int((server.home.task(task_id) / "attempt-1" / "claim" / "pid").read_text())
+    return int((server.home.task(task_id) / "attempt-1" / "claim").read_text())
 
 
 def has_ended(pid: int) -> bool:
@@ -183,9 +183,9 @@ def test_the_shim_that_comes_second_runs_nothing(own_server: RunningServer) -> N
     task_id = own_server.run("twice", 'echo x >>"$SLY_APP_DATA_DIR/runs"')
     own_server.end_of(task_id)
     run_dir = own_server.home.task(task_id) / "attempt-1"
-    command = f"echo y >>{own_server.data_dir(task_id)}/runs"
+    command = ["sh", "-c", f"echo y >>{own_server.data_dir(task_id)}/runs"]
     pid = os.posix_spawnp(
-        "bash", ["bash", "-c", SHIM, "taskspec-launch", str(run_dir), "/", command], dict(os.environ), setsid=True
+        "bash", ["bash", "-c", SHIM, "taskspec-launch", str(run_dir), "/", *command], dict(os.environ), setsid=True
     )
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
     assert (own_server.data_dir(task_id) / "runs").read_text() == "x\n"

@@ -80,12 +80,12 @@ async def _release(call: Call) -> Release:
     if len(named) != 1:
         raise params.invalid("moduleId", "is required, or appId in its place; not both")
     module_id = params.id(named[0])
-    if call.services.modules.find_id(id=module_id) is None:
-        raise unknown("module", module_id)
     version = params.text("appVersion", "")
     if params.flag("isBranch"):
         return await _branch_release(call, module_id, version)
     release = call.services.modules.release(module_id, version or None)
+    if release is None and call.services.modules.find_id(id=module_id) is None:
+        raise unknown("module", module_id)
     if release is None:
         raise unknown(f"version of module {module_id}", version)
     return release
@@ -94,6 +94,8 @@ async def _release(call: Call) -> Release:
 async def _branch_release(call: Call, module_id: int, branch: str) -> Release:
     """What the branch holds at this moment: branches move."""
     path = call.services.modules.branch_path(module_id, branch)
+    if path is None and call.services.modules.find_id(id=module_id) is None:
+        raise unknown("module", module_id)
     if path is None:
         raise unknown(f"branch of module {module_id}", branch)
     try:

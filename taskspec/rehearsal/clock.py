@@ -1,0 +1,210 @@
+"""A clock that moves only when everybody waits, and hands that work on it.
+
+Calls run in threads of their own, but only one thread runs at any moment and it says itself when the next may: the
+order is decided by the clock and a seed, never by the machine. The same seed gives the same run.
+"""
+
+from __future__ import annotations
+
+import heapq
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from random import Random
+
+from taskspec.engine.workers import Answer, Crew
+
+Action = Callable[[], None]
+
+
+class Gone(BaseException):
+    """The run is over; a call that still slept ends here, whatever it wanted to do next."""
+
+
+@dataclass(slots=True, eq=False)
+class Carrier:
+    """A thread that carries out one call after another while the clock's thread waits for it."""
+
+    clock: Clock
+    go: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
+    call: Action | None = None
+    is_gone: bool = False
+    thread: threading.Thread = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.thread = threading.Thread(target=self._work, daemon=True)
+        self.thread.start()
+
+    def resume(self) -> None:
+        """Let this thread run until it sleeps or is done."""
+        before, self.clock.running = self.clock.running, self
+        self.go.release()
+        self.clock.back.acquire()
+        self.clock.running = before
+
+    def rest(self) -> None:
+        """Give the turn back; returns when it is ours again."""
+        self.clock.back.release()
+        self.go.acquire()
+        if self.is_gone:
+            raise Gone
+
+    def _work(self) -> None:
+        self.go.acquire()
+        try:
+            while self.call is not None:
+                self.call()
+                self.call = None
+                self.clock.idle.append(self)
+                self.rest()
+        except Gone:
+            pass
+        finally:
+            self.clock.back.release()
+
+
+@dataclass(slots=True)
+class Clock:
+    """Seconds since the beginning of the run, and everything that will happen, in order.
+
+    Things of the same moment come in an order drawn from `chance`. Belongs to one thread, and to those it resumes.
+    """
+
+    chance: Random
+    now: float = 0.0
+    back: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
+    idle: list[Carrier] = field(default_factory=list)
+    running: Carrier | None = None
+    _coming: list[tuple[float, float, int, Action]] = field(default_factory=list)
+    _sleepers: dict[Carrier, threading.Event] = field(default_factory=dict)
+    _carriers: list[Carrier] = field(default_factory=list)
+    _count: int = 0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def at(self, when: float, action: Action) -> None:
+        """Do this when the time comes."""
+        self._count += 1
+        heapq.heappush(self._coming, (max(when, self.now), self.chance.random(), self._count, action))
+
+    def sleep(self, seconds: float) -> None:
+        """Pass time: for a call, by letting others run; for the thread that owns the clock, by running them."""
+        end = self.now + max(0.0, seconds)
+        if self.running is None:
+            self.run_until(end)
+            return
+        carrier = self.running
+        self.at(end, carrier.resume)
+        carrier.rest()
+
+    def sleep_unless(self, seconds: float, gone: threading.Event) -> bool:
+        """Like `sleep`, and over as soon as `gone` is set; whether it is."""
+        carrier = self.running
+        if carrier is None or gone.is_set():
+            if not gone.is_set():
+                self.sleep(seconds)
+            return gone.is_set()
+        self._sleepers[carrier] = gone
+        self.at(self.now + max(0.0, seconds), lambda: self._wake(carrier))
+        carrier.rest()
+        return gone.is_set()
+
+    def _wake(self, carrier: Carrier) -> None:
+        if self._sleepers.pop(carrier, None) is not None:
+            carrier.resume()
+
+    def carry_out(self, call: Action) -> None:
+        """Begin a call now; returns when it is done or sleeps."""
+        carrier = self.idle.pop() if self.idle else Carrier(self)
+        if carrier not in self._carriers:
+            self._carriers.append(carrier)
+        carrier.call = call
+        carrier.resume()
+
+    def run_until(self, end: float, is_enough: Callable[[], bool] = lambda: False) -> None:
+        """Let happen what happens up to `end`; stops early, at that moment, once it is enough."""
+        while not is_enough():
+            for carrier in [c for c, gone in self._sleepers.items() if gone.is_set()]:
+                self._wake(carrier)
+            if is_enough() or not self._coming or self._coming[0][0] > end:
+                break
+            when, _, _, action = heapq.heappop(self._coming)
+            self.now = max(self.now, when)
+            action()
+        else:
+            return
+        if not is_enough():
+            self.now = max(self.now, end)
+
+    def close(self) -> None:
+        """End every thread; calls that still sleep do not go on."""
+        for carrier in self._carriers:
+            carrier.is_gone = True
+            carrier.resume()
+            carrier.thread.join()
+        self._carriers.clear()
+        self.idle.clear()
+        self._sleepers.clear()
+        self._coming.clear()
+
+
+@dataclass(slots=True)
+class VirtualCrew:
+    """Workers on a clock: at most `size` calls at a time, answers in the order in which they come about."""
+
+    clock: Clock
+    size: int
+    _busy: int = 0
+    _waiting: deque[tuple[object, Callable[[], object]]] = field(default_factory=deque)
+    _answers: deque[Answer] = field(default_factory=deque)
+    _fatal: BaseException | None = None
+
+    def submit(self, tag: object, call: Callable[[], object]) -> None:
+        self._waiting.append((tag, call))
+        self.clock.at(self.clock.now, self._begin)
+
+    def post(self, tag: object) -> None:
+        self._answers.append(Answer(tag))
+
+    def next(self, timeout: float) -> Answer | None:
+        end = self.clock.now + max(0.0, timeout)
+        self.clock.run_until(end, lambda: bool(self._answers) or self._fatal is not None)
+        if self._fatal is not None:
+            raise self._fatal
+        return self._answers.popleft() if self._answers else None
+
+    def close(self) -> None:
+        self.clock.close()
+
+    def _begin(self) -> None:
+        if self._waiting and self._busy < self.size:
+            tag, call = self._waiting.popleft()
+            self._busy += 1
+            self.clock.carry_out(lambda: self._work(tag, call))
+
+    def _work(self, tag: object, call: Callable[[], object]) -> None:
+        try:
+            self._answers.append(Answer(tag, call()))
+        except Gone:
+            raise
+        except Exception as error:  # whatever it is, it belongs to the engine's thread
+            self._answers.append(Answer(tag, error=error))
+        except BaseException as error:  # the end of the simulated process
+            self._fatal = error
+        self._busy -= 1
+        self.clock.at(self.clock.now, self._begin)
+
+
+@dataclass(frozen=True, slots=True)
+class VirtualHands:
+    """Hands for an apply on a virtual clock."""
+
+    clock: Clock
+
+    def workers(self, size: int) -> Crew:
+        return VirtualCrew(self.clock, size)
+
+    def sleep(self, seconds: float, gone: threading.Event) -> bool:
+        return self.clock.sleep_unless(seconds, gone)

@@ -1,0 +1,148 @@
+"""What can go wrong on a server, as values, and the script that says what does go wrong in a rehearsal.
+
+Pure. A script is YAML that fits schemas/faults.schema.json; every mistake in it is a diagnostic with its place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from fnmatch import fnmatchcase
+from math import inf
+from random import Random
+from typing import Any, Protocol
+
+from taskspec.errors import SpecError
+from taskspec.spec.durations import seconds
+from taskspec.spec.reader import read_document
+from taskspec.spec.schema import check_shape
+
+
+class StartAnswer(StrEnum):
+    """What becomes of a start and of its answer."""
+
+    LOST = "lost"
+    NEVER_ARRIVES = "never_arrives"
+    BAD_GATEWAY_BEFORE = "502_before"
+    BAD_GATEWAY_AFTER = "502_after"
+    TRUNCATED = "truncated"
+    HANG = "hang"
+    TWICE = "twice"
+    TOO_MANY = "429"
+    REFUSED = "refused"
+    NO_CONNECTION = "no_connection"
+
+
+class Ends(StrEnum):
+    """How a launch ends."""
+
+    FINISHED = "finished"
+    ERROR = "error"
+    STOPPED = "stopped"
+    ERROR_OUTPUT = "error_output"
+    NO_OUTPUT = "no_output"
+
+
+@dataclass(frozen=True, slots=True)
+class StartFault:
+    """One start that goes wrong. `late_by` holds the request back for so many seconds; then it is carried out."""
+
+    answer: StartAnswer
+    late_by: float = 0.0
+    message: str = "the agent is offline"
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """What happens to one launch: seconds in each stage, and its end. Infinity for a stage that never ends."""
+
+    queued: float = 0.0
+    consumed: float = 0.0
+    running: float = 0.0
+    stopping: float = 2.0
+    ends: Ends = Ends.FINISHED
+    output_after: float = 0.0
+    vanishes_after: float = inf
+    restarted: bool = False
+    server_deadline: float = inf
+
+
+@dataclass(frozen=True, slots=True)
+class ServerFaults:
+    """What goes wrong for everybody. `status_500` and `page_shift` are how many calls fail."""
+
+    list_lag: float = 0.0
+    status_500: int = 0
+    page_shift: int = 0
+    token_expires_after: float = inf
+    unknown_modules: tuple[str, ...] = ()
+
+
+class Faults(Protocol):
+    """Decides what goes wrong, and when."""
+
+    server: ServerFaults
+
+    def course(self, address: str, number: int) -> Course:
+        """What happens to the launch of an address; `number` counts the launches of that address from 1."""
+        ...
+
+    def start(self, address: str, number: int) -> StartFault | None:
+        """What happens to a start; `number` counts the starts that were sent for the address from 1."""
+        ...
+
+    def call(self, method: str) -> bool:
+        """Whether a call other than a start fails with a 500."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What goes wrong with the launches of matching addresses, the first `times` of them."""
+
+    match: str
+    course: Mapping[str, Any] = field(default_factory=dict)
+    start: StartFault | None = None
+    times: float = inf
+
+    def fits(self, address: str, number: int) -> bool:
+        task = address.split("[", 1)[0]
+        return number <= self.times and (self.match in (address, task) or fnmatchcase(address, self.match))
+
+
+@dataclass(slots=True)
+class Script:
+    """A fault script, and the seed that everything it leaves open is drawn from."""
+
+    seed: int = 0
+    server: ServerFaults = field(default_factory=ServerFaults)
+    rules: tuple[Rule, ...] = ()
+    _failed_calls: int = 0
+
+    def course(self, address: str, number: int) -> Course:
+        course = self._drawn(address, number)
+        for rule in self.rules:
+            if rule.fits(address, number):
+                course = replace(course, **rule.course)
+        return course
+
+    def start(self, address: str, number: int) -> StartFault | None:
+        found = [rule.start for rule in self.rules if rule.start is not None]
+        once = {id(rule.start): min(rule.times, 1) if rule.times == inf else rule.times for rule in self.rules}
+        fitting = [
+            rule.start
+            for rule in self.rules
+            if rule.start is not None and number <= once[id(rule.start)] and rule.fits(address, number)
+        ]
+        return fitting[-1] if found and fitting else None
+
+    def call(self, method: str) -> bool:
+        if method not in ("tasks.list", "tasks.info") or self._failed_calls >= self.server.status_500:
+            return False
+        self._failed_calls += 1
+        return True
+
+    def _drawn(self, address: str, number: int) -> Course:
+        chance = Random(f"{self.seed}:{address}:{number}")  # noqa: S311 - a rehearsal, no secret
+        return Course(chance.uniform(1, 20), chance.uniform(2, 30), chance.uniform(30, 600))

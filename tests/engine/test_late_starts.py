@@ -1,0 +1,100 @@
+"""Starts that arrive when nobody expects them any more: after the settle window, or after the inputs have changed."""
+
+from __future__ import annotations
+
+import pytest
+
+from taskspec.engine.apply import Apply
+from taskspec.engine.events import EngineEvent, LaunchStarted, StatusChanged
+from taskspec.engine.refresh import marker
+from taskspec.state.model import Phase
+
+from . import faultserver as fault
+from .faultserver import FaultServer
+from .workshop import Workshop
+
+SPEC = "tasks: {only: {module: owner/app, version: v1, params: {x: %d}}}"
+
+
+class Dead(Exception):
+    """Stands for a killed process: it unwinds the apply without another word."""
+
+
+def cut_off(workshop: Workshop, faults: FaultServer, kind: str) -> None:
+    """An apply that dies when its first start is answered, so that only the intent is on record."""
+
+    def die(run: Apply, event: EngineEvent) -> None:
+        if isinstance(event, LaunchStarted):
+            raise Dead
+
+    faults.script("tasks.run.app", kind)
+    with pytest.raises(Dead):
+        workshop.apply(die)
+    assert workshop.record("only").phase is Phase.INTENDED
+
+
+def test_a_cut_off_start_that_arrived_is_stopped_before_a_changed_one_is_sent(
+    remote: Workshop, faults: FaultServer
+) -> None:
+    faults.status_of_new = "started"
+    remote.spec(SPEC % 1)
+    cut_off(remote, faults, fault.ACCEPT_THEN_DROP)
+    remote.spec(SPEC % 2)
+    faults.status_of_new = "finished"
+    assert remote.apply().outcomes == {"only": "succeeded"}
+    assert faults.stopped == [1001]
+    assert sorted(faults.starts().values()) == [1, 1]
+
+
+def test_a_cut_off_start_is_waited_for_although_the_inputs_have_changed(remote: Workshop, faults: FaultServer) -> None:
+    """The old start is still on its way while the new apply plans; it is looked for until the window is over."""
+    faults.status_of_new = "started"
+    remote.spec(SPEC % 1)
+    cut_off(remote, faults, fault.ACCEPT_THEN_DROP)
+    hidden = dict(faults.launches)
+    faults.launches.clear()
+    remote.spec(SPEC % 2)
+    faults.status_of_new = "finished"
+
+    def deliver() -> None:
+        faults.launches.update(hidden)
+
+    assert remote.apply(between=deliver, settle=60.0).outcomes == {"only": "succeeded"}
+    assert faults.stopped == [1001]
+
+
+def test_a_twin_that_turns_up_at_the_end_of_the_run_is_stopped(remote: Workshop, faults: FaultServer) -> None:
+    faults.status_of_new = "started"
+    remote.spec(SPEC % 1)
+    faults.script("tasks.run.app", fault.DROP)
+
+    def late(run: Apply, event: EngineEvent) -> None:
+        if isinstance(event, StatusChanged) and event.status == "started":
+            twin = {**faults.launches[event.task_id], "id": 1007}
+            faults.finish_all()
+            faults.launches[1007] = twin
+
+    applied = remote.apply(late)
+    assert applied.outcomes == {"only": "succeeded"}
+    assert faults.stopped == [1007]
+    assert applied.told.notices() == ["started more than once; the later launch 1007 was stopped"]
+
+
+def test_a_twin_that_turns_up_after_the_run_is_stopped_by_the_next_one(remote: Workshop, faults: FaultServer) -> None:
+    remote.spec(SPEC % 1)
+    faults.script("tasks.run.app", fault.DROP)
+    assert remote.apply().outcomes == {"only": "succeeded"}
+    key = remote.record("only").key
+    assert remote.record("only").resent
+    ours = faults.launches[remote.record("only").task_id]
+    faults.launches[1009] = {**ours, "id": 1009, "status": "started", "description": marker(key)}
+    assert remote.plan().has_changes
+    second = remote.apply()
+    assert second.outcomes == {"only": "kept"}
+    assert faults.stopped == [1009]
+
+
+def test_a_start_that_was_answered_is_not_looked_for_again(remote: Workshop, faults: FaultServer) -> None:
+    remote.spec(SPEC % 1)
+    remote.apply()
+    assert not remote.record("only").resent
