@@ -17,13 +17,14 @@ from taskspec.engine.catalogue import Catalogue
 from taskspec.engine.refresh import observe
 from taskspec.engine.server import Server
 from taskspec.engine.stopping import try_stop
-from taskspec.errors import SpecError, UsageError
+from taskspec.errors import LockHeld, SpecError, UsageError
 from taskspec.plan.evaluate import Evaluator
 from taskspec.plan.model import Observed, Plan
 from taskspec.plan.planner import PlanInputs, Selection, final_results, make_plan
 from taskspec.spec.model import SpecFile
 from taskspec.spec.parser import is_folder, parse_spec
 from taskspec.spec.variables import VariableFile, assign_variables
+from taskspec.state.database import is_there, usable
 from taskspec.state.lease import this_owner
 from taskspec.state.model import Event, EventKind, Outcome, Record, State
 from taskspec.state.store import StateStore, open_store
@@ -42,6 +43,8 @@ if TYPE_CHECKING:
     from taskspec.rehearsal.stage import Stage
 
 STATE_FOLDER = ".taskspec"
+LOCK_LOOK_SECONDS = 0.25
+"""Between two looks whether another writer has ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,25 +144,52 @@ def state_path(project: Project, request: Request, server: Server) -> Path:
 
 def read_state(path: Path) -> State:
     """The state as it is; an empty one where nothing was ever applied. Nothing is created."""
-    if not path.exists():
+    if not is_there(path):
         return State(lineage="", serial=0, records={}, runs=())
     with open_store(path, clock=time.time) as store:
         return store.load()
 
 
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """How long to wait for another writer to end, in seconds, and whom to tell, once, that we do."""
+
+    timeout: float = 0.0
+    told: Callable[[str], None] = lambda _: None
+
+
 @contextmanager
-def writing(path: Path) -> Iterator[StateStore]:
-    """The state, with the lease held. Raises LockHeld while another run writes."""
-    ignore = path.parent.parent / ".gitignore"
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    if not ignore.exists():
-        ignore.write_text("*\n", encoding="ascii")
+def writing(path: Path, turn: Turn | None = None) -> Iterator[StateStore]:
+    """The state, with the lease held. Raises LockHeld while another run writes, after waiting as long as asked."""
+    with usable(path):
+        ignore = path.parent.parent / ".gitignore"
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if not ignore.exists():
+            ignore.write_text("*\n", encoding="ascii")
     with open_store(path, clock=time.time) as store:
-        store.acquire(this_owner())
+        _take_turn(store, turn or Turn())
         try:
             yield store
         finally:
             store.release()
+
+
+def _take_turn(store: StateStore, turn: Turn) -> None:
+    """Acquire the lease, trying again until the time is up."""
+    owner, end, was_told = this_owner(), time.monotonic() + turn.timeout, False
+    while True:
+        try:
+            store.acquire(owner)
+        except LockHeld as error:
+            left = end - time.monotonic()
+            if left <= 0:
+                raise
+            if not was_told:
+                turn.told(error.message)
+                was_told = True
+            time.sleep(min(LOCK_LOOK_SECONDS, left))
+        else:
+            return
 
 
 @dataclass(frozen=True, slots=True)

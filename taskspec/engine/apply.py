@@ -19,6 +19,7 @@ from taskspec.engine.leaving import Leaving, OnInterrupt
 from taskspec.engine.ledger import Ledger
 from taskspec.engine.progress import Progress
 from taskspec.engine.publish import Publication, Publisher
+from taskspec.engine.retries import Again
 from taskspec.engine.scoreboard import Scoreboard
 from taskspec.engine.sweep import Sweep
 from taskspec.engine.tools import Tools
@@ -173,6 +174,8 @@ class Apply:
                 self._turns.took_start(node, prepared, answer)
             case ("replace", int(node), Prepared() as prepared):
                 self._turns.took_replaced(node, prepared, answer)
+            case ("restart", Again() as again):
+                self._turns.took_restarted(again, answer)
             case ("overdue", Ending() as ending):
                 self._endings.took_overdue(ending, answer)
             case ("halt", int(node)):

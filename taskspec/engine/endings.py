@@ -12,7 +12,7 @@ from taskspec.engine.publish import Publisher
 from taskspec.engine.retries import Again, pause
 from taskspec.engine.watch import Ending
 from taskspec.engine.workers import Answer
-from taskspec.spec.endurance import FailureKind
+from taskspec.spec.endurance import FailureKind, How
 from taskspec.state.model import Event, EventKind, Outcome
 
 
@@ -79,7 +79,9 @@ class Endings:
         if wait is None:
             self._give_up(node, active, summary, outcome)
             return
-        progress.retries.add(Again(progress.tools.clock() + wait, node, active.tries, active.attempt))
+        restart = active.task_id if task.retry.how is How.RESTART else None
+        due = progress.tools.clock() + wait
+        progress.retries.add(Again(due, node, active.tries, active.attempt, active.key, restart))
         message = f"{summary}; try {active.tries + 1} of {task.retry.attempts} in {wait:.0f} s"
         progress.board.notice(active.planned.address, message)
 

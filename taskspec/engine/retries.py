@@ -14,12 +14,17 @@ JITTER = 0.1
 
 @dataclass(frozen=True, slots=True, order=True)
 class Again:
-    """A node whose next try is due at a time; `tries` it has had in this run, the last with number `attempt`."""
+    """A node whose next try is due at a time; `tries` it has had in this run, the last with number `attempt`.
+
+    `restart` is the launch to run once more, where the rule asks for that; `key` is its start key.
+    """
 
     due: float
     node: int
     tries: int
     attempt: int
+    key: str = ""
+    restart: int | None = None
 
 
 @dataclass(slots=True)

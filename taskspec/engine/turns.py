@@ -11,6 +11,7 @@ from taskspec.engine.launching import Launching, Prepared
 from taskspec.engine.leaving import OnInterrupt
 from taskspec.engine.progress import Active, Progress
 from taskspec.engine.publish import Publisher
+from taskspec.engine.restarting import restart
 from taskspec.engine.retries import Again
 from taskspec.engine.start import Interrupted, StartDone, Starter
 from taskspec.engine.workers import Answer
@@ -44,7 +45,33 @@ class Turns:
                 self._launch(node, planned, None)
 
     def try_again(self, again: Again) -> None:
-        self._launch(again.node, self.progress.tasks[again.node], again)
+        """Another try: the same launch once more where the rule asks for it, else a new one."""
+        progress, planned = self.progress, self.progress.tasks[again.node]
+        if again.restart is None:
+            self._launch(again.node, planned, again)
+            return
+        began = progress.tools.clock()
+        progress.active[again.node] = Active(planned, again.key, began, None, again.tries + 1, again.attempt)
+        call = partial(restart, progress.tools.server.api, again.restart, progress.tools.clock, progress.pause)
+        progress.submit(("restart", again), call)
+
+    def took_restarted(self, again: Again, answer: Answer) -> None:
+        """The launch runs once more, or the server cannot do that and a new one is started."""
+        progress, node = self.progress, again.node
+        active = progress.active.pop(node)
+        address = active.planned.address
+        if answer.error is not None or again.restart is None:
+            if not isinstance(answer.error, Interrupted):
+                progress.board.notice(address, f"not restarted, so it is launched anew: {words(answer.error)}")
+                self._launch(node, active.planned, again)
+            return
+        active.task_id = again.restart
+        progress.active[node] = active
+        body = {"task_id": again.restart, "adopted": True, "twins": []}
+        progress.ledger.write(Event(EventKind.STARTED, address, active.key, body))
+        request = active.planned.request
+        progress.watch.add(node, again.restart, progress.tools.server.workspace(request.workspace if request else None))
+        progress.tools.listener.on(LaunchStarted(address, again.restart, adopted=True))
 
     def _keep(self, node: int, planned: PlannedTask) -> None:
         if planned.previous is not None:

@@ -13,11 +13,6 @@ from math import inf
 from random import Random
 from typing import Any, Protocol
 
-from taskspec.errors import SpecError
-from taskspec.spec.durations import seconds
-from taskspec.spec.reader import read_document
-from taskspec.spec.schema import check_shape
-
 
 class StartAnswer(StrEnum):
     """What becomes of a start and of its answer."""
@@ -29,7 +24,7 @@ class StartAnswer(StrEnum):
     TRUNCATED = "truncated"
     HANG = "hang"
     TWICE = "twice"
-    TOO_MANY = "429"
+    TOO_MANY = "too_many"
     REFUSED = "refused"
     NO_CONNECTION = "no_connection"
 
@@ -99,21 +94,21 @@ class Faults(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What goes wrong with the launches of matching addresses, the first `times` of them."""
+    """What goes wrong with matching addresses: their first `times` launches; without it all, and one start."""
 
     match: str
     course: Mapping[str, Any] = field(default_factory=dict)
     start: StartFault | None = None
-    times: float = inf
+    times: int | None = None
 
-    def fits(self, address: str, number: int) -> bool:
+    def fits(self, address: str) -> bool:
         task = address.split("[", 1)[0]
-        return number <= self.times and (self.match in (address, task) or fnmatchcase(address, self.match))
+        return self.match in (address, task) or fnmatchcase(address, self.match)
 
 
 @dataclass(slots=True)
 class Script:
-    """A fault script, and the seed that everything it leaves open is drawn from."""
+    """A fault script, and the seed that everything it leaves open is drawn from. The last rule that fits wins."""
 
     seed: int = 0
     server: ServerFaults = field(default_factory=ServerFaults)
@@ -123,19 +118,15 @@ class Script:
     def course(self, address: str, number: int) -> Course:
         course = self._drawn(address, number)
         for rule in self.rules:
-            if rule.fits(address, number):
+            if rule.fits(address) and (rule.times is None or number <= rule.times):
                 course = replace(course, **rule.course)
         return course
 
     def start(self, address: str, number: int) -> StartFault | None:
-        found = [rule.start for rule in self.rules if rule.start is not None]
-        once = {id(rule.start): min(rule.times, 1) if rule.times == inf else rule.times for rule in self.rules}
-        fitting = [
-            rule.start
-            for rule in self.rules
-            if rule.start is not None and number <= once[id(rule.start)] and rule.fits(address, number)
-        ]
-        return fitting[-1] if found and fitting else None
+        for rule in reversed(self.rules):
+            if rule.start is not None and rule.fits(address) and number <= (rule.times or 1):
+                return rule.start
+        return None
 
     def call(self, method: str) -> bool:
         if method not in ("tasks.list", "tasks.info") or self._failed_calls >= self.server.status_500:
@@ -145,4 +136,58 @@ class Script:
 
     def _drawn(self, address: str, number: int) -> Course:
         chance = Random(f"{self.seed}:{address}:{number}")  # noqa: S311 - a rehearsal, no secret
-        return Course(chance.uniform(1, 20), chance.uniform(2, 30), chance.uniform(30, 600))
+        return Course(round(chance.uniform(1, 20)), round(chance.uniform(2, 30)), round(chance.uniform(30, 600)))
+
+
+_DURATIONS = {
+    "queued_for": "queued",
+    "consumed_for": "consumed",
+    "runs_for": "running",
+    "stops_in": "stopping",
+    "output_after": "output_after",
+    "vanishes_after": "vanishes_after",
+    "server_deadline": "server_deadline",
+}
+FOREVER = "forever"
+
+
+def read_script(name: str, content: bytes, seed: int = 0) -> Script:
+    """The script in a YAML text. Raises SpecError with everything wrong in it."""
+    document = read_document(name, content)
+    problems = check_shape(document, "faults")
+    if problems:
+        raise SpecError(problems)
+    body = document.data
+    return Script(seed, _server(body.get("server", {})), tuple(_rule(rule) for rule in body.get("launches", ())))
+
+
+def _rule(body: Mapping[str, Any]) -> Rule:
+    course: dict[str, Any] = {ours: _seconds(body[name]) for name, ours in _DURATIONS.items() if name in body}
+    if "ends" in body:
+        course["ends"] = Ends(body["ends"])
+    if "restarted" in body:
+        course["restarted"] = body["restarted"]
+    return Rule(body.get("match", "*"), course, _start(body), body.get("times"))
+
+
+def _start(body: Mapping[str, Any]) -> StartFault | None:
+    if "start_late_by" in body:
+        return StartFault(StartAnswer(body.get("start_answer", StartAnswer.LOST)), _seconds(body["start_late_by"]))
+    if "start_refused" in body:
+        return StartFault(StartAnswer.REFUSED, message=body["start_refused"])
+    return StartFault(StartAnswer(body["start_answer"])) if "start_answer" in body else None
+
+
+def _server(body: Mapping[str, Any]) -> ServerFaults:
+    expires = body.get("token_expires_after")
+    return ServerFaults(
+        list_lag=_seconds(body.get("list_lag", 0)),
+        status_500=body.get("status_500", 0),
+        page_shift=body.get("page_shift", 0),
+        token_expires_after=inf if expires is None else _seconds(expires),
+        unknown_modules=tuple(body.get("unknown_modules", ())),
+    )
+
+
+def _seconds(value: str | float) -> float:
+    return inf if value == FOREVER else seconds(value)

@@ -37,6 +37,13 @@ class FailureKind(StrEnum):
     STOPPING_DEADLINE = "stopping_deadline"
 
 
+class How(StrEnum):
+    """What another try is: a new launch, or the same launch on the server once more."""
+
+    RELAUNCH = "relaunch"
+    RESTART = "restart"
+
+
 DEADLINE_OF: Mapping[Stage, FailureKind] = {
     Stage.QUEUED: FailureKind.QUEUE_DEADLINE,
     Stage.STARTING: FailureKind.STARTING_DEADLINE,
@@ -72,6 +79,7 @@ class Retry:
     attempts: int = 1
     backoff: float = 30.0
     on: tuple[FailureKind, ...] = RETRYABLE
+    how: How = How.RELAUNCH
 
     def pause_before(self, attempt: int) -> float:
         """Seconds to wait before this attempt (2, 3, …): the backoff doubled each time, an hour at most."""
@@ -91,4 +99,9 @@ def read_retry(body: Mapping[str, Any]) -> Retry:
     if not body:
         return Retry()
     kinds = tuple(FailureKind(kind) for kind in body["on"]) if "on" in body else RETRYABLE
-    return Retry(attempts=body.get("attempts", 2), backoff=seconds(body.get("backoff", 30.0)), on=kinds)
+    return Retry(
+        attempts=body.get("attempts", 2),
+        backoff=seconds(body.get("backoff", 30.0)),
+        on=kinds,
+        how=How(body.get("how", How.RELAUNCH)),
+    )

@@ -1,4 +1,4 @@
-"""The shape of a spec, checked against `schemas/spec.schema.json`; every violation at once, each with its place.
+"""The shape of a spec (or of another text an author writes), checked against its schema; every violation at once, each with its place.
 
 The only module that imports jsonschema.
 """
@@ -43,18 +43,18 @@ def _pattern(validator: Validator, pattern: str, value: Any, _: object) -> Itera
 
 
 @cache
-def _validator() -> Any:
+def _validator(schema: str) -> Any:
     checker = Draft7Validator.TYPE_CHECKER.redefine("integer", _is_integer)
     strict: Any = extend(  # type: ignore[no-untyped-call]  # its stub leaves the signature out
         Draft7Validator, validators={"pattern": _pattern}, type_checker=checker
     )
-    return strict(load_schema("spec"), format_checker=FormatChecker(formats=["regex"]))
+    return strict(load_schema(schema), format_checker=FormatChecker(formats=["regex"]))
 
 
-def check_shape(document: SourceDocument) -> list[Diagnostic]:
-    """Every place where the document is not shaped as a spec."""
+def check_shape(document: SourceDocument, schema: str = "spec") -> list[Diagnostic]:
+    """Every place where the document is not shaped as its schema says."""
     problems: list[Diagnostic] = []
-    for error in _validator().iter_errors(document.data):
+    for error in _validator(schema).iter_errors(document.data):
         problems.extend(_explain(document, error))
     return problems
 

@@ -144,7 +144,7 @@ def fold(lineage: str, events: Iterable[StoredEvent]) -> State:
         elif kind is EventKind.FORGOTTEN:
             records.pop(address, None)
         elif kind is EventKind.MOVED:
-            _move(records, address, stored.event.body["to"])
+            _move(records, attempts, address, stored.event.body["to"])
         elif address:
             record = advance(records.get(address), stored)
             if record is not None:
@@ -153,10 +153,11 @@ def fold(lineage: str, events: Iterable[StoredEvent]) -> State:
     return State(lineage, serial, records, tuple(runs.values()), attempts)
 
 
-def _move(records: dict[str, Record], old: str, new: str) -> None:
+def _move(records: dict[str, Record], attempts: dict[str, int], old: str, new: str) -> None:
     record = records.pop(old, None)
     if record is not None:
         records[new] = replace(record, address=new)
+        attempts[new] = max(record.attempt, attempts.get(new, 0))
 
 
 def _ended_run(run: RunRecord, stored: StoredEvent) -> RunRecord:

@@ -1,36 +1,23 @@
 """The journal on disk: a SQLite file, one row per event, durable before anybody relies on it.
 
-The only module that opens our sqlite file. Write-ahead log, full sync: an appended event survives the power cord.
+Write-ahead log, full sync: an appended event survives the power cord.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
 import sqlite3
-import uuid
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from taskspec.errors import LockHeld, StateError
+from taskspec.errors import LockHeld
+from taskspec.state import database
+from taskspec.state.chain import chain_link, chained
+from taskspec.state.database import damaged, usable
 from taskspec.state.lease import Lease, Owner, is_over
 from taskspec.state.model import Event, EventKind, State, StoredEvent, fold
-from taskspec.values import canonical
-
-FORMAT = 1
-APPLICATION_ID = 0x74736A31  # "tsj1"
-_SCHEMA = (
-    "CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
-    """CREATE TABLE journal (
-         number INTEGER PRIMARY KEY, at TEXT NOT NULL, run TEXT NOT NULL, kind TEXT NOT NULL,
-         address TEXT NOT NULL, key TEXT NOT NULL, body TEXT NOT NULL, chain TEXT NOT NULL)""",
-    """CREATE TABLE lease (
-         one INTEGER PRIMARY KEY CHECK (one = 1), owner TEXT, fencing INTEGER NOT NULL, renewed_at REAL NOT NULL)""",
-    "INSERT INTO lease VALUES (1, NULL, 0, 0)",
-)
 
 Clock = Callable[[], float]
 
@@ -47,7 +34,6 @@ class StateStore:
         self._connection = connection
         self._clock = clock
         self._fencing: int | None = None
-        self._owner: Owner | None = None
 
     def close(self) -> None:
         self._connection.close()
@@ -60,13 +46,13 @@ class StateStore:
 
     def load(self) -> State:
         """The state as of now. Raises StateError when a row is not as it was written."""
-        with _readable(self.path):
+        with usable(self.path):
             return fold(self.lineage, self.events())
 
     def events(self) -> Iterator[StoredEvent]:
         """Every event, oldest first, each proven by its link to those before it."""
         expected, previous = 0, self.lineage
-        with _readable(self.path):
+        with usable(self.path):
             serial = self._serial()  # read first: a writer may add events while we read
             rows = self._connection.execute(
                 "SELECT number, at, run, kind, address, key, body, chain FROM journal ORDER BY number"
@@ -74,26 +60,25 @@ class StateStore:
             for number, at, run, kind, address, key, body, chain in rows:
                 expected, previous = expected + 1, chain_link(previous, (number, at, run, kind, address, key, body))
                 if number != expected or chain != previous:
-                    raise _damaged(self.path, f"event {expected} is not as it was written")
+                    raise damaged(self.path, f"event {expected} is not as it was written")
                 yield StoredEvent(number, at, run, Event(EventKind(kind), address, key, json.loads(body)))
             if expected < serial:
-                raise _damaged(self.path, f"it ends with event {expected}, and {serial} were written")
+                raise damaged(self.path, f"it ends with event {expected}, and {serial} were written")
 
     def acquire(self, owner: Owner) -> None:
-        """Become the writer. Raises LockHeld while another living owner is."""
+        """Become the writer, and bring the file up to date. Raises LockHeld while another living owner is."""
         with self._transaction():
             lease = self._lease()
             if lease is not None and lease.owner != owner and not is_over(lease, owner, self._clock()):
                 raise LockHeld(
                     f"another run is writing to this state: {lease.owner.describe()}",
-                    remedy="wait for it to end; plan and status work meanwhile",
+                    remedy="wait for it to end, or let --lock-timeout 10m wait; `taskspec lock show` tells more. "
+                    "Plan, status and results work meanwhile",
                 )
-            (fencing,) = self._connection.execute("SELECT fencing + 1 FROM lease").fetchone()
-            self._connection.execute(
-                "UPDATE lease SET owner = ?, fencing = ?, renewed_at = ?",
-                (json.dumps(owner.as_json()), fencing, self._clock()),
-            )
-        self._fencing, self._owner = fencing, owner
+            database.bring_up_to_date(self._connection, moment(self._clock()))
+            fencing = self._take(owner)
+            database.mark(self.path, self.lineage)
+        self._fencing = fencing
 
     def renew(self) -> None:
         """Keep the lease; to be called well within LEASE_SECONDS. Raises LockHeld when it was lost."""
@@ -111,23 +96,52 @@ class StateStore:
         """Write events durably, all or none. Raises LockHeld when the lease was lost in between."""
         with self._transaction():
             self._check_fencing()
-            number, chain = self._last()
-            at = datetime.fromtimestamp(self._clock(), UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-            stored = []
-            for event in events:
-                number += 1
-                row = (number, at, run, event.kind.value, event.address, event.key, canonical(event.body))
-                chain = chain_link(chain, row)
-                self._connection.execute("INSERT INTO journal VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (*row, chain))
-                stored.append(StoredEvent(number, at, run, event))
-            self._connection.execute("UPDATE meta SET value = ? WHERE name = 'serial'", (number,))
+            stored = self._write(run, events)
             self._connection.execute("UPDATE lease SET renewed_at = ?", (self._clock(),))
         return stored
 
+    def break_lease(self, seen: Lease, breaker: Owner, run: str, event: Event) -> None:
+        """Take the lease from its owner, who cannot write any more, and write down that it was done.
+
+        Raises LockHeld when it is no longer the lease that was `seen`.
+        """
+        with self._transaction():
+            lease = self._lease()
+            if lease is None or lease.fencing != seen.fencing:
+                raise LockHeld("the lease has changed hands meanwhile", remedy="look again: taskspec lock show")
+            database.bring_up_to_date(self._connection, moment(self._clock()))
+            self._take(breaker)
+            self._write(run, [event])
+            self._connection.execute("UPDATE lease SET owner = NULL")
+
     def holder(self) -> Lease | None:
         """Who writes at the moment, as far as the file knows."""
-        with _readable(self.path):
+        with usable(self.path):
             return self._lease()
+
+    @property
+    def format(self) -> int:
+        """The format the file is in."""
+        with usable(self.path):
+            return database.format_of(self._connection)
+
+    def _take(self, owner: Owner) -> int:
+        (fencing,) = self._connection.execute("SELECT fencing + 1 FROM lease").fetchone()
+        now = self._clock()
+        self._connection.execute(
+            "UPDATE lease SET owner = ?, fencing = ?, renewed_at = ?, since = ?",
+            (json.dumps(owner.as_json()), fencing, now, now),
+        )
+        return int(fencing)
+
+    def _write(self, run: str, events: Sequence[Event]) -> list[StoredEvent]:
+        number, link = self._last()
+        at = moment(self._clock())
+        stored = [StoredEvent(n, at, run, event) for n, event in enumerate(events, start=number + 1)]
+        rows = [(*row, link) for row, link in chained(link, stored)]
+        self._connection.executemany("INSERT INTO journal VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
+        self._connection.execute("UPDATE meta SET value = ? WHERE name = 'serial'", (number + len(stored),))
+        return stored
 
     def _last(self) -> tuple[int, str]:
         row = self._connection.execute("SELECT number, chain FROM journal ORDER BY number DESC LIMIT 1").fetchone()
@@ -137,8 +151,13 @@ class StateStore:
         return int(self._connection.execute("SELECT value FROM meta WHERE name = 'serial'").fetchone()[0])
 
     def _lease(self) -> Lease | None:
-        owner, fencing, renewed_at = self._connection.execute("SELECT owner, fencing, renewed_at FROM lease").fetchone()
-        return Lease(Owner(**json.loads(owner)), fencing, renewed_at) if owner else None
+        # A file of format 1 that nobody has written to since has no column `since`.
+        cursor = self._connection.execute("SELECT * FROM lease")
+        names = [name for name, *_ in cursor.description]
+        row = dict(zip(names, cursor.fetchone(), strict=True))
+        if not row["owner"]:
+            return None
+        return Lease(Owner(**json.loads(row["owner"])), row["fencing"], row["renewed_at"], row.get("since"))
 
     def _check_fencing(self) -> None:
         (fencing,) = self._connection.execute("SELECT fencing FROM lease").fetchone()
@@ -150,7 +169,7 @@ class StateStore:
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
-        with _readable(self.path):
+        with usable(self.path):
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield
@@ -160,87 +179,12 @@ class StateStore:
             self._connection.execute("COMMIT")
 
 
-def chain_link(previous: str, row: tuple[int, str, str, str, str, str, str]) -> str:
-    """The hash that ties a row to all rows before it."""
-    return hashlib.sha256("\0".join([previous, *map(str, row)]).encode("utf-8", "surrogatepass")).hexdigest()
-
-
 def open_store(path: Path, *, clock: Clock) -> StateStore:
-    """Open the state at `path`, making an empty one where there is none."""
-    with _readable(path):
-        if not path.exists():
-            _create(path)
-        elif path.stat().st_size == 0:
-            raise _damaged(path, "it is empty")
-        connection = _connect(path)
-        try:
-            lineage = _verify(path, connection)
-        except BaseException:
-            connection.close()
-            raise
+    """Open the state at `path`, making an empty one where there never was one."""
+    connection, lineage = database.open_database(path, moment(clock()))
     return StateStore(path, connection, lineage=lineage, clock=clock)
 
 
-def _connect(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, isolation_level=None, timeout=10, check_same_thread=True)
-    connection.execute("PRAGMA trusted_schema = OFF")
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = FULL")
-    return connection
-
-
-def _create(path: Path) -> None:
-    """A new state, complete from the moment it has its name: a crash leaves either none or a good one."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    fresh = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    connection = sqlite3.connect(fresh, isolation_level=None)
-    try:
-        for statement in _SCHEMA:
-            connection.execute(statement)
-        connection.execute("INSERT INTO meta VALUES ('lineage', ?), ('serial', 0)", (uuid.uuid4().hex,))
-        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        connection.execute(f"PRAGMA user_version = {FORMAT}")
-    finally:
-        connection.close()
-    with suppress(FileExistsError):  # another process was faster, and its state is as good
-        os.link(fresh, path)
-    fresh.unlink()
-
-
-def _verify(path: Path, connection: sqlite3.Connection) -> str:
-    (application,) = connection.execute("PRAGMA application_id").fetchone()
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if application != APPLICATION_ID:
-        raise _damaged(path, "it was not written by taskspec")
-    if version > FORMAT:
-        raise StateError(
-            f'state "{path}" has format {version}, and this taskspec reads up to {FORMAT}',
-            remedy="use the newer taskspec that wrote it",
-        )
-    row = connection.execute("SELECT value FROM meta WHERE name = 'lineage'").fetchone()
-    if row is None:
-        raise _damaged(path, "it has no lineage")
-    return str(row[0])
-
-
-@contextmanager
-def _readable(path: Path) -> Iterator[None]:
-    """Every way sqlite can fail, as a StateError that says which file."""
-    try:
-        yield
-    except sqlite3.OperationalError as error:
-        raise StateError(
-            f'state "{path}" cannot be used: {error}', remedy="check the disk and the permissions"
-        ) from None
-    except sqlite3.DatabaseError as error:
-        raise _damaged(path, str(error)) from None
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise _damaged(path, f"a row cannot be read: {error!r}") from None
-
-
-def _damaged(path: Path, why: str) -> StateError:
-    return StateError(
-        f'state "{path}" is damaged or foreign: {why}',
-        remedy="restore it from a backup. Moving it away makes taskspec forget every launch: "
-        "the next apply starts all of them again",
-    )
+def moment(seconds: float) -> str:
+    """A moment as the journal has it: UTC in ISO 8601, in milliseconds."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

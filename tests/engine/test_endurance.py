@@ -9,6 +9,7 @@ from taskspec.engine.events import EngineEvent, StatusChanged
 from taskspec.engine.leaving import OnInterrupt
 from taskspec.state.model import Outcome
 
+from .faultserver import FaultServer
 from .workshop import Workshop
 
 COUNTING = """
@@ -146,3 +147,26 @@ def test_an_interrupt_gives_up_a_try_that_was_to_come(workshop: Workshop) -> Non
 
     assert workshop.apply(leave).outcomes == {"only": "failed"}
     assert len(workshop.launches()) == 1
+
+
+def test_a_failed_launch_may_be_restarted_under_the_same_id(workshop: Workshop) -> None:
+    rule = "retry: {attempts: 3, backoff: 0, how: restart}"
+    workshop.spec(f"tasks: {{only: {{{counting(workshop, 3)}, {rule}}}}}")
+    applied = workshop.apply()
+    assert applied.outcomes == {"only": "succeeded"}
+    assert [launch.raw_status for launch in workshop.launches()] == ["finished"]
+    assert workshop.kinds("only") == ["intent", "started", "ended", "started", "ended", "started", "ended"]
+    assert workshop.apply().outcomes == {"only": "kept"}
+
+
+def test_where_the_server_cannot_restart_a_new_launch_is_started(remote: Workshop, faults: FaultServer) -> None:
+    faults.status_of_new = "error"
+    rule = "retry: {attempts: 2, backoff: 0, how: restart}"
+    remote.spec(f"tasks: {{only: {{module: owner/app, version: v1, {rule}}}}}")
+
+    def heal(run: Apply, event: EngineEvent) -> None:
+        faults.status_of_new = "finished" if "launched anew" in str(event) else faults.status_of_new
+
+    applied = remote.apply(heal)
+    assert applied.outcomes == {"only": "succeeded"}
+    assert len(faults.launches) == 2

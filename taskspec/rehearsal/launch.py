@@ -1,0 +1,108 @@
+"""One launch on the rehearsed server: where it is at a moment, and what it has left. Pure: a moment is a number."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from math import inf
+from typing import Any
+
+from taskspec.api.wire import LaunchStatus
+from taskspec.rehearsal.faults import Course, Ends
+
+_ENDS = {Ends.ERROR: LaunchStatus.ERROR, Ends.STOPPED: LaunchStatus.STOPPED}
+Json = dict[str, Any]
+
+
+@dataclass(slots=True)
+class Launch:
+    """A start that was carried out. `due_output` is what its app leaves behind, `output` what was set on it."""
+
+    id: int
+    key: str
+    address: str
+    body: Mapping[str, Any]
+    came: float
+    course: Course
+    due_output: Mapping[str, Any]
+    output: Mapping[str, Any] | None = None
+    stop_at: float | None = None
+    stages: tuple[tuple[float, LaunchStatus], ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        course, at = self.course, self.came
+        stages = [(at, LaunchStatus.QUEUED)]
+        for status, takes in self._stages(course):
+            at += takes
+            stages.append((at, status))
+        self.stages = tuple(stages)
+
+    def _stages(self, course: Course) -> list[tuple[LaunchStatus, float]]:
+        """Every change of the status, with the time since the one before."""
+        begun = [(LaunchStatus.CONSUMED, course.queued), (LaunchStatus.STARTED, course.consumed)]
+        again = [(LaunchStatus.QUEUED, course.running), *begun] if course.restarted else []
+        running = min(course.running, course.server_deadline)
+        if course.ends is Ends.STOPPED:
+            end = [(LaunchStatus.TERMINATING, running), (LaunchStatus.STOPPED, course.stopping)]
+        else:
+            ends = LaunchStatus.ERROR if self._is_killed else _ENDS.get(course.ends, LaunchStatus.FINISHED)
+            end = [(ends, running)]
+        return [*begun, *again, *end]
+
+    @property
+    def _is_killed(self) -> bool:
+        return self.course.running > self.course.server_deadline
+
+    def status(self, now: float) -> LaunchStatus:
+        if self.stop_at is not None and now >= self.stop_at:
+            return LaunchStatus.STOPPED if now >= self.stop_at + self.course.stopping else LaunchStatus.TERMINATING
+        return [status for at, status in self.stages if at <= now][-1]
+
+    def stop(self, now: float) -> LaunchStatus:
+        """Ask it to end; one that has ended stays as it is."""
+        if not self.status(now).is_terminal and self.stop_at is None:
+            self.stop_at = now
+        return self.status(now)
+
+    def is_known(self, now: float) -> bool:
+        return now < self.came + self.course.vanishes_after
+
+    def ended_at(self, now: float) -> float:
+        """When it came to its end; infinity while it has not."""
+        if not self.status(now).is_terminal:
+            return inf
+        return self.stop_at + self.course.stopping if self.stop_at is not None else self.stages[-1][0]
+
+    def as_json(self, now: float, wall: float) -> Json:
+        """The launch as the server reports it (wire protocol, section 6). `wall` is the time of day at moment 0."""
+        meta: Json = {"name": self.body.get("taskName", ""), "params": self.body.get("params", {})}
+        output = self._output(now)
+        if output:
+            meta["output"] = output
+        if self._is_killed and self.status(now) is LaunchStatus.ERROR:
+            meta["error"] = {"message": "killed by the server: it ran for too long"}
+        return {
+            "id": self.id,
+            "type": "app",
+            "status": str(self.status(now)),
+            "description": self.body.get("description", ""),
+            "workspaceId": self.body.get("workspaceId"),
+            "agentId": self.body.get("agentId"),
+            "startedAt": _day(wall + self.came),
+            "finishedAt": _day(wall + self.ended_at(now)) if self.status(now).is_terminal else None,
+            "meta": meta,
+        }
+
+    def _output(self, now: float) -> Mapping[str, Any]:
+        if self.output is not None:
+            return self.output
+        if self.course.ends is Ends.NO_OUTPUT or now < self.ended_at(now) + self.course.output_after:
+            return {}
+        if self.course.ends is Ends.ERROR_OUTPUT:
+            return {"general": {"title": "rehearsed error", "description": "played by the script", "isError": True}}
+        return self.due_output if self.status(now) is LaunchStatus.FINISHED else {}
+
+
+def _day(moment: float) -> str:
+    return datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,231 @@
+"""The state's SQLite file: made, opened, brought up to date, and refused when it is not what it should be.
+
+Beside each state lies a marker, a small file with its lineage. It tells a state that was never made from one that is
+gone, and the right file from another one of the same name.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import uuid
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+
+from taskspec.errors import StateError
+from taskspec.state.chain import Row
+
+FORMAT = 2
+"""What this release writes; it reads every format from 1 on, and brings a file up to date before it writes."""
+APPLICATION_ID = 0x74736A31  # "tsj1"
+_FIRST_SCHEMA = (
+    "CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
+    """CREATE TABLE journal (
+         number INTEGER PRIMARY KEY, at TEXT NOT NULL, run TEXT NOT NULL, kind TEXT NOT NULL,
+         address TEXT NOT NULL, key TEXT NOT NULL, body TEXT NOT NULL, chain TEXT NOT NULL)""",
+    """CREATE TABLE lease (
+         one INTEGER PRIMARY KEY CHECK (one = 1), owner TEXT, fencing INTEGER NOT NULL, renewed_at REAL NOT NULL)""",
+    "INSERT INTO lease VALUES (1, NULL, 0, 0)",
+)
+
+
+def is_there(path: Path) -> bool:
+    """Whether there is a state. Raises StateError when there was one and the file is gone."""
+    with usable(path):
+        if path.exists():
+            return True
+        if _marked(path) is None:
+            return False
+    marker = marker_of(path)
+    raise StateError(
+        f'state "{path}" is missing: "{marker}" says that there was one',
+        remedy="put it back from a backup, or with `taskspec state import`. "
+        f'Removing "{marker}" makes taskspec forget every launch: the next apply starts all of them again',
+    )
+
+
+def open_database(path: Path, now: str) -> tuple[sqlite3.Connection, str]:
+    """The file, made if there is none, and its lineage. Raises StateError when it cannot be trusted."""
+    if not is_there(path):
+        create(path, uuid.uuid4().hex, (), now)
+    with usable(path):
+        if path.stat().st_size == 0:
+            raise damaged(path, "it is empty")
+        connection = _connect(path)
+        try:
+            lineage = _verify(path, connection)
+        except BaseException:
+            connection.close()
+            raise
+    return connection, lineage
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, isolation_level=None, timeout=10, check_same_thread=True)
+    try:
+        connection.execute("PRAGMA trusted_schema = OFF")
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def create(path: Path, lineage: str, rows: Iterable[tuple[Row, str]], now: str) -> bool:
+    """A new state, complete from the moment it has its name: a crash leaves either none or a good one.
+
+    Returns False when another process was faster; its state is there then, and ours is not.
+    """
+    with usable(path):
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        fresh = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+        try:
+            with closing(_connect(fresh)) as connection:
+                _fill(connection, lineage, rows, now)
+            os.link(fresh, path)
+        except FileExistsError:
+            return False
+        finally:
+            for leftover in (fresh, fresh.with_name(f"{fresh.name}-wal"), fresh.with_name(f"{fresh.name}-shm")):
+                leftover.unlink(missing_ok=True)
+        mark(path, lineage)
+    return True
+
+
+def _fill(connection: sqlite3.Connection, lineage: str, rows: Iterable[tuple[Row, str]], now: str) -> None:
+    connection.execute("BEGIN")
+    for statement in _FIRST_SCHEMA:
+        connection.execute(statement)
+    connection.executemany("INSERT INTO journal VALUES (?, ?, ?, ?, ?, ?, ?, ?)", ((*row, link) for row, link in rows))
+    (serial,) = connection.execute("SELECT coalesce(max(number), 0) FROM journal").fetchone()
+    connection.execute("INSERT INTO meta VALUES ('lineage', ?), ('serial', ?)", (lineage, serial))
+    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    connection.execute("PRAGMA user_version = 1")
+    bring_up_to_date(connection, now)
+    connection.execute("COMMIT")
+
+
+def bring_up_to_date(connection: sqlite3.Connection, now: str) -> None:
+    """Migrate to the newest format, inside the caller's transaction; each step leaves its record."""
+    for number, migration in _MIGRATIONS.items():
+        if format_of(connection) < number:
+            migration(connection)
+            connection.execute("INSERT INTO migration VALUES (?, ?)", (number, now))
+            connection.execute(f"PRAGMA user_version = {number}")
+
+
+def _migration_2(connection: sqlite3.Connection) -> None:
+    """The lease says since when it is held. Events of new kinds come with it: an older release must say "newer"."""
+    connection.execute("CREATE TABLE migration (format INTEGER PRIMARY KEY, at TEXT NOT NULL)")
+    connection.execute("ALTER TABLE lease ADD COLUMN since REAL")
+
+
+_MIGRATIONS: dict[int, Callable[[sqlite3.Connection], None]] = {2: _migration_2}
+
+
+def format_of(connection: sqlite3.Connection) -> int:
+    """The format the file is in."""
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def _verify(path: Path, connection: sqlite3.Connection) -> str:
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    if application != APPLICATION_ID:
+        raise damaged(path, "it was not written by taskspec")
+    version = format_of(connection)
+    if version > FORMAT:
+        raise StateError(
+            f'state "{path}" has format {version}, and this taskspec reads up to {FORMAT}',
+            remedy="use the newer taskspec that wrote it",
+        )
+    row = connection.execute("SELECT value FROM meta WHERE name = 'lineage'").fetchone()
+    if row is None:
+        raise damaged(path, "it has no lineage")
+    _check_marker(path, str(row[0]))
+    return str(row[0])
+
+
+def marker_of(path: Path) -> Path:
+    """The small file beside a state that says that there is one, and of which lineage."""
+    return path.with_suffix(".lineage")
+
+
+def mark(path: Path, lineage: str) -> None:
+    """Put the marker beside a state, durably and whole; one that is there already stays."""
+    marker = marker_of(path)
+    if marker.exists():
+        return
+    fresh = marker.with_name(f".{marker.name}.{uuid.uuid4().hex}")
+    try:
+        with fresh.open("x", encoding="ascii") as file:
+            file.write(f"{lineage}\n")
+            file.flush()
+            os.fsync(file.fileno())
+        with suppress(FileExistsError):  # another process was faster; what it wrote is compared at the next opening
+            os.link(fresh, marker)
+    finally:
+        fresh.unlink(missing_ok=True)
+
+
+def _marked(path: Path) -> str | None:
+    try:
+        return marker_of(path).read_text(encoding="ascii", errors="replace").strip()
+    except FileNotFoundError:
+        return None
+
+
+def _check_marker(path: Path, lineage: str) -> None:
+    """A state without a marker is one of an older release; the next writer adds it."""
+    marked = _marked(path)
+    if marked is not None and marked != lineage:
+        raise StateError(
+            f'state "{path}" is foreign: its lineage is {lineage}, and "{marker_of(path)}" names {marked or "none"}',
+            remedy="put back the state that was here. If this one is meant to take its place, "
+            f'remove "{marker_of(path)}"',
+        )
+
+
+def check_import(path: Path, lineage: str) -> None:
+    """Raises StateError unless a state of this lineage may be put here."""
+    with usable(path):
+        marked = _marked(path)
+        if path.exists():
+            raise StateError(
+                f'there is a state already: "{path}"',
+                remedy=f'move it and "{marker_of(path)}" away first, or leave things as they are',
+            )
+    if marked is not None and marked != lineage:
+        raise StateError(
+            f"the state that was here had lineage {marked or 'none'}, and the export is of {lineage}",
+            remedy=f'import the export of the state that was here, or remove "{marker_of(path)}" first',
+        )
+
+
+@contextmanager
+def usable(path: Path) -> Iterator[None]:
+    """Every way the file can fail, as a StateError that says which file."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        raise _unusable(path, str(error)) from None
+    except sqlite3.DatabaseError as error:
+        raise damaged(path, str(error)) from None
+    except OSError as error:
+        raise _unusable(path, error.strerror or str(error)) from None
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise damaged(path, f"a row cannot be read: {error!r}") from None
+
+
+def _unusable(path: Path, why: str) -> StateError:
+    return StateError(f'state "{path}" cannot be used: {why}', remedy="check the disk and the permissions")
+
+
+def damaged(path: Path, why: str) -> StateError:
+    """The error for a file whose content cannot be what was written."""
+    return StateError(
+        f'state "{path}" is damaged or foreign: {why}',
+        remedy=f'restore it from a backup. Moving it and "{marker_of(path)}" away makes taskspec forget every launch: '
+        "the next apply starts all of them again",
+    )
