@@ -139,7 +139,12 @@ def _is_known_folder(project: Project, module: str | int) -> bool:
 
 def state_path(project: Project, request: Request, server: Server) -> Path:
     """Where the state of this spec on this server lives: never two servers in one file."""
-    return project.folder / STATE_FOLDER / request.path.stem / f"{server.label}.db"
+    return state_place(project.folder, request, server)
+
+
+def state_place(folder: Path, request: Request, server: Server) -> Path:
+    """As `state_path`, of a spec that need not be valid; `folder` is where it lies."""
+    return folder / STATE_FOLDER / request.path.stem / f"{server.label}.db"
 
 
 def read_state(path: Path) -> State:

@@ -12,7 +12,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "taskspec"
 
 FLOORS = (
-    {"diagnostics", "values", "schemas", "__init__"},
+    {"diagnostics", "values", "schemas", "targets", "__init__"},
     {"errors"},
     {"appfolder", "graph"},
     {"spec"},
@@ -51,7 +51,7 @@ DOORS = {
     "rich": {"taskspec.view.live", "taskspec.cli.commands.apply"},
     "starlette": {"taskspec.local"},
     "uvicorn": {"taskspec.local"},
-    "sqlite3": {"taskspec.state.store", "taskspec.local"},
+    "sqlite3": {"taskspec.state", "taskspec.local"},
     "dotenv": {"taskspec.api.credentials"},
     "platformdirs": {"taskspec.local.home"},
     "psutil": {"taskspec.state.lease", "taskspec.local"},

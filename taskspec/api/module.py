@@ -6,31 +6,14 @@ Pure. Facts: wire protocol, section 3.1.
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from taskspec.api.record import Record, as_object
 from taskspec.errors import UsageError
+from taskspec.targets import TARGETS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-PROJECT, DATASET = "slyProjectId", "slyDatasetId"
-KINDS = ("images", "videos", "volumes", "point_cloud", "point_cloud_episodes", "mesh", "meshes")
-STATE_KEYS: Final = {
-    **{f"{kind}_project": PROJECT for kind in KINDS},
-    **{f"{kind}_dataset": DATASET for kind in KINDS},
-    "files_folder": "slyFolder",
-    "files_file": "slyFile",
-    "agent_folder": "slyFolder",
-    "agent_file": "slyFile",
-    "team": "slyTeamId",
-    "team_member": "slyMemberId",
-    "labeling_job": "slyJobId",
-    "workspace": "slyWorkspaceId",
-}
-"""Launch places and the key of the state each one fills."""
-
-PATHS = frozenset({"slyFolder", "slyFile"})
 
 
 class ModuleInfo(Record):
@@ -98,22 +81,21 @@ class ModuleInfo(Record):
         state = self.defaults
         for place, value in target.items():
             key = self._state_key(place, value)
-            if key in state and key in {STATE_KEYS[other] for other in target if other != place}:
+            if key in state and key in {TARGETS[other].key for other in target if other != place}:
                 raise UsageError(f'two targets fill "{key}"', remedy="give only one of them")
             state[key] = value
         return state
 
     def _state_key(self, place: str, value: int | str) -> str:
-        if place not in STATE_KEYS:
+        if place not in TARGETS:
             raise UsageError(
-                f'there is no launch place "{place}"', remedy=f"places we know: {', '.join(sorted(STATE_KEYS))}"
+                f'there is no launch place "{place}"', remedy=f"places we know: {', '.join(sorted(TARGETS))}"
             )
         if self.targets and place not in self.targets:
             raise UsageError(
                 f'app "{self.name}" cannot be started on "{place}"', remedy=f"it takes: {', '.join(self.targets)}"
             )
-        key = STATE_KEYS[place]
-        wanted = str if key in PATHS else int
+        key, wanted = TARGETS[place].key, TARGETS[place].kind
         if type(value) is not wanted:
             raise UsageError(
                 f'"{place}" takes {wanted.__name__}, not {value!r}',

@@ -39,6 +39,10 @@ class Server:
             self._api = Api(*self.wake())
         return self._api
 
+    def connect(self, api: Api) -> None:
+        """Use this client; nobody is woken."""
+        self._api = api
+
     def workspace(self, wanted: int | str | None) -> int:
         """The workspace to launch in. Raises UsageError where nobody names one."""
         if isinstance(wanted, int):

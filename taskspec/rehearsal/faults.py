@@ -13,6 +13,11 @@ from math import inf
 from random import Random
 from typing import Any, Protocol
 
+from taskspec.errors import SpecError
+from taskspec.spec.durations import seconds
+from taskspec.spec.reader import read_document
+from taskspec.spec.schema import check_shape
+
 
 class StartAnswer(StrEnum):
     """What becomes of a start and of its answer."""

@@ -1,4 +1,4 @@
-"""The shape of a spec (or of another text an author writes), checked against its schema; every violation at once, each with its place.
+"""The shape of what an author writes, checked against its JSON Schema; every violation at once, each with its place.
 
 The only module that imports jsonschema.
 """

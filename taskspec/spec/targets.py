@@ -1,8 +1,4 @@
-"""`target:` names the thing an app is launched on; here is the key and the type each target has in the app's state.
-
-Table: wire protocol section 3.1, and the targets real apps use beyond it (agent_folder, agent_file, workspace and the
-apps' own spelling of the mesh targets).
-"""
+"""`target:` names the thing an app is launched on: checked here, and turned into the app's state."""
 
 from __future__ import annotations
 
@@ -10,27 +6,13 @@ from collections.abc import Mapping
 
 from taskspec.diagnostics import Code, Diagnostic, choices
 from taskspec.spec.model import SpecFile, TaskDecl
+from taskspec.targets import TARGETS
 from taskspec.values import Json
-
-_MODALITIES = ("images", "videos", "volumes", "point_cloud", "point_cloud_episodes", "mesh", "meshes")
-
-TARGETS: Mapping[str, tuple[str, type]] = {
-    **{f"{modality}_project": ("slyProjectId", int) for modality in _MODALITIES},
-    **{f"{modality}_dataset": ("slyDatasetId", int) for modality in _MODALITIES},
-    "files_folder": ("slyFolder", str),
-    "files_file": ("slyFile", str),
-    "agent_folder": ("slyFolder", str),
-    "agent_file": ("slyFile", str),
-    "workspace": ("slyWorkspaceId", int),
-    "team": ("slyTeamId", int),
-    "team_member": ("slyMemberId", int),
-    "labeling_job": ("slyJobId", int),
-}
 
 
 def target_state(target: Mapping[str, Json]) -> dict[str, Json]:
     """The state keys a target becomes; the values are passed on as they are."""
-    return {TARGETS[name][0]: value for name, value in target.items()}
+    return {TARGETS[name].key: value for name, value in target.items()}
 
 
 def check_target(spec: SpecFile, task: TaskDecl) -> list[Diagnostic]:
@@ -43,7 +25,7 @@ def check_target(spec: SpecFile, task: TaskDecl) -> list[Diagnostic]:
             remedy = choices(name, TARGETS, label="Targets", limit=30)
             problems.append(Diagnostic(Code.TARGET, f'"{name}" is no target an app can have', span, remedy=remedy))
             continue
-        key = TARGETS[name][0]
+        key = TARGETS[name].key
         if key in taken:
             remedy = f'Both become "{key}"; keep one.'
             problems.append(
@@ -58,7 +40,7 @@ def check_target(spec: SpecFile, task: TaskDecl) -> list[Diagnostic]:
 
 def type_problem(name: str, value: Json) -> str:
     """What is wrong with the value of a known target; empty when nothing is, or when it is still a template."""
-    _, kind = TARGETS[name]
+    kind = TARGETS[name].kind
     if isinstance(value, str) and "{{" in value:
         return ""
     if isinstance(value, kind) and not isinstance(value, bool):

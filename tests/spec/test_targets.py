@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from taskspec.diagnostics import Code
-from taskspec.spec.targets import TARGETS, target_state, type_problem
+from taskspec.spec.targets import target_state, type_problem
+from taskspec.targets import TARGETS
 
 from .reading import problems, with_task
 
@@ -28,7 +29,7 @@ def test_a_target_becomes_the_key_of_the_wire_protocol(name: str, key: str) -> N
 @pytest.mark.parametrize("name", TARGETS)
 def test_a_target_takes_its_type_or_a_template_and_nothing_else(name: str) -> None:
     good: dict[type, object] = {int: 42, str: "/folder"}
-    kind = TARGETS[name][1]
+    kind = TARGETS[name].kind
     assert type_problem(name, good[kind]) == ""
     assert type_problem(name, "{{ var.x }}") == ""
     wrong = [value for k, value in good.items() if k is not kind]
@@ -41,6 +42,6 @@ def test_two_targets_for_one_key_are_refused_and_others_are_not(first: str, seco
     if first == second:
         return
     value = {int: "42", str: "/x"}
-    text = with_task(f"target: {{{first}: {value[TARGETS[first][1]]}, {second}: {value[TARGETS[second][1]]}}}")
-    clash = TARGETS[first][0] == TARGETS[second][0]
+    text = with_task(f"target: {{{first}: {value[TARGETS[first].kind]}, {second}: {value[TARGETS[second].kind]}}}")
+    clash = TARGETS[first].key == TARGETS[second].key
     assert [p.code for p in problems(text)] == ([Code.TARGET] if clash else [])

@@ -1,0 +1,95 @@
+"""Everything a rehearsal needs in place of the world: a server, a time, hands, and outputs that nobody computed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
+
+from taskspec.api import Api
+from taskspec.engine.ledger import Journal
+from taskspec.engine.server import LOCAL_WORKSPACE, Server
+from taskspec.rehearsal.clock import Clock, VirtualHands
+from taskspec.rehearsal.faults import Faults
+from taskspec.rehearsal.server import FakeServer
+from taskspec.rehearsal.transport import ADDRESS, VirtualTransport
+from taskspec.state.model import Event, EventKind, StoredEvent
+from taskspec.template.expression import Dynamic, Step
+from taskspec.template.instances import Instance
+from taskspec.template.render import Renderer, templates_in
+
+PLACEHOLDER = 1
+"""What a rehearsed launch gives for every result that is read from its output."""
+
+
+@dataclass(slots=True)
+class Stage:
+    """One rehearsal: `clock` counts its seconds, `wall` is its time of day."""
+
+    fake: FakeServer
+    clock: Clock
+    hands: VirtualHands = field(init=False)
+    server: Server = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.hands = VirtualHands(self.clock)
+        self.server = Server("rehearsal", is_local=True, default_workspace=LOCAL_WORKSPACE, wake=lambda: (ADDRESS, ""))
+        transport = VirtualTransport(self.fake, self.clock, self.clock.sleep)
+        self.server.connect(Api(ADDRESS, "", transport=transport))
+
+    def wall(self) -> float:
+        return self.fake.wall + self.clock()
+
+
+def set_stage(faults: Faults, seed: int, renderer: Renderer, instances: Iterable[Instance]) -> Stage:
+    """A stage for a spec; the same seed and faults give the same rehearsal."""
+    outputs = {instance.address: placeholder_output(renderer, instance) for instance in instances}
+    fake = FakeServer(faults, output_of=lambda address: outputs.get(address, {}))
+    return Stage(fake, Clock(Random(seed)))  # noqa: S311 - a rehearsal, no secret
+
+
+@dataclass(frozen=True, slots=True)
+class AnnouncedJournal:
+    """A journal that tells the rehearsed server which address a start key belongs to, before the start is sent."""
+
+    journal: Journal
+    fake: FakeServer
+
+    def append(self, run: str, events: Sequence[Event]) -> list[StoredEvent]:
+        for event in events:
+            if event.kind is EventKind.INTENT:
+                self.fake.addresses[event.key] = event.address
+        return self.journal.append(run, events)
+
+    def renew(self) -> None:
+        self.journal.renew()
+
+
+def placeholder_output(renderer: Renderer, instance: Instance) -> dict[str, Any]:
+    """An output with something at every place that the task's own expressions read from `launch.output`."""
+    task = instance.task
+    output: dict[str, Any] = {}
+    for _, text in templates_in([task.results, [c.condition for c in task.checks], task.outputs]):
+        for reference in renderer.parse(text).references:
+            if reference.root == "launch" and reference.steps[:1] == ("output",):
+                _put(output, reference.steps[1:])
+    return output
+
+
+def _put(output: dict[str, Any], steps: Sequence[Step]) -> None:
+    """Make a place for a path; an index into a list, or one that is computed, ends it."""
+    place = output
+    names = []
+    for step in steps:
+        if isinstance(step, int | Dynamic):
+            break
+        names.append(step)
+    for name in names[:-1]:
+        inner = place.setdefault(name, {})
+        if not isinstance(inner, dict):
+            inner = place[name] = {}
+        place = inner
+    if names:
+        is_list = len(names) < len(steps)
+        place.setdefault(names[-1], [PLACEHOLDER] if is_list else PLACEHOLDER)

@@ -1,0 +1,34 @@
+"""What an app can be launched on, and the key and type each target has in the app's state. Pure.
+
+Table: wire protocol section 3.1, and the targets real apps use beyond it (agent_folder, agent_file, workspace and the
+apps' own spelling of the mesh targets). Shared by the spec language and the client.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+_MODALITIES = ("images", "videos", "volumes", "point_cloud", "point_cloud_episodes", "mesh", "meshes")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The state key a target fills, and the exact type of its value."""
+
+    key: str
+    kind: type[int] | type[str]
+
+
+TARGETS: Mapping[str, Target] = {
+    **{f"{modality}_project": Target("slyProjectId", int) for modality in _MODALITIES},
+    **{f"{modality}_dataset": Target("slyDatasetId", int) for modality in _MODALITIES},
+    "files_folder": Target("slyFolder", str),
+    "files_file": Target("slyFile", str),
+    "agent_folder": Target("slyFolder", str),
+    "agent_file": Target("slyFile", str),
+    "workspace": Target("slyWorkspaceId", int),
+    "team": Target("slyTeamId", int),
+    "team_member": Target("slyMemberId", int),
+    "labeling_job": Target("slyJobId", int),
+}

@@ -1,0 +1,267 @@
+"""The state's doors for people: look, take over, forget, rename, carry away, and take the lease from its owner.
+
+Every change is an event in the journal, with who made it and why, and is made under the lease. Nothing here prints,
+and nothing is started or stopped.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from taskspec import operations
+from taskspec.api import TaskInfo
+from taskspec.diagnostics import choices
+from taskspec.engine.server import Server
+from taskspec.errors import UsageError
+from taskspec.operations import Project, Request
+from taskspec.plan.model import Change, PlannedTask
+from taskspec.plan.planner import Selection
+from taskspec.plan.request import LaunchRequest, start_key
+from taskspec.state.database import is_there
+from taskspec.state.lease import Lease, this_owner
+from taskspec.state.model import Event, EventKind, Phase, Record, State
+from taskspec.state.store import StateStore, moment, open_store
+from taskspec.state.transfer import export_document, read_export, restore
+from taskspec.values import ABSENT, Json, differences, show_path, unknowns
+
+
+@dataclass(frozen=True, slots=True)
+class By:
+    """Who changes the state, and why in their own words."""
+
+    who: str
+    why: str = ""
+
+    def body(self, **more: Json) -> dict[str, Json]:
+        return {**more, "who": self.who, "why": self.why}
+
+
+def this_person(why: str = "") -> By:
+    """Whoever runs this process."""
+    owner = this_owner()
+    return By(f"{owner.user}@{owner.host}", why)
+
+
+def place(request: Request, server: Server) -> Path:
+    """Where the state of a spec is; the spec need not be valid any more. Raises UsageError when there is neither."""
+    path = operations.state_place(request.path.resolve().parent, request, server)
+    if not request.path.exists() and not is_there(path):
+        raise UsageError(f'there is no spec "{request.path}", and no state of it', remedy="check the path")
+    return path
+
+
+def find(state: State, address: str) -> Record:
+    """The record of an address. Raises UsageError with the nearest one."""
+    record = state.records.get(address)
+    if record is None:
+        raise UsageError(
+            f'there is no record of "{address}"', remedy=choices(address, state.records, label="On record")
+        )
+    return record
+
+
+def forget(store: StateStore, address: str, by: By) -> list[Record]:
+    """Drop the record of an address, or of every instance of a task: the next plan starts them again."""
+    records = _matching(store.load(), address)
+    _forget(store, records, by)
+    return records
+
+
+def forget_all(store: StateStore, by: By) -> list[Record]:
+    """Drop every record."""
+    records = list(store.load().records.values())
+    _forget(store, records, by)
+    return records
+
+
+def _forget(store: StateStore, records: Iterable[Record], by: By) -> None:
+    events = [Event(EventKind.FORGOTTEN, _settled(record).address, body=by.body()) for record in records]
+    store.append("state forget", events)
+
+
+def move(store: StateStore, old: str, new: str, by: By) -> list[tuple[str, str]]:
+    """Let the record of an address, or of every instance of a task, go on under another one."""
+    state = store.load()
+    moves = [(record.address, new + record.address.removeprefix(old)) for record in _matching(state, old)]
+    for source, target in moves:
+        _settled(state.records[source])
+        if target in state.records:
+            raise UsageError(
+                f'there is a record of "{target}" already',
+                remedy=f"forget it first if it is not wanted: taskspec state forget '{target}'",
+            )
+    store.append("state mv", [Event(EventKind.MOVED, a, body=by.body(to=b)) for a, b in moves])
+    return moves
+
+
+def _matching(state: State, address: str) -> list[Record]:
+    """The record of an address, or those of all instances of a task."""
+    if address not in state.records:
+        of_task = [record for name, record in state.records.items() if name.startswith(f"{address}[")]
+        if of_task:
+            return of_task
+    return [find(state, address)]
+
+
+def _settled(record: Record) -> Record:
+    """The record, unless nobody knows yet whether its start arrived: then it is needed to find out."""
+    if record.phase is Phase.INTENDED:
+        raise UsageError(
+            f'a start of "{record.address}" was cut off, and nobody knows yet whether it arrived',
+            remedy="apply first: it looks for the launch",
+        )
+    return record
+
+
+@dataclass(frozen=True, slots=True)
+class Adoption:
+    """A launch beside the request of the spec: what differs, the launch's value first."""
+
+    address: str
+    task_id: int
+    status: str
+    changes: tuple[Change, ...]
+
+
+def adopt(
+    project: Project, server: Server, store: StateStore, address: str, task_id: int, *, force: bool, by: By
+) -> Adoption:
+    """Take over a launch that was started by hand, as if the spec had started it.
+
+    Where it differs from what the spec would send nothing is recorded unless forced; the caller sees what differs.
+    """
+    state = store.load()
+    planned = _planned(project, server, state, address)
+    _check_free(state, planned, task_id)
+    request, fingerprint = _known_request(planned)
+    info = server.api.task.get_info_by_id(task_id)
+    changes = tuple(_differences(info, request, server.workspace(request.workspace)))
+    if force or not changes:
+        attempt = state.attempts.get(address, 0) + 1
+        key = start_key(store.lineage, address, fingerprint, attempt)
+        intent = {
+            "attempt": attempt,
+            "fingerprint": fingerprint,
+            "inputs": request.inputs,
+            "watermark": max(task_id - 1, 0),
+        }
+        paths = [show_path(change.path) for change in changes]
+        body = by.body(task_id=task_id, forced=bool(changes), differences=paths)
+        store.append(
+            "state adopt",
+            [
+                Event(EventKind.INTENT, address, key, intent),
+                Event(EventKind.STARTED, address, key, {"task_id": task_id, "adopted": True, "twins": []}),
+                Event(EventKind.ADOPTED, address, key, body),
+            ],
+        )
+    return Adoption(address, task_id, info.raw_status, changes)
+
+
+def _planned(project: Project, server: Server, state: State, address: str) -> PlannedTask:
+    plan = operations.make(project, server, state, Selection()).plan
+    by_address = {task.address: task for task in plan.tasks}
+    if address not in by_address:
+        raise UsageError(f'the spec has no "{address}"', remedy=choices(address, by_address, label="Addresses"))
+    return by_address[address]
+
+
+def _check_free(state: State, planned: PlannedTask, task_id: int) -> None:
+    """Neither the address nor the launch is taken."""
+    holder = next((record.address for record in state.records.values() if record.task_id == task_id), None)
+    if holder is not None:
+        raise UsageError(f'launch {task_id} is on record already, as "{holder}"', remedy="see `taskspec state list`")
+    if planned.previous is not None:
+        _settled(planned.previous)
+    if planned.observed is not None and not planned.observed.is_terminal:
+        raise UsageError(
+            f'"{planned.address}" is running: launch {planned.observed.task_id} is {planned.observed.status}',
+            remedy=f"stop it first (taskspec stop SPEC '{planned.address}'), or let it be",
+        )
+
+
+def _known_request(planned: PlannedTask) -> tuple[LaunchRequest, str]:
+    request = planned.request
+    if request is None or request.fingerprint is None:
+        params = request.params if request is not None else {}
+        missing = ", ".join(dict.fromkeys(name for unknown in unknowns(params) for name in unknown.producers))
+        raise UsageError(
+            f'what the spec would send for "{planned.address}" is not known yet: {missing}',
+            remedy="apply or adopt the tasks it needs first",
+        )
+    return request, request.fingerprint
+
+
+def _differences(info: TaskInfo, request: LaunchRequest, workspace: int) -> Iterator[Change]:
+    """Where a launch is not what the request asks for. What the server does not tell counts as different."""
+    facts = request.facts
+    told: dict[str, Json] = {"version": info.app_version or ABSENT, "workspace": info.workspace_id or ABSENT}
+    wanted: dict[str, Json] = {"version": facts.version, "workspace": workspace}
+    if facts.module_id is not None:  # a folder's identity is its content, which is its version
+        told["module"], wanted["module"] = info.module_id or ABSENT, facts.module_id
+    if request.agent is not None:
+        told["agent"] = info.agent_id if isinstance(request.agent, int) else info.agent_name
+        wanted["agent"] = request.agent
+    told["params"], wanted["params"] = info.params.get("state", {}), dict(request.params)
+    for path, launch, spec in differences(told, wanted):
+        yield Change(path, launch, spec)
+
+
+def export(path: Path, server: Server) -> dict[str, Json]:
+    """The whole state as one document: schemas/state.schema.json."""
+    _require(path)
+    with open_store(path, clock=time.time) as store:
+        return export_document(store.lineage, server.label, store.events())
+
+
+def import_state(path: Path, server: Server, shown_as: str, content: bytes, by: By) -> int:
+    """Make the state from an export where there is none; the number of events that came."""
+    exported = read_export(shown_as, content)
+    if exported.server != server.label:
+        raise UsageError(
+            f'"{shown_as}" is the state on server "{exported.server}", and this is "{server.label}"',
+            remedy="set SERVER_ADDRESS and API_TOKEN as they were there; launch ids mean nothing on another server",
+        )
+    count = len(exported.events)
+    event = Event(EventKind.IMPORTED, body=by.body(events=count))
+    restore(path, exported, moment(time.time()), "state import", event)
+    return count
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """A state whose every event is as it was written."""
+
+    events: int
+    lineage: str
+    format: int
+
+
+def verify(path: Path) -> Verified:
+    """Walk the whole chain. Raises StateError with the first event that is not as it was written."""
+    _require(path)
+    with open_store(path, clock=time.time) as store:
+        return Verified(store.load().serial, store.lineage, store.format)
+
+
+def _require(path: Path) -> None:
+    if not is_there(path):
+        raise UsageError("nothing was launched yet: there is no state", remedy="apply the spec first")
+
+
+def holder(path: Path) -> Lease | None:
+    """Who writes to the state, as far as the file knows; an owner that has died is still in it."""
+    if not is_there(path):
+        return None
+    with open_store(path, clock=time.time) as store:
+        return store.holder()
+
+
+def break_lock(path: Path, seen: Lease, by: By) -> None:
+    """Take the lease from the owner that was seen, who can never write again."""
+    body = by.body(owner=seen.owner.describe(), fencing=seen.fencing)
+    with open_store(path, clock=time.time) as store:
+        store.break_lease(seen, this_owner(), "lock break", Event(EventKind.LOCK_BROKEN, body=body))
