@@ -1,6 +1,6 @@
 """A Supervisely server in memory: the routes an apply uses, the states of launches, and a count of starts per key.
 
-Pure: the time is a number passed in, and nothing happens between two calls. Facts: wire protocol, sections 1 to 3 and 6.
+Pure: the time is a number passed in; nothing happens between two calls. Facts: wire protocol, sections 1 to 3 and 6.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from taskspec.engine.events import RunReport, TaskEnded
@@ -82,15 +83,17 @@ def _leaves(value: Json, path: tuple[str | int, ...]) -> Iterator[tuple[tuple[st
         yield path, value
 
 
-def draw_report(report: RunReport, paint: Paint) -> str:
+def draw_report(report: RunReport, paint: Paint, *, spec: str = "") -> str:
     """What became of the run: failures with their cause first, then every count."""
     lines: list[str] = []
     for task in report.tasks:
         if task.outcome in (Outcome.FAILED, Outcome.STOPPED):
-            lines += [*_failure(task, paint), ""]
+            lines += [*_failure(task, paint, spec), ""]
     skipped = [task for task in report.tasks if task.outcome is Outcome.SKIPPED]
     if skipped:
-        lines += [paint("Skipped:", "bold"), *(f"  {clean(t.address)}  {paint(t.summary, 'dim')}" for t in skipped), ""]
+        width = min(60, max(len(task.address) for task in skipped))
+        named = (f"  {clean(task.address):<{width}}  {paint(task.summary, 'dim')}" for task in skipped)
+        lines += [paint("Skipped:", "bold"), *named, ""]
     if report.results and not report.failed and not report.detached:
         lines += [*draw_results(report.results, paint), ""]
     lines.append(report_summary(report))
@@ -101,13 +104,13 @@ def draw_report(report: RunReport, paint: Paint) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _failure(task: TaskEnded, paint: Paint) -> Iterator[str]:
+def _failure(task: TaskEnded, paint: Paint, spec: str) -> Iterator[str]:
     launch = f" (launch {task.task_id})" if task.task_id is not None else ""
     yield f"{paint('Failed', 'bold', 'red')}: {paint(clean(task.address), 'bold')}{launch}: {clean(task.summary)}"
     for line in task.log_tail:
         yield f"  │ {one_line(line)}"
     if task.task_id is not None:
-        yield f"  The whole log: taskspec logs {clean(task.address)}"
+        yield f"  The whole log: taskspec logs {shlex.join([*filter(None, [spec]), clean(task.address)])}"
 
 
 def report_summary(report: RunReport) -> str:

@@ -18,7 +18,32 @@ METHODS = sorted(path.removeprefix(API_PREFIX) for path in TABLE if path.startsw
 FIELDS = (
     *("id", "taskId", "workspaceId", "teamId", "moduleId", "appId", "agentId", "usersIds", "params", "description"),
     *("filter", "sort", "sort_order", "page", "per_page", "pagination_mode", "after", "search", "categories", "slug"),
-    *("output", "fields", "logs", "status", "sinceTime", "limit", "version", "name"),
+    *(
+        "output",
+        "fields",
+        "logs",
+        "status",
+        "sinceTime",
+        "limit",
+        "version",
+        "name",
+        "type",
+        "path",
+        "paths",
+        "recursive",
+    ),
+    *("command", "state", "context", "timeout", "skipResponse", "payload", "node", "customData", "settings", "files"),
+    *(
+        "isArchive",
+        "filePath",
+        "fileKey",
+        "isBranch",
+        "appVersion",
+        "withProgress",
+        "needGPU",
+        "onlyRunning",
+        "sessionTags",
+    ),
 )
 INNER = (
     *("field", "operator", "value", "payload", "append", "recursive", "general", "title", "icon", "state"),

@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from taskspec.local.command import command_of
+from taskspec.local.command import command_of, plain_words
 from taskspec.local.ports import FIRST, LAST, Ports
 
 from .apps import register_served, start_served
 from .serving import until
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from .serving import RunningServer
 
 
@@ -51,6 +53,50 @@ def test_without_a_free_port_an_app_keeps_its_own_and_still_stays_on_loopback() 
 def test_a_script_has_no_port_to_move() -> None:
     assert command_of({"main_script": "a b.py"}, 1) == "python 'a b.py'"
     assert command_of({}, None) == "python src/main.py"
+
+
+@pytest.mark.parametrize(
+    ("command", "expected"),
+    [
+        ("sh", ["/sh"]),
+        ("sh -c true", ["/sh", "-c", "true"]),
+        ("sh  src/main.py --lr=0.1 --x a:b,c@d%e+f", ["/sh", "src/main.py", "--lr=0.1", "--x", "a:b,c@d%e+f"]),
+        ("PYTHONPATH=. sh main.py", None),
+        ("sh main.py; ls", None),
+        ("sh main.py > out", None),
+        ("sh $HOME", None),
+        ("sh ~/main.py", None),
+        ("sh 'a b'", None),
+        ("sh *.py", None),
+        ("sh {a,b}", None),
+        ("sh a\nrm b", None),
+        ("sh a\trm", None),
+        ("sh #c", None),
+        ("cd", None),
+        ("exit 3", None),
+        (". ./env", None),
+        ("no-such-program-anywhere x", None),
+        ("./run.sh", None),
+        ("", None),
+    ],
+)
+def test_only_a_command_that_means_what_it_says_goes_without_a_shell(
+    command: str, expected: list[str] | None, tmp_path: Path
+) -> None:
+    (tmp_path / "sh").touch(mode=0o755)
+    words = plain_words(command, str(tmp_path))
+    assert words == (expected and [str(tmp_path) + expected[0], *expected[1:]])
+
+
+def test_a_program_that_is_gone_is_looked_for_again(tmp_path: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    for folder in (first, second):
+        folder.mkdir()
+        (folder / "tool").touch(mode=0o755)
+    path = f"{first}:{second}"
+    assert plain_words("tool", path) == [str(first / "tool")]
+    (first / "tool").unlink()
+    assert plain_words("tool", path) == [str(second / "tool")]
 
 
 def test_ports_are_lent_once_until_they_come_back() -> None:

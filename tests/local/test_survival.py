@@ -134,6 +134,35 @@ def test_a_launch_that_nobody_claimed_is_started_again(own_server: RunningServer
     assert own_server.end_of(task_id)["status"] == "finished"
 
 
+def test_a_process_that_died_before_it_claimed_is_started_again(own_server: RunningServer) -> None:
+    """Killed right behind the start of the process: its pid is on record, its mark is not, and it may be anybody's."""
+    own_server.start("--capacity", "0")
+    task_id = own_server.run("not-yet-claimed", 'echo x >>"$SLY_APP_DATA_DIR/runs"')
+    own_server.kill()
+    edit(own_server, "UPDATE launches SET status = 'started', pid = ? WHERE id = ?", os.getpid(), task_id)
+    own_server.start()
+    assert own_server.end_of(task_id)["status"] == "finished"
+    assert (own_server.data_dir(task_id) / "runs").read_text() == "x\n"
+
+
+def test_an_app_is_known_again_by_its_mark(own_server: RunningServer) -> None:
+    own_server.start()
+    task_id = start_waiting(own_server, "marked")
+
+    def mark() -> str | None:
+        with closing(sqlite3.connect(own_server.home.database)) as connection:
+            [found] = connection.execute("SELECT pid_mark FROM launches WHERE id = ?", (task_id,)).fetchone()
+        return str(found) if found else None
+
+    until(mark, "the mark of the process")
+    own_server.kill()
+    (own_server.home.task(task_id) / "attempt-1" / "claim").write_text("1\n")
+    own_server.start()
+    assert own_server.info(task_id)["status"] == "started"
+    (own_server.data_dir(task_id) / "go").touch()
+    assert own_server.end_of(task_id)["status"] == "finished"
+
+
 def test_a_launch_to_be_stopped_that_nobody_claimed_never_starts(own_server: RunningServer) -> None:
     own_server.start("--capacity", "0")
     task_id = own_server.run("unclaimed-stop", 'touch "$SLY_APP_DATA_DIR/ran"')

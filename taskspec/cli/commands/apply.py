@@ -110,7 +110,7 @@ def command(
             with _interruptible(run):
                 report = run.go()
     if not as_json:
-        click.echo(f"\n{draw_report(report, paint)}", nl=False)
+        click.echo(f"\n{draw_report(report, paint, spec=request.shown_as)}", nl=False)
     return exit_code(report)
 
 

@@ -1,0 +1,264 @@
+"""One simulated life of a spec: the real planner, engine and journal, on a virtual clock, with a server and a network
+that fail and a process that dies, applied again until it is done. Everything is drawn from one seed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+
+from taskspec import operations
+from taskspec.api import Api
+from taskspec.engine.events import EngineEvent, RunReport
+from taskspec.engine.server import Server
+from taskspec.engine.tools import Pace
+from taskspec.plan.planner import Selection
+from taskspec.rehearsal.clock import Clock, VirtualHands
+from taskspec.rehearsal.faults import Course, Ends, ServerFaults, StartAnswer, StartFault
+from taskspec.rehearsal.server import FakeServer, key_in
+from taskspec.rehearsal.stage import AnnouncedJournal
+from taskspec.rehearsal.transport import VirtualTransport
+from taskspec.errors import ApiError
+from taskspec.state.lease import Owner
+from taskspec.state.model import Event, State, StoredEvent
+from taskspec.state.store import StateStore, open_store
+from taskspec.view.machine import event_document
+
+LIVES = 40
+"""Applies after which a spec must be done; far more than any seed needs."""
+ANSWERS = (
+    StartAnswer.LOST,
+    StartAnswer.NEVER_ARRIVES,
+    StartAnswer.BAD_GATEWAY_BEFORE,
+    StartAnswer.BAD_GATEWAY_AFTER,
+    StartAnswer.TRUNCATED,
+    StartAnswer.HANG,
+    StartAnswer.NO_CONNECTION,
+    StartAnswer.TOO_MANY,
+)
+
+
+class Crash(BaseException):
+    """The process dies here; nothing after this point is carried out."""
+
+
+@dataclass(slots=True)
+class Boundaries:
+    """Counts every journal write, send and receive of one process, and dies at the chosen one."""
+
+    die_at: int | None
+    count: int = 0
+    names: list[str] = field(default_factory=list)
+
+    def cross(self, name: str) -> None:
+        self.count += 1
+        self.names.append(name)
+        if self.count == self.die_at:
+            raise Crash(name)
+
+
+@dataclass(frozen=True, slots=True)
+class MortalJournal:
+    """A journal whose process may die right before and right after a durable write."""
+
+    journal: StateStore
+    boundaries: Boundaries
+
+    def append(self, run: str, events: Sequence[Event]) -> list[StoredEvent]:
+        self.boundaries.cross("write")
+        stored = self.journal.append(run, events)
+        self.boundaries.cross("written")
+        return stored
+
+    def renew(self) -> None:
+        self.journal.renew()
+
+
+@dataclass(slots=True)
+class RandomFaults:
+    """Starts go wrong with probability `share`, other calls with a third of it; addresses in `failing` always fail."""
+
+    chance: Random
+    share: float
+    failing: frozenset[str]
+    server: ServerFaults
+
+    def course(self, address: str, number: int) -> Course:
+        ends = Ends.ERROR if address in self.failing else Ends.FINISHED
+        queued, consumed, running = (self.chance.uniform(0, longest) for longest in (5, 5, 60))
+        return Course(queued, consumed, running, ends=ends)
+
+    def start(self, address: str, number: int) -> StartFault | None:
+        if self.chance.random() >= self.share:
+            return None
+        if self.chance.random() < 0.15:
+            return StartFault(StartAnswer.LOST, late_by=self.chance.uniform(0, 20))
+        return StartFault(self.chance.choice(ANSWERS))
+
+    def call(self, method: str) -> bool:
+        return self.chance.random() < self.share / 3
+
+
+@dataclass(slots=True)
+class Told:
+    """Every event, as text: the trace of a life."""
+
+    lines: list[str]
+
+    def on(self, event: EngineEvent) -> None:
+        document = event_document(event)
+        document.pop("run", None)
+        self.lines.append(repr(document))
+
+
+def random_spec(chance: Random, size: int) -> tuple[str, Mapping[str, tuple[str, ...]]]:
+    """A spec, and what each task needs."""
+    needs = {f"t{n}": tuple(sorted({f"t{chance.randrange(n)}" for _ in range(chance.randrange(3))})) if n else () for n in range(size)}
+    lines = ["taskspec: 1", "name: simulated", "tasks:"]
+    for name, above in needs.items():
+        params = ", ".join(f'{up}: "{{{{ tasks.{up}.id }}}}"' for up in above)
+        lines.append(f"  {name}: {{module: owner/app, version: v1, params: {{{params}}}}}")
+    return "\n".join(lines) + "\n", needs
+
+
+@dataclass(slots=True)
+class World:
+    """What outlives a process: the server, the time, the spec and the state."""
+
+    folder: Path
+    seed: int
+    share: float = 0.3
+    lag: float | None = None
+    size: int | None = None
+    settle: float = 60.0
+    chance: Random = field(init=False)
+    needs: Mapping[str, tuple[str, ...]] = field(init=False)
+    faults: RandomFaults = field(init=False)
+    fake: FakeServer = field(init=False)
+    clock: Clock = field(init=False)
+    trace: list[str] = field(default_factory=list)
+    lives: int = 0
+    wall_jump: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.chance = Random(self.seed)
+        text, self.needs = random_spec(self.chance, self.size or self.chance.randint(2, 9))
+        (self.folder / "spec.yaml").write_text(text, encoding="utf-8")
+        failing = frozenset(name for name in self.needs if self.chance.random() < 0.08)
+        lag = self.chance.uniform(0, 5) if self.lag is None else self.lag
+        self.faults = RandomFaults(Random(self.seed + 1), self.share, failing, ServerFaults(list_lag=lag))
+        self.fake = FakeServer(self.faults)
+        self.clock = Clock(Random(self.seed + 2))
+
+    def wall(self) -> float:
+        return self.fake.wall + self.clock.now + self.wall_jump
+
+    @property
+    def state_path(self) -> Path:
+        return self.folder / "state.db"
+
+    def live(self, die_at: int | None = None) -> tuple[RunReport | None, Boundaries]:
+        """One process from its start to its end; no report when it died or gave up."""
+        self.lives += 1
+        boundaries = Boundaries(die_at)
+        server = Server("simulated", is_local=False, default_workspace=1, wake=lambda: ("", ""))
+        transport = VirtualTransport(self.fake, self.clock, self.clock.sleep, boundaries.cross)
+        server.connect(Api("http://simulated", "", transport=transport))
+        project = operations.open_project(operations.Request(self.folder / "spec.yaml", "spec.yaml", {}))
+        report = None
+        with open_store(self.state_path, clock=self.wall) as store:
+            store.acquire(Owner("host", self.lives, 0.0, boot=f"boot {self.lives}", user="user"))
+            try:
+                planned = operations.make(project, server, store.load(), Selection())
+                journal = AnnouncedJournal(MortalJournal(store, boundaries), self.fake)
+                stage = SimulatedStage(self)
+                run = operations.prepare_apply(
+                    project, server, planned, journal, Told(self.trace), Pace(settle=self.settle), stage
+                )
+                report = run.go()
+            except Crash as crash:
+                self.trace.append(f"died at {crash}")
+            except ApiError as error:
+                self.trace.append(f"gave up: {error.message}")
+            finally:
+                self.clock.close()
+                server.close()
+        return report, boundaries
+
+    def live_until_done(self, first_dies_at: int | None = None) -> RunReport:
+        """Processes one after another, each with a chance to die, until the outcomes are what they must become."""
+        for life in range(LIVES):
+            dies = self.chance.randint(1, 60) if self.chance.random() < 0.6 else None
+            report, _ = self.live(first_dies_at if life == 0 and first_dies_at is not None else dies)
+            self.clock.now += self.chance.uniform(0, 30)
+            if report is not None and self.outcomes(report) == self.expected():
+                return report
+        raise AssertionError(f"seed {self.seed}: not done after {LIVES} lives:\n" + "\n".join(self.trace[-30:]))
+
+    def outcomes(self, report: RunReport) -> dict[str, str]:
+        return {task.address: task.outcome.value.replace("kept", "succeeded") for task in report.tasks}
+
+    def expected(self) -> dict[str, str]:
+        """How every task must come out in the end: only what needs a failing task does not succeed."""
+        found: dict[str, str] = {}
+        for name, above in self.needs.items():
+            if any(found[up] != "succeeded" for up in above):
+                found[name] = "skipped"
+            else:
+                found[name] = "failed" if name in self.faults.failing else "succeeded"
+        return found
+
+    def ancestors(self, name: str) -> set[str]:
+        return {up for above in self.needs[name] for up in {above, *self.ancestors(above)}}
+
+    def state(self) -> State:
+        return operations.read_state(self.state_path)
+
+    def launches_by_address(self) -> Counter[str]:
+        return Counter(launch.address for launch in self.fake.launches.values())
+
+    def check(self, report: RunReport) -> None:
+        """What must hold at the end of every life story."""
+        where = f"seed {self.seed}"
+        self.fake.deliver_late(self.clock.now + 1000)
+        twice = {key: count for key, count in self.fake.starts.items() if count != 1}
+        assert not twice, f"{where}: keys started more than once: {twice}"
+        for name, outcome in self.expected().items():
+            count = self.launches_by_address()[name]
+            if outcome == "succeeded":
+                assert count == 1, f"{where}: {name} succeeded after {count} launches"
+            if outcome == "skipped":
+                assert count == 0, f"{where}: {name} was launched without what it needs"
+        assert sorted(task.address for task in report.tasks) == sorted(self.needs), where
+        for task in report.tasks:
+            if task.outcome == "skipped":
+                assert task.because_of in self.ancestors(task.address) & self.faults.failing, f"{where}: {task}"
+        records = self.state().records
+        for launch in self.fake.launches.values():
+            assert launch.address in records, f"{where}: launch {launch.id} is on no record"
+            assert key_in(launch.body) == launch.key
+
+    def digest(self) -> str:
+        return hashlib.sha256("\n".join(self.trace).encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatedStage:
+    """The time and the hands of a simulated process."""
+
+    world: World
+
+    @property
+    def clock(self) -> Clock:
+        return self.world.clock
+
+    @property
+    def hands(self) -> VirtualHands:
+        return VirtualHands(self.world.clock)
+
+    def wall(self) -> float:
+        return self.world.wall()
