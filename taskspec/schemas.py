@@ -13,7 +13,7 @@ _CHECKOUT = Path(__file__).parent.parent / "schemas"
 
 @cache
 def load_schema(name: str) -> dict[str, Any]:
-    """The schema `name` (spec, plan, journal, events), parsed."""
+    """The schema `name` (spec, plan, journal, events, state), parsed."""
     folder = _INSTALLED if _INSTALLED.is_dir() else _CHECKOUT
     schema: dict[str, Any] = json.loads((folder / f"{name}.schema.json").read_text(encoding="utf-8"))
     return schema

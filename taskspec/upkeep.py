@@ -10,9 +10,9 @@ import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from taskspec import operations
-from taskspec.api import TaskInfo
 from taskspec.diagnostics import choices
 from taskspec.engine.server import Server
 from taskspec.errors import UsageError
@@ -26,6 +26,9 @@ from taskspec.state.model import Event, EventKind, Phase, Record, State
 from taskspec.state.store import StateStore, moment, open_store
 from taskspec.state.transfer import export_document, read_export, restore
 from taskspec.values import ABSENT, Json, differences, show_path, unknowns
+
+if TYPE_CHECKING:
+    from taskspec.api import TaskInfo
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +215,7 @@ def _differences(info: TaskInfo, request: LaunchRequest, workspace: int) -> Iter
 
 def export(path: Path, server: Server) -> dict[str, Json]:
     """The whole state as one document: schemas/state.schema.json."""
-    _require(path)
+    require(path)
     with open_store(path, clock=time.time) as store:
         return export_document(store.lineage, server.label, store.events())
 
@@ -242,12 +245,13 @@ class Verified:
 
 def verify(path: Path) -> Verified:
     """Walk the whole chain. Raises StateError with the first event that is not as it was written."""
-    _require(path)
+    require(path)
     with open_store(path, clock=time.time) as store:
         return Verified(store.load().serial, store.lineage, store.format)
 
 
-def _require(path: Path) -> None:
+def require(path: Path) -> None:
+    """Raises UsageError where nothing was ever applied."""
     if not is_there(path):
         raise UsageError("nothing was launched yet: there is no state", remedy="apply the spec first")
 

@@ -24,6 +24,7 @@ FLOORS = (
     {"engine"},
     {"rehearsal"},
     {"operations"},
+    {"upkeep"},
     {"view"},
     {"cli"},
     {"__main__"},
@@ -31,7 +32,7 @@ FLOORS = (
 """Rooms from the ground up; a room may import from lower floors, and from itself."""
 
 NEVER = {
-    "local": {"spec", "template", "state", "plan", "engine", "operations", "view", "cli", "graph"},
+    "local": {"spec", "template", "state", "plan", "engine", "operations", "upkeep", "view", "cli", "graph"},
     "api": {"template", "state", "plan", "local"},
     "engine": {"view", "cli", "local"},
     "rehearsal": {"local"},
@@ -51,6 +52,7 @@ DOORS = {
     "rich": {"taskspec.view.live", "taskspec.cli.commands.apply"},
     "starlette": {"taskspec.local"},
     "uvicorn": {"taskspec.local"},
+    "orjson": {"taskspec.local.encoding"},
     "sqlite3": {"taskspec.state", "taskspec.local"},
     "dotenv": {"taskspec.api.credentials"},
     "platformdirs": {"taskspec.local.home"},
@@ -58,7 +60,10 @@ DOORS = {
 }
 """Every library has one door: the modules (or packages) that may import it."""
 
-PURE = ("values", "graph", "diagnostics", "spec", "template", "plan", "state.model", "engine.frontier", "engine.waiter")
+PURE = (
+    "values", "graph", "diagnostics", "spec", "template", "plan", "state.model", "state.chain", "engine.frontier",
+    "engine.waiter",
+)  # fmt: skip
 IMPURE_MODULES = {"os", "socket", "subprocess", "threading", "time", "random", "requests", "sqlite3", "uuid"}
 MODULE_LIMIT = 330
 FUNCTION_LIMIT = 60

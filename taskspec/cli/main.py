@@ -33,6 +33,8 @@ COMMANDS = {
     "stop": "Stop what this spec started and still runs.",
     "graph": "What depends on what.",
     "runs": "Past applies of a spec.",
+    "state": "Past launches on record: list, show, verify, export, import, adopt, forget, mv.",
+    "lock": "Who writes to the state: show, break.",
     "server": "The local server: run, start, stop, status.",
     "completion": "Completion for bash, zsh or fish.",
 }

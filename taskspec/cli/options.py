@@ -15,9 +15,10 @@ import click
 from taskspec.api.credentials import from_environment
 from taskspec.engine.server import Server, choose_server
 from taskspec.errors import UsageError
-from taskspec.operations import Request
+from taskspec.operations import Request, Turn
 from taskspec.plan.planner import Selection
-from taskspec.spec.durations import seconds
+from taskspec.spec.durations import seconds, show
+from taskspec.view.paint import clean
 
 DEFAULT_SPEC = "taskspec.yaml"
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -39,6 +40,24 @@ DURATION = _Duration()
 spec_argument = click.argument("spec", required=False, type=click.Path(path_type=Path))
 json_option = click.option("--json", "as_json", is_flag=True, help="JSON on standard output.")
 no_color_option = click.option("--no-color", is_flag=True, help="No colour, as with NO_COLOR.")
+why_option = click.option("--why", default="", metavar="TEXT", help="The reason, for the journal.")
+lock_timeout_option = click.option(
+    "--lock-timeout",
+    type=DURATION,
+    default="0s",
+    show_default=True,
+    metavar="DURATION",
+    help="How long to wait for another run that writes to this state.",
+)
+
+
+def turn(lock_timeout: float) -> Turn:
+    """What --lock-timeout asks for; whom we wait for is said once, on standard error."""
+
+    def told(message: str) -> None:
+        click.echo(f"Waiting up to {show(lock_timeout)}: {clean(message)}.", err=True)
+
+    return Turn(lock_timeout, told)
 
 
 def variable_options(command: Command) -> Command:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
 
 from taskspec.api import StartRequest
 from taskspec.api.wire import DESCRIPTION_LIMIT
@@ -17,6 +16,10 @@ from taskspec.plan.planner import last_key
 from taskspec.plan.request import LaunchRequest, start_key
 from taskspec.state.model import Event, EventKind, Phase, Record
 from taskspec.values import unknowns
+
+NOTHING_PASSED = 0.0
+"""How much of its settle window an unresolved start has behind it. The intent says when the first send was prepared,
+not when the last one left, and the time of day may jump: a new apply waits for the whole window by its own clock."""
 
 
 class NotLaunchable(TaskspecError):
@@ -82,7 +85,7 @@ class Launching:
             request=self._start_request(request, key, workspace),
             workspace=workspace,
             watermark=watermark,
-            unresolved_for=self._seconds_since(repeated) if repeated and repeated.phase is Phase.INTENDED else None,
+            unresolved_for=NOTHING_PASSED if repeated and repeated.phase is Phase.INTENDED else None,
             forerunner=self._forerunner(planned.previous, key) if after is None else None,
         )
         body = {"attempt": attempt, "fingerprint": fingerprint, "inputs": request.inputs, "watermark": watermark}
@@ -92,17 +95,13 @@ class Launching:
         """The last start, where it was cut off and the inputs have changed since: it may still arrive."""
         if previous is None or previous.phase is not Phase.INTENDED or previous.key == key:
             return None
-        return Forerunner(previous.key, previous.watermark, self._seconds_since(previous))
+        return Forerunner(previous.key, previous.watermark, NOTHING_PASSED)
 
     def _watermark(self, workspace: int) -> int:
         """An id below every launch of this run: what is at or below it was there before."""
         if workspace not in self.watermarks:
             self.watermarks[workspace] = self.tools.server.api.task.highest_id(workspace)
         return self.watermarks[workspace]
-
-    def _seconds_since(self, record: Record) -> float:
-        then = datetime.fromisoformat(record.intended_at.replace("Z", "+00:00")).timestamp()
-        return max(0.0, self.tools.wall() - then)
 
     def _start_request(self, request: LaunchRequest, key: str, workspace: int) -> StartRequest:
         facts = request.facts

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from taskspec.engine.server import Server
+from taskspec.errors import NotFound
 from taskspec.plan.model import Observed
 from taskspec.state.model import Phase, Record, State
 
@@ -43,12 +45,27 @@ def observe(server: Server, state: State) -> dict[str, Observed]:
 
 
 def _started(api: Api, workspace: int, records: list[Record]) -> Iterable[tuple[str, Observed]]:
-    infos = api.task.get_many(workspace, [record.task_id for record in records if record.task_id is not None])
+    infos = known(api, workspace, [record.task_id for record in records if record.task_id is not None])
     twins = _late_twins(api, workspace, [record for record in records if record.resent])
     for record in records:
         info = infos.get(record.task_id or 0)
         if info is not None:
             yield record.address, replace(observed(info), twins=twins.get(record.key, ()))
+
+
+def known(api: Api, workspace: int, ids: Iterable[int]) -> dict[int, TaskInfo]:
+    """Those of the launches that the server knows, by id.
+
+    A list may lag behind, and a launch that is taken for lost is started again: one that no list shows is asked for
+    by itself before anybody believes that it is gone.
+    """
+    wanted = list(ids)
+    found = api.task.get_many(workspace, wanted)
+    for task_id in wanted:
+        if task_id not in found:
+            with suppress(NotFound):
+                found[task_id] = api.task.get_info_by_id(task_id)
+    return found
 
 
 def _late_twins(api: Api, workspace: int, resent: list[Record]) -> dict[str, tuple[int, ...]]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from taskspec.api import TaskInfo
 from taskspec.engine.events import StatusChanged
+from taskspec.engine.refresh import known
 from taskspec.engine.tools import Tools
 from taskspec.engine.verdict import Verdict, judge
 from taskspec.engine.waiter import MISSING_LIMIT, Awaited, Waiter
@@ -75,7 +76,7 @@ class Watch:
         def ask() -> dict[int, TaskInfo]:
             found: dict[int, TaskInfo] = {}
             for workspace, ids in wanted.items():
-                found.update(api.task.get_many(workspace, ids))
+                found.update(known(api, workspace, ids))
             return found
 
         self.workers.submit(POLL, ask)

@@ -12,11 +12,12 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from taskspec.local.answers import Refusal
 from taskspec.local.bodies import chunks, whole
 from taskspec.local.call import Call, Services, Upload
+from taskspec.local.encoding import json_response
 from taskspec.local.params import Params, from_body, from_query
 from taskspec.local.routes.direct import NET_PREFIX, direct_door
 from taskspec.local.routes.storage import content
@@ -49,14 +50,14 @@ class App:
     async def _respond(self, request: Request) -> Response:
         try:
             answer = await self._answer(request)
-            return answer if isinstance(answer, Response) else JSONResponse(answer)
+            return answer if isinstance(answer, Response) else json_response(answer)
         except Refusal as refusal:
-            return JSONResponse(refusal.body, refusal.status)
+            return json_response(refusal.body, refusal.status)
         except ClientDisconnect:
-            return JSONResponse({"error": "CLIENT_CLOSED_REQUEST"}, 400)
+            return json_response({"error": "CLIENT_CLOSED_REQUEST"}, 400)
         except Exception:
             _logger.exception("%s %s failed", request.method, request.url.path)
-            return JSONResponse(
+            return json_response(
                 {"error": "FAIL", "details": {"message": "a bug in the local server; see its log"}}, 500
             )
 

@@ -39,11 +39,15 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """What can be listed: where the rows come from and which fields may be filtered and sorted by."""
+    """What can be listed: where the rows come from and which fields may be filtered and sorted by.
+
+    `counted` is the part of `source` that decides how many rows there are, where the rest only adds columns.
+    """
 
     source: str
     columns: Mapping[str, Column]
     select: str = "*"
+    counted: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +79,7 @@ def read_page(
     size = params.integer("per_page", PAGE_LIMIT, lowest=1, highest=PAGE_LIMIT)
     by_token = params.text("pagination_mode", "page") == "token"
     offset = _token_offset(params) if by_token else (params.integer("page", 1, lowest=1, highest=2**31) - 1) * size
-    counted = store.one(f"SELECT count(*) FROM {listing.source} WHERE {where}", values)  # noqa: S608 - no text of the request is in it
+    counted = store.one(f"SELECT count(*) FROM {listing.counted or listing.source} WHERE {where}", values)  # noqa: S608 - no text of the request is in it
     total = int(counted[0]) if counted else 0
     rows = store.all(
         f"SELECT {listing.select} FROM {listing.source} WHERE {where} ORDER BY {_order(listing, params)}"  # noqa: S608 - as above

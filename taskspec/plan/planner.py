@@ -174,8 +174,9 @@ class _Walk:
         kept = action in (Action.KEEP, Action.PUBLISH) or (not chosen and record is not None and record.succeeded)
         if record is not None and kept:
             view = TaskView(instance.address, record.task_id, record.results)
-        elif record is not None and action is Action.ATTACH:
-            view = TaskView(instance.address, record.task_id, view.results)
+        elif planned is not None and planned.observed is not None and action is Action.ATTACH:
+            # A start that was cut off has no id on record; the server has one, and apply will use that.
+            view = TaskView(instance.address, planned.observed.task_id, view.results)
         self.evaluator.tasks.put(instance.task.name, instance.key, view)
 
     def _plan(

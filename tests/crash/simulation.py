@@ -5,8 +5,9 @@ that fail and a process that dies, applied again until it is done. Everything is
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -16,13 +17,13 @@ from taskspec.api import Api
 from taskspec.engine.events import EngineEvent, RunReport
 from taskspec.engine.server import Server
 from taskspec.engine.tools import Pace
+from taskspec.errors import ApiError
 from taskspec.plan.planner import Selection
 from taskspec.rehearsal.clock import Clock, VirtualHands
 from taskspec.rehearsal.faults import Course, Ends, ServerFaults, StartAnswer, StartFault
 from taskspec.rehearsal.server import FakeServer, key_in
 from taskspec.rehearsal.stage import AnnouncedJournal
 from taskspec.rehearsal.transport import VirtualTransport
-from taskspec.errors import ApiError
 from taskspec.state.lease import Owner
 from taskspec.state.model import Event, State, StoredEvent
 from taskspec.state.store import StateStore, open_store
@@ -117,7 +118,10 @@ class Told:
 
 def random_spec(chance: Random, size: int) -> tuple[str, Mapping[str, tuple[str, ...]]]:
     """A spec, and what each task needs."""
-    needs = {f"t{n}": tuple(sorted({f"t{chance.randrange(n)}" for _ in range(chance.randrange(3))})) if n else () for n in range(size)}
+    needs = {
+        f"t{n}": tuple(sorted({f"t{chance.randrange(n)}" for _ in range(chance.randrange(3))})) if n else ()
+        for n in range(size)
+    }
     lines = ["taskspec: 1", "name: simulated", "tasks:"]
     for name, above in needs.items():
         params = ", ".join(f'{up}: "{{{{ tasks.{up}.id }}}}"' for up in above)
@@ -142,7 +146,7 @@ class World:
     clock: Clock = field(init=False)
     trace: list[str] = field(default_factory=list)
     lives: int = 0
-    wall_jump: float = 0.0
+    wall_jumps: Iterator[float] = field(default_factory=lambda: itertools.repeat(0.0))
 
     def __post_init__(self) -> None:
         self.chance = Random(self.seed)
@@ -155,7 +159,7 @@ class World:
         self.clock = Clock(Random(self.seed + 2))
 
     def wall(self) -> float:
-        return self.fake.wall + self.clock.now + self.wall_jump
+        return self.fake.wall + self.clock.now + next(self.wall_jumps)
 
     @property
     def state_path(self) -> Path:

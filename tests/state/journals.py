@@ -13,6 +13,7 @@ from taskspec.state.model import Event, EventKind, StoredEvent
 KEY = "0" * 19 + "1"
 INPUTS: Mapping[str, Any] = {"module": "./app", "version": "sha256:1", "params": {"lr": 0.1}}
 INTENT: Mapping[str, Any] = {"attempt": 1, "fingerprint": "f" * 64, "inputs": INPUTS, "watermark": 40}
+BY: Mapping[str, Any] = {"who": "ada@host", "why": "because"}
 BODIES: Mapping[EventKind, Mapping[str, Any]] = {
     EventKind.RUN_STARTED: {"actions": {"start": 1}, "server": "local"},
     EventKind.INTENT: INTENT,
@@ -22,16 +23,20 @@ BODIES: Mapping[EventKind, Mapping[str, Any]] = {
     EventKind.PUBLISHED: {"digest": "d" * 64},
     EventKind.FORGOTTEN: {},
     EventKind.RUN_ENDED: {"counts": {"succeeded": 1}, "detached": False},
+    EventKind.ADOPTED: {"task_id": 41, "forced": False, "differences": [], **BY},
+    EventKind.MOVED: {"to": "fit", **BY},
+    EventKind.IMPORTED: {"events": 3, **BY},
+    EventKind.LOCK_BROKEN: {"owner": "ada@host, process 4", "fencing": 1, **BY},
 }
+OF_NO_ADDRESS = (EventKind.RUN_STARTED, EventKind.RUN_ENDED, EventKind.IMPORTED, EventKind.LOCK_BROKEN)
+OF_NO_LAUNCH = (*OF_NO_ADDRESS, EventKind.FORGOTTEN, EventKind.MOVED)
 _ROW = Draft7Validator(load_schema("journal"))
 
 
 def event(kind: EventKind, *, address: str = "train", key: str = KEY, **body: Any) -> Event:
     """An event of the kind; `body` is laid over an ordinary one."""
-    if kind in (EventKind.RUN_STARTED, EventKind.RUN_ENDED):
-        address = ""
-    if kind in (EventKind.RUN_STARTED, EventKind.RUN_ENDED, EventKind.FORGOTTEN):
-        key = ""
+    address = "" if kind in OF_NO_ADDRESS else address
+    key = "" if kind in OF_NO_LAUNCH else key
     return Event(kind, address, key, {**BODIES[kind], **body})
 
 

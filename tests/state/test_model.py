@@ -11,7 +11,7 @@ from taskspec.state.model import Event, EventKind, Outcome, Phase, Record, State
 from .journals import INPUTS, KEY, event, stored
 
 OTHER_KEY = "0" * 19 + "2"
-RUN_STARTED, INTENT, STARTED, REFUSED, ENDED, PUBLISHED, FORGOTTEN, RUN_ENDED = EventKind
+RUN_STARTED, INTENT, STARTED, REFUSED, ENDED, PUBLISHED, FORGOTTEN, RUN_ENDED, ADOPTED, MOVED, *_ = EventKind
 
 
 def folded(*events: Event) -> State:

@@ -14,14 +14,17 @@ from pathlib import Path
 import pytest
 
 from taskspec.errors import ExitCode, StateError
+from taskspec.state.chain import chain_link
+from taskspec.state.database import APPLICATION_ID, FORMAT
 from taskspec.state.lease import this_owner
 from taskspec.state.model import EventKind, State
-from taskspec.state.store import APPLICATION_ID, FORMAT, StateStore, chain_link, open_store
+from taskspec.state.store import StateStore, open_store
 from taskspec.values import canonical
 
 from .journals import BODIES, as_row, check_row, event
 
-EVERY_KIND = [event(kind) for kind in EventKind if kind is not EventKind.FORGOTTEN]
+DROPS = (EventKind.FORGOTTEN, EventKind.MOVED)
+EVERY_KIND = [event(kind) for kind in EventKind if kind not in DROPS]
 
 
 def clock() -> float:
@@ -138,9 +141,9 @@ def test_a_state_is_opened_by_its_owner_only(tmp_path: Path) -> None:
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
 
 
-def test_making_a_state_leaves_nothing_else_behind(path: Path) -> None:
+def test_making_a_state_leaves_it_and_its_marker_behind_and_nothing_else(path: Path) -> None:
     load(path)
-    assert [each.name for each in path.parent.iterdir()] == [path.name]
+    assert sorted(each.name for each in path.parent.iterdir()) == ["state.db", "state.lineage"]
 
 
 def zero_bytes(path: Path) -> None:

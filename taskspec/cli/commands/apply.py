@@ -59,6 +59,7 @@ LOCAL_POLL_SECONDS = 0.25
     metavar="DURATION",
     help="Detach after so long: 90s, 30m, 12h. Default: never.",
 )
+@options.lock_timeout_option
 @click.option("--full", is_flag=True, help="Every detail of the plan, however many tasks there are.")
 @options.json_option
 @options.no_color_option
@@ -74,6 +75,7 @@ def command(
     results_grace: float,
     on_interrupt: str,
     deadline: float | None,
+    lock_timeout: float,
     full: bool,
     as_json: bool,
     no_color: bool,
@@ -95,7 +97,8 @@ def command(
         deadline=deadline,
     )
     paint, error_paint = screen.paint(no_color=no_color), screen.error_paint(no_color=no_color)
-    with operations.writing(operations.state_path(project, request, server)) as store:
+    path = operations.state_path(project, request, server)
+    with operations.writing(path, options.turn(lock_timeout)) as store:
         planned = operations.make(project, server, store.load(), options.selection(targets, excludes, reruns))
         if not as_json:
             click.echo(draw_all(planned.plan.warnings, error_paint), err=True, nl=False)

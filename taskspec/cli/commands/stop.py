@@ -9,19 +9,21 @@ import click
 from taskspec import operations
 from taskspec.cli import options
 from taskspec.errors import ExitCode
+from taskspec.state.database import is_there
 from taskspec.view.paint import clean
 
 
 @click.command("stop")
 @options.spec_argument
 @click.argument("addresses", nargs=-1, metavar="[ADDRESS]...")
-def command(spec: Path | None, addresses: tuple[str, ...]) -> int:
+@options.lock_timeout_option
+def command(spec: Path | None, addresses: tuple[str, ...], lock_timeout: float) -> int:
     """Stop what this spec started and still runs, youngest first; with ADDRESSes only those. Touches nothing else."""
     request = options.request(spec)
     server = options.server()
     project = operations.open_project(request, variables_required=False)
     path = operations.state_path(project, request, server)
-    if not path.exists():
+    if not is_there(path):
         click.echo("Nothing was launched yet.")
         return ExitCode.DONE
     stopped: list[str] = []
@@ -33,7 +35,7 @@ def command(spec: Path | None, addresses: tuple[str, ...]) -> int:
             stopped.append(address)
             click.echo(f"{clean(address)}: launch {task_id} stopped")
 
-    with operations.writing(path) as store:
+    with operations.writing(path, options.turn(lock_timeout)) as store:
         failed = operations.stop(server, store, addresses, told)
     if not stopped and not failed:
         click.echo("Nothing is running.")

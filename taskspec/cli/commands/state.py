@@ -1,0 +1,212 @@
+"""taskspec state"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+
+from taskspec import operations, upkeep
+from taskspec.cli import options, screen
+from taskspec.diagnostics import choices
+from taskspec.engine.server import Server
+from taskspec.errors import ExitCode, SpecError, UsageError
+from taskspec.operations import Request
+from taskspec.state.model import Phase, Record
+from taskspec.state.store import StateStore
+from taskspec.view.paint import clean
+from taskspec.view.upkeep import draw_differences, draw_record, draw_records, record_document, records_document
+
+
+@click.group("state")
+def command() -> None:
+    """What taskspec knows of past launches: list, show, verify, export, import, adopt, forget, mv.
+
+    Every change is an event of the journal, with who made it and why. Nothing here starts or stops anything.
+    """
+
+
+@command.command("list")
+@options.spec_argument
+@options.json_option
+@options.no_color_option
+def list_records(spec: Path | None, as_json: bool, no_color: bool) -> int:
+    """Every address on record: attempt, outcome, launch, and when. Asks no server."""
+    state = operations.read_state(upkeep.place(options.request(spec), options.server()))
+    if as_json:
+        click.echo(json.dumps(records_document(state)))
+    else:
+        click.echo(draw_records(state, screen.paint(no_color=no_color)), nl=False)
+    return ExitCode.DONE
+
+
+@command.command("show")
+@click.argument("arguments", nargs=-1, metavar="[SPEC] ADDRESS")
+@options.json_option
+@options.no_color_option
+def show(arguments: tuple[str, ...], as_json: bool, no_color: bool) -> int:
+    """The whole record of an address: what it was launched with, and what came of it."""
+    spec, (address,) = _split(arguments, "state show", "ADDRESS")
+    record = upkeep.find(operations.read_state(upkeep.place(options.request(spec), options.server())), address)
+    if as_json:
+        click.echo(json.dumps(record_document(record)))
+    else:
+        click.echo(draw_record(record, screen.paint(no_color=no_color)), nl=False)
+    return ExitCode.DONE
+
+
+@command.command("verify")
+@options.spec_argument
+@options.json_option
+def verify(spec: Path | None, as_json: bool) -> int:
+    """Prove that every event is as it was written. Exit code 6 names the first one that is not."""
+    found = upkeep.verify(upkeep.place(options.request(spec), options.server()))
+    if as_json:
+        document = {"taskspec_verified": 1, "events": found.events, "lineage": found.lineage, "format": found.format}
+        click.echo(json.dumps(document))
+    else:
+        click.echo(f"{found.events} event{'s' * (found.events != 1)}: the state is as it was written.")
+    return ExitCode.DONE
+
+
+@command.command("export")
+@options.spec_argument
+def export(spec: Path | None) -> int:
+    """The whole state as one JSON document on standard output; it fits schemas/state.schema.json."""
+    server = options.server()
+    # Pure ASCII: a redirect in any locale writes the same bytes.
+    click.echo(json.dumps(upkeep.export(upkeep.place(options.request(spec), server), server), indent=1))
+    return ExitCode.DONE
+
+
+@command.command("import")
+@click.argument("arguments", nargs=-1, metavar="[SPEC] FILE")
+@options.why_option
+def import_file(arguments: tuple[str, ...], why: str) -> int:
+    """Make the state from an export, `-` for standard input. Only where there is no state, and only if it is whole."""
+    spec, (name,) = _split(arguments, "state import", "FILE")
+    request, server = options.request(spec), options.server()
+    path = operations.state_place(request.path.resolve().parent, request, server)
+    count = upkeep.import_state(path, server, name, _content(name), upkeep.this_person(why))
+    click.echo(f"Imported {count} event{'s' * (count != 1)}. See what is left to do: taskspec plan {request.shown_as}")
+    return ExitCode.DONE
+
+
+def _content(name: str) -> bytes:
+    try:
+        with click.open_file(name, "rb") as file:
+            return bytes(file.read())
+    except OSError as error:
+        raise UsageError(f'"{name}" cannot be read: {error.strerror}', remedy="check the path") from None
+
+
+@command.command("adopt")
+@click.argument("arguments", nargs=-1, metavar="[SPEC] ADDRESS TASK_ID")
+@options.variable_options
+@click.option("--force", is_flag=True, help="Even if the launch is not what the spec would start.")
+@options.why_option
+@options.lock_timeout_option
+def adopt(
+    arguments: tuple[str, ...],
+    var_flags: tuple[str, ...],
+    var_files: tuple[Path, ...],
+    force: bool,
+    why: str,
+    lock_timeout: float,
+) -> int:
+    """Take over a launch that was started by hand, as if the spec had started it as ADDRESS.
+
+    Its module, version, workspace, agent and params must be what the spec would send; what differs is shown. The next
+    apply attaches to it, or reads its results if it has ended.
+    """
+    spec, (address, number) = _split(arguments, "state adopt", "ADDRESS", "TASK_ID")
+    if not number.isdecimal():
+        raise UsageError(f'"{number}" is no id of a launch', remedy="it is the number that the server shows")
+    request, server = options.request(spec, var_flags, var_files), options.server()
+    project = operations.open_project(request)
+    path = operations.state_path(project, request, server)
+    with operations.writing(path, options.turn(lock_timeout)) as store:
+        by = upkeep.this_person(why)
+        adoption = upkeep.adopt(project, server, store, address, int(number), force=force, by=by)
+    if adoption.changes:
+        click.echo(f"Launch {number} → {clean(address)} in the spec:", err=True)
+        click.echo(draw_differences(adoption.changes), err=True, nl=False)
+    if adoption.changes and not force:
+        raise UsageError(
+            f'launch {number} is not what the spec would start as "{address}"; nothing was recorded',
+            remedy="change the spec, or take it as it is with --force",
+        )
+    click.echo(f"{clean(address)}: launch {number} is adopted; it is {clean(adoption.status)}.")
+    return ExitCode.DONE
+
+
+@command.command("forget")
+@click.argument("arguments", nargs=-1, metavar="[SPEC] ADDRESS")
+@click.option("--all", "everything", is_flag=True, help="Every record there is, in place of one ADDRESS.")
+@options.why_option
+@options.lock_timeout_option
+def forget(arguments: tuple[str, ...], everything: bool, why: str, lock_timeout: float) -> int:
+    """Drop a record: the next plan starts the task again. A launch that runs goes on, and nobody watches it."""
+    spec, address = _split(arguments, "state forget", *([] if everything else ["ADDRESS"]))
+    by = upkeep.this_person(why)
+    with _changing(options.request(spec), options.server(), lock_timeout) as store:
+        records = upkeep.forget_all(store, by) if everything else upkeep.forget(store, address[0], by)
+    for record in records:
+        click.echo(f"{clean(record.address)}: forgotten{_left_alone(record)}")
+    return ExitCode.DONE
+
+
+def _left_alone(record: Record) -> str:
+    return f"; launch {record.task_id} is left alone" if record.phase is Phase.STARTED else ""
+
+
+@command.command("mv")
+@click.argument("arguments", nargs=-1, metavar="[SPEC] OLD NEW")
+@options.why_option
+@options.lock_timeout_option
+def move(arguments: tuple[str, ...], why: str, lock_timeout: float) -> int:
+    """Let a record go on under another address, so that a task which was renamed in the spec is kept.
+
+    A task's name moves all of its instances.
+    """
+    spec, (old, new) = _split(arguments, "state mv", "OLD", "NEW")
+    request, server = options.request(spec), options.server()
+    with _changing(request, server, lock_timeout) as store:
+        moves = upkeep.move(store, old, new, upkeep.this_person(why))
+    for source, target in moves:
+        click.echo(f"{clean(source)} → {clean(target)}")
+    _note_unknown(request, [target for _, target in moves])
+    return ExitCode.DONE
+
+
+def _note_unknown(request: Request, addresses: Sequence[str]) -> None:
+    """A slip of the pen would start the task again; the spec knows better, where it can be read."""
+    try:
+        project = operations.open_project(request, variables_required=False)
+    except (SpecError, UsageError):
+        return
+    known = [instance.address for instance in project.expansion.instances]
+    for address in set(addresses) - set(known):
+        remedy = choices(address, known, label="Addresses")
+        click.echo(f'Note: the spec has no "{clean(address)}" now. {clean(remedy)}', err=True)
+
+
+@contextmanager
+def _changing(request: Request, server: Server, lock_timeout: float) -> Iterator[StateStore]:
+    path = upkeep.place(request, server)
+    upkeep.require(path)
+    with operations.writing(path, options.turn(lock_timeout)) as store:
+        yield store
+
+
+def _split(arguments: tuple[str, ...], name: str, *wanted: str) -> tuple[Path | None, tuple[str, ...]]:
+    """The spec, where one is named, and what the command wants."""
+    if len(arguments) == len(wanted):
+        return None, arguments
+    if len(arguments) == len(wanted) + 1:
+        return Path(arguments[0]), arguments[1:]
+    usage = " ".join([f"taskspec {name} [SPEC]", *wanted])
+    raise UsageError(f"{name} wants {' and '.join(wanted) or 'nothing but a spec'}", remedy=usage)
