@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from taskspec.appfolder import AppFolderError, read_app_folder
 from taskspec.diagnostics import Code, Diagnostic, choices
@@ -16,6 +17,9 @@ from taskspec.spec.model import SpecFile
 from taskspec.spec.parser import is_folder
 from taskspec.template.instances import Instance
 from taskspec.values import Json
+
+if TYPE_CHECKING:
+    from taskspec.api.module import ModuleInfo
 
 
 @dataclass(slots=True)
@@ -102,12 +106,7 @@ class Catalogue:
         )
 
     def _published(self, key: ModuleKey, instance: Instance) -> ModuleFacts:
-        by_id = isinstance(key.module, int)
-        info = self.server.api.app.get_ecosystem_module_info(
-            module_id=int(key.module) if by_id else None,
-            slug=None if by_id else str(key.module),
-            version=key.version,
-        )
+        info = self._module(key, instance)
         version = key.version or key.branch or ""
         if key.branch is None and info.releases and version not in info.releases:
             raise SpecError([self._no_version(instance, info.name, version, info.releases)])
@@ -119,6 +118,18 @@ class Catalogue:
             defaults=info.defaults,
             module_id=info.id,
         )
+
+    def _module(self, key: ModuleKey, instance: Instance) -> ModuleInfo:
+        """The module at its version. A server that knows the module but not the version tells which it has."""
+        module_id, slug = (int(key.module), None) if isinstance(key.module, int) else (None, str(key.module))
+        look_up = self.server.api.app.get_ecosystem_module_info
+        try:
+            return look_up(module_id=module_id, slug=slug, version=key.version)
+        except NotFound:
+            if key.version is None:
+                raise
+            info = look_up(module_id=module_id, slug=slug)
+            raise SpecError([self._no_version(instance, info.name, key.version, info.releases)]) from None
 
     def _no_version(self, instance: Instance, name: str, version: str, releases: tuple[str, ...]) -> Diagnostic:
         what = f'app "{name}" has no release "{version}"' if version else f'no release of app "{name}" is named'

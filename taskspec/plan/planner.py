@@ -229,7 +229,7 @@ class _Walk:
                 self.warnings[(instance.task.name, name)] = Diagnostic(
                     Code.UNKNOWN_PARAM,
                     f'app "{request.facts.name}" declares no param "{name}"',
-                    self.evaluator.spec.task_span(instance.task.name, "params", name),
+                    self.evaluator.spec.task_span(instance.task.name, "params", name, key=True),
                     remedy=f"{close} Apps may read params they do not declare, so this is only a warning.",
                     severity=Severity.WARNING,
                 )

@@ -104,10 +104,10 @@ class SpecFile:
     def span(self, path: Path, *, key: bool = False) -> Span:
         return self.document.span(path, key=key)
 
-    def task_span(self, name: str, *path: str | int) -> Span:
+    def task_span(self, name: str, *path: str | int, key: bool = False) -> Span:
         """The place of a task's value; its place under `defaults` when the task itself does not write it."""
         own: Path = ("tasks", name, *path)
         inherited: Path = ("defaults", *path)
         if path and not self.document.has(own) and self.document.has(inherited):
-            return self.document.span(inherited)
-        return self.document.span(own, key=not path)
+            return self.document.span(inherited, key=key)
+        return self.document.span(own, key=key or not path)

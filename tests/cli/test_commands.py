@@ -244,3 +244,12 @@ def test_variables_reach_the_spec(
     assert "params.lr: 0.4" in taskspec("plan", "spec.yaml").out
     monkeypatch.delenv("TASKSPEC_VAR_lr")
     assert taskspec("plan", "spec.yaml").code == 3
+
+
+def test_a_version_that_does_not_exist_is_told_with_those_that_do(taskspec: Command, spec: Write, folder: Path) -> None:
+    added = taskspec("server", "modules", "add", str(folder / "good"), "--slug", "me/good", "--version", "v1.0.0")
+    assert added.code == 0
+    told = taskspec("plan", str(spec("tasks: {a: {module: me/good, version: v1.0.1}}")))
+    assert told.code == 3
+    assert 'has no release "v1.0.1"' in told.err
+    assert 'Did you mean "v1.0.0"?' in told.err

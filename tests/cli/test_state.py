@@ -21,6 +21,7 @@ from taskspec.state.model import Event, EventKind
 from taskspec.state.store import open_store
 
 from .conftest import Command
+from .leaving import apply_and_leave
 
 Write = Callable[[str], Path]
 STATE, ROW = Draft7Validator(load_schema("state")), Draft7Validator(load_schema("journal"))
@@ -251,8 +252,7 @@ def test_all_can_be_forgotten_at_once(taskspec: Command, applied: Path) -> None:
 
 def test_a_launch_that_runs_is_forgotten_and_left_alone(taskspec: Command, spec: Write, folder: Path, api: Api) -> None:
     spec("tasks: {only: {module: ./waiting}}")
-    assert taskspec("apply", "spec.yaml", "--deadline", "0.5s").code == 8
-    running = json.loads(taskspec("state", "show", "spec.yaml", "only", "--json").out)["task_id"]
+    running = apply_and_leave()
     assert f"launch {running} is left alone" in taskspec("state", "forget", "spec.yaml", "only").out
     status = api.task.get_info_by_id(running).status
     assert status is not None

@@ -237,6 +237,7 @@ def test_a_status_set_from_outside_never_starts_a_running_app_twice(server: Runn
     server.call("tasks.status.update", id=task_id, status="queued")
     other = server.run("next-in-the-queue", "true")
     assert server.end_of(other)["status"] == "finished"
+    assert server.info(task_id)["status"] == "queued", "nobody has taken it from the queue: it runs"
     (server.data_dir(task_id) / "go").touch()
     assert server.end_of(task_id)["status"] == "finished"
     assert (server.data_dir(task_id) / "runs").read_text() == "x\n"
