@@ -8,10 +8,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from taskspec.engine.events import RunReport, TaskEnded
 from taskspec.operations import Standing
 from taskspec.plan.model import Action, Plan, PlannedTask
+from taskspec.spec.endurance import Deadlines
+from taskspec.spec.model import TaskDecl
 from taskspec.state.model import Outcome, Phase
 from taskspec.values import Json, show_path
 from taskspec.view.paint import Paint, clean, one_line
-from taskspec.view.words import COLOURS, OUTCOME_COLOURS, duration, show, show_change, why
+from taskspec.view.words import COLOURS, OUTCOME_COLOURS, deadlines, duration, retries, show, show_change, why
 
 DETAILED_TASKS = 30
 """Plans with more launches than this show one line a task, unless everything is asked for."""
@@ -38,10 +40,22 @@ def draw_plan(plan: Plan, paint: Paint, *, full: bool = False) -> str:
         mark = paint("  destructive", "red") if _is_destructive(plan, task) else ""
         lines.append(f"  {sign} {clean(task.address):<{width}}  {paint(why(task), 'dim')}{mark}")
         lines += [f"      {line}" for line in _details(task, detailed=detailed)]
+        if task.action.launches:
+            lines += [f"      {line}" for line in _endurance(plan.expansion.instances[task.node].task)]
+    if launches:
+        lines += ["", paint(f"Deadlines unless a task says otherwise: {deadlines(Deadlines())}.", "dim")]
     results = [f"  {name} = {show(value)}" for name, value in plan.results.items()]
     if results:
         lines += ["", paint("Results:", "bold"), *results]
     return "\n".join([*lines, "", plan_summary(plan)]) + "\n"
+
+
+def _endurance(task: TaskDecl) -> Iterator[str]:
+    """What the author says about deadlines and tries; nothing where the defaults hold."""
+    if task.deadlines != Deadlines():
+        yield f"deadlines: {deadlines(task.deadlines)}"
+    if task.retry.attempts > 1 and not task.destructive:
+        yield f"retry: {retries(task.retry)}"
 
 
 def _is_destructive(plan: Plan, task: PlannedTask) -> bool:

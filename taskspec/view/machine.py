@@ -18,6 +18,7 @@ from taskspec.engine.events import (
 )
 from taskspec.operations import Standing
 from taskspec.plan.model import Plan, PlannedTask
+from taskspec.spec.model import TaskDecl
 from taskspec.values import ABSENT, Json, Unknown, show_path
 from taskspec.view.human import plan_summary, report_summary
 
@@ -57,6 +58,19 @@ def _task(plan: Plan, task: PlannedTask) -> dict[str, Any]:
         "fingerprint": task.fingerprint,
         "inputs": json_value(task.request.inputs) if task.request is not None else None,
         "task_id": task.previous.task_id if task.previous is not None else None,
+        "endurance": _endurance(plan.expansion.instances[task.node].task) if task.node >= 0 else None,
+    }
+
+
+def _endurance(task: TaskDecl) -> dict[str, Any]:
+    retry = task.retry
+    return {
+        "deadlines": {str(stage): limit for stage, limit in task.deadlines.limits.items()},
+        "attempts": retry.attempts,
+        "backoff": retry.backoff,
+        "on": [str(kind) for kind in retry.on],
+        "how": str(retry.how),
+        "destructive": task.destructive,
     }
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from taskspec.plan.model import Action, Change, PlannedTask, Reason
+from taskspec.spec import durations
+from taskspec.spec.endurance import Deadlines, How, Retry
 from taskspec.state.model import Outcome
 from taskspec.values import ABSENT, Json, Unknown, canonical, show_path
 from taskspec.view.paint import one_line
@@ -76,3 +78,17 @@ def duration(seconds: float) -> str:
         return f"{seconds:.1f}s"
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes}m {rest:02}s" if minutes < 60 else f"{minutes // 60}h {minutes % 60:02}m"
+
+
+def deadlines(limits: Deadlines) -> str:
+    """`queued 24h, starting 2h, running no limit, stopping 10m`."""
+    return ", ".join(
+        f"{stage} {'no limit' if limit is None else durations.show(limit)}" for stage, limit in limits.limits.items()
+    )
+
+
+def retries(rule: Retry) -> str:
+    """`3 attempts in all, the first pause 30s, on error, vanished`."""
+    again = ", restarting the same launch" if rule.how is How.RESTART else ""
+    kinds = ", ".join(map(str, rule.on))
+    return f"{rule.attempts} attempts in all, the first pause {durations.show(rule.backoff)}, on {kinds}{again}"

@@ -11,15 +11,13 @@ import sys
 def apply_and_leave(spec: str = "spec.yaml") -> int:
     """Apply, interrupt once the server says that the launch runs; the launch's id."""
     command = [sys.executable, "-m", "taskspec", "apply", spec, "--json"]
-    apply = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    try:
-        assert apply.stdout is not None
-        told = (json.loads(line) for line in apply.stdout)
-        running = next(event for event in told if event["type"] == "status_changed" and event["status"] == "started")
-        apply.send_signal(signal.SIGINT)
-        apply.communicate()
-        assert apply.returncode == 8
-        return int(running["task_id"])
-    finally:
-        apply.kill()
-        apply.communicate()
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as apply:
+        try:
+            assert apply.stdout is not None
+            told = (json.loads(line) for line in apply.stdout)
+            running = next(e for e in told if e["type"] == "status_changed" and e["status"] == "started")
+            apply.send_signal(signal.SIGINT)
+            assert apply.wait() == 8
+        finally:
+            apply.kill()
+    return int(running["task_id"])

@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from taskspec.errors import ExitCode, LockHeld
-from taskspec.state.lease import LEASE_SECONDS, Lease, Owner, is_over, this_owner
+from taskspec.state.lease import LEASE_SECONDS, Lease, Owner, is_over, this_owner, why_over
 from taskspec.state.model import EventKind
 from taskspec.state.store import StateStore, open_store
 
@@ -101,6 +101,46 @@ def test_when_a_lease_is_over(neighbour: Owner, change: object, age: float, over
     assert callable(change)
     lease = Lease(change(neighbour), fencing=1, renewed_at=1000.0)
     assert is_over(lease, this_owner(), 1000.0 + age) is over
+
+
+@pytest.mark.parametrize(
+    ("change", "age", "why"),
+    [
+        (living, SOON, ""),
+        (living, LATE, "it was not renewed for 61 s"),
+        (after_reboot, 0, "its machine was started anew"),
+        (same_pid_of_another_process, 0, "its process has ended"),
+    ],
+)
+def test_why_a_lease_is_over_is_said(neighbour: Owner, change: object, age: float, why: str) -> None:
+    assert callable(change)
+    assert why_over(Lease(change(neighbour), 1, 1000.0), this_owner(), 1000.0 + age) == why
+
+
+def test_a_lease_says_since_when_it_is_held(first: StateStore, clock: Clock) -> None:
+    first.acquire(this_owner())
+    began = clock.now
+    clock.now += 30
+    first.renew()
+    holder = first.holder()
+    assert holder is not None
+    assert (holder.since, holder.renewed_at) == (began, began + 30)
+
+
+def test_who_lost_the_lease_by_force_can_write_nothing_and_the_breaking_is_on_record(
+    first: StateStore, second: StateStore, neighbour: Owner
+) -> None:
+    first.acquire(neighbour)
+    seen = second.holder()
+    assert seen is not None
+    second.break_lease(seen, this_owner(), "lock break", event(EventKind.LOCK_BROKEN))
+    assert second.holder() is None
+    for write in (lambda: first.append("r1", [INTENT]), first.renew):
+        with pytest.raises(LockHeld):
+            write()
+    assert [row.event.kind for row in second.events()] == [EventKind.LOCK_BROKEN]
+    with pytest.raises(LockHeld):
+        second.append("r2", [INTENT])  # who breaks a lease does not hold it
 
 
 def test_an_owner_here_that_is_dead_has_lost_the_lease_at_once() -> None:

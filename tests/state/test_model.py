@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -34,6 +36,7 @@ def told(record: Record | None) -> str:
 
 
 GOES, LIVES, NO, ENDS, SHOWS, DROPS = (event(k) for k in (INTENT, STARTED, REFUSED, ENDED, PUBLISHED, FORGOTTEN))
+TAKEN, AWAY = event(ADOPTED), event(MOVED, to="fit")
 FAILED = event(ENDED, outcome="failed", summary="exit code 1", results={})
 SECOND = event(INTENT, key=OTHER_KEY, attempt=2)
 
@@ -63,6 +66,10 @@ SECOND = event(INTENT, key=OTHER_KEY, attempt=2)
         pytest.param(
             [GOES, LIVES, ENDS, event(INTENT, address="other")], "ended, attempt 1, launch 41, succeeded", id="another"
         ),
+        pytest.param([GOES, LIVES, TAKEN], "started, attempt 1, launch 41", id="adopted"),
+        pytest.param([GOES, LIVES, ENDS, AWAY], "no record", id="moved away"),
+        pytest.param([GOES, LIVES, ENDS, AWAY, GOES], "intended, attempt 1", id="launched again after it was moved"),
+        pytest.param([event(MOVED, address="old", to="train")], "no record", id="nothing to move"),
         pytest.param([LIVES], "no record", id="a start without its intent"),
     ],
 )
@@ -100,6 +107,34 @@ def test_a_run_has_its_counts_once_it_has_ended() -> None:
     assert (open_run.run, open_run.ended_at, open_run.counts) == ("r1", "", {})
     assert open_run.about["server"] == "local"
     assert (ended_run.ended_at, ended_run.counts) == ("2026-01-01T00:00:02.000Z", {"succeeded": 1})
+
+
+def test_a_record_that_was_moved_is_the_same_under_another_address_and_goes_on() -> None:
+    before = the_record(GOES, LIVES)
+    state = folded(GOES, LIVES, AWAY, event(ENDED, address="fit"))
+    assert before is not None
+    assert set(state.records) == {"fit"}
+    assert told(state.records["fit"]) == "ended, attempt 1, launch 41, succeeded"
+    assert folded(GOES, LIVES, AWAY).records["fit"] == replace(before, address="fit")
+
+
+@pytest.mark.parametrize(
+    ("events", "attempts"),
+    [
+        ([GOES, SECOND], {"train": 2}),
+        ([GOES, SECOND, DROPS], {"train": 2}),
+        ([GOES, SECOND, DROPS, GOES], {"train": 2}),
+        ([GOES, SECOND, AWAY], {"train": 2, "fit": 2}),
+        ([], {}),
+    ],
+)
+def test_the_highest_attempt_outlives_its_record(events: list[Event], attempts: dict[str, int]) -> None:
+    assert folded(*events).attempts == attempts
+
+
+@pytest.mark.parametrize("kind", [EventKind.IMPORTED, EventKind.LOCK_BROKEN])
+def test_what_is_about_the_whole_state_changes_no_record(kind: EventKind) -> None:
+    assert folded(GOES, LIVES, event(kind)).records == folded(GOES, LIVES).records
 
 
 def test_the_end_of_a_run_that_nobody_saw_begin_is_ignored() -> None:

@@ -1,0 +1,114 @@
+"""A state that cannot be trusted stops every command with exit code 6, and nothing is started."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from taskspec.api import Api
+from taskspec.local.daemon import Endpoint
+
+from .conftest import Command
+
+Write = Callable[[str], Path]
+COMMANDS = ("plan", "apply", "status", "results", "runs", "stop", "state list", "state verify", "state export")
+
+
+@pytest.fixture
+def api(endpoint: Endpoint) -> Iterator[Api]:
+    with Api(endpoint.address, endpoint.token) as api:
+        yield api
+
+
+@pytest.fixture
+def path(taskspec: Command, spec: Write, folder: Path) -> Path:
+    """The state of a spec that was applied once."""
+    spec("tasks: {only: {module: ./good}, big: {module: ./good, params: {text: '" + "x" * 90_000 + "'}}}")
+    assert taskspec("apply", "spec.yaml").code == 0
+    return folder / ".taskspec" / "spec" / "local.db"
+
+
+def missing(path: Path) -> None:
+    path.unlink()
+
+
+def empty(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def truncated(path: Path) -> None:
+    os.truncate(path, path.stat().st_size // 2)
+
+
+def foreign(path: Path) -> None:
+    path.with_suffix(".lineage").write_text("0" * 32 + "\n")
+
+
+def garbage(path: Path) -> None:
+    path.write_bytes(os.urandom(8192))
+
+
+def a_folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+@pytest.mark.parametrize("damage", [missing, empty, truncated, foreign, garbage, a_folder], ids=lambda d: d.__name__)
+def test_6_with_the_path_and_the_way_out_and_nothing_started(
+    taskspec: Command, path: Path, api: Api, damage: Callable[[Path], None]
+) -> None:
+    before = api.task.highest_id(1)
+    damage(path)
+    for command in COMMANDS:
+        said = taskspec(*command.split(), "spec.yaml")
+        assert (said.code, said.out) == (6, ""), command
+        assert str(path) in said.err
+        assert len(said.err.strip().splitlines()) > 1, "a remedy follows"
+    assert api.task.highest_id(1) == before
+
+
+def test_what_the_remedy_says_begins_anew(taskspec: Command, path: Path) -> None:
+    path.unlink()
+    assert str(path.with_suffix(".lineage")) in taskspec("apply", "spec.yaml").err
+    path.with_suffix(".lineage").unlink()
+    assert "Plan: 2 to start." in taskspec("plan", "spec.yaml").out
+
+
+def test_a_folder_that_is_moved_with_its_state_is_kept(
+    taskspec: Command,
+    path: Path,
+    folder: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    there = tmp_path_factory.mktemp("moved") / "here"
+    shutil.copytree(folder, there)
+    monkeypatch.chdir(there)
+    assert "nothing to do, 2 to keep" in taskspec("plan", "spec.yaml").out
+
+
+FULL = """
+import resource, sys
+room = int(sys.argv.pop(1))
+from taskspec.cli.main import main
+resource.setrlimit(resource.RLIMIT_FSIZE, (room, room))
+main()
+"""
+
+
+@pytest.mark.parametrize("room", [0, 4096, 60_000])
+def test_nothing_is_started_when_the_disk_is_full_before_the_intent(path: Path, api: Api, room: int) -> None:
+    """A limit on the size of a file stands for the end of a disk; the largest one lets all but the intent pass."""
+    before = api.task.highest_id(1)
+    command = [sys.executable, "-c", FULL, str(room), "apply", "spec.yaml", "--rerun", "big"]
+    said = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert said.returncode == 6, said.stderr
+    assert str(path) in said.stderr
+    assert "disk" in said.stderr
+    assert api.task.highest_id(1) == before
