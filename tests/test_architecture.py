@@ -52,6 +52,8 @@ DOORS = {
     "rich": {"taskspec.view.live", "taskspec.cli.commands.apply"},
     "starlette": {"taskspec.local"},
     "uvicorn": {"taskspec.local"},
+    "h11": {"taskspec.local"},
+    "python_multipart": {"taskspec.local"},
     "orjson": {"taskspec.local.encoding"},
     "sqlite3": {"taskspec.state", "taskspec.local"},
     "dotenv": {"taskspec.api.credentials"},

@@ -35,7 +35,7 @@ COMMANDS = {
     "runs": "Past applies of a spec.",
     "state": "Past launches on record: list, show, verify, export, import, adopt, forget, mv.",
     "lock": "Who writes to the state: show, break.",
-    "server": "The local server: run, start, stop, status.",
+    "server": "The local server: run, start, stop, status, modules, prune.",
     "completion": "Completion for bash, zsh or fish.",
 }
 ALIASES = {"preview": "plan", "up": "apply"}

@@ -111,4 +111,5 @@ def test_nothing_is_started_when_the_disk_is_full_before_the_intent(path: Path, 
     assert said.returncode == 6, said.stderr
     assert str(path) in said.stderr
     assert "disk" in said.stderr
+    assert ("1 to rerun" in said.stdout) == (room == 60_000)
     assert api.task.highest_id(1) == before

@@ -26,11 +26,12 @@ LINEAGE = "a" * 32
 JOURNAL = stored(*(event(kind) for kind in EventKind))
 IMPORTED = event(EventKind.IMPORTED, events=len(JOURNAL))
 NOW = "2026-01-01T00:00:00.000Z"
+SCALARS = st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.text()
 VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    SCALARS | st.floats(allow_nan=False, allow_infinity=False),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=8,
-)  # fmt: skip
+)
 
 
 def clock() -> float:

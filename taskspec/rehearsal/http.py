@@ -1,0 +1,100 @@
+"""The rehearsed server behind real sockets, for programs that must be killed while they talk to it. Loopback only."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+import time
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Self
+from urllib.parse import parse_qsl, urlsplit
+
+from taskspec.api.wire import API_PREFIX, LOCAL_PREFIX
+from taskspec.rehearsal.server import Exchange, FakeServer, Way
+
+
+class _Listener(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 64
+    owner: HttpServer
+
+
+class HttpServer:
+    """Serves one FakeServer at a time, on a free port, until it is closed; `fake` may be exchanged between requests."""
+
+    def __init__(self, fake: FakeServer) -> None:
+        self.fake = fake
+        self.lock = threading.Lock()
+        self.closing = threading.Event()
+        self.connections: set[socket.socket] = set()
+        self._listener = _Listener(("127.0.0.1", 0), _Handler)
+        self._listener.owner = self
+        self._thread = threading.Thread(target=self._listener.serve_forever, args=(0.02,), daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.closing.set()
+        self._listener.shutdown()
+        self._thread.join()
+        for connection in list(self.connections):
+            with suppress(OSError):  # it may have gone by itself
+                connection.shutdown(socket.SHUT_RDWR)
+        self._listener.server_close()
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self._listener.server_port}"
+
+    def exchange(self, method: str, body: dict[str, Any]) -> Exchange:
+        with self.lock:
+            return self.fake.receive(method, body, time.monotonic())
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    server: _Listener
+
+    def setup(self) -> None:
+        super().setup()
+        self.server.owner.connections.add(self.connection)
+
+    def finish(self) -> None:
+        self.server.owner.connections.discard(self.connection)
+        with suppress(OSError):  # the client may have gone first
+            super().finish()
+
+    def do_GET(self) -> None:
+        self._serve(dict(parse_qsl(urlsplit(self.path).query)))
+
+    def do_POST(self) -> None:
+        content = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self._serve(json.loads(content or b"{}"))
+
+    def _serve(self, body: dict[str, Any]) -> None:
+        method = urlsplit(self.path).path.removeprefix(API_PREFIX).removeprefix(LOCAL_PREFIX)
+        exchange = self.server.owner.exchange(method, body)
+        if exchange.way is Way.HANGS:
+            self.server.owner.closing.wait(60)
+        with suppress(OSError):  # a client that was killed does not read its answer
+            self._answer(exchange)
+
+    def _answer(self, exchange: Exchange) -> None:
+        if exchange.way in (Way.ARRIVES, Way.CUT):
+            self.send_response(exchange.status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(Exchange(exchange.status, exchange.content).body)))
+            self.end_headers()
+            self.wfile.write(exchange.body)
+            self.wfile.flush()
+        if exchange.way is not Way.ARRIVES:
+            self.close_connection = True
+            self.connection.shutdown(socket.SHUT_RDWR)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Silent."""

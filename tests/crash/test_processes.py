@@ -1,0 +1,181 @@
+"""Exactly once with real processes: killed, interrupted, paused, two at a time, without disk. The long form of each is
+benchmarks/crash.py.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from taskspec.errors import ExitCode
+from taskspec.local import daemon
+from taskspec.local.home import ServerHome
+from taskspec.rehearsal.http import HttpServer
+from taskspec.rehearsal.server import FakeServer
+from taskspec.state.model import EventKind
+from taskspec.state.store import open_store
+
+from .trials import KILLED, QuickFaults, Trial, Zygote, kill_trial, undisturbed_seconds
+
+LEFT = {ExitCode.DONE, ExitCode.DETACHED, ExitCode.INTERRUPTED}
+
+
+@pytest.fixture(scope="module")
+def zygote() -> Iterator[Zygote]:
+    with Zygote() as zygote:
+        yield zygote
+
+
+@pytest.fixture(scope="module")
+def second_zygote() -> Iterator[Zygote]:
+    with Zygote() as zygote:
+        yield zygote
+
+
+@pytest.fixture(scope="module")
+def http() -> Iterator[HttpServer]:
+    with HttpServer(FakeServer(QuickFaults(Random(0)))) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def span(zygote: Zygote, http: HttpServer, tmp_path_factory: pytest.TempPathFactory) -> float:
+    return undisturbed_seconds(tmp_path_factory.mktemp("undisturbed"), zygote, http)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3])
+def test_killed_at_any_moment_each_task_is_launched_once(
+    tmp_path: Path, zygote: Zygote, http: HttpServer, span: float, share: float
+) -> None:
+    hits = 0
+    for seed in range(8):
+        hits += kill_trial(Trial(tmp_path / str(seed), zygote, http, seed, share=share), span, kills=1)
+    assert hits, "no kill found its process alive: nothing was tried"
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3])
+def test_killed_at_a_write_or_a_request_each_task_is_launched_once(
+    tmp_path: Path, zygote: Zygote, http: HttpServer, share: float
+) -> None:
+    for point in range(3, 80, 9):
+        trial = Trial(tmp_path / str(point), zygote, http, seed=point, size=8, share=share)
+        assert trial.begin(die_at=point).wait() == KILLED, trial.said()
+        trial.state()
+        trial.apply_until_done()
+        trial.check()
+
+
+def test_interrupted_at_any_moment_it_leaves_by_itself_and_the_next_apply_goes_on(
+    tmp_path: Path, zygote: Zygote, http: HttpServer, span: float
+) -> None:
+    for seed in range(8):
+        trial = Trial(tmp_path / str(seed), zygote, http, seed, share=0.3 * (seed % 2))
+        child = trial.begin()
+        child.kill_after(trial.chance.uniform(0.05, span), signal.SIGINT)
+        assert child.wait() in LEFT, trial.said()
+        trial.apply_until_done()
+        trial.check()
+
+
+def test_of_two_applies_at_once_one_goes_on_and_one_refuses(
+    tmp_path: Path, zygote: Zygote, second_zygote: Zygote, http: HttpServer
+) -> None:
+    trial = Trial(tmp_path, zygote, http, seed=1, size=8)
+    first = trial.begin(hold_at=2)
+    wait_for(tmp_path / "held")
+    assert trial.begin(second_zygote).wait() == ExitCode.CONFLICT, trial.said()
+    (tmp_path / "go").touch()
+    assert first.wait() == ExitCode.DONE, trial.said()
+    trial.check()
+
+
+@pytest.mark.parametrize("write", [1, 2, 3, 5])
+def test_a_paused_owner_that_wakes_up_can_neither_write_nor_start(
+    tmp_path: Path, zygote: Zygote, second_zygote: Zygote, http: HttpServer, write: int
+) -> None:
+    trial = Trial(tmp_path, zygote, http, seed=1, size=8)
+    paused = trial.begin(hold_at=write)
+    wait_for(tmp_path / "held")
+    paused.send(signal.SIGSTOP)
+    assert trial.begin(second_zygote, lease=0.001).wait() == ExitCode.DONE, trial.said()
+    trial.check()
+    (tmp_path / "go").touch()
+    paused.send(signal.SIGCONT)
+    assert paused.wait() == ExitCode.CONFLICT, trial.said()
+    trial.check()
+
+
+def test_without_room_on_the_disk_nothing_is_started_without_a_durable_intent(
+    tmp_path: Path, zygote: Zygote, http: HttpServer
+) -> None:
+    refused = 0
+    for seed, limit in enumerate(range(24_000, 100_000, 8_000)):
+        trial = Trial(tmp_path / str(seed), zygote, http, seed, size=12)
+        code = trial.begin(file_limit=limit).wait()
+        refused += code == ExitCode.STATE
+        assert code in (ExitCode.STATE, ExitCode.DONE), trial.said()
+        assert set(http.fake.starts) <= intents(trial)
+        trial.apply_until_done()
+        trial.check()
+    assert refused, "the disk was never full: nothing was tried"
+
+
+def intents(trial: Trial) -> set[str]:
+    path = next((trial.folder / ".taskspec").rglob("*.db"), None)
+    if path is None:
+        return set()
+    with open_store(path, clock=time.time) as store:
+        return {row.event.key for row in store.events() if row.event.kind is EventKind.INTENT}
+
+
+@pytest.mark.parametrize("victims", ["the server", "both"])
+def test_a_local_server_that_is_killed_runs_nothing_twice(
+    tmp_path: Path, zygote: Zygote, http: HttpServer, victims: str
+) -> None:
+    trial = Trial(tmp_path, zygote, http, seed=1)
+    count = local_spec(tmp_path, tasks=6)
+    order = trial.order(plain=True)
+    for name in ("SERVER_ADDRESS", "API_TOKEN", "WORKSPACE_ID"):
+        del order["env"][name]
+    home = ServerHome(tmp_path / "home" / "taskspec" / "server")
+    try:
+        child = zygote.fork(order)
+        wait_for(count)
+        os.kill(daemon.status(home).pid, signal.SIGKILL)
+        if victims == "both":
+            child.send(signal.SIGKILL)
+        child.wait()
+        for _ in range(5):
+            if zygote.fork(order).wait() == ExitCode.DONE:
+                break
+        assert sorted(count.read_text(encoding="utf-8").split()) == [f"t{n}" for n in range(6)], trial.said()
+    finally:
+        daemon.stop(home)
+
+
+def local_spec(folder: Path, tasks: int) -> Path:
+    """A chain of apps that each leave a word; the file of all the words that were left."""
+    count = folder / "count"
+    (folder / "app").mkdir()
+    line = f"sleep 0.2; echo $(printenv modal.state.word) >> '{count}'"
+    (folder / "app" / "config.json").write_text(json.dumps({"name": "app", "entrypoint": line}), encoding="utf-8")
+    lines = ["taskspec: 1", "name: killed", "tasks:"]
+    for n in range(tasks):
+        up = f", depends_on: t{n - 2}" if n > 1 else ""
+        lines.append(f"  t{n}: {{module: ./app, params: {{word: t{n}}}{up}}}")
+    (folder / "spec.yaml").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return count
+
+
+def wait_for(path: Path, patience: float = 30.0) -> None:
+    end = time.monotonic() + patience
+    while not path.exists():
+        assert time.monotonic() < end, f"{path} did not appear"
+        time.sleep(0.01)

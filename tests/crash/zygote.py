@@ -1,0 +1,104 @@
+"""A process that has imported taskspec and forks one command line for every line it reads, so that a thousand kills
+cost a thousand applies and not a thousand imports. Every child is a real process: its own pid, sockets and files.
+
+A line is JSON: argv, cwd, env, out (a file for both streams), die_at (the boundary at which it kills itself), hold_at
+(the journal write before which it waits for a file `go` in its folder), file_limit (bytes a file may have), plain (the product
+as it is). Two lines answer it: the child's pid, and how it ended.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import resource
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import taskspec.cli.commands.apply as apply_command
+from taskspec.api.transport import Transport
+from taskspec.cli.main import run
+from taskspec.state import lease
+from taskspec.state.store import StateStore
+
+QUICK = {"settle": 0.5, "poll_longest": 0.1}
+
+
+class Boundaries:
+    """Counts journal writes, sends and receives of this process, and ends or holds it at the chosen one."""
+
+    def __init__(self, die_at: int | None, hold_at: int | None) -> None:
+        self.die_at, self.hold_at = die_at, hold_at
+        self.count = self.writes = 0
+        self.lock = threading.Lock()
+
+    def cross(self) -> None:
+        with self.lock:
+            self.count += 1
+            here = self.count
+        if here == self.die_at:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def hold(self) -> None:
+        self.writes += 1
+        if self.writes == self.hold_at:
+            Path("held").touch()
+            while not Path("go").exists():
+                time.sleep(0.01)
+
+    def around(self, function: Callable[..., Any], *, is_write: bool = False) -> Callable[..., Any]:
+        @functools.wraps(function)
+        def counted(*args: Any, **kwargs: Any) -> Any:
+            self.cross()
+            if is_write:
+                self.hold()
+            value = function(*args, **kwargs)
+            self.cross()
+            return value
+
+        return counted
+
+
+def child(order: dict[str, Any]) -> None:
+    os.chdir(order["cwd"])
+    os.environ.clear()
+    os.environ.update(order["env"])
+    out = os.open(order["out"], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    os.dup2(out, 1)
+    os.dup2(out, 2)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    if not order.get("plain"):
+        apply_command.Pace = functools.partial(apply_command.Pace, **{**QUICK, **order.get("pace", {})})
+        boundaries = Boundaries(order.get("die_at"), order.get("hold_at"))
+        StateStore.append = boundaries.around(StateStore.append, is_write=True)
+        Transport.send = boundaries.around(Transport.send)
+    if order.get("lease"):
+        lease.LEASE_SECONDS = order["lease"]
+    if order.get("file_limit"):
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (order["file_limit"], resource.RLIM_INFINITY))
+    code = 70
+    try:
+        code = run(order["argv"])
+        sys.stdout.flush()
+    finally:
+        os._exit(code)
+
+
+def main() -> None:
+    for line in sys.stdin:
+        order = json.loads(line)
+        pid = os.fork()
+        if pid == 0:
+            child(order)
+        print(pid, flush=True)
+        _, status = os.waitpid(pid, 0)
+        print(os.waitstatus_to_exitcode(status), flush=True)
+
+
+main()
