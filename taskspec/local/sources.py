@@ -5,6 +5,7 @@ Knows the disk and git, not the catalogue.
 
 from __future__ import annotations
 
+import posixpath
 import shutil
 import tarfile
 import tempfile
@@ -84,8 +85,26 @@ def _unpack(revision: Revision, folder: Path) -> None:
                     f'"{revision.repository}" holds more than {SIZE_LIMIT // 2**20} MiB',
                     remedy="keep data out of the repository",
                 )
-            # Links and names that would lead out of the folder are refused.
-            tar.extractall(folder, filter="data")
+            _extract(tar, folder)
+
+
+def _extract(tar: tarfile.TarFile, folder: Path) -> None:
+    """Unpack, refusing links and names that would lead out of the folder."""
+    if hasattr(tarfile, "data_filter"):
+        tar.extractall(folder, filter="data")
+        return
+    # Python before 3.11.4 has no filters.
+    for member in tar:
+        _refuse_outside(member)
+    tar.extractall(folder)
+
+
+def _refuse_outside(member: tarfile.TarInfo) -> None:
+    target = posixpath.join(posixpath.dirname(member.name), member.linkname) if member.issym() else member.name
+    path = posixpath.normpath(target)
+    is_plain = member.isfile() or member.isdir() or member.issym()
+    if not is_plain or posixpath.isabs(path) or path.split("/", 1)[0] == "..":
+        raise RepositoryError(f'"{member.name}" leads out of the repository', remedy="remove the link")
 
 
 @contextmanager

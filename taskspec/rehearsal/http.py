@@ -20,6 +20,9 @@ class _Listener(ThreadingHTTPServer):
     request_queue_size = 64
     owner: HttpServer
 
+    def handle_error(self, *_: object) -> None:
+        """Silent: a client that is killed resets its connections, and that is what this server is for."""
+
 
 class HttpServer:
     """Serves one FakeServer at a time, on a free port, until it is closed; `fake` may be exchanged between requests."""

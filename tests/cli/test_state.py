@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft7Validator
 
+from taskspec import operations
 from taskspec.api import Api
 from taskspec.local.daemon import Endpoint
 from taskspec.schemas import load_schema
@@ -292,6 +293,22 @@ def test_no_record_is_moved_onto_another(taskspec: Command, applied: Path) -> No
         assert said.code == 3
         assert words in said.err
     assert len(journal(applied)) == count
+
+
+def test_a_start_that_may_still_arrive_is_neither_forgotten_nor_moved_nor_replaced(
+    taskspec: Command, applied: Path, api: Api
+) -> None:
+    body = {"attempt": 2, "fingerprint": "f" * 64, "watermark": 0, "inputs": {"workspace": 1, "params": {}}}
+    with operations.writing(applied / ".taskspec" / "spec" / "local.db") as store:
+        store.append("cut off", [Event(EventKind.INTENT, "first", "0" * 20, body)])
+    launch = start_by_hand(api, applied, "good", lr=0.1)
+    for command in ("forget spec.yaml first", "forget spec.yaml --all", "mv spec.yaml first import",
+                    f"adopt spec.yaml first {launch}"):  # fmt: skip
+        said = taskspec("state", *command.split())
+        assert said.code == 3
+        assert "nobody knows yet whether it arrived" in said.err
+    assert json.loads(taskspec("state", "show", "spec.yaml", "first", "--json").out)["phase"] == "intended"
+    api.task.wait(launch, "finished", wait_attempts=600, wait_attempt_timeout_sec=0.05)
 
 
 def test_a_move_to_an_address_that_the_spec_does_not_have_is_noted(taskspec: Command, applied: Path) -> None:

@@ -64,12 +64,14 @@ def test_killed_at_any_moment_each_task_is_launched_once(
 def test_killed_at_a_write_or_a_request_each_task_is_launched_once(
     tmp_path: Path, zygote: Zygote, http: HttpServer, share: float
 ) -> None:
-    for point in range(3, 80, 9):
+    killed = 0
+    for point in range(2, 62, 6):
         trial = Trial(tmp_path / str(point), zygote, http, seed=point, size=8, share=share)
-        assert trial.begin(die_at=point).wait() == KILLED, trial.said()
+        killed += trial.begin(die_at=point).wait() == KILLED
         trial.state()
         trial.apply_until_done()
         trial.check()
+    assert killed > 5, "a run has more points than that: nothing was tried"
 
 
 def test_interrupted_at_any_moment_it_leaves_by_itself_and_the_next_apply_goes_on(
@@ -148,9 +150,10 @@ def test_a_local_server_that_is_killed_runs_nothing_twice(
     try:
         child = zygote.fork(order)
         wait_for(count)
-        os.kill(daemon.status(home).pid, signal.SIGKILL)
-        if victims == "both":
-            child.send(signal.SIGKILL)
+        server = daemon.find_running(home)
+        assert server is not None
+        os.kill(server.pid, signal.SIGKILL)
+        child.send(signal.SIGKILL if victims == "both" else signal.SIGINT)
         child.wait()
         for _ in range(5):
             if zygote.fork(order).wait() == ExitCode.DONE:

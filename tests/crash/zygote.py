@@ -2,8 +2,9 @@
 cost a thousand applies and not a thousand imports. Every child is a real process: its own pid, sockets and files.
 
 A line is JSON: argv, cwd, env, out (a file for both streams), die_at (the boundary at which it kills itself), hold_at
-(the journal write before which it waits for a file `go` in its folder), file_limit (bytes a file may have), plain (the product
-as it is). Two lines answer it: the child's pid, and how it ended.
+(the journal write before which it waits for a file `go` in its folder), file_limit (bytes a file may have), lease
+(seconds after which a lease counts as over), plain (the product as it is). Two lines answer it: the child's pid, and
+how it ended.
 """
 
 from __future__ import annotations
@@ -90,15 +91,20 @@ def child(order: dict[str, Any]) -> None:
         os._exit(code)
 
 
+def answer(number: int) -> None:
+    sys.stdout.write(f"{number}\n")
+    sys.stdout.flush()
+
+
 def main() -> None:
     for line in sys.stdin:
         order = json.loads(line)
         pid = os.fork()
         if pid == 0:
             child(order)
-        print(pid, flush=True)
+        answer(pid)
         _, status = os.waitpid(pid, 0)
-        print(os.waitstatus_to_exitcode(status), flush=True)
+        answer(os.waitstatus_to_exitcode(status))
 
 
 main()

@@ -67,6 +67,11 @@ SECOND = event(INTENT, key=OTHER_KEY, attempt=2)
             [GOES, LIVES, ENDS, event(INTENT, address="other")], "ended, attempt 1, launch 41, succeeded", id="another"
         ),
         pytest.param([GOES, LIVES, TAKEN], "started, attempt 1, launch 41", id="adopted"),
+        pytest.param(
+            [GOES, LIVES, ENDS, SHOWS, TAKEN],
+            "ended, attempt 1, launch 41, succeeded, published",
+            id="that it was adopted changes nothing more",
+        ),
         pytest.param([GOES, LIVES, ENDS, AWAY], "no record", id="moved away"),
         pytest.param([GOES, LIVES, ENDS, AWAY, GOES], "intended, attempt 1", id="launched again after it was moved"),
         pytest.param([event(MOVED, address="old", to="train")], "no record", id="nothing to move"),
