@@ -25,10 +25,13 @@ class _Listener(ThreadingHTTPServer):
 
 
 class HttpServer:
-    """Serves one FakeServer at a time, on a free port, until it is closed; `fake` may be exchanged between requests."""
+    """Serves FakeServers on a free port until it is closed, each below a path of its own.
 
-    def __init__(self, fake: FakeServer) -> None:
-        self.fake = fake
+    A request that a killed client has left behind is so carried out where it belongs, however late that is.
+    """
+
+    def __init__(self) -> None:
+        self.fakes: dict[str, FakeServer] = {}
         self.lock = threading.Lock()
         self.closing = threading.Event()
         self.connections: set[socket.socket] = set()
@@ -49,13 +52,16 @@ class HttpServer:
                 connection.shutdown(socket.SHUT_RDWR)
         self._listener.server_close()
 
-    @property
-    def address(self) -> str:
-        return f"http://127.0.0.1:{self._listener.server_port}"
+    def add(self, name: str, fake: FakeServer) -> str:
+        """Serve this one too; its address."""
+        self.fakes[name] = fake
+        return f"http://127.0.0.1:{self._listener.server_port}/{name}"
 
-    def exchange(self, method: str, body: dict[str, Any]) -> Exchange:
+    def exchange(self, path: str, body: dict[str, Any]) -> Exchange:
+        name, _, method = path.strip("/").partition("/")
+        method = f"/{method}".removeprefix(API_PREFIX).removeprefix(LOCAL_PREFIX)
         with self.lock:
-            return self.fake.receive(method, body, time.monotonic())
+            return self.fakes[name].receive(method, body, time.monotonic())
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -80,8 +86,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._serve(json.loads(content or b"{}"))
 
     def _serve(self, body: dict[str, Any]) -> None:
-        method = urlsplit(self.path).path.removeprefix(API_PREFIX).removeprefix(LOCAL_PREFIX)
-        exchange = self.server.owner.exchange(method, body)
+        exchange = self.server.owner.exchange(urlsplit(self.path).path, body)
         if exchange.way is Way.HANGS:
             self.server.owner.closing.wait(60)
         with suppress(OSError):  # a client that was killed does not read its answer

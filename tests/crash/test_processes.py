@@ -10,7 +10,6 @@ import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from random import Random
 
 import pytest
 
@@ -18,11 +17,10 @@ from taskspec.errors import ExitCode
 from taskspec.local import daemon
 from taskspec.local.home import ServerHome
 from taskspec.rehearsal.http import HttpServer
-from taskspec.rehearsal.server import FakeServer
 from taskspec.state.model import EventKind
 from taskspec.state.store import open_store
 
-from .trials import KILLED, QuickFaults, Trial, Zygote, kill_trial, undisturbed_seconds
+from .trials import KILLED, Trial, Zygote, kill_trial, undisturbed_seconds
 
 LEFT = {ExitCode.DONE, ExitCode.DETACHED, ExitCode.INTERRUPTED}
 
@@ -41,7 +39,7 @@ def second_zygote() -> Iterator[Zygote]:
 
 @pytest.fixture(scope="module")
 def http() -> Iterator[HttpServer]:
-    with HttpServer(FakeServer(QuickFaults(Random(0)))) as server:
+    with HttpServer() as server:
         yield server
 
 
@@ -123,7 +121,7 @@ def test_without_room_on_the_disk_nothing_is_started_without_a_durable_intent(
         code = trial.begin(file_limit=limit).wait()
         refused += code == ExitCode.STATE
         assert code in (ExitCode.STATE, ExitCode.DONE), trial.said()
-        assert set(http.fake.starts) <= intents(trial)
+        assert set(trial.fake.starts) <= intents(trial)
         trial.apply_until_done()
         trial.check()
     assert refused, "the disk was never full: nothing was tried"

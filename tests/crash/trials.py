@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -132,13 +133,16 @@ class Trial:
     share: float = 0.0
     longest: float = 0.1
     chance: Random = field(init=False)
+    fake: FakeServer = field(init=False)
+    address: str = field(init=False)
     applies: int = 0
     opened: int = 0
 
     def __post_init__(self) -> None:
         self.chance = Random(self.seed)
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.http.fake = FakeServer(QuickFaults(Random(self.seed), self.share, self.longest))
+        self.fake = FakeServer(QuickFaults(Random(self.seed), self.share, self.longest))
+        self.address = self.http.add(uuid.uuid4().hex, self.fake)
         (self.folder / "spec.yaml").write_text(graph(self.chance, self.size), encoding="utf-8")
 
     def order(self, **options: Any) -> dict[str, Any]:
@@ -146,7 +150,7 @@ class Trial:
             "PATH": os.environ["PATH"],
             "HOME": str(self.folder / "home"),
             "TASKSPEC_HOME": str(self.folder / "home" / "taskspec"),
-            "SERVER_ADDRESS": self.http.address,
+            "SERVER_ADDRESS": self.address,
             "API_TOKEN": "a-token-of-the-tests",
             "WORKSPACE_ID": "1",
             "CI": "true",
@@ -178,7 +182,7 @@ class Trial:
 
     def check(self) -> None:
         """Every task launched exactly once, every key started exactly once, and all of it on record."""
-        fake, state = self.http.fake, self.state()
+        fake, state = self.fake, self.state()
         where = f"seed {self.seed}"
         assert set(fake.starts.values()) == {1}, f"{where}: starts per key {fake.starts}"
         assert len(fake.launches) == self.size, f"{where}: {len(fake.launches)} launches of {self.size} tasks"

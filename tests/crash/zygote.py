@@ -27,7 +27,7 @@ from taskspec.cli.main import run
 from taskspec.state import lease
 from taskspec.state.store import StateStore
 
-QUICK = {"settle": 0.5, "poll_longest": 0.1}
+QUICK = {"settle": 1.5, "poll_longest": 0.1}
 
 
 class Boundaries:

@@ -60,6 +60,11 @@ LOCAL_POLL_SECONDS = 0.25
     help="Detach after so long: 90s, 30m, 12h. Default: never.",
 )
 @options.lock_timeout_option
+@click.option("--rehearse", is_flag=True, help="Play it through on a virtual clock; nothing is launched.")
+@click.option(
+    "--faults", type=click.Path(path_type=Path), metavar="FILE", help="What goes wrong in the rehearsal (YAML)."
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="What the rehearsal draws durations from.")
 @click.option("--full", is_flag=True, help="Every detail of the plan, however many tasks there are.")
 @options.json_option
 @options.no_color_option
@@ -76,6 +81,9 @@ def command(
     on_interrupt: str,
     deadline: float | None,
     lock_timeout: float,
+    rehearse: bool,
+    faults: Path | None,
+    seed: int,
     full: bool,
     as_json: bool,
     no_color: bool,
@@ -88,7 +96,6 @@ def command(
     """
     request = options.request(spec, var_flags, var_files)
     server = options.server()
-    project = operations.open_project(request)
     pace = Pace(
         parallelism=parallelism,
         results_grace=results_grace,
@@ -97,9 +104,17 @@ def command(
         deadline=deadline,
     )
     paint, error_paint = screen.paint(no_color=no_color), screen.error_paint(no_color=no_color)
+    selection = options.selection(targets, excludes, reruns)
+    if rehearse or faults is not None:
+        # Only a rehearsal pays for its server and its clock.
+        from taskspec.cli.rehearse import Rehearsal  # noqa: PLC0415 - see above
+        from taskspec.cli.rehearse import rehearse as play  # noqa: PLC0415 - see above
+
+        return exit_code(play(Rehearsal(request, selection, pace, faults, seed, paint, as_json, full)))
+    project = operations.open_project(request)
     path = operations.state_path(project, request, server)
     with operations.writing(path, options.turn(lock_timeout)) as store:
-        planned = operations.make(project, server, store.load(), options.selection(targets, excludes, reruns))
+        planned = operations.make(project, server, store.load(), selection)
         if not as_json:
             click.echo(draw_all(planned.plan.warnings, error_paint), err=True, nl=False)
             click.echo(draw_plan(planned.plan, paint, full=full), nl=False)

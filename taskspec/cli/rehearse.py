@@ -1,0 +1,110 @@
+"""`taskspec apply --rehearse`: the plan and the run of a spec on a virtual clock, against a server in this process.
+
+Nothing outside is touched: no server is asked, and the state is a file that is gone afterwards.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import click
+
+from taskspec import operations
+from taskspec.engine.events import EngineEvent, Listener, RunReport
+from taskspec.engine.tools import POLL_LONGEST, Pace
+from taskspec.errors import UsageError
+from taskspec.plan.planner import Selection
+from taskspec.rehearsal.clock import Clock
+from taskspec.rehearsal.faults import Script, read_script
+from taskspec.rehearsal.stage import AnnouncedJournal, set_stage
+from taskspec.state.lease import this_owner
+from taskspec.state.store import open_store
+from taskspec.view.diagnostic import draw_all
+from taskspec.view.human import draw_plan, draw_report
+from taskspec.view.lines import line
+from taskspec.view.machine import event_document
+from taskspec.view.paint import Paint
+from taskspec.view.words import duration
+
+HORIZON = 7 * 86400.0
+"""A rehearsal that is not over after so many of its seconds detaches, as an apply with that deadline would."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsal:
+    """What is rehearsed, and how it is shown."""
+
+    request: operations.Request
+    selection: Selection
+    pace: Pace
+    faults: Path | None
+    seed: int
+    paint: Paint
+    as_json: bool
+    full: bool
+
+
+def rehearse(rehearsal: Rehearsal) -> RunReport:
+    """Play a spec through. Raises SpecError for a spec or a fault script with mistakes in it."""
+    request = rehearsal.request
+    project = operations.open_project(request)
+    script = _script(rehearsal)
+    stage = set_stage(script, rehearsal.seed, project.evaluator.renderer, project.expansion.instances)
+    with tempfile.TemporaryDirectory(prefix="taskspec-") as folder:
+        with open_store(Path(folder) / "state.db", clock=stage.wall) as store:
+            store.acquire(this_owner())
+            planned = operations.make(project, stage.server, store.load(), rehearsal.selection)
+            if not rehearsal.as_json:
+                click.echo(draw_all(planned.plan.warnings, rehearsal.paint), err=True, nl=False)
+                click.echo(draw_plan(planned.plan, rehearsal.paint, full=rehearsal.full))
+            pace = replace(rehearsal.pace, poll_longest=POLL_LONGEST, deadline=rehearsal.pace.deadline or HORIZON)
+            journal = AnnouncedJournal(store, stage.fake)
+            listener = _listener(rehearsal, stage.clock)
+            report = operations.prepare_apply(project, stage.server, planned, journal, listener, pace, stage).go()
+    if not rehearsal.as_json:
+        click.echo(f"\n{draw_report(report, rehearsal.paint, spec=request.shown_as)}", nl=False)
+        click.echo("Rehearsed: nothing was launched, and every result is a placeholder.")
+    return report
+
+
+def _script(rehearsal: Rehearsal) -> Script:
+    if rehearsal.faults is None:
+        return Script(rehearsal.seed)
+    try:
+        content = rehearsal.faults.read_bytes()
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise UsageError(f'--faults "{rehearsal.faults}" cannot be read: {reason}', remedy="check the path") from None
+    return read_script(str(rehearsal.faults), content, rehearsal.seed)
+
+
+def _listener(rehearsal: Rehearsal, clock: Clock) -> Listener:
+    return TimedJson(clock) if rehearsal.as_json else Timeline(clock, rehearsal.paint)
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """One line for each thing that happens, after the time of the rehearsal."""
+
+    clock: Clock
+    paint: Paint
+
+    def on(self, event: EngineEvent) -> None:
+        text = line(event, self.paint)
+        if text is not None:
+            click.echo(f"{self.paint(f'{duration(self.clock()):>8}', 'dim')}  {text}")
+
+
+@dataclass(frozen=True, slots=True)
+class TimedJson:
+    """One JSON object for each thing that happens; `at` is the time of the rehearsal in seconds."""
+
+    clock: Clock
+
+    def on(self, event: EngineEvent) -> None:
+        document = {**event_document(event), "at": round(self.clock(), 3)}
+        sys.stdout.write(json.dumps(document, ensure_ascii=False) + "\n")
