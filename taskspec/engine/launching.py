@@ -72,7 +72,9 @@ class Launching:
         `after` is the number of an attempt of this run that failed; the new one counts on from there.
         """
         fingerprint = request.fingerprint or ""
-        key, attempt = last_key(planned.previous, self.plan.lineage, planned.address, fingerprint)
+        key, attempt = last_key(
+            planned.previous, self.plan.lineage, planned.address, fingerprint, highest=planned.attempts
+        )
         if after is not None:
             attempt = after + 1
             key = start_key(self.plan.lineage, planned.address, fingerprint, attempt)

@@ -73,11 +73,13 @@ def _late_twins(api: Api, workspace: int, resent: list[Record]) -> dict[str, tup
     if not resent:
         return {}
     found = launches_by_key(api, workspace, min(record.watermark for record in resent))
-    ours = {record.key: record.task_id for record in resent}
-    return {
-        key: tuple(info.id for info in found.get(key, []) if info.id != task_id and not observed(info).is_terminal)
-        for key, task_id in ours.items()
-    }
+    return {record.key: tuple(_twins(record, found.get(record.key, []))) for record in resent}
+
+
+def _twins(record: Record, found: Iterable[TaskInfo]) -> Iterable[int]:
+    for info in found:
+        if info.id > record.watermark and info.id != record.task_id and not observed(info).is_terminal:
+            yield info.id
 
 
 def _intended(api: Api, workspace: int, records: list[Record]) -> Iterable[tuple[str, Observed]]:
@@ -86,8 +88,9 @@ def _intended(api: Api, workspace: int, records: list[Record]) -> Iterable[tuple
         return
     found = launches_by_key(api, workspace, min(record.watermark for record in records))
     for record in records:
-        if found.get(record.key):
-            first, *twins = found[record.key]
+        ours = [info for info in found.get(record.key, []) if info.id > record.watermark]
+        if ours:
+            first, *twins = ours
             yield record.address, replace(observed(first), twins=tuple(twin.id for twin in twins))
 
 

@@ -102,6 +102,7 @@ class PlannedTask:
     previous: Record | None = None
     observed: Observed | None = None
     node: int = -1
+    attempts: int = 0
 
     @property
     def twins(self) -> tuple[int, ...]:

@@ -208,6 +208,7 @@ class _Walk:
             previous=record,
             observed=self._observed(record, instance.address),
             node=node,
+            attempts=self.inputs.state.attempts.get(instance.address, 0),
         )
 
     def _observed(self, record: Record | None, address: str) -> Observed | None:
@@ -253,9 +254,14 @@ def _is_certain(change: Change) -> bool:
     return is_known(change.after)
 
 
-def last_key(record: Record | None, lineage: str, address: str, fingerprint: str) -> tuple[str, int]:
-    """Key and number of the attempt to make now: the one that never arrived again, else the next."""
+def last_key(
+    record: Record | None, lineage: str, address: str, fingerprint: str, *, highest: int = 0
+) -> tuple[str, int]:
+    """Key and number of the attempt to make now: the one that never arrived again, else the next.
+
+    `highest` is the last attempt the address ever had, so that a forgotten launch never lends its key to a new one.
+    """
     if record is not None and record.phase is Phase.INTENDED and record.fingerprint == fingerprint:
         return record.key, record.attempt
-    attempt = record.attempt + 1 if record is not None else 1
+    attempt = max(record.attempt if record is not None else 0, highest) + 1
     return start_key(lineage, address, fingerprint, attempt), attempt

@@ -386,3 +386,10 @@ def test_a_plan_names_the_state_it_was_made_from(chain: Pipeline) -> None:
     state = chain.applied(DONE)
     plan = chain.plan(state)
     assert (plan.lineage, plan.serial, NOTHING.serial) == (LINEAGE, 3, 0)
+
+
+def test_a_forgotten_launch_never_lends_its_key_to_a_new_one() -> None:
+    first, attempt = last_key(None, "lineage", "train", "print")
+    again, later = last_key(None, "lineage", "train", "print", highest=attempt)
+    assert (attempt, later) == (1, 2)
+    assert first != again
