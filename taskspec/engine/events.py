@@ -45,6 +45,7 @@ class TaskEnded:
     summary: str = ""
     seconds: float = 0.0
     log_tail: tuple[str, ...] = ()
+    link: str = ""
     because_of: str = ""
 
 

@@ -89,4 +89,5 @@ class Progress:
 
     def ended(self, active: Active, outcome: Outcome, summary: str = "") -> TaskEnded:
         seconds = self.tools.clock() - active.began
-        return TaskEnded(active.planned.address, outcome, active.task_id, summary, seconds)
+        link = self.tools.server.link(active.task_id) if active.task_id is not None else ""
+        return TaskEnded(active.planned.address, outcome, active.task_id, summary, seconds, link=link)

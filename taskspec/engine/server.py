@@ -43,6 +43,10 @@ class Server:
         """Use this client; nobody is woken."""
         self._api = api
 
+    def link(self, task_id: int) -> str:
+        """A launch in the server's web interface; empty for the local server, which has none."""
+        return "" if self.is_local else f"{self.api.server_address}/apps/sessions/{task_id}"
+
     def workspace(self, wanted: int | str | None) -> int:
         """The workspace to launch in. Raises UsageError where nobody names one."""
         if isinstance(wanted, int):

@@ -121,6 +121,8 @@ def draw_report(report: RunReport, paint: Paint, *, spec: str = "") -> str:
 def _failure(task: TaskEnded, paint: Paint, spec: str) -> Iterator[str]:
     launch = f" (launch {task.task_id})" if task.task_id is not None else ""
     yield f"{paint('Failed', 'bold', 'red')}: {paint(clean(task.address), 'bold')}{launch}: {clean(task.summary)}"
+    if task.link:
+        yield f"  {clean(task.link)}"
     for line in task.log_tail:
         yield f"  │ {one_line(line)}"
     if task.task_id is not None:

@@ -121,6 +121,7 @@ def _ended(ended: TaskEnded) -> dict[str, Any]:
         "seconds": round(ended.seconds, 3),
         "because_of": ended.because_of,
         "log_tail": list(ended.log_tail),
+        "link": ended.link,
     }
 
 

@@ -98,3 +98,11 @@ def test_a_start_that_was_answered_is_not_looked_for_again(remote: Workshop, fau
     remote.spec(SPEC % 1)
     remote.apply()
     assert not remote.record("only").resent
+
+
+def test_a_failure_on_a_server_with_a_web_interface_is_told_with_its_link(
+    remote: Workshop, faults: FaultServer
+) -> None:
+    faults.status_of_new = "error"
+    remote.spec(SPEC % 1)
+    assert remote.apply().ended("only").link == f"{faults.address}/apps/sessions/1001"
