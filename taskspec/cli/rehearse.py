@@ -15,7 +15,7 @@ import click
 
 from taskspec import operations
 from taskspec.engine.events import EngineEvent, Listener, RunReport
-from taskspec.engine.tools import POLL_LONGEST, Pace
+from taskspec.engine.tools import Pace
 from taskspec.errors import UsageError
 from taskspec.plan.planner import Selection
 from taskspec.rehearsal.clock import Clock
@@ -32,6 +32,8 @@ from taskspec.view.words import duration
 
 HORIZON = 7 * 86400.0
 """A rehearsal that is not over after so many of its seconds detaches, as an apply with that deadline would."""
+POLL_SECONDS = 15.0
+"""The longest pause between two looks; a day in the queue is then six thousand looks, and not twenty thousand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,17 +56,19 @@ def rehearse(rehearsal: Rehearsal) -> RunReport:
     project = operations.open_project(request)
     script = _script(rehearsal)
     stage = set_stage(script, rehearsal.seed, project.evaluator.renderer, project.expansion.instances)
-    with tempfile.TemporaryDirectory(prefix="taskspec-") as folder:
-        with open_store(Path(folder) / "state.db", clock=stage.wall) as store:
-            store.acquire(this_owner())
-            planned = operations.make(project, stage.server, store.load(), rehearsal.selection)
-            if not rehearsal.as_json:
-                click.echo(draw_all(planned.plan.warnings, rehearsal.paint), err=True, nl=False)
-                click.echo(draw_plan(planned.plan, rehearsal.paint, full=rehearsal.full))
-            pace = replace(rehearsal.pace, poll_longest=POLL_LONGEST, deadline=rehearsal.pace.deadline or HORIZON)
-            journal = AnnouncedJournal(store, stage.fake)
-            listener = _listener(rehearsal, stage.clock)
-            report = operations.prepare_apply(project, stage.server, planned, journal, listener, pace, stage).go()
+    with (
+        tempfile.TemporaryDirectory(prefix="taskspec-") as folder,
+        open_store(Path(folder) / "state.db", clock=stage.wall) as store,
+    ):
+        store.acquire(this_owner())
+        planned = operations.make(project, stage.server, store.load(), rehearsal.selection)
+        if not rehearsal.as_json:
+            click.echo(draw_all(planned.plan.warnings, rehearsal.paint), err=True, nl=False)
+            click.echo(draw_plan(planned.plan, rehearsal.paint, full=rehearsal.full))
+        pace = replace(rehearsal.pace, poll_longest=POLL_SECONDS, deadline=rehearsal.pace.deadline or HORIZON)
+        journal = AnnouncedJournal(store, stage.fake)
+        listener = _listener(rehearsal, stage.clock)
+        report = operations.prepare_apply(project, stage.server, planned, journal, listener, pace, stage).go()
     if not rehearsal.as_json:
         click.echo(f"\n{draw_report(report, rehearsal.paint, spec=request.shown_as)}", nl=False)
         click.echo("Rehearsed: nothing was launched, and every result is a placeholder.")

@@ -82,7 +82,11 @@ class _Handler(BaseHTTPRequestHandler):
         self._serve(dict(parse_qsl(urlsplit(self.path).query)))
 
     def do_POST(self) -> None:
-        content = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        length = int(self.headers.get("Content-Length", 0))
+        content = self.rfile.read(length)
+        if len(content) < length:  # the client was killed in the middle of its request: that is no request
+            self.close_connection = True
+            return
         self._serve(json.loads(content or b"{}"))
 
     def _serve(self, body: dict[str, Any]) -> None:

@@ -68,9 +68,9 @@ def test_a_death_at_each_kind_of_point_of_a_run_starts_nothing_twice(worlds: Wor
 
 
 def telling(names: list[str]) -> list[int]:
-    """Every point at which something changes, and each tenth of the looks in between; benchmarks/crash.py takes all."""
+    """Every point at which something changes, and each fortieth of the looks in between."""
     looks = [n for n, name in enumerate(names, 1) if "tasks.list" in name]
-    return sorted({*range(1, len(names) + 1)} - set(looks) | set(looks[::10]))
+    return sorted({*range(1, len(names) + 1)} - set(looks) | set(looks[::40]))
 
 
 def test_the_same_seed_gives_the_same_trace(worlds: Worlds) -> None:

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import click
 
@@ -106,11 +107,7 @@ def command(
     paint, error_paint = screen.paint(no_color=no_color), screen.error_paint(no_color=no_color)
     selection = options.selection(targets, excludes, reruns)
     if rehearse or faults is not None:
-        # Only a rehearsal pays for its server and its clock.
-        from taskspec.cli.rehearse import Rehearsal  # noqa: PLC0415 - see above
-        from taskspec.cli.rehearse import rehearse as play  # noqa: PLC0415 - see above
-
-        return exit_code(play(Rehearsal(request, selection, pace, faults, seed, paint, as_json, full)))
+        return exit_code(_rehearse(request, selection, pace, faults, seed, paint, as_json, full))
     project = operations.open_project(request)
     path = operations.state_path(project, request, server)
     with operations.writing(path, options.turn(lock_timeout)) as store:
@@ -130,6 +127,13 @@ def command(
     if not as_json:
         click.echo(f"\n{draw_report(report, paint, spec=request.shown_as)}", nl=False)
     return exit_code(report)
+
+
+def _rehearse(*what: Any) -> RunReport:
+    # Only a rehearsal pays for its server and its clock.
+    from taskspec.cli.rehearse import Rehearsal, rehearse  # noqa: PLC0415 - see above
+
+    return rehearse(Rehearsal(*what))
 
 
 def exit_code(report: RunReport) -> ExitCode:
