@@ -103,6 +103,7 @@ def test_a_paused_owner_that_wakes_up_can_neither_write_nor_start(
     trial = Trial(tmp_path, zygote, http, seed=1, size=8)
     paused = trial.begin(hold_at=write)
     wait_for(tmp_path / "held")
+    wait_until_sent(trial)
     paused.send(signal.SIGSTOP)
     assert trial.begin(second_zygote, lease=0.001).wait() == ExitCode.DONE, trial.said()
     trial.check()
@@ -173,6 +174,14 @@ def local_spec(folder: Path, tasks: int) -> Path:
         lines.append(f"  t{n}: {{module: ./app, params: {{word: t{n}}}{up}}}")
     (folder / "spec.yaml").write_text("\n".join(lines) + "\n", encoding="utf-8")
     return count
+
+
+def wait_until_sent(trial: Trial, patience: float = 30.0) -> None:
+    """What has a durable intent is on the server: a pause between the two is the boundary that docs/proof.md names."""
+    end = time.monotonic() + patience
+    while len(trial.state().records) != len(trial.fake.starts):
+        assert time.monotonic() < end, f"{trial.fake.starts} of {list(trial.state().records)}"
+        time.sleep(0.01)
 
 
 def wait_for(path: Path, patience: float = 30.0) -> None:
