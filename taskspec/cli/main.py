@@ -9,8 +9,6 @@ import gc
 import importlib
 import os
 import sys
-import tempfile
-import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -151,6 +149,9 @@ def _usage(error: click.UsageError) -> int:
 
 def _bug(error: Exception) -> int:
     """A report a person can send: versions and the traceback, in a file."""
+    import tempfile  # noqa: PLC0415 - none of the common ways out needs them
+    import traceback  # noqa: PLC0415
+
     with tempfile.NamedTemporaryFile(
         "w", prefix="taskspec-bug-", suffix=".txt", delete=False, encoding="utf-8"
     ) as file:

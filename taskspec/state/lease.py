@@ -11,8 +11,6 @@ import socket
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import psutil
-
 LEASE_SECONDS = 60.0
 """A lease that was not renewed for so long is over, wherever its owner is."""
 
@@ -49,6 +47,8 @@ class Lease:
 
 def this_owner() -> Owner:
     """The running process as an owner."""
+    import psutil  # noqa: PLC0415 - a plan takes no lease and need not wait for it
+
     return Owner(
         host=socket.gethostname(),
         pid=os.getpid(),
@@ -76,6 +76,8 @@ def why_over(lease: Lease, viewer: Owner, now: float) -> str:
 
 
 def _lives(owner: Owner) -> bool:
+    import psutil  # noqa: PLC0415 - as above
+
     try:
         process = psutil.Process(owner.pid)
         return abs(process.create_time() - owner.started) < 1 and process.status() != psutil.STATUS_ZOMBIE
@@ -87,6 +89,8 @@ def _boot_id() -> str:
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
     except OSError:
+        import psutil  # noqa: PLC0415 - as above
+
         return str(int(psutil.boot_time()))
 
 

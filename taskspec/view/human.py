@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from taskspec.engine.events import RunReport, TaskEnded
 from taskspec.operations import Standing
 from taskspec.plan.model import Action, Plan, PlannedTask
 from taskspec.spec.endurance import Deadlines
@@ -14,6 +14,9 @@ from taskspec.state.model import Outcome, Phase
 from taskspec.values import Json, show_path
 from taskspec.view.paint import Paint, clean, one_line
 from taskspec.view.words import COLOURS, OUTCOME_COLOURS, deadlines, duration, retries, show, show_change, why
+
+if TYPE_CHECKING:
+    from taskspec.engine.events import RunReport, TaskEnded
 
 DETAILED_TASKS = 30
 """Plans with more launches than this show one line a task, unless everything is asked for."""

@@ -6,12 +6,14 @@ import dataclasses
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from taskspec.diagnostics import Code
 from taskspec.schemas import load_schema
 from taskspec.spec.model import Rerun, TaskDecl, VariableType
 from taskspec.spec.reader import read_document
-from taskspec.spec.schema import check_shape
+from taskspec.spec.schema import check_shape, is_plainly_right, strict_validator
 
 from .reading import parse, problems, with_task
 
@@ -117,3 +119,22 @@ def test_what_the_parser_adds_when_a_task_says_nothing() -> None:
         Rerun.UPSTREAM_RERUNS,
         None,
     )
+
+
+NAMES = {"pattern": "^[a-z_]+$"}
+SHORT_CUTS: list[dict[str, Any]] = [
+    {"type": "string"}, {"type": ["string", "integer", "null"]}, {"type": "boolean", "description": "d"},
+    {"enum": ["a", "b"]}, {"type": "string", "pattern": "^a$"}, {"pattern": "^a$"}, {"type": "object"},
+    {"type": "object", "propertyNames": NAMES}, {"propertyNames": NAMES}, {"type": "array"}, {"type": "number"},
+    {"type": ["array", "object"], "propertyNames": NAMES, "pattern": "^x"}, {},
+]  # fmt: skip
+
+
+@given(st.recursive(
+    st.sampled_from(["a", "b", "a\n", "x y", "", 0, 1, 1.0, 2.5, True, False, None]),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(["a", "a b", "1", "a\n"]), inner),
+    max_leaves=4,
+), st.sampled_from(SHORT_CUTS))  # fmt: skip
+def test_what_is_plainly_right_is_right(value: Any, schema: dict[str, Any]) -> None:
+    validator = strict_validator(schema)
+    assert is_plainly_right(validator, schema, value) == validator.is_valid(value)

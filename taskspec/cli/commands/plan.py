@@ -12,7 +12,6 @@ from taskspec.cli import options, screen
 from taskspec.errors import ExitCode
 from taskspec.view.diagnostic import draw_all
 from taskspec.view.human import draw_plan
-from taskspec.view.machine import plan_document
 
 
 @click.command("plan")
@@ -48,6 +47,8 @@ def command(
     state = operations.read_state(operations.state_path(project, request, server))
     plan = operations.make(project, server, state, options.selection(targets, excludes, reruns)).plan
     if as_json:
+        from taskspec.view.machine import plan_document  # noqa: PLC0415 - people wait for what only programs read
+
         click.echo(json.dumps(plan_document(plan), ensure_ascii=False))
     else:
         click.echo(draw_all(plan.warnings, screen.error_paint(no_color=no_color)), err=True, nl=False)
