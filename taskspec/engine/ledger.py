@@ -19,6 +19,8 @@ class Journal(Protocol):
 
     def renew(self) -> None: ...
 
+    def confirm(self) -> None: ...
+
 
 @dataclass(slots=True)
 class Ledger:

@@ -64,11 +64,16 @@ class Interrupted(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Starter:
-    """Carries out orders. `pause` sleeps, and raises Interrupted when the run ends meanwhile."""
+    """Carries out orders. `pause` sleeps, and raises Interrupted when the run ends meanwhile.
+
+    `confirm` is asked right before anything is sent, and raises LockHeld when the state has another owner by then: a
+    process that was paused beyond its lease sends nothing when it wakes up.
+    """
 
     api: Api
     clock: Callable[[], float]
     pause: Callable[[float], None]
+    confirm: Callable[[], None]
     settle: float = SETTLE_SECONDS
 
     def start(self, order: StartOrder) -> StartDone:
@@ -82,7 +87,7 @@ class Starter:
                 return self._adopted(found)
         for attempt in range(SEND_LIMIT):
             try:
-                return StartDone(self.api.task.start_request(order.request).id, adopted=False, resent=resent)
+                return self._send(order, resent=resent)
             except NotSent:
                 self._again(attempt)
             except Refused as error:
@@ -94,6 +99,10 @@ class Starter:
                 if found:
                     return self._adopted(found)
                 resent = True
+        return self._send(order, resent=resent)
+
+    def _send(self, order: StartOrder, *, resent: bool) -> StartDone:
+        self.confirm()
         return StartDone(self.api.task.start_request(order.request).id, adopted=False, resent=resent)
 
     def _end(self, order: StartOrder, forerunner: Forerunner) -> None:

@@ -15,7 +15,7 @@ from taskspec.engine.restarting import restart
 from taskspec.engine.retries import Again
 from taskspec.engine.start import Interrupted, StartDone, Starter
 from taskspec.engine.workers import Answer
-from taskspec.errors import NotSent, Refused, TaskspecError
+from taskspec.errors import LockHeld, NotSent, Refused, TaskspecError
 from taskspec.plan.model import Action, PlannedTask
 from taskspec.spec.endurance import FailureKind
 from taskspec.state.model import Event, EventKind, Record
@@ -117,7 +117,7 @@ class Turns:
         progress = self.progress
         progress.ledger.write(prepared.intent)
         tools = progress.tools
-        starter = Starter(tools.server.api, tools.clock, progress.pause, tools.pace.settle)
+        starter = Starter(tools.server.api, tools.clock, progress.pause, tools.store.confirm, tools.pace.settle)
         call = partial(starter.start, prepared.order)
         progress.ledger.then(partial(progress.submit, ("start", node, prepared), call))
 
@@ -139,6 +139,8 @@ class Turns:
             body = {"message": answer.error.message}
             self.progress.ledger.write(Event(EventKind.REFUSED, active.planned.address, active.key, body))
             self.endings.fail(node, words(answer.error), kind=FailureKind.REFUSED)
+        elif isinstance(answer.error, LockHeld):
+            raise answer.error
         elif not isinstance(answer.error, Interrupted):
             self.endings.fail(node, words(answer.error), kind=FailureKind.UNKNOWN_START)
 

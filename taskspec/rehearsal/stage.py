@@ -65,6 +65,9 @@ class AnnouncedJournal:
     def renew(self) -> None:
         self.journal.renew()
 
+    def confirm(self) -> None:
+        self.journal.confirm()
+
 
 def placeholder_output(renderer: Renderer, instance: Instance) -> dict[str, Any]:
     """An output with something at every place that the task's own expressions read from `launch.output`."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -83,8 +83,13 @@ class StateStore:
     def renew(self) -> None:
         """Keep the lease; to be called well within LEASE_SECONDS. Raises LockHeld when it was lost."""
         with self._transaction():
-            self._check_fencing()
+            self._check_fencing(self._connection)
             self._connection.execute("UPDATE lease SET renewed_at = ?", (self._clock(),))
+
+    def confirm(self) -> None:
+        """Raise LockHeld when another run has taken over. Any thread may ask, at any time; nothing is written."""
+        with usable(self.path), closing(sqlite3.connect(self.path)) as connection:
+            self._check_fencing(connection)
 
     def release(self) -> None:
         """Give the lease back; nothing happens when it is not ours any more."""
@@ -95,7 +100,7 @@ class StateStore:
     def append(self, run: str, events: Sequence[Event]) -> list[StoredEvent]:
         """Write events durably, all or none. Raises LockHeld when the lease was lost in between."""
         with self._transaction():
-            self._check_fencing()
+            self._check_fencing(self._connection)
             stored = self._write(run, events)
             self._connection.execute("UPDATE lease SET renewed_at = ?", (self._clock(),))
         return stored
@@ -159,8 +164,8 @@ class StateStore:
             return None
         return Lease(Owner(**json.loads(row["owner"])), row["fencing"], row["renewed_at"], row.get("since"))
 
-    def _check_fencing(self) -> None:
-        (fencing,) = self._connection.execute("SELECT fencing FROM lease").fetchone()
+    def _check_fencing(self, connection: sqlite3.Connection) -> None:
+        (fencing,) = connection.execute("SELECT fencing FROM lease").fetchone()
         if self._fencing is None or fencing != self._fencing:
             raise LockHeld(
                 "another run has taken over this state, this one may not write any more",

@@ -78,6 +78,9 @@ class MortalJournal:
     def renew(self) -> None:
         self.journal.renew()
 
+    def confirm(self) -> None:
+        self.journal.confirm()
+
 
 @dataclass(slots=True)
 class RandomFaults:

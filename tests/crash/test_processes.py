@@ -113,6 +113,20 @@ def test_a_paused_owner_that_wakes_up_can_neither_write_nor_start(
     trial.check()
 
 
+def test_an_owner_paused_between_its_intent_and_its_send_sends_nothing_when_it_wakes_up(
+    tmp_path: Path, zygote: Zygote, second_zygote: Zygote, http: HttpServer
+) -> None:
+    trial = Trial(tmp_path, zygote, http, seed=1, size=8)
+    paused = trial.begin(hold_send=True)
+    wait_for(tmp_path / "held")
+    paused.send(signal.SIGSTOP)
+    assert trial.begin(second_zygote, lease=0.001).wait() == ExitCode.DONE, trial.said()
+    (tmp_path / "go").touch()
+    paused.send(signal.SIGCONT)
+    assert paused.wait() == ExitCode.CONFLICT, trial.said()
+    trial.check()
+
+
 def test_without_room_on_the_disk_nothing_is_started_without_a_durable_intent(
     tmp_path: Path, zygote: Zygote, http: HttpServer
 ) -> None:

@@ -73,6 +73,19 @@ def telling(names: list[str]) -> list[int]:
     return sorted({*range(1, len(names) + 1)} - set(looks) | set(looks[::40]))
 
 
+@pytest.mark.parametrize("size", [12, 25, 40])
+def test_a_report_tells_of_every_task_and_names_the_failure_that_skipped_it(worlds: Worlds, size: int) -> None:
+    failed = 0
+    for seed in range(8):
+        world = worlds(seed, size=size, share=0.0)
+        report, _ = world.live()
+        assert report is not None
+        assert world.outcomes(report) == world.expected()
+        world.check(report)
+        failed += len(world.faults.failing)
+    assert failed, "no task failed: nothing was tried"
+
+
 def test_the_same_seed_gives_the_same_trace(worlds: Worlds) -> None:
     for seed in (3, 17, 60):
         first, second = worlds(seed), worlds(seed)

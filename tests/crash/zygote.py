@@ -2,7 +2,8 @@
 cost a thousand applies and not a thousand imports. Every child is a real process: its own pid, sockets and files.
 
 A line is JSON: argv, cwd, env, out (a file for both streams), die_at (the boundary at which it kills itself), hold_at
-(the journal write before which it waits for a file `go` in its folder), file_limit (bytes a file may have), lease
+(the journal write before which it waits for a file `go` in its folder), hold_send (wait so right before a start is
+sent), file_limit (bytes a file may have), lease
 (seconds after which a lease counts as over), plain (the product as it is). Two lines answer it: the child's pid, and
 how it ended.
 """
@@ -24,6 +25,7 @@ from typing import Any
 import taskspec.cli.commands.apply as apply_command
 from taskspec.api.transport import Transport
 from taskspec.cli.main import run
+from taskspec.engine.start import Starter
 from taskspec.state import lease
 from taskspec.state.store import StateStore
 
@@ -48,9 +50,7 @@ class Boundaries:
     def hold(self) -> None:
         self.writes += 1
         if self.writes == self.hold_at:
-            Path("held").touch()
-            while not Path("go").exists():
-                time.sleep(0.01)
+            hold()
 
     def around(self, function: Callable[..., Any], *, is_write: bool = False) -> Callable[..., Any]:
         @functools.wraps(function)
@@ -63,6 +63,21 @@ class Boundaries:
             return value
 
         return counted
+
+
+def hold() -> None:
+    Path("held").touch()
+    while not Path("go").exists():
+        time.sleep(0.01)
+
+
+def held(function: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(function)
+    def waiting(*args: Any, **kwargs: Any) -> Any:
+        hold()
+        return function(*args, **kwargs)
+
+    return waiting
 
 
 def child(order: dict[str, Any]) -> None:
@@ -78,6 +93,8 @@ def child(order: dict[str, Any]) -> None:
         boundaries = Boundaries(order.get("die_at"), order.get("hold_at"))
         StateStore.append = boundaries.around(StateStore.append, is_write=True)
         Transport.send = boundaries.around(Transport.send)
+    if order.get("hold_send"):
+        Starter._send = held(Starter._send)
     if order.get("lease"):
         lease.LEASE_SECONDS = order["lease"]
     if order.get("file_limit"):

@@ -53,7 +53,11 @@ def virtual() -> Virtual:
 
 def starter(address: str, virtual: Virtual, pause: Callable[[float], None] | None = None) -> Starter:
     api = Api(address, "a-token-of-the-tests", timeouts=Timeouts(start=0.5), retries=0)
-    return Starter(api, virtual, pause or virtual.pause, settle=60.0)
+    return Starter(api, virtual, pause or virtual.pause, agree, settle=60.0)
+
+
+def agree() -> None:
+    """The lease is still ours."""
 
 
 def order(**changes: object) -> StartOrder:
@@ -82,7 +86,7 @@ def test_a_start_arrives_once_through_each_fault(faults: FaultServer, virtual: V
         times = 1  # each costs a whole deadline, and the way on is the same
     faults.script("tasks.run.app", *[kind] * times)
     with starter(faults.address, virtual).api as api:
-        done = Starter(api, virtual, virtual.pause, settle=60.0).start(order())
+        done = Starter(api, virtual, virtual.pause, agree, settle=60.0).start(order())
     assert faults.starts() == {KEY: 1}
     assert done.task_id == 1001
 
@@ -94,7 +98,7 @@ ARRIVED = [fault.ACCEPT_THEN_DROP, fault.BAD_GATEWAY_AFTER, fault.TRUNCATED, fau
 def test_a_start_whose_answer_was_lost_is_found_and_adopted(faults: FaultServer, virtual: Virtual, kind: str) -> None:
     faults.script("tasks.run.app", kind)
     with starter(faults.address, virtual).api as api:
-        assert Starter(api, virtual, virtual.pause).start(order()) == StartDone(1001, adopted=True)
+        assert Starter(api, virtual, virtual.pause, agree).start(order()) == StartDone(1001, adopted=True)
     assert faults.calls["tasks.run.app"] == 1
 
 
@@ -104,7 +108,7 @@ def test_nothing_is_sent_again_before_the_settle_window_is_over(
 ) -> None:
     faults.script("tasks.run.app", kind)
     with starter(faults.address, virtual).api as api:
-        done = Starter(api, virtual, virtual.pause, settle=60.0).start(order())
+        done = Starter(api, virtual, virtual.pause, agree, settle=60.0).start(order())
     assert done == StartDone(1001, adopted=False, resent=True)
     assert sum(virtual.pauses) == pytest.approx(60, abs=0.2)
 
@@ -120,7 +124,7 @@ def test_a_start_that_is_listed_late_is_waited_for(faults: FaultServer, virtual:
             faults.answer("tasks.run.app", sent.request.to_wire())
 
     with starter(faults.address, virtual).api as api:
-        assert Starter(api, virtual, pause, settle=60.0).start(sent) == StartDone(1001, adopted=True)
+        assert Starter(api, virtual, pause, agree, settle=60.0).start(sent) == StartDone(1001, adopted=True)
     assert faults.starts() == {KEY: 1}
 
 
@@ -133,7 +137,7 @@ def test_a_start_delivered_twice_keeps_the_older_launch_and_stops_the_other(
     faults.answer("tasks.run.app", sent.request.to_wire())
     faults.answer("tasks.run.app", sent.request.to_wire())
     with starter(faults.address, virtual).api as api:
-        assert Starter(api, virtual, virtual.pause).start(sent) == StartDone(1001, adopted=True, twins=(1002,))
+        assert Starter(api, virtual, virtual.pause, agree).start(sent) == StartDone(1001, adopted=True, twins=(1002,))
     assert faults.stopped == [1002]
 
 
@@ -141,7 +145,7 @@ def test_a_look_that_was_not_answered_does_not_count(faults: FaultServer, virtua
     faults.script("tasks.run.app", fault.ACCEPT_THEN_DROP)
     faults.script("tasks.list", *[fault.BAD_GATEWAY_BEFORE] * 8, fault.DROP, fault.TRUNCATED)
     with starter(faults.address, virtual).api as api:
-        assert Starter(api, virtual, virtual.pause).start(order()).adopted
+        assert Starter(api, virtual, virtual.pause, agree).start(order()).adopted
     assert faults.starts() == {KEY: 1}
 
 
@@ -149,7 +153,7 @@ def test_when_nobody_can_say_the_start_is_given_up_and_never_sent_again(faults: 
     faults.script("tasks.run.app", fault.ACCEPT_THEN_DROP)
     faults.script("tasks.list", *[fault.BAD_GATEWAY_BEFORE] * 1000)
     with starter(faults.address, virtual).api as api, pytest.raises(OutcomeUnknown) as unknown:
-        Starter(api, virtual, virtual.pause).start(order())
+        Starter(api, virtual, virtual.pause, agree).start(order())
     assert unknown.value.remedy
     assert faults.calls["tasks.run.app"] == 1
 
@@ -158,7 +162,7 @@ def test_when_nobody_can_say_the_start_is_given_up_and_never_sent_again(faults: 
 def test_a_clear_no_is_final(faults: FaultServer, virtual: Virtual, kind: str, error: type[ApiError]) -> None:
     faults.script("tasks.run.app", kind)
     with starter(faults.address, virtual).api as api, pytest.raises(error):
-        Starter(api, virtual, virtual.pause).start(order())
+        Starter(api, virtual, virtual.pause, agree).start(order())
     assert (faults.calls["tasks.run.app"], faults.calls["tasks.list"]) == (1, 0)
 
 
@@ -166,7 +170,7 @@ def test_a_start_that_never_left_is_tried_again_without_a_window(virtual: Virtua
     with FaultServer() as server:
         address = server.address
     with starter(address, virtual).api as api, pytest.raises(NotSent):
-        Starter(api, virtual, virtual.pause).start(order())
+        Starter(api, virtual, virtual.pause, agree).start(order())
     assert sum(virtual.pauses) < 60
 
 
@@ -176,7 +180,7 @@ def test_an_end_of_the_run_ends_the_waiting(faults: FaultServer, virtual: Virtua
 
     faults.script("tasks.run.app", fault.DROP)
     with starter(faults.address, virtual).api as api, pytest.raises(Interrupted):
-        Starter(api, virtual, pause).start(order())
+        Starter(api, virtual, pause, agree).start(order())
     assert faults.calls["tasks.run.app"] == 1
 
 
@@ -185,7 +189,7 @@ def test_an_intent_of_an_earlier_run_waits_for_the_rest_of_its_window(
     faults: FaultServer, virtual: Virtual, age: float
 ) -> None:
     with starter(faults.address, virtual).api as api:
-        Starter(api, virtual, virtual.pause, settle=60.0).start(order(unresolved_for=age))
+        Starter(api, virtual, virtual.pause, agree, settle=60.0).start(order(unresolved_for=age))
     assert sum(virtual.pauses) == pytest.approx(60 - age, abs=0.2)
     assert faults.starts() == {KEY: 1}
 
