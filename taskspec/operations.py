@@ -86,7 +86,7 @@ def open_project(request: Request, *, variables_required: bool = True) -> Projec
     evaluator = Evaluator(spec, renderer, base_scope(spec, variables, renderer), tasks)
     expansion = expand(spec, analysis, renderer, evaluator.base)
     for name, task in spec.tasks.items():
-        if task.has_for_each:
+        if task.is_fanned_out:
             tasks.declare(name)
     return Project(spec, request.path.resolve().parent, evaluator, expansion, tuple(warnings))
 

@@ -12,6 +12,7 @@ from enum import StrEnum
 from taskspec.diagnostics import Span
 from taskspec.spec.document import SourceDocument
 from taskspec.spec.endurance import Deadlines, Retry
+from taskspec.spec.kinds import Call, Kind, Partial, RunOn, ServiceRule
 from taskspec.values import Json, Path
 
 
@@ -47,6 +48,7 @@ class Variable:
     minimum: float | None
     maximum: float | None
     pattern: str | None
+    sensitive: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,10 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class TaskDecl:
-    """One declared task, defaults merged in. It becomes one instance, or one per item of `for_each`."""
+    """One declared task, defaults merged in. It becomes one instance, or one per item of `for_each`.
+
+    `module` is empty for a call; `service` is there for a service, `call` for every kind that launches nothing.
+    """
 
     name: str
     description: str
@@ -83,6 +88,23 @@ class TaskDecl:
     deadlines: Deadlines = field(default_factory=Deadlines)
     retry: Retry = field(default_factory=Retry)
     destructive: bool = False
+    kind: Kind = Kind.JOB
+    service: ServiceRule | None = None
+    call: Call | None = None
+    matrix: Mapping[str, Json] = field(default_factory=dict)
+    at_most: int | None = None
+    max_parallel: int | None = None
+    pool: Mapping[str, int] = field(default_factory=dict)
+    priority: int = 0
+    when: Json = True
+    run_on: RunOn = RunOn.SUCCESS
+    partial: Partial = Partial.FAIL
+    settings: Mapping[str, Json] = field(default_factory=dict)
+
+    @property
+    def is_fanned_out(self) -> bool:
+        """Whether it has an instance per item, and its address keys."""
+        return self.has_for_each or bool(self.matrix)
 
     @property
     def path(self) -> Path:
@@ -100,6 +122,8 @@ class SpecFile:
     locals: Mapping[str, Json]
     tasks: Mapping[str, TaskDecl]
     results: Mapping[str, Json]
+    fail_fast: bool = False
+    pools: Mapping[str, int] = field(default_factory=dict)
 
     def span(self, path: Path, *, key: bool = False) -> Span:
         return self.document.span(path, key=key)

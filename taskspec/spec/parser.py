@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import PurePath
 from typing import Any
 
@@ -10,6 +10,7 @@ from taskspec.diagnostics import Code, Diagnostic, Severity, choices
 from taskspec.errors import SpecError
 from taskspec.spec.document import SourceDocument
 from taskspec.spec.endurance import read_deadlines, read_retry
+from taskspec.spec.kinds import COMMON_KEYS, NEEDED_KEYS, OWN_KEYS, Kind, Partial, RunOn, read_call, read_service
 from taskspec.spec.model import Check, Rerun, SpecFile, TaskDecl, Variable, VariableType
 from taskspec.spec.reader import read_document
 from taskspec.spec.schema import check_shape
@@ -21,6 +22,9 @@ def parse_spec(name: str, content: bytes) -> tuple[SpecFile, list[Diagnostic]]:
     """Read a spec; the second part are warnings. Raises SpecError with every problem found."""
     document = read_document(name, content)
     problems = check_shape(document)
+    if problems:
+        raise SpecError(problems)
+    problems = [problem for name in document.data["tasks"] for problem in _check_keys(document, name)]
     if problems:
         raise SpecError(problems)
     spec = _spec(document)
@@ -41,6 +45,8 @@ def _spec(document: SourceDocument) -> SpecFile:
         locals=data.get("locals") or {},
         tasks={name: _task(name, body, defaults) for name, body in data["tasks"].items()},
         results=data.get("results") or {},
+        fail_fast=data.get("fail_fast", False),
+        pools=data.get("pools") or {},
     )
 
 
@@ -55,6 +61,7 @@ def _variable(name: str, body: Mapping[str, Any]) -> Variable:
         minimum=body.get("minimum"),
         maximum=body.get("maximum"),
         pattern=body.get("pattern"),
+        sensitive=body.get("sensitive", False),
     )
 
 
@@ -62,11 +69,13 @@ def _task(name: str, body: Mapping[str, Any], defaults: Mapping[str, Any]) -> Ta
     def setting(key: str, otherwise: Json = None) -> Json:
         return body[key] if key in body else defaults.get(key, otherwise)
 
+    kind = Kind(body.get("kind", Kind.JOB))
+    pool = setting("pool", {})
     return TaskDecl(
         name=name,
         description=body.get("description", ""),
         title=body.get("title"),
-        module=body["module"],
+        module=body.get("module", ""),
         version=body.get("version"),
         branch=body.get("branch"),
         agent=setting("agent"),
@@ -85,7 +94,46 @@ def _task(name: str, body: Mapping[str, Any], defaults: Mapping[str, Any]) -> Ta
         deadlines=read_deadlines(merge(defaults.get("deadlines", {}), body.get("deadlines", {}))),
         retry=read_retry(merge(defaults.get("retry", {}), body.get("retry", {}))),
         destructive=body.get("destructive", False),
+        kind=kind,
+        service=read_service(body) if kind is Kind.SERVICE else None,
+        call=None if kind.is_launch else read_call(kind, {**_inherited(kind, defaults), **body}),
+        matrix=body.get("matrix", {}),
+        at_most=body.get("at_most"),
+        max_parallel=body.get("max_parallel"),
+        pool={pool: 1} if isinstance(pool, str) else pool,
+        priority=setting("priority", 0),
+        when=body.get("when", True),
+        run_on=RunOn(setting("run_on", RunOn.SUCCESS)),
+        partial=Partial(body.get("partial", Partial.FAIL)),
+        settings=merge(defaults.get("settings", {}), body.get("settings", {})),
     )
+
+
+def _inherited(kind: Kind, defaults: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in defaults.items() if key in OWN_KEYS[kind]}
+
+
+def _check_keys(document: SourceDocument, name: str) -> Iterator[Diagnostic]:
+    """Keys that the kind of a task does not have, and those it cannot do without."""
+    body = document.data["tasks"][name]
+    kind = Kind(body.get("kind", Kind.JOB))
+    allowed = COMMON_KEYS | OWN_KEYS[kind]
+    for key in body.keys() - allowed if not body.keys() <= allowed else ():
+        kinds = ", ".join(other for other, keys in OWN_KEYS.items() if key in keys)
+        yield Diagnostic(
+            Code.UNKNOWN_KEY,
+            f'task "{name}" is a {kind} and has no key "{key}"',
+            document.span(("tasks", name, key), key=True),
+            remedy=f'"{key}" belongs to kind: {kinds}.' if kinds else "",
+        )
+    for key in NEEDED_KEYS[kind]:
+        if key not in body:
+            yield Diagnostic(
+                Code.MISSING_KEY,
+                f'task "{name}" is a {kind} and needs a key "{key}"',
+                document.span(("tasks", name), key=True),
+                remedy=f'Add "{key}:".',
+            )
 
 
 def _names(value: str | list[str]) -> tuple[str, ...]:
@@ -144,7 +192,7 @@ def _check_version(spec: SpecFile, task: TaskDecl) -> list[Diagnostic]:
                 severity=Severity.WARNING,
             )
         ]
-    if task.version is None and not is_folder(task.module) and "{{" not in str(task.module):
+    if task.kind.is_launch and task.version is None and not is_folder(task.module) and "{{" not in str(task.module):
         return [
             Diagnostic(
                 Code.VERSION,

@@ -6,7 +6,7 @@ The only module that imports jsonschema.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import Any
 
@@ -18,6 +18,7 @@ from jsonschema.validators import extend
 from taskspec.diagnostics import Code, Diagnostic, choices, nearest
 from taskspec.schemas import load_schema
 from taskspec.spec.document import SourceDocument
+from taskspec.spec.kinds import keys_of
 from taskspec.values import Path
 
 _TYPE_WORDS = {
@@ -124,10 +125,12 @@ def _explain(document: SourceDocument, error: ValidationError) -> Iterator[Diagn
 
 def _unknown_keys(document: SourceDocument, path: Path, error: ValidationError) -> Iterator[Diagnostic]:
     schema: Any = error.schema
-    allowed = schema.get("properties", {})
     instance: Any = error.instance
+    allowed: Iterable[str] = schema.get("properties", {})
+    if len(path) == 2 and path[0] == "tasks":
+        allowed = sorted(keys_of(instance.get("kind")) & schema["properties"].keys())
     for key in instance:
-        if key not in allowed and (path or not key.startswith("x-")):
+        if key not in schema.get("properties", {}) and (path or not key.startswith("x-")):
             yield Diagnostic(
                 Code.UNKNOWN_KEY,
                 f'{_owner(path)} has no key "{key}"',

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from taskspec.diagnostics import Code, Diagnostic, Span, choices
+from taskspec.spec.kinds import CALL_BODY, COMMON_KEYS
 from taskspec.spec.model import SpecFile, TaskDecl
 from taskspec.template.expression import Dynamic, Index, Reference
 from taskspec.template.missing import ExpressionError
@@ -23,6 +24,7 @@ _ATTRIBUTES: Mapping[str, Collection[str]] = {
 _HEAD = frozenset({"var", "local"})
 _BODY = _HEAD | {"tasks"}
 _AFTER = _BODY | {"launch"}
+_ANSWERED = _BODY | {"response"}
 _ROOTS: Mapping[str, frozenset[str]] = {
     "for_each": _HEAD,
     "module": _HEAD,
@@ -31,6 +33,9 @@ _ROOTS: Mapping[str, frozenset[str]] = {
     "agent": _HEAD,
     "workspace": _HEAD,
     "title": _HEAD,
+    "settings": _HEAD,
+    "matrix": _HEAD,
+    "when": _BODY,
     "target": _BODY,
     "params": _BODY,
     "results": _AFTER,
@@ -39,10 +44,18 @@ _ROOTS: Mapping[str, frozenset[str]] = {
 }
 """What may be named where. Before the launch there is no launch; `each` is added where the task has a for_each."""
 
+_CALL_ROOTS: Mapping[str, frozenset[str]] = {
+    **dict.fromkeys(CALL_BODY, _BODY),
+    "method": _HEAD,
+    "poll": _ANSWERED,
+}
+_CALLS = {**{name: roots for name, roots in _ROOTS.items() if name in COMMON_KEYS}, **_CALL_ROOTS}
+_FAN_OUT = ("for_each", "matrix")
 _WHY_NOT_HERE = {
     "tasks": "It must be known before anything is launched.",
     "each": "The task has no for_each, or this is the for_each itself.",
-    "launch": "There is no launch yet at this point.",
+    "launch": "There is no launch yet at this point; a call has a response, and no launch.",
+    "response": "Only a call has a response, and only once it was answered.",
     "results": "Results are read after the launch has ended; use tasks.NAME.results in later tasks.",
     "failure": "Only outputs know of a failure.",
     "var": "",
@@ -121,11 +134,13 @@ class _Look:
         for index, name in enumerate(task.depends_on):
             if name in self.spec.tasks:
                 yield Dependency(name, None, DEPENDS_ON, Place(self.spec, task.name, (DEPENDS_ON, index)))
-        for section, allowed in _ROOTS.items():
+        for section, allowed in _ROOTS.items() if task.call is None else _CALLS.items():
             value = _section(task, section)
             if not value:
                 continue
-            roots = allowed | {"each"} if task.has_for_each and section != "for_each" else allowed
+            roots = allowed | {"each"} if task.is_fanned_out and section not in _FAN_OUT else allowed
+            if task.call is not None and "launch" in roots:
+                roots = roots - {"launch"} | {"response"}
             for path, text in templates_in(value):
                 place = Place(self.spec, task.name, _written(section, path))
                 yield from self._dependencies(task, text, place, roots)
@@ -200,7 +215,7 @@ class _Look:
             self._add(Code.UNKNOWN_TASK, f'{place.owner}: there is no task "{name}"', place, f"tasks.{name}", remedy)
             return None
         cell, rest = None, reference.steps[1:]
-        if upstream.has_for_each and rest:
+        if upstream.is_fanned_out and rest:
             cell, rest = _cell(rest[0]), rest[1:]
             if cell in TASK_ATTRIBUTES:
                 self._add(
@@ -235,6 +250,10 @@ def _which(name: str, attribute: str | None) -> str:
 def _section(task: TaskDecl, section: str) -> Json:
     if section == "checks":
         return [[check.condition, check.message] for check in task.checks]
+    if section == "poll":
+        return {"until": task.call.poll.until} if task.call is not None and task.call.poll is not None else None
+    if section in CALL_BODY and task.call is not None:
+        return task.call.body.get(section)
     return getattr(task, section)
 
 

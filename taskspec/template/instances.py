@@ -105,7 +105,7 @@ class _Build:
 
     def add(self, task: TaskDecl) -> None:
         cells = self.by_task.setdefault(task.name, {})
-        if not task.has_for_each:
+        if not task.is_fanned_out:
             cells[None] = len(self.instances)
             self.instances.append(Instance(task.name, task))
             return

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from taskspec.diagnostics import Code
 from taskspec.schemas import load_schema
+from taskspec.spec.kinds import COMMON_KEYS, NEEDED_KEYS, OWN_KEYS, Kind, Partial, Readiness, RunOn
 from taskspec.spec.model import Rerun, TaskDecl, VariableType
 from taskspec.spec.reader import read_document
 from taskspec.spec.schema import check_shape, is_plainly_right, strict_validator
@@ -53,7 +54,7 @@ def test_what_fits(body: str) -> None:
         ("checks: [{message: x}]", "6:14"), ("checks: [{assert: 3}]", "6:23"), ("outputs: {text: done}", "6:21"),
         ("outputs: {txt: {}}", "6:15"),
         ("outputs: {text: {title: 3}}", "6:29"), ("outputs: {replace: 1}", "6:24"), ("title: 3", "6:12"),
-        ("kind: service", "6:11"),
+        ("kind: machine", "6:11"), ("keep: true", "6:5"), ("matrix: []", "6:13"),
         ("version: 1.0", "6:5"), ("no_such_key: 1", "6:5"),
     ],
 )  # fmt: skip
@@ -75,8 +76,15 @@ def test_keys_of_the_authors_own_are_left_alone_at_the_top_only(name: str) -> No
 
 
 def test_every_key_of_a_task_in_the_schema_is_read_and_every_field_has_a_key() -> None:
-    fields = {field.name for field in dataclasses.fields(TaskDecl)} - {"name", "has_for_each"}
-    assert fields == set(TASK) - {"kind"}
+    fields = {field.name for field in dataclasses.fields(TaskDecl)} - {"name", "has_for_each", "call"}
+    assert fields | COMMON_KEYS | set().union(*OWN_KEYS.values()) == set(TASK)
+    assert fields <= set(TASK)
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_a_kind_needs_only_keys_that_it_has(kind: Kind) -> None:
+    assert set(NEEDED_KEYS[kind]) <= OWN_KEYS[kind]
+    assert not OWN_KEYS[kind] & COMMON_KEYS
 
 
 def test_defaults_are_settings_of_a_task_with_the_same_shape() -> None:
@@ -87,6 +95,10 @@ def test_defaults_are_settings_of_a_task_with_the_same_shape() -> None:
 def test_the_closed_sets_of_the_schema_are_those_of_the_code() -> None:
     variable = SCHEMA["definitions"]["variable"]["properties"]
     assert set(TASK["rerun"]["enum"]) == set(Rerun)
+    assert set(TASK["kind"]["enum"]) == set(Kind)
+    assert set(TASK["ready"]["enum"]) == set(Readiness)
+    assert set(TASK["run_on"]["enum"]) == set(RunOn)
+    assert set(TASK["partial"]["enum"]) == set(Partial)
     assert set(variable["type"]["enum"]) == set(VariableType)
 
 

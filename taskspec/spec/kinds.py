@@ -1,0 +1,165 @@
+"""What a task can be, and what each kind says beyond the others: services, requests, waits, calls, commands. Pure.
+
+A job and a service are launches. The other kinds are calls: nothing is started on the server, somebody answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from taskspec.spec.durations import seconds
+from taskspec.values import Json
+
+
+class Kind(StrEnum):
+    """What a task is."""
+
+    JOB = "job"
+    SERVICE = "service"
+    REQUEST = "request"
+    WAIT = "wait"
+    API = "api"
+    LOCAL = "local"
+
+    @property
+    def is_launch(self) -> bool:
+        return self in (Kind.JOB, Kind.SERVICE)
+
+
+class Readiness(StrEnum):
+    """When a service counts as up, the weakest first."""
+
+    RUNNING = "running"
+    READY = "ready"
+    DEPLOYED = "deployed"
+
+
+class RunOn(StrEnum):
+    """What must have become of everything a task needs."""
+
+    SUCCESS = "success"
+    FAILURE = "failure"
+    ALWAYS = "always"
+
+
+class Partial(StrEnum):
+    """What a failed instance among those a task needs means for it."""
+
+    FAIL = "fail"
+    CONTINUE = "continue"
+
+
+class WaitKind(StrEnum):
+    """What a wait waits for."""
+
+    TEAM_FILE = "team_file"
+    LABELING_JOB = "labeling_job"
+    LABELING_QUEUE = "labeling_queue"
+
+    @property
+    def is_for_people(self) -> bool:
+        """Whether it may take days, so that an apply ends meanwhile."""
+        return self is not WaitKind.TEAM_FILE
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceRule:
+    """How a service is brought up and left. `reuse` takes over one that runs; `reuse_name` narrows that to a title."""
+
+    ready: Readiness
+    reuse: bool
+    reuse_name: str | None
+    keep: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Poll:
+    """A call that is repeated until its response meets a condition."""
+
+    until: Json
+    every: float
+    attempts: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What a call says about time and repetition. `body` holds the keys as written, templates and all."""
+
+    body: Mapping[str, Json]
+    timeout: float | None
+    idempotent: bool = False
+    poll: Poll | None = None
+    every: float = 10.0
+
+
+COMMON_KEYS = frozenset({
+    "kind", "description", "depends_on", "for_each", "matrix", "at_most", "max_parallel", "pool", "priority", "when",
+    "run_on", "partial", "rerun", "results", "checks", "destructive", "retry",
+})  # fmt: skip
+LAUNCH_KEYS = frozenset({
+    "title", "module", "version", "branch", "agent", "workspace", "target", "params", "restart_policy", "log_level",
+    "outputs", "deadlines", "settings",
+})  # fmt: skip
+OWN_KEYS: Mapping[Kind, frozenset[str]] = {
+    Kind.JOB: LAUNCH_KEYS,
+    Kind.SERVICE: LAUNCH_KEYS | {"ready", "reuse", "keep"},
+    Kind.REQUEST: frozenset({"service", "method", "data", "timeout", "idempotent", "poll"}),
+    Kind.WAIT: frozenset({"wait", "every", "timeout", "workspace", "team"}),
+    Kind.API: frozenset({"call", "with", "timeout", "idempotent", "workspace", "team"}),
+    Kind.LOCAL: frozenset({"command", "env", "timeout"}),
+}
+"""The keys of each kind beside the common ones."""
+NEEDED_KEYS: Mapping[Kind, tuple[str, ...]] = {
+    Kind.JOB: ("module",),
+    Kind.SERVICE: ("module",),
+    Kind.REQUEST: ("service", "method"),
+    Kind.WAIT: ("wait",),
+    Kind.API: ("call",),
+    Kind.LOCAL: ("command",),
+}
+CALL_BODY = ("service", "method", "data", "wait", "team", "call", "with", "command", "env")
+"""Keys of calls whose values may hold templates, in the order in which they are read."""
+_TIMEOUTS: Mapping[Kind, float | None] = {
+    Kind.REQUEST: 600.0,
+    Kind.WAIT: None,
+    Kind.API: 600.0,
+    Kind.LOCAL: None,
+}
+"""Ten minutes for an answer, any time for a wait or a command."""
+
+
+def keys_of(kind: object) -> frozenset[str]:
+    """The keys a task of this kind may have; those of a job where the kind is no kind."""
+    known = Kind(kind) if isinstance(kind, str) and kind in set(Kind) else Kind.JOB
+    return COMMON_KEYS | OWN_KEYS[known]
+
+
+def read_service(body: Mapping[str, Any]) -> ServiceRule:
+    """The rule of a service as written."""
+    reuse = body.get("reuse", False)
+    return ServiceRule(
+        ready=Readiness(body.get("ready", Readiness.READY)),
+        reuse=reuse is not False,
+        reuse_name=reuse.get("name") if isinstance(reuse, Mapping) else None,
+        keep=body.get("keep", False),
+    )
+
+
+def read_call(kind: Kind, body: Mapping[str, Any]) -> Call:
+    """The call of a request, a wait, an api call or a command as written."""
+    poll = body.get("poll")
+    return Call(
+        body={key: body[key] for key in CALL_BODY if key in body},
+        timeout=seconds(body["timeout"]) if "timeout" in body else _TIMEOUTS[kind],
+        idempotent=body.get("idempotent", False),
+        poll=Poll(poll["until"], seconds(poll.get("every", 5.0)), poll.get("attempts")) if poll else None,
+        every=seconds(body.get("every", 10.0)),
+    )
+
+
+def can_be_repeated(kind: Kind, call: Call) -> bool:
+    """Whether a call may be sent again when nobody knows what became of it: it only looks, or says that it may."""
+    return kind is Kind.WAIT or call.poll is not None or call.idempotent
