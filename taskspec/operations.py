@@ -263,6 +263,13 @@ class Standing:
     record: Record
     observed: Observed | None
 
+    @property
+    def is_ours_to_stop(self) -> bool:
+        """Whether it runs, or a launch it replaces may; a service that somebody else started is not ours."""
+        if self.record.reused:
+            return False
+        return bool(self.record.replaces) or (self.observed is not None and not self.observed.is_terminal)
+
 
 def standings(server: Server, state: State) -> list[Standing]:
     """Every address on record with what the server says about it now."""
@@ -288,14 +295,24 @@ def stop(
 ) -> list[str]:
     """Stop what this spec started and still runs, the youngest first. Returns the addresses that could not be."""
     state = store.load()
-    running = [s for s in standings(server, state) if s.observed is not None and not s.observed.is_terminal]
+    running = [s for s in standings(server, state) if s.is_ours_to_stop]
     wanted = [s for s in running if not addresses or s.record.address in addresses or _task(s.record) in addresses]
     unknown = [a for a in addresses if a not in state.records and a not in {_task(r) for r in state.records.values()}]
     if unknown:
         raise UsageError(f'nothing was ever launched as "{unknown[0]}"', remedy="see `taskspec status`")
     failed = []
     for standing in sorted(wanted, key=lambda s: -s.record.number):
-        record, task_id = standing.record, standing.observed.task_id if standing.observed else 0
+        record = standing.record
+        for old in record.replaces:
+            problem = try_stop(server.api, old, time.monotonic, time.sleep)
+            told(record.address, old, problem)
+            if problem:
+                failed.append(record.address)
+            else:
+                store.append("stop", [Event(EventKind.RETIRED, record.address, record.key, {"task_id": old})])
+        if standing.observed is None or standing.observed.is_terminal:
+            continue
+        task_id = standing.observed.task_id
         problem = try_stop(server.api, task_id, time.monotonic, time.sleep)
         told(record.address, task_id, problem)
         if problem:

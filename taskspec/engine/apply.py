@@ -21,6 +21,7 @@ from taskspec.engine.progress import Progress
 from taskspec.engine.publish import Publication, Publisher
 from taskspec.engine.retries import Again
 from taskspec.engine.scoreboard import Scoreboard
+from taskspec.engine.services import Services
 from taskspec.engine.sweep import Sweep
 from taskspec.engine.tools import Tools
 from taskspec.engine.turns import Turns
@@ -49,7 +50,8 @@ class Apply:
         progress = self._progress
         self._publisher = Publisher(tools, progress.ledger, progress.board, progress.submit)
         self._endings = Endings(progress, self._publisher)
-        self._turns = Turns(progress, self._launching, self._publisher, self._endings)
+        self._services = Services(progress, self._endings, self._publisher)
+        self._turns = Turns(progress, self._launching, self._publisher, self._endings, self._services)
         self._stopped: list[str] = []
         self._unstopped: list[str] = []
 
@@ -66,6 +68,7 @@ class Apply:
                 self._schedule()
                 self._progress.ledger.flush()
                 self._take_answers()
+                self._services.settle()
             return self._finish(began)
         finally:
             self._progress.leaving.gone.set()
@@ -89,10 +92,10 @@ class Apply:
         progress = self._progress
         is_busy = progress.jobs > 0 or not progress.ledger.is_empty
         if progress.leaving.is_asked:
-            starting = any(active.task_id is None for active in progress.active.values())
-            active = bool(progress.active) or is_busy
+            starting = self._services.is_stopping or any(a.task_id is None for a in progress.active.values())
+            active = bool(progress.active) or is_busy or self._services.is_busy
             return progress.leaving.is_over(self.tools.clock(), starting=starting, active=active)
-        return progress.frontier.is_done and not is_busy
+        return progress.frontier.is_done and not is_busy and not self._services.is_busy
 
     def _finish(self, began: float) -> RunReport:
         progress = self._progress
@@ -100,6 +103,8 @@ class Apply:
             progress.board.notice(address, what)
         for active in progress.active.values():
             progress.board.end(progress.ended(active, Outcome.RUNNING, "goes on without us; the next apply attaches"))
+        for ended in self._services.leave():
+            progress.board.end(ended)
         for again in progress.retries.clear():
             address = progress.tasks[again.node].address
             progress.board.end(TaskEnded(address, Outcome.FAILED, summary="interrupted before its next try"))
@@ -110,7 +115,7 @@ class Apply:
             seconds=self.tools.clock() - began,
             detached=progress.leaving.is_asked,
             stopped=tuple(self._stopped),
-            unstopped=tuple(self._unstopped),
+            unstopped=(*self._unstopped, *self._services.unstopped),
         )
         body = {"counts": report.counts, "detached": report.detached}
         progress.ledger.write(Event(EventKind.RUN_ENDED, body=body))
@@ -161,10 +166,11 @@ class Apply:
             return
         if answer.tag == POLL:
             for ending in self._progress.watch.take(answer):
-                self._endings.take(ending)
+                (self._services if ending.node in self._services.up else self._endings).take(ending)
+            self._services.look()
             return
         self._progress.jobs -= 1
-        if not self._took_launch(answer):
+        if not self._took_launch(answer) and not self._services.took(answer):
             self._took_other(answer)
 
     def _took_launch(self, answer: Answer) -> bool:
@@ -174,6 +180,8 @@ class Apply:
                 self._turns.took_start(node, prepared, answer)
             case ("replace", int(node), Prepared() as prepared):
                 self._turns.took_replaced(node, prepared, answer)
+            case ("reuse", int(node), Prepared() as prepared):
+                self._turns.took_reusable(node, prepared, answer)
             case ("restart", Again() as again):
                 self._turns.took_restarted(again, answer)
             case ("overdue", Ending() as ending):

@@ -15,7 +15,7 @@ from taskspec.plan.model import Plan, PlannedTask
 from taskspec.plan.planner import last_key
 from taskspec.plan.request import LaunchRequest, start_key
 from taskspec.state.model import Event, EventKind, Phase, Record
-from taskspec.values import unknowns
+from taskspec.values import Json, pending_ids, unknowns
 
 NOTHING_PASSED = 0.0
 """How much of its settle window an unresolved start has behind it. The intent says when the first send was prepared,
@@ -59,7 +59,10 @@ class Launching:
         """The request with every result of upstream in it. Raises NotLaunchable, or SpecError from an expression."""
         instance = self.plan.expansion.instances[planned.node]
         request = self.tools.evaluator.request(instance, self.tools.catalogue.modules)
-        missing = ", ".join(dict.fromkeys(p for unknown in unknowns(request.params) for p in unknown.producers))
+        untold = [*unknowns(request.params)]
+        if self.tools.evaluator.has_services:
+            untold += [service.unknown for service in pending_ids(request.params)]
+        missing = ", ".join(dict.fromkeys(p for unknown in untold for p in unknown.producers))
         if missing:
             raise NotLaunchable(f"inputs are still unknown: {missing}", remedy="apply the tasks that produce them too")
         if planned.request is not None and not completes(planned.request.inputs, request.inputs):
@@ -90,7 +93,14 @@ class Launching:
             unresolved_for=NOTHING_PASSED if repeated and repeated.phase is Phase.INTENDED else None,
             forerunner=self._forerunner(planned.previous, key) if after is None else None,
         )
-        body = {"attempt": attempt, "fingerprint": fingerprint, "inputs": request.inputs, "watermark": watermark}
+        body: dict[str, Json] = {
+            "attempt": attempt,
+            "fingerprint": fingerprint,
+            "inputs": request.inputs,
+            "watermark": watermark,
+        }
+        if self.plan.expansion.instances[planned.node].task.service is not None:
+            body |= {"service": True, "replaces": list(replaced_by(planned))}
         return Prepared(Event(EventKind.INTENT, planned.address, key, body), order, attempt)
 
     def _forerunner(self, previous: Record | None, key: str) -> Forerunner | None:
@@ -120,6 +130,15 @@ class Launching:
             task_name=request.title,
             restart_policy=request.restart_policy,
         )
+
+
+def replaced_by(planned: PlannedTask) -> tuple[int, ...]:
+    """Launches of ours that a new launch of a service replaces: they run until it is up."""
+    record, observed = planned.previous, planned.observed
+    if record is None:
+        return ()
+    runs = observed is not None and not observed.is_terminal and not record.reused
+    return (*record.replaces, *((observed.task_id,) if observed is not None and runs else ()))
 
 
 def describe(text: str, key: str) -> str:

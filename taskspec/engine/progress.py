@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -35,6 +36,21 @@ class Active:
     task_id: int | None = None
     tries: int = 1
     attempt: int = 0
+    fingerprint: str = ""
+    reused: bool = False
+
+
+@dataclass(slots=True)
+class Lifeline:
+    """Whether a service is still there for those that use it. A call may wait on `cut`, from any thread."""
+
+    cut: threading.Event = field(default_factory=threading.Event)
+    words: str = ""
+
+    def break_off(self, words: str) -> None:
+        """The service has died; `words` say how, for whoever used it."""
+        self.words = words
+        self.cut.set()
 
 
 @dataclass(slots=True)
@@ -54,6 +70,9 @@ class Progress:
     retries: Retries = field(default_factory=Retries)
     active: dict[int, Active] = field(default_factory=dict)
     jobs: int = 0
+    lifelines: dict[int, Lifeline] = field(default_factory=dict)
+    replaced: dict[int, tuple[str, tuple[int, ...]]] = field(default_factory=dict)
+    """By the node of a service: the start key of its new launch, and the launches to stop once that is up."""
 
     @property
     def has_room(self) -> bool:

@@ -24,6 +24,10 @@ class Scoreboard:
         self._ended[ended.address] = ended
         self.listener.on(ended)
 
+    def has(self, address: str) -> bool:
+        """Whether a task has its outcome."""
+        return address in self._ended
+
     def notice(self, address: str, message: str) -> None:
         self.listener.on(Noticed(address, message))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from taskspec.diagnostics import Code, Diagnostic
 from taskspec.errors import SpecError
@@ -26,6 +26,10 @@ class Evaluator:
     renderer: Renderer
     base: Mapping[str, Json]
     tasks: TasksView
+    has_services: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "has_services", any(task.service is not None for task in self.spec.tasks.values()))
 
     def module_key(self, instance: Instance) -> ModuleKey:
         """The module an instance names. Raises SpecError when an expression in it fails."""
@@ -60,6 +64,7 @@ class Evaluator:
             log_level=task.log_level,
             title=self._title(instance),
             description=task.description,
+            may_name_services=self.has_services,
         )
 
     def outputs(self, instance: Instance, extra: Mapping[str, Json], *, failed: bool) -> dict[str, Json]:

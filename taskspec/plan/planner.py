@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from taskspec.diagnostics import Code, Diagnostic, Severity, nearest
 from taskspec.errors import SpecError, UsageError
+from taskspec.plan import services
 from taskspec.plan.decide import Situation, decide
 from taskspec.plan.evaluate import Evaluator, Facts
 from taskspec.plan.model import Action, Change, Observed, Plan, PlannedTask, Reason
@@ -49,6 +50,8 @@ def make_plan(evaluator: Evaluator, inputs: PlanInputs) -> Plan:
     walk = _Walk(evaluator, inputs, *_chosen(inputs))
     for node in inputs.expansion.graph.order:
         walk.visit(node)
+    if evaluator.has_services:
+        walk.settle_services()
     if walk.problems:
         raise SpecError(walk.problems)
     spec = evaluator.spec
@@ -89,7 +92,7 @@ def _stops(inputs: PlanInputs) -> Iterable[PlannedTask]:
     wanted = {instance.address for instance in inputs.expansion.instances}
     for address, record in inputs.state.records.items():
         observed = inputs.world.get(address)
-        if address not in wanted and observed is not None and not observed.is_terminal:
+        if address not in wanted and observed is not None and not observed.is_terminal and not record.reused:
             detail = f"launch {observed.task_id} is {observed.status}"
             yield PlannedTask(address, Action.STOP, Reason.NOT_IN_SPEC, detail, previous=record, observed=observed)
 
@@ -152,6 +155,9 @@ class _Walk:
         record = self.inputs.state.records.get(instance.address)
         planned = self._planned(node, instance, record, above) if node in self.chosen else None
         self._pass_on(instance, record, planned, chosen=node in self.chosen)
+        if instance.task.service is not None:
+            self.flows[node] = _through(above, record, planned)
+            return
         self.flows[node] = _Flow(
             launching=(instance.address,) if planned is not None and planned.action.launches else (),
             newest=(record.number, instance.address) if record is not None else (0, ""),
@@ -169,6 +175,9 @@ class _Walk:
 
     def _pass_on(self, instance: Instance, record: Record | None, planned: PlannedTask | None, *, chosen: bool) -> None:
         """What tasks further down see of this one: all of a launch that is kept, the id of one that still runs."""
+        if instance.task.service is not None:
+            self.evaluator.tasks.put(instance.task.name, instance.key, services.view_of(instance, record, planned))
+            return
         view = unknown_view(instance.address, instance.task.results)
         action = planned.action if planned is not None else None
         kept = action in (Action.KEEP, Action.PUBLISH) or (not chosen and record is not None and record.succeeded)
@@ -184,7 +193,8 @@ class _Walk:
     ) -> PlannedTask:
         fingerprint = request.fingerprint
         changes = _changes(record, request) if record is not None and record.fingerprint != fingerprint else ()
-        decision = decide(
+        choose = decide if instance.task.service is None else services.decide_service
+        decision = choose(
             Situation(
                 rerun=instance.task.rerun,
                 record=record,
@@ -211,6 +221,22 @@ class _Walk:
             attempts=self.inputs.state.attempts.get(instance.address, 0),
         )
 
+    def settle_services(self) -> None:
+        """Decide about services, now that the actions of all their users are there.
+
+        What users know of one that is launched anew is withdrawn: its results may be others.
+        """
+        graph, instances = self.inputs.expansion.graph, self.inputs.expansion.instances
+        for node in services.settle(graph, instances, self.planned, self.requested):
+            view = services.withdrawn_view(instances[node], self.planned[node])
+            if view is None:
+                continue
+            self.evaluator.tasks.put(instances[node].task.name, instances[node].key, view)
+            for user in services.users(graph, node):
+                if user in self.planned and self.planned[user].action.launches and self.planned[user].request:
+                    request = self.evaluator.request(instances[user], self.inputs.facts)
+                    self.planned[user] = replace(self.planned[user], request=request, fingerprint=request.fingerprint)
+
     def _observed(self, record: Record | None, address: str) -> Observed | None:
         return self.inputs.world.get(address) if record is not None else None
 
@@ -234,6 +260,14 @@ class _Walk:
                     remedy=f"{close} Apps may read params they do not declare, so this is only a warning.",
                     severity=Severity.WARNING,
                 )
+
+
+def _through(above: _Flow, record: Record | None, planned: PlannedTask | None) -> _Flow:
+    """What a service hands down: what it needs itself, and its own name only when it is another one than before."""
+    fingerprint = planned.fingerprint if planned is not None else None
+    if record is None or fingerprint is None or fingerprint == record.fingerprint:
+        return above
+    return _Flow((*above.launching, record.address), above.newest)
 
 
 def _meet(flows: Iterable[_Flow], limit: int = 5) -> _Flow:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from taskspec.spec.parser import merge
 from taskspec.spec.targets import target_state
-from taskspec.values import Json, digest, is_known
+from taskspec.values import Json, digest, is_known, symbolic
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,7 @@ class LaunchRequest:
     log_level: str
     title: str
     description: str
+    may_name_services: bool = False
 
     @property
     def inputs(self) -> dict[str, Json]:
@@ -60,7 +61,7 @@ class LaunchRequest:
             "workspace": self.workspace,
             "restart_policy": self.restart_policy,
             "log_level": self.log_level,
-            "params": self.params,
+            "params": symbolic(self.params) if self.may_name_services else self.params,
         }
 
     @property

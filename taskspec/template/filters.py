@@ -11,7 +11,7 @@ from jinja2.exceptions import SecurityError
 from jinja2.filters import make_attrgetter
 
 from taskspec.template.missing import Addressable, ExpressionError, Missing, MissingError
-from taskspec.values import Json, Unknown, UnknownTouchedError, canonical, not_json, unknowns
+from taskspec.values import Json, Unknown, UnknownTouchedError, canonical, not_json, pending_ids, unknowns
 
 TEXT_LIMIT = 65_536
 """Characters a filter may produce; a chain of `replace` multiplies otherwise."""
@@ -54,7 +54,8 @@ def plain(value: Any) -> Json:
 def to_json(value: Any) -> str:
     """The canonical text of a value; unknown as a whole while a part of it is."""
     whole = plain(value)
-    producers = [producer for unknown in unknowns(whole) for producer in unknown.producers]
+    untold = (*unknowns(whole), *(service.unknown for service in pending_ids(whole)))
+    producers = [producer for unknown in untold for producer in unknown.producers]
     if producers:
         raise UnknownTouchedError(Unknown(*producers))
     return canonical(whole)
