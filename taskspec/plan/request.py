@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from taskspec.sensitive import redacted
 from taskspec.spec.parser import merge
 from taskspec.spec.targets import target_state
 from taskspec.values import Json, digest, is_known
@@ -48,6 +49,7 @@ class LaunchRequest:
     log_level: str
     title: str
     description: str
+    has_secrets: bool = False
 
     @property
     def inputs(self) -> dict[str, Json]:
@@ -60,7 +62,7 @@ class LaunchRequest:
             "workspace": self.workspace,
             "restart_policy": self.restart_policy,
             "log_level": self.log_level,
-            "params": self.params,
+            "params": redacted(self.params) if self.has_secrets else self.params,
         }
 
     @property

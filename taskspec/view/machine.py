@@ -18,6 +18,7 @@ from taskspec.engine.events import (
 )
 from taskspec.operations import Standing
 from taskspec.plan.model import Plan, PlannedTask
+from taskspec.sensitive import HIDDEN, Sensitive
 from taskspec.spec.model import TaskDecl
 from taskspec.values import ABSENT, Json, Unknown, show_path
 from taskspec.view.human import plan_summary, report_summary
@@ -82,6 +83,8 @@ def json_value(value: Json) -> Json:
     """A value with every unknown leaf as `{"unknown": [producers]}`."""
     if isinstance(value, Unknown):
         return {"unknown": list(value.producers)}
+    if isinstance(value, Sensitive):
+        return HIDDEN
     if isinstance(value, dict):
         return {key: json_value(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
