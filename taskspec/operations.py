@@ -8,21 +8,24 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from taskspec.diagnostics import Code, Diagnostic, in_order
 from taskspec.engine.catalogue import Catalogue
 from taskspec.engine.refresh import observe
+from taskspec.engine.secretsource import SecretSource, Trust
 from taskspec.engine.server import Server
 from taskspec.engine.stopping import try_stop
 from taskspec.errors import LockHeld, SpecError, UsageError
 from taskspec.plan.evaluate import Evaluator
 from taskspec.plan.model import Observed, Plan
 from taskspec.plan.planner import PlanInputs, Selection, final_results, make_plan
+from taskspec.sensitive import Secrets
 from taskspec.spec.model import SpecFile
 from taskspec.spec.parser import is_folder, parse_spec
+from taskspec.spec.secretvalues import SecretKeeper
 from taskspec.spec.variables import VariableFile, assign_variables
 from taskspec.state.database import is_there, usable
 from taskspec.state.lease import this_owner
@@ -33,6 +36,7 @@ from taskspec.template.evaluate import base_scope
 from taskspec.template.instances import Expansion, expand
 from taskspec.template.render import Renderer
 from taskspec.template.scope import TasksView, TaskView, unknown_view
+from taskspec.template.secrecy import exposed_secrets
 from taskspec.values import Json, Unknown, is_known
 
 if TYPE_CHECKING:
@@ -56,6 +60,9 @@ class Request:
     environment: Mapping[str, str]
     var_flags: Sequence[str] = ()
     var_files: Sequence[Path] = ()
+    secrets: Secrets = field(default_factory=Secrets)
+    trust: Trust = field(default_factory=Trust)
+    looks_up_secrets: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +87,11 @@ def open_project(request: Request, *, variables_required: bool = True) -> Projec
         variables = _variables(request, spec, required=variables_required)
     except SpecError as error:
         problems.extend(error.diagnostics)
+    problems.extend(exposed_secrets(spec, renderer))
     if problems:
         raise SpecError(in_order([*problems, *warnings]))
     tasks = TasksView()
-    evaluator = Evaluator(spec, renderer, base_scope(spec, variables, renderer), tasks)
+    evaluator = Evaluator(spec, renderer, base_scope(spec, variables, renderer), tasks, request.secrets)
     expansion = expand(spec, analysis, renderer, evaluator.base)
     for name, task in spec.tasks.items():
         if task.is_fanned_out:
@@ -101,8 +109,12 @@ def _read(path: Path, what: str) -> bytes:
 
 def _variables(request: Request, spec: SpecFile, *, required: bool) -> dict[str, Json]:
     files = [VariableFile(str(path), _read(path, "--var-file")) for path in request.var_files]
+    source = SecretSource(request.environment, request.path.resolve().parent, request.trust)
+    keeper = SecretKeeper(request.secrets, source.read if required and request.looks_up_secrets else None)
     try:
-        assigned = assign_variables(spec, environment=request.environment, files=files, flags=request.var_flags)
+        assigned = assign_variables(
+            spec, environment=request.environment, files=files, flags=request.var_flags, keeper=keeper
+        )
     except SpecError as error:
         serious = [problem for problem in error.diagnostics if problem.code is not Code.VARIABLE_MISSING]
         if required or serious:
@@ -207,6 +219,7 @@ class Planned:
 
 def make(project: Project, server: Server, state: State, selection: Selection) -> Planned:
     """Look up, refresh and plan. Raises SpecError, UsageError or ApiError; changes nothing anywhere."""
+    project.evaluator.secrets.salt = server.label
     catalogue = Catalogue(project.spec, project.folder, server)
     facts = catalogue.look_up(project.evaluator, project.expansion.instances)
     inputs = PlanInputs(

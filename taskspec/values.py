@@ -28,7 +28,13 @@ class UnknownTouchedError(Exception):
         self.unknown = unknown
 
 
-class Unknown:
+class Opaque:
+    """A leaf that is no JSON and still has a place in values: what is not known yet, and what must not be seen."""
+
+    __slots__ = ()
+
+
+class Unknown(Opaque):
     """A value that is known only after apply, named by what will produce it.
 
     Attribute and index access give the same unknown, so that it passes through an expression by itself; turning it
@@ -192,7 +198,7 @@ def is_encodable(text: str) -> bool:
 
 def not_json(value: Json, path: Path = ()) -> tuple[Path, str] | None:
     """Where and why a value is no JSON (a set, an infinity, a key that is no text); None when it is."""
-    if value is None or isinstance(value, bool | Unknown | ServiceId):
+    if value is None or isinstance(value, bool | Opaque | ServiceId):
         return None
     if isinstance(value, str):
         return None if is_encodable(value) else (path, "half of a surrogate pair is no text")

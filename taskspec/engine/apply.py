@@ -11,6 +11,7 @@ from __future__ import annotations
 import uuid
 from dataclasses import replace
 
+from taskspec.engine.discretion import DiscreetJournal
 from taskspec.engine.endings import Endings
 from taskspec.engine.events import RunBegan, RunEnded, RunReport, TaskEnded, words
 from taskspec.engine.frontier import Frontier
@@ -231,9 +232,9 @@ def begin(plan: Plan, tools: Tools, run: str) -> Progress:
         tools=tools,
         frontier=Frontier(plan.expansion.graph, frozenset(tasks)),
         workers=workers,
-        ledger=Ledger(tools.store, run, tools.clock),
+        ledger=Ledger(DiscreetJournal(tools.store, tools.evaluator.secrets), run, tools.clock),
         watch=Watch(tools, plan.expansion.instances, workers),
-        board=Scoreboard(tools.listener),
+        board=Scoreboard(tools.listener, tools.evaluator.secrets),
         leaving=Leaving(pace.on_interrupt, pace.detach_within, deadline),
         tasks=tasks,
         sweep=Sweep(tools),

@@ -14,6 +14,7 @@ from taskspec.plan.evaluate import completes
 from taskspec.plan.model import Plan, PlannedTask
 from taskspec.plan.planner import last_key
 from taskspec.plan.request import LaunchRequest, start_key
+from taskspec.sensitive import WithheldError, reveal
 from taskspec.state.model import Event, EventKind, Phase, Record
 from taskspec.values import Json, pending_ids, unknowns
 
@@ -123,7 +124,7 @@ class Launching:
             module_id=module_id,
             workspace_id=workspace,
             description=describe(request.description, key),
-            params={"state": dict(request.params)},
+            params={"state": sent(request)},
             log_level=request.log_level,
             app_version=facts.version,
             is_branch=facts.is_branch,
@@ -139,6 +140,17 @@ def replaced_by(planned: PlannedTask) -> tuple[int, ...]:
         return ()
     runs = observed is not None and not observed.is_terminal and not record.reused
     return (*record.replaces, *((observed.task_id,) if observed is not None and runs else ()))
+
+
+def sent(request: LaunchRequest) -> dict[str, Json]:
+    """The params as the server gets them: the one place where secrets are laid open. Raises NotLaunchable."""
+    if not request.has_secrets:
+        return dict(request.params)
+    try:
+        return dict(reveal(request.params))
+    except WithheldError:
+        remedy = "launch the task that gives the secret again too, with --rerun"
+        raise NotLaunchable("a secret that only its mark is on record of", remedy=remedy) from None
 
 
 def describe(text: str, key: str) -> str:

@@ -98,7 +98,7 @@ class Progress:
     def show(self, node: int, task_id: int | None, results: Json) -> None:
         """Let tasks further down see a launch."""
         instance = self.instance(node)
-        view = TaskView(instance.address, task_id, results)
+        view = TaskView(instance.address, task_id, self.tools.evaluator.recorded(results))
         self.tools.evaluator.tasks.put(instance.task.name, instance.key, view)
 
     def close(self, node: int) -> None:

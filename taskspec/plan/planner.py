@@ -13,6 +13,7 @@ from taskspec.plan.decide import Situation, decide
 from taskspec.plan.evaluate import Evaluator, Facts
 from taskspec.plan.model import Action, Change, Observed, Plan, PlannedTask, Reason
 from taskspec.plan.request import LaunchRequest, start_key
+from taskspec.sensitive import may_be_the_same
 from taskspec.state.model import Phase, Record, State
 from taskspec.template.instances import Expansion, Instance
 from taskspec.template.render import RenderError
@@ -182,7 +183,7 @@ class _Walk:
         action = planned.action if planned is not None else None
         kept = action in (Action.KEEP, Action.PUBLISH) or (not chosen and record is not None and record.succeeded)
         if record is not None and kept:
-            view = TaskView(instance.address, record.task_id, record.results)
+            view = TaskView(instance.address, record.task_id, self.evaluator.recorded(record.results))
         elif planned is not None and planned.observed is not None and action is Action.ATTACH:
             # A start that was cut off has no id on record; the server has one, and apply will use that.
             view = TaskView(instance.address, planned.observed.task_id, view.results)
@@ -281,7 +282,8 @@ def _meet(flows: Iterable[_Flow], limit: int = 5) -> _Flow:
 
 
 def _changes(record: Record, request: LaunchRequest) -> tuple[Change, ...]:
-    return tuple(Change(*difference) for difference in differences(record.inputs, request.inputs))
+    found = tuple(Change(*difference) for difference in differences(record.inputs, request.inputs))
+    return tuple(c for c in found if not may_be_the_same(c.before, c.after)) if request.has_secrets else found
 
 
 def _is_certain(change: Change) -> bool:

@@ -10,6 +10,7 @@ from jinja2 import Environment, pass_environment
 from jinja2.exceptions import SecurityError
 from jinja2.filters import make_attrgetter
 
+from taskspec.sensitive import Sensitive, SensitiveTouchedError, is_sensitive
 from taskspec.template.missing import Addressable, ExpressionError, Missing, MissingError
 from taskspec.values import Json, Unknown, UnknownTouchedError, canonical, not_json, pending_ids, unknowns
 
@@ -58,6 +59,8 @@ def to_json(value: Any) -> str:
     producers = [producer for unknown in untold for producer in unknown.producers]
     if producers:
         raise UnknownTouchedError(Unknown(*producers))
+    if is_sensitive(whole):
+        raise SensitiveTouchedError
     return canonical(whole)
 
 
@@ -129,11 +132,13 @@ def _round(round_number: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _touching(test: Callable[..., bool]) -> Callable[..., bool]:
-    """A test of a value that is not known yet has no answer yet."""
+    """A test of a value that is not known yet has no answer yet, and that of a secret is a secret."""
 
     def touching(value: Any, *arguments: Any) -> bool:
         if isinstance(value, Unknown):
             raise UnknownTouchedError(value)
+        if isinstance(value, Sensitive):
+            raise SensitiveTouchedError
         return test(value, *arguments)
 
     return touching

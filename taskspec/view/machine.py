@@ -18,6 +18,7 @@ from taskspec.engine.events import (
 )
 from taskspec.operations import Standing
 from taskspec.plan.model import Plan, PlannedTask
+from taskspec.sensitive import HIDDEN, Sensitive
 from taskspec.spec.kinds import ServiceRule
 from taskspec.spec.model import TaskDecl
 from taskspec.values import ABSENT, Json, ServiceId, Unknown, show_path
@@ -90,6 +91,8 @@ def json_value(value: Json) -> Json:
         return {"unknown": list(value.producers)}
     if isinstance(value, ServiceId) and value.is_pending:
         return {"unknown": list(value.unknown.producers)}
+    if isinstance(value, Sensitive):
+        return HIDDEN
     if isinstance(value, dict):
         return {key: json_value(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

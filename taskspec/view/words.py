@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from taskspec.plan.model import Action, Change, PlannedTask, Reason
+from taskspec.sensitive import HIDDEN, Sensitive
 from taskspec.spec import durations
 from taskspec.spec.endurance import Deadlines, How, Retry
 from taskspec.state.model import Outcome
@@ -62,6 +63,8 @@ def show(value: Json, limit: int = 120) -> str:
         return value.describe()
     if isinstance(value, ServiceId):
         return value.symbol
+    if isinstance(value, Sensitive):
+        return HIDDEN
     if isinstance(value, Mapping):
         return one_line("{" + ", ".join(f"{key}: {show(item)}" for key, item in value.items()) + "}", limit)
     if isinstance(value, list | tuple):

@@ -52,7 +52,8 @@ server.serve_forever(0.01)
 """
 USER = """
 import os
-open(os.path.join(os.environ["modal.state.folder"], "notes"), "a").write("used " + os.environ["modal.state.session"] + "\\n")
+notes = os.path.join(os.environ["modal.state.folder"], "notes")
+open(notes, "a").write("used " + os.environ["modal.state.session"] + "\\n")
 raise SystemExit(int(os.environ["modal.state.code"]))
 """
 
