@@ -85,9 +85,7 @@ def open_project(request: Request, *, variables_required: bool = True) -> Projec
     tasks = TasksView()
     evaluator = Evaluator(spec, renderer, base_scope(spec, variables, renderer), tasks)
     expansion = expand(spec, analysis, renderer, evaluator.base)
-    for name, task in spec.tasks.items():
-        if task.is_fanned_out:
-            tasks.declare(name)
+    expansion.declare(tasks)
     return Project(spec, request.path.resolve().parent, evaluator, expansion, tuple(warnings))
 
 
