@@ -45,7 +45,7 @@ _SIGNS = {
 
 
 class Reason(StrEnum):
-    """Why, as a stable code. It explains an action to people; nothing may branch on it but `ONLY_IF_CHANGED`."""
+    """Why, as a stable code. It explains an action to people; nothing branches on it but two properties of a task."""
 
     NEVER_LAUNCHED = "never_launched"
     NOT_ARRIVED = "not_arrived"
@@ -63,6 +63,7 @@ class Reason(StrEnum):
     UNCHANGED = "unchanged"
     NEVER_RERUNS = "never_reruns"
     NOT_IN_SPEC = "not_in_spec"
+    INSTANCES_UNKNOWN = "instances_unknown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +119,11 @@ class PlannedTask:
     def only_if_changed(self) -> bool:
         """Apply may find, once the inputs are known, that nothing changed, and then keeps the last launch."""
         return self.reason is Reason.INPUTS_UNKNOWN
+
+    @property
+    def is_folded(self) -> bool:
+        """Whether it stands for instances that a result to come decides."""
+        return self.reason is Reason.INSTANCES_UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,6 +48,7 @@ def _spec(document: SourceDocument) -> SpecFile:
         results=data.get("results") or {},
         fail_fast=data.get("fail_fast", False),
         pools=data.get("pools") or {},
+        slots_per_agent=data.get("slots_per_agent"),
     )
 
 

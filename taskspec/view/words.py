@@ -28,6 +28,7 @@ REASONS: Mapping[Reason, str] = {
     Reason.UNCHANGED: "unchanged",
     Reason.NEVER_RERUNS: "never reruns",
     Reason.NOT_IN_SPEC: "no longer in the spec",
+    Reason.INSTANCES_UNKNOWN: "known after",
 }
 COLOURS: Mapping[Action, str] = {
     Action.START: "green",
@@ -51,6 +52,8 @@ OUTCOME_COLOURS: Mapping[Outcome, str] = {
 def why(task: PlannedTask) -> str:
     """The reason in words, with its detail."""
     words = REASONS[task.reason]
+    if task.is_folded:
+        return f"{words} {one_line(task.detail)}"
     return f"{words}: {one_line(task.detail)}" if task.detail else words
 
 

@@ -25,7 +25,7 @@ def command(spec: Path | None, as_json: bool, no_color: bool) -> int:
     project = operations.open_project(request, variables_required=False)
     state = operations.read_state(operations.state_path(project, request, server))
     standings = operations.standings(server, state)
-    in_spec = {instance.address for instance in project.expansion.instances}
+    in_spec = operations.addresses_in_spec(project, state)
     if as_json:
         click.echo(json.dumps(status_document(standings, in_spec), ensure_ascii=False))
     else:
