@@ -21,7 +21,7 @@ from taskspec.errors import LockHeld, SpecError, UsageError
 from taskspec.plan.evaluate import Evaluator, Facts
 from taskspec.plan.model import Observed, Plan
 from taskspec.plan.planner import PlanInputs, Selection, final_results, make_plan
-from taskspec.plan.unfolding import names_module, unfold
+from taskspec.plan.unfolding import names_module, seen_through
 from taskspec.spec.model import SpecFile
 from taskspec.spec.parser import is_folder, parse_spec
 from taskspec.spec.variables import VariableFile, assign_variables
@@ -33,7 +33,7 @@ from taskspec.template.analysis import analyse
 from taskspec.template.evaluate import base_scope
 from taskspec.template.instances import Expansion, Instance, expand
 from taskspec.template.render import Renderer
-from taskspec.template.scope import TasksView, TaskView, unknown_view
+from taskspec.template.scope import TasksView, unknown_view
 from taskspec.values import Json, Unknown, is_known
 
 if TYPE_CHECKING:
@@ -278,44 +278,11 @@ def standings(server: Server, state: State) -> list[Standing]:
 def known_results(project: Project, state: State) -> tuple[dict[str, Json], dict[str, Mapping[str, Json]]]:
     """The spec's results as far as past launches give them, and the results of each task by address."""
     by_address: dict[str, Mapping[str, Json]] = {}
-    for instance in seen_through(project, state).instances:
+    for instance in seen_through(project.evaluator, project.expansion, state).instances:
         record = state.records.get(instance.address)
         if record is not None and record.succeeded:
             by_address[instance.address] = record.results
     return final_results(project.evaluator), by_address
-
-
-def seen_through(project: Project, state: State) -> Expansion:
-    """The instances as far as past launches tell, each with what its last launch gave.
-
-    Items that cannot be instances stay folded here: a plan is the place to say what is wrong with them.
-    """
-    expansion: Expansion | None = project.expansion
-    tasks = project.evaluator.tasks
-    while expansion is not None:
-        latest = expansion
-        for instance in latest.instances:
-            if instance.is_folded:
-                continue
-            record = state.records.get(instance.address)
-            view = unknown_view(instance.address, instance.task.results)
-            if record is not None and record.succeeded:
-                view = TaskView(instance.address, record.task_id, record.results)
-            tasks.put(instance.task.name, instance.key, view)
-        try:
-            expansion = unfold(project.evaluator, latest) if latest.has_folded else None
-        except SpecError:
-            return latest
-    return latest
-
-
-def addresses_in_spec(project: Project, state: State) -> set[str]:
-    """Every address the spec has now; where its instances are not known, those on record may be of them."""
-    if not project.expansion.has_folded:
-        return {instance.address for instance in project.expansion.instances}
-    latest = seen_through(project, state)
-    may_be = tuple(f"{instance.task.name}[" for instance in latest.folded)
-    return {i.address for i in latest.instances} | {a for a in state.records if may_be and a.startswith(may_be)}
 
 
 def stop(

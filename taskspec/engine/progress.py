@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 
+from taskspec.engine.admission import Admission
 from taskspec.engine.events import TaskEnded
 from taskspec.engine.frontier import Frontier
 from taskspec.engine.leaving import Leaving
@@ -54,6 +55,10 @@ class Progress:
     retries: Retries = field(default_factory=Retries)
     active: dict[int, Active] = field(default_factory=dict)
     jobs: int = 0
+    admission: Admission = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.admission = Admission(self.plan, self.frontier, self.retries)
 
     @property
     def has_room(self) -> bool:
@@ -86,6 +91,7 @@ class Progress:
         """The task is no longer active; what it was doing has come to an end."""
         self.active.pop(node)
         self.watch.remove(node)
+        self.admission.release(node)
 
     def ended(self, active: Active, outcome: Outcome, summary: str = "") -> TaskEnded:
         seconds = self.tools.clock() - active.began

@@ -34,7 +34,7 @@ class Slots:
     _lines: dict[Needs, list[tuple[Rank, int]]] = field(default_factory=dict)
     _heads: list[tuple[Rank, int, Needs]] = field(default_factory=list)
     """Lines that may fit, by the rank of their head; an entry whose head has changed is stale."""
-    _lacking: dict[Place, list[Needs]] = field(default_factory=lambda: defaultdict(list))
+    _lacking: dict[Place, dict[Needs, None]] = field(default_factory=lambda: defaultdict(dict))
 
     def offer(self, node: int, rank: Rank, needs: Needs) -> None:
         """The node may begin as soon as it fits."""
@@ -52,7 +52,7 @@ class Slots:
                 continue
             lacking = self._lacking_place(needs)
             if lacking is not None:
-                self._lacking[lacking].append(needs)
+                self._lacking[lacking][needs] = None
                 continue
             heapq.heappop(line)
             self._show_head(needs)
@@ -61,7 +61,8 @@ class Slots:
         return None
 
     def hold(self, node: int, needs: Needs) -> None:
-        """The node has begun."""
+        """The node has begun, whether it fits or not."""
+        self.release(node)
         self._holders[node] = needs
         for place, count in needs:
             self.taken[place] += count
@@ -77,8 +78,8 @@ class Slots:
         return next((place for place, count in needs if self.taken[place] + count > self.sizes[place]), None)
 
     def _show_head(self, needs: Needs) -> None:
-        line = self._lines[needs]
+        line = self._lines.get(needs)
         if line:
             heapq.heappush(self._heads, (*line[0], needs))
         else:
-            del self._lines[needs]
+            self._lines.pop(needs, None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from taskspec.diagnostics import Diagnostic
@@ -143,6 +143,8 @@ class Plan:
     results: Mapping[str, Json]
     expansion: Expansion
     warnings: tuple[Diagnostic, ...] = ()
+    pools: Mapping[str, int] = field(default_factory=dict)
+    slots_per_agent: int | None = None
 
     @property
     def has_changes(self) -> bool:

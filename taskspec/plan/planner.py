@@ -92,6 +92,8 @@ def _plan_once(evaluator: Evaluator, inputs: PlanInputs) -> Plan:
         results=final_results(evaluator),
         expansion=inputs.expansion,
         warnings=(*inputs.warnings, *walk.warnings.values()),
+        pools=spec.pools,
+        slots_per_agent=spec.slots_per_agent,
     )
 
 

@@ -66,6 +66,11 @@ class Expansion:
         """Those that stand for instances which are not known yet."""
         return [i for i in self.instances if i.is_folded] if self.has_folded else []
 
+    @property
+    def declarations(self) -> list[TaskDecl]:
+        """Every task that has an instance."""
+        return [self.instances[next(iter(cells.values()))].task for cells in self.by_task.values() if cells]
+
     def declare(self, tasks: TasksView) -> None:
         """Let expressions know of every fanned-out task, also of one without a single item."""
         for name, cells in self.by_task.items():

@@ -13,6 +13,7 @@ from taskspec.spec.model import TaskDecl
 from taskspec.state.model import Outcome, Phase
 from taskspec.template.items import item_limit
 from taskspec.values import Json, show_path
+from taskspec.view.limits import draw_limits
 from taskspec.view.paint import Paint, clean, one_line
 from taskspec.view.words import COLOURS, OUTCOME_COLOURS, deadlines, duration, retries, show, show_change, why
 
@@ -38,7 +39,7 @@ def draw_plan(plan: Plan, paint: Paint, *, full: bool = False) -> str:
     detailed = full or launches <= DETAILED_TASKS
     shown = [task for task in (*plan.tasks, *plan.stops) if full or detailed or task.action is not Action.KEEP]
     width = min(60, max((len(task.address) for task in shown), default=0))
-    lines = [paint(f"{clean(plan.name)} on {_server(plan.server)}", "bold"), ""]
+    lines = [paint(f"{clean(plan.name)} on {_server(plan.server)}", "bold"), *draw_limits(plan), ""]
     for task in shown:
         sign = paint(task.action.sign, COLOURS[task.action], "bold")
         mark = paint("  destructive", "red") if _is_destructive(plan, task) else ""
