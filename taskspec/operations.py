@@ -6,7 +6,7 @@ A command is a few of these in a row. Each phase takes what the one before gave;
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,9 +19,10 @@ from taskspec.engine.secretsource import SecretSource, Trust
 from taskspec.engine.server import Server
 from taskspec.engine.stopping import try_stop
 from taskspec.errors import LockHeld, SpecError, UsageError
-from taskspec.plan.evaluate import Evaluator
+from taskspec.plan.evaluate import Evaluator, Facts
 from taskspec.plan.model import Observed, Plan
 from taskspec.plan.planner import PlanInputs, Selection, final_results, make_plan
+from taskspec.plan.unfolding import names_module, seen_through
 from taskspec.sensitive import Secrets
 from taskspec.spec.model import SpecFile
 from taskspec.spec.parser import is_folder, parse_spec
@@ -33,9 +34,9 @@ from taskspec.state.model import Event, EventKind, Outcome, Record, State
 from taskspec.state.store import StateStore, open_store
 from taskspec.template.analysis import analyse
 from taskspec.template.evaluate import base_scope
-from taskspec.template.instances import Expansion, expand
+from taskspec.template.instances import Expansion, Instance, expand
 from taskspec.template.render import Renderer
-from taskspec.template.scope import TasksView, TaskView, unknown_view
+from taskspec.template.scope import TasksView, unknown_view
 from taskspec.template.secrecy import exposed_secrets
 from taskspec.values import Json, Unknown, is_known
 
@@ -93,9 +94,7 @@ def open_project(request: Request, *, variables_required: bool = True) -> Projec
     tasks = TasksView()
     evaluator = Evaluator(spec, renderer, base_scope(spec, variables, renderer), tasks, request.secrets)
     expansion = expand(spec, analysis, renderer, evaluator.base)
-    for name, task in spec.tasks.items():
-        if task.is_fanned_out:
-            tasks.declare(name)
+    expansion.declare(tasks)
     return Project(spec, request.path.resolve().parent, evaluator, expansion, tuple(warnings))
 
 
@@ -126,12 +125,12 @@ def _variables(request: Request, spec: SpecFile, *, required: bool) -> dict[str,
 def validate(project: Project, server: Server) -> Sequence[Diagnostic]:
     """Check what can be checked without a server: folders of apps too. Returns warnings, raises SpecError."""
     catalogue = Catalogue(project.spec, project.folder, server)
-    local = [i for i in project.expansion.instances if _is_known_folder(project, i.task.module)]
+    local = [i for i in project.expansion.instances if _is_known_folder(project, i.task.module) and names_module(i)]
     facts = catalogue.look_up(project.evaluator, local) if server.is_local else {}
     for instance in project.expansion.instances:
-        project.evaluator.tasks.put(
-            instance.task.name, instance.key, unknown_view(instance.address, instance.task.results)
-        )
+        if not instance.is_folded:
+            view = unknown_view(instance.address, instance.task.results)
+            project.evaluator.tasks.put(instance.task.name, instance.key, view)
     problems: list[Diagnostic] = []
     for instance in local if facts else []:
         try:
@@ -221,7 +220,11 @@ def make(project: Project, server: Server, state: State, selection: Selection) -
     """Look up, refresh and plan. Raises SpecError, UsageError or ApiError; changes nothing anywhere."""
     project.evaluator.secrets.salt = server.label
     catalogue = Catalogue(project.spec, project.folder, server)
-    facts = catalogue.look_up(project.evaluator, project.expansion.instances)
+
+    def look_up(instances: Iterable[Instance]) -> Facts:
+        return catalogue.look_up(project.evaluator, filter(names_module, instances))
+
+    facts = look_up(project.expansion.instances)
     inputs = PlanInputs(
         server=server.label,
         expansion=project.expansion,
@@ -230,9 +233,11 @@ def make(project: Project, server: Server, state: State, selection: Selection) -
         world=observe(server, state),
         selection=selection,
         warnings=project.warnings,
+        look_up=look_up,
     )
     plan = make_plan(project.evaluator, inputs)
-    requests = [(project.expansion.instances[t.node], t.request) for t in plan.tasks if t.request is not None]
+    instances = plan.expansion.instances
+    requests = [(instances[t.node], t.request) for t in plan.tasks if t.request is not None and not t.is_folded]
     catalogue.check_places((instance, request.workspace, request.agent) for instance, request in requests)
     return Planned(plan, catalogue)
 
@@ -293,13 +298,10 @@ def standings(server: Server, state: State) -> list[Standing]:
 def known_results(project: Project, state: State) -> tuple[dict[str, Json], dict[str, Mapping[str, Json]]]:
     """The spec's results as far as past launches give them, and the results of each task by address."""
     by_address: dict[str, Mapping[str, Json]] = {}
-    for instance in project.expansion.instances:
+    for instance in seen_through(project.evaluator, project.expansion, state).instances:
         record = state.records.get(instance.address)
-        view = unknown_view(instance.address, instance.task.results)
         if record is not None and record.succeeded:
-            view = TaskView(instance.address, record.task_id, record.results)
             by_address[instance.address] = record.results
-        project.evaluator.tasks.put(instance.task.name, instance.key, view)
     return final_results(project.evaluator), by_address
 
 

@@ -64,7 +64,7 @@ DOORS = {
 
 PURE = (
     "values", "sensitive", "graph", "diagnostics", "spec", "template", "plan", "state.model", "state.chain",
-    "engine.frontier", "engine.waiter",
+    "engine.frontier", "engine.waiter", "engine.slots", "engine.admission",
 )  # fmt: skip
 IMPURE_MODULES = {"os", "socket", "subprocess", "threading", "time", "random", "requests", "sqlite3", "uuid"}
 MODULE_LIMIT = 330

@@ -106,7 +106,7 @@ class Apply:
             progress.board.end(progress.ended(active, Outcome.RUNNING, "goes on without us; the next apply attaches"))
         for ended in self._services.leave():
             progress.board.end(ended)
-        for again in progress.retries.clear():
+        for again in progress.admission.give_up():
             address = progress.tasks[again.node].address
             progress.board.end(TaskEnded(address, Outcome.FAILED, summary="interrupted before its next try"))
         report = RunReport(
@@ -132,10 +132,11 @@ class Apply:
 
     def _schedule(self) -> None:
         progress = self._progress
-        while progress.has_room and (again := progress.retries.pop_due(self.tools.clock())) is not None:
-            self._turns.try_again(again)
-        while progress.has_room and (node := progress.frontier.pop()) is not None:
-            self._turns.take(node)
+        while progress.has_room and (turn := progress.admission.next(self.tools.clock())) is not None:
+            if isinstance(turn, Again):
+                self._turns.try_again(turn)
+            else:
+                self._turns.take(turn)
 
     def _take_answers(self) -> None:
         """Wait for an answer, or until a poll or a try is due, then take in all that is there."""

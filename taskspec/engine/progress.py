@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 
+from taskspec.engine.admission import Admission
 from taskspec.engine.events import TaskEnded
 from taskspec.engine.frontier import Frontier
 from taskspec.engine.leaving import Leaving
@@ -73,6 +74,10 @@ class Progress:
     lifelines: dict[int, Lifeline] = field(default_factory=dict)
     replaced: dict[int, tuple[str, tuple[int, ...]]] = field(default_factory=dict)
     """By the node of a service: the start key of its new launch, and the launches to stop once that is up."""
+    admission: Admission = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.admission = Admission(self.plan, self.frontier, self.retries)
 
     @property
     def has_room(self) -> bool:
@@ -105,6 +110,7 @@ class Progress:
         """The task is no longer active; what it was doing has come to an end."""
         self.active.pop(node)
         self.watch.remove(node)
+        self.admission.release(node)
 
     def ended(self, active: Active, outcome: Outcome, summary: str = "") -> TaskEnded:
         seconds = self.tools.clock() - active.began

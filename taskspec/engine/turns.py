@@ -91,6 +91,7 @@ class Turns:
         if planned.previous is not None:
             self.progress.show(node, planned.previous.task_id, planned.previous.results)
             self.progress.board.keep(planned.address, planned.previous.task_id)
+        self.progress.admission.release(node)
         self.progress.frontier.succeed(node)
 
     def _attach(self, node: int, planned: PlannedTask) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from taskspec.diagnostics import Diagnostic
@@ -45,7 +45,7 @@ _SIGNS = {
 
 
 class Reason(StrEnum):
-    """Why, as a stable code. It explains an action to people; nothing may branch on it but `ONLY_IF_CHANGED`."""
+    """Why, as a stable code. It explains an action to people; nothing branches on it but two properties of a task."""
 
     NEVER_LAUNCHED = "never_launched"
     NOT_ARRIVED = "not_arrived"
@@ -65,6 +65,7 @@ class Reason(StrEnum):
     NOT_IN_SPEC = "not_in_spec"
     SERVICE_NEEDED = "service_needed"
     SERVICE_NOT_NEEDED = "service_not_needed"
+    INSTANCES_UNKNOWN = "instances_unknown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +122,11 @@ class PlannedTask:
         """Apply may find, once the inputs are known, that nothing changed, and then keeps the last launch."""
         return self.reason is Reason.INPUTS_UNKNOWN
 
+    @property
+    def is_folded(self) -> bool:
+        """Whether it stands for instances that a result to come decides."""
+        return self.reason is Reason.INSTANCES_UNKNOWN
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -139,6 +145,8 @@ class Plan:
     results: Mapping[str, Json]
     expansion: Expansion
     warnings: tuple[Diagnostic, ...] = ()
+    pools: Mapping[str, int] = field(default_factory=dict)
+    slots_per_agent: int | None = None
 
     @property
     def has_changes(self) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from taskspec.diagnostics import Code, Diagnostic, Severity, nearest
@@ -13,6 +13,7 @@ from taskspec.plan.decide import Situation, decide
 from taskspec.plan.evaluate import Evaluator, Facts
 from taskspec.plan.model import Action, Change, Observed, Plan, PlannedTask, Reason
 from taskspec.plan.request import LaunchRequest, start_key
+from taskspec.plan.unfolding import plan_folded, unfold
 from taskspec.sensitive import may_be_the_same
 from taskspec.state.model import Phase, Record, State
 from taskspec.template.instances import Expansion, Instance
@@ -44,10 +45,38 @@ class PlanInputs:
     world: World
     selection: Selection
     warnings: tuple[Diagnostic, ...] = ()
+    look_up: Callable[[Iterable[Instance]], Facts] | None = None
+    """Finds the modules of instances that were not known when `facts` was gathered."""
+    keep_folded: Collection[str] = ()
+    carried: Mapping[str, Carried] = field(default_factory=dict)
+    """What a run has decided already, by address: it is taken over as it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """A task of a plan that is being carried out; `is_over` once it has its outcome."""
+
+    planned: PlannedTask
+    is_over: bool
 
 
 def make_plan(evaluator: Evaluator, inputs: PlanInputs) -> Plan:
-    """The plan. Raises SpecError with every instance that cannot be evaluated, UsageError for a wrong selection."""
+    """The plan. Raises SpecError with every instance that cannot be evaluated, UsageError for a wrong selection.
+
+    What a kept launch gives may unroll a for_each, and then the plan is made again with what that adds.
+    """
+    plan = _plan_once(evaluator, inputs)
+    while plan.expansion.has_folded:
+        expansion = unfold(evaluator, plan.expansion, keep_folded=inputs.keep_folded)
+        if expansion is None:
+            break
+        facts = inputs.look_up(expansion.instances) if inputs.look_up is not None else inputs.facts
+        inputs = replace(inputs, expansion=expansion, facts=facts)
+        plan = _plan_once(evaluator, inputs)
+    return plan
+
+
+def _plan_once(evaluator: Evaluator, inputs: PlanInputs) -> Plan:
     walk = _Walk(evaluator, inputs, *_chosen(inputs))
     for node in inputs.expansion.graph.order:
         walk.visit(node)
@@ -67,6 +96,8 @@ def make_plan(evaluator: Evaluator, inputs: PlanInputs) -> Plan:
         results=final_results(evaluator),
         expansion=inputs.expansion,
         warnings=(*inputs.warnings, *walk.warnings.values()),
+        pools=spec.pools,
+        slots_per_agent=spec.slots_per_agent,
     )
 
 
@@ -91,9 +122,12 @@ def _stops(inputs: PlanInputs) -> Iterable[PlannedTask]:
     if inputs.selection.targets or inputs.selection.excludes:
         return  # what is about a part of the spec leaves everything else alone
     wanted = {instance.address for instance in inputs.expansion.instances}
+    may_return = tuple(f"{instance.task.name}[" for instance in inputs.expansion.folded)
     for address, record in inputs.state.records.items():
         observed = inputs.world.get(address)
-        if address not in wanted and observed is not None and not observed.is_terminal and not record.reused:
+        if address in wanted or (may_return and address.startswith(may_return)):
+            continue  # instances that are not known yet may well be wanted
+        if observed is not None and not observed.is_terminal and not record.reused:
             detail = f"launch {observed.task_id} is {observed.status}"
             yield PlannedTask(address, Action.STOP, Reason.NOT_IN_SPEC, detail, previous=record, observed=observed)
 
@@ -117,6 +151,7 @@ def _matching(expansion: Expansion, flag: str, patterns: Iterable[str]) -> set[i
             node
             for node, instance in enumerate(expansion.instances)
             if pattern in (instance.address, instance.task.name)
+            or (instance.is_folded and pattern.startswith(f"{instance.task.name}["))
         }
         found = exact or {
             node for node, instance in enumerate(expansion.instances) if fnmatch.fnmatchcase(instance.address, pattern)
@@ -154,6 +189,9 @@ class _Walk:
             return
         instance = self.inputs.expansion.instances[node]
         record = self.inputs.state.records.get(instance.address)
+        if self.inputs.carried and instance.address in self.inputs.carried:
+            self._carry(node, record, self.inputs.carried[instance.address])
+            return
         planned = self._planned(node, instance, record, above) if node in self.chosen else None
         self._pass_on(instance, record, planned, chosen=node in self.chosen)
         if instance.task.service is not None:
@@ -164,8 +202,20 @@ class _Walk:
             newest=(record.number, instance.address) if record is not None else (0, ""),
         )
 
+    def _carry(self, node: int, record: Record | None, carried: Carried) -> None:
+        """A task of the run that goes on; what others see of it is in place already."""
+        address = carried.planned.address
+        self.planned[node] = replace(carried.planned, node=node)
+        self.flows[node] = _Flow(
+            launching=(address,) if carried.planned.action.launches and not carried.is_over else (),
+            newest=(record.number, address) if record is not None else (0, ""),
+        )
+
     def _planned(self, node: int, instance: Instance, record: Record | None, above: _Flow) -> PlannedTask | None:
         try:
+            if instance.is_folded:
+                self.planned[node] = plan_folded(self.evaluator, node, instance, self.inputs.facts)
+                return self.planned[node]
             request = self.evaluator.request(instance, self.inputs.facts)
             self.planned[node] = self._plan(node, instance, record, request, above)
         except SpecError as error:
@@ -178,6 +228,8 @@ class _Walk:
         """What tasks further down see of this one: all of a launch that is kept, the id of one that still runs."""
         if instance.task.service is not None:
             self.evaluator.tasks.put(instance.task.name, instance.key, services.view_of(instance, record, planned))
+            return
+        if instance.is_folded:
             return
         view = unknown_view(instance.address, instance.task.results)
         action = planned.action if planned is not None else None

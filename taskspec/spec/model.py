@@ -124,6 +124,7 @@ class SpecFile:
     results: Mapping[str, Json]
     fail_fast: bool = False
     pools: Mapping[str, int] = field(default_factory=dict)
+    slots_per_agent: int | None = None
 
     def span(self, path: Path, *, key: bool = False) -> Span:
         return self.document.span(path, key=key)

@@ -10,6 +10,7 @@ from taskspec.diagnostics import Code, Diagnostic, Severity, choices
 from taskspec.errors import SpecError
 from taskspec.spec.document import SourceDocument
 from taskspec.spec.endurance import read_deadlines, read_retry
+from taskspec.spec.fanout import check_fan_out
 from taskspec.spec.kinds import COMMON_KEYS, NEEDED_KEYS, OWN_KEYS, Kind, Partial, RunOn, read_call, read_service
 from taskspec.spec.model import Check, Rerun, SpecFile, TaskDecl, Variable, VariableType
 from taskspec.spec.reader import read_document
@@ -47,6 +48,7 @@ def _spec(document: SourceDocument) -> SpecFile:
         results=data.get("results") or {},
         fail_fast=data.get("fail_fast", False),
         pools=data.get("pools") or {},
+        slots_per_agent=data.get("slots_per_agent"),
     )
 
 
@@ -152,7 +154,7 @@ def merge(base: Mapping[str, Json], over: Mapping[str, Json]) -> Mapping[str, Js
 
 
 def _check_task(spec: SpecFile, task: TaskDecl) -> list[Diagnostic]:
-    problems = [*_check_version(spec, task), *check_target(spec, task)]
+    problems = [*_check_version(spec, task), *check_target(spec, task), *check_fan_out(spec, task)]
     for index, other in enumerate(task.depends_on):
         if other not in spec.tasks:
             span = spec.task_span(task.name, "depends_on", index).narrowed(other)

@@ -9,6 +9,7 @@ from taskspec.diagnostics import Code, Diagnostic, Span, choices
 from taskspec.spec.kinds import CALL_BODY, COMMON_KEYS
 from taskspec.spec.model import SpecFile, TaskDecl
 from taskspec.template.expression import Dynamic, Index, Reference
+from taskspec.template.matrix import axes_of
 from taskspec.template.missing import ExpressionError
 from taskspec.template.render import Renderer, templates_in
 from taskspec.values import Json, Path
@@ -26,7 +27,7 @@ _BODY = _HEAD | {"tasks"}
 _AFTER = _BODY | {"launch"}
 _ANSWERED = _BODY | {"response"}
 ROOTS: Mapping[str, frozenset[str]] = {
-    "for_each": _HEAD,
+    "for_each": _BODY,
     "module": _HEAD,
     "version": _HEAD,
     "branch": _HEAD,
@@ -189,6 +190,8 @@ class _Look:
         if reference.root == "local":
             return self._name(reference, self.spec.locals, place, "Locals")
         attributes = _ATTRIBUTES.get(reference.root)
+        if reference.root == "each" and place.task is not None and self.spec.tasks[place.task].matrix:
+            attributes = (*_ATTRIBUTES["each"], *axes_of(self.spec.tasks[place.task].matrix))
         return attributes is None or self._name(reference, attributes, place, f"Attributes of {reference.root}")
 
     def _name(self, reference: Reference, names: Collection[str], place: Place, label: str) -> bool:
@@ -228,8 +231,9 @@ class _Look:
     def _attribute(self, upstream: TaskDecl, rest: tuple[object, ...], place: Place, reference: Reference) -> None:
         if not rest or isinstance(rest[0], Dynamic):
             return
-        if rest[0] not in TASK_ATTRIBUTES:
-            remedy = choices(str(rest[0]), TASK_ATTRIBUTES, label="Attributes of a task")
+        attributes = (*TASK_ATTRIBUTES, "key") if upstream.is_fanned_out else TASK_ATTRIBUTES
+        if rest[0] not in attributes:
+            remedy = choices(str(rest[0]), attributes, label="Attributes of a task")
             self._add(Code.TEMPLATE_UNDEFINED, f'a task has no "{rest[0]}"', place, reference.text, remedy)
         elif rest[0] == "results" and len(rest) > 1 and isinstance(rest[1], str) and rest[1] not in upstream.results:
             remedy = choices(rest[1], upstream.results, label="Its results")

@@ -122,6 +122,18 @@ def _join(environment: Environment, items: Any, d: Any = "", attribute: str | in
     return between.join(parts)
 
 
+@pass_environment
+def _by_key(environment: Environment, instances: Any, attribute: str = "results") -> dict[str, Any]:
+    """A fan-out as a map: the key of each instance, and an attribute of it."""
+    if isinstance(instances, Missing | Unknown):
+        iter(instances)
+    attribute_of = make_attrgetter(environment, attribute)
+    try:
+        return {str(item.look_up("key")): attribute_of(item) for item in instances}
+    except (AttributeError, LookupError, TypeError):
+        raise ExpressionError("by_key makes a map of a whole task with for_each or matrix") from None
+
+
 def _round(round_number: Callable[..., Any]) -> Callable[..., Any]:
     def bounded(value: Any, precision: int = 0, method: str = "common") -> Any:
         if abs(precision) > DECIMALS_LIMIT:
@@ -159,6 +171,7 @@ def narrow_filters(known: Mapping[str, Callable[..., Any]]) -> dict[str, Callabl
     """The allowed ones of Jinja's filters, and ours."""
     filters = {name: _capped(known[name]) for name in _FILTERS}
     filters |= {"tojson": to_json, "fromjson": _from_json, "replace": _replace, "join": _join, "string": as_text}
+    filters["by_key"] = _by_key
     return {**filters, "round": _round(known["round"]), "d": filters["default"], "count": filters["length"]}
 
 

@@ -1,8 +1,11 @@
-"""From tasks to instances: for_each unrolled, addresses that come from values, edges from cell to cell."""
+"""From tasks to instances: for_each and matrix unrolled, addresses that come from values, edges from cell to cell.
+
+A for_each over a result that is still to come is one folded instance, `train[*]`, in place of those it will have.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from taskspec.diagnostics import Code, Diagnostic, choices
@@ -11,25 +14,41 @@ from taskspec.graph import CycleError, Edge, TaskGraph, build_graph
 from taskspec.spec.model import SpecFile, TaskDecl
 from taskspec.template.analysis import Analysis, Dependency
 from taskspec.template.expression import Index, Scope
-from taskspec.template.render import Renderer, RenderError
-from taskspec.values import Json, Unknown
+from taskspec.template.items import INSTANCE_LIMIT, KEY_LIMIT, ItemReader, hidden
+from taskspec.template.render import Renderer
+from taskspec.template.scope import TasksView
+from taskspec.values import Json
 
-KEY_LIMIT = 128
-INSTANCE_LIMIT = 200_000
+FOLDED = "*"
+"""Stands for every key of a task whose items are not known yet."""
 
 
 @dataclass(frozen=True, slots=True)
 class Instance:
-    """One element of a task: the task itself, or one item of its for_each."""
+    """One element of a task: the task itself, or one item of its for_each or matrix.
+
+    `awaits` names the tasks whose results decide how many there will be; this one stands for all of them then.
+    """
 
     address: str
     task: TaskDecl
     key: str | None = None
     value: Json = None
+    awaits: tuple[str, ...] = ()
+
+    @property
+    def is_folded(self) -> bool:
+        return bool(self.awaits)
 
     @property
     def each(self) -> Mapping[str, Json]:
-        return {} if self.key is None else {"key": self.key, "value": self.value}
+        """What `each` means: for an instance of a matrix its axes too, by their names."""
+        if self.is_folded:
+            return dict.fromkeys(("key", "value"), hidden(self.task.name))
+        if self.key is None:
+            return {}
+        each = {"key": self.key, "value": self.value}
+        return {**self.value, **each} if self.task.matrix else each
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,21 +58,53 @@ class Expansion:
     instances: tuple[Instance, ...]
     graph: TaskGraph
     by_task: Mapping[str, Mapping[str | None, int]]
+    analysis: Analysis
+    has_folded: bool = False
+
+    @property
+    def folded(self) -> list[Instance]:
+        """Those that stand for instances which are not known yet."""
+        return [i for i in self.instances if i.is_folded] if self.has_folded else []
+
+    @property
+    def declarations(self) -> list[TaskDecl]:
+        """Every task that has an instance."""
+        return [self.instances[next(iter(cells.values()))].task for cells in self.by_task.values() if cells]
+
+    def declare(self, tasks: TasksView) -> None:
+        """Let expressions know of every fanned-out task, also of one without a single item."""
+        for name, cells in self.by_task.items():
+            if FOLDED in cells and self.instances[cells[FOLDED]].is_folded:
+                tasks.hide(name, hidden(name))
+            elif None not in cells:
+                tasks.declare(name, cells)
 
 
-def expand(spec: SpecFile, analysis: Analysis, renderer: Renderer, scope: Scope) -> Expansion:
-    """Unroll every task. Raises SpecError with every fan-out that cannot be, and with the cycle if there is one."""
-    build = _Build(spec, renderer, scope)
+def expand(
+    spec: SpecFile,
+    analysis: Analysis,
+    renderer: Renderer,
+    scope: Scope,
+    *,
+    tasks: TasksView | None = None,
+    keep_folded: Collection[str] = (),
+) -> Expansion:
+    """Unroll every task. Raises SpecError with every fan-out that cannot be, and with the cycle if there is one.
+
+    Items that come from results are read from `tasks`; without it, and for tasks in `keep_folded`, they are unknown.
+    """
+    reader, unaware = ItemReader(spec, renderer, scope, tasks), ItemReader(spec, renderer, scope)
+    build = _Build(spec, reader.problems)
     _refuse_cycles(spec, analysis)
     for task in spec.tasks.values():
-        build.add(task)
+        build.add(task, unaware if task.name in keep_folded else reader)
     if not build.problems:
         build.connect(analysis)
     if build.problems:
         raise SpecError(build.problems)
     size = len(build.instances) + build.joins
     graph = build_graph(size, build.edges, first_join=len(build.instances))
-    return Expansion(tuple(build.instances), graph, build.by_task)
+    return Expansion(tuple(build.instances), graph, build.by_task, analysis, bool(build.folded))
 
 
 def _refuse_cycles(spec: SpecFile, analysis: Analysis) -> None:
@@ -92,24 +143,28 @@ def _cycle(names: list[str], cycle: tuple[int, ...], edges: Mapping[Edge, Depend
 @dataclass(slots=True)
 class _Build:
     spec: SpecFile
-    renderer: Renderer
-    scope: Scope
+    problems: list[Diagnostic]
     instances: list[Instance] = field(default_factory=list)
     by_task: dict[str, dict[str | None, int]] = field(default_factory=dict)
     edges: list[Edge] = field(default_factory=list)
     joins: int = 0
-    problems: list[Diagnostic] = field(default_factory=list)
     join_of: dict[str, int] = field(default_factory=dict)
     open: set[str] = field(default_factory=set)
     """Tasks whose items are not known: a spec is validated without the values of its variables."""
+    folded: set[str] = field(default_factory=set)
 
-    def add(self, task: TaskDecl) -> None:
+    def add(self, task: TaskDecl, reader: ItemReader) -> None:
         cells = self.by_task.setdefault(task.name, {})
         if not task.is_fanned_out:
             cells[None] = len(self.instances)
             self.instances.append(Instance(task.name, task))
             return
-        for key, value in self._items(task):
+        items = reader.read(task)
+        if items.awaits:
+            self._fold(task, items.awaits, cells)
+        elif items.is_open:
+            self.open.add(task.name)
+        for key, value in items.pairs:
             if key in cells:
                 self._problem(
                     task, f'"{key}" is there twice, and addresses come from values', "Remove one, or use a map."
@@ -120,36 +175,13 @@ class _Build:
         if len(self.instances) > INSTANCE_LIMIT:
             self._problem(task, f"more than {INSTANCE_LIMIT:,} instances in all", "Split the spec.")
 
-    def _items(self, task: TaskDecl) -> Iterator[tuple[str, Json]]:
-        try:
-            items = self.renderer.render(task.for_each, self.scope)
-        except RenderError as error:
-            span = self.spec.task_span(task.name, "for_each", *error.path)
-            self.problems.append(error.diagnostic(span, f'task "{task.name}"'))
-            return
-        if isinstance(items, Unknown) or (isinstance(items, list) and any(isinstance(i, Unknown) for i in items)):
-            self.open.add(task.name)
-        elif isinstance(items, Mapping):
-            yield from self._fit_keys(task, items.items())
-        elif isinstance(items, list):
-            yield from self._fit_keys(task, ((_key(item), item) for item in items))
-        else:
-            self._problem(task, f"for_each is {items!r}", "It must be a list of scalars or a map.")
-
-    def _fit_keys(self, task: TaskDecl, items: object) -> Iterator[tuple[str, Json]]:
-        for key, value in items:  # type: ignore[attr-defined]  # pairs, from a map or a list
-            if key is None:
-                self._problem(
-                    task, "a list of maps or lists gives no addresses", "Use a map: its keys become the addresses."
-                )
-            elif not key or len(key) > KEY_LIMIT or any(c in "[]\"'" or not c.isprintable() for c in key):
-                remedy = f"A key has 1 to {KEY_LIMIT} printable characters, without quotes and brackets."
-                self._problem(task, f"{key[:40]!r} cannot be part of an address", remedy)
-            else:
-                yield key, value
+    def _fold(self, task: TaskDecl, awaits: tuple[str, ...], cells: dict[str | None, int]) -> None:
+        self.folded.add(task.name)
+        cells[FOLDED] = len(self.instances)
+        self.instances.append(Instance(f"{task.name}[{FOLDED}]", task, awaits=awaits))
 
     def _problem(self, task: TaskDecl, what: str, remedy: str) -> None:
-        span = self.spec.task_span(task.name, "for_each")
+        span = self.spec.task_span(task.name, "for_each" if task.has_for_each else "matrix")
         self.problems.append(Diagnostic(Code.FAN_OUT, f'task "{task.name}": {what}', span, remedy=remedy))
 
     def connect(self, analysis: Analysis) -> None:
@@ -161,7 +193,8 @@ class _Build:
         upstream, cells = self.by_task[dependency.upstream], self.by_task[name]
         if dependency.upstream in self.open:
             return
-        if dependency.cell is None:
+        is_blurred = dependency.upstream in self.folded or (name in self.folded and dependency.cell == Index.EACH_KEY)
+        if dependency.cell is None or is_blurred:
             self._connect_whole(dependency.upstream, upstream, cells)
             return
         for key, node in cells.items():
@@ -193,7 +226,4 @@ class _Build:
         return self.join_of[name]
 
 
-def _key(item: Json) -> str | None:
-    if isinstance(item, bool):
-        return str(item).lower()
-    return str(item) if isinstance(item, str | int | float) else None
+__all__ = ["FOLDED", "INSTANCE_LIMIT", "KEY_LIMIT", "Expansion", "Instance", "expand"]

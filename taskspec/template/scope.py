@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,17 +12,20 @@ from taskspec.values import Json, Unknown
 
 @dataclass(frozen=True, slots=True)
 class TaskView(Addressable):
-    """One instance as other tasks see it. `id` and each result may be Unknown."""
+    """One instance as other tasks see it. `id` and each result may be Unknown; `key` is there in a fan-out only."""
 
     address: str
     id: Json
     results: Mapping[str, Json]
+    key: str | None = None
 
     def look_up(self, key: Any) -> Any:
+        if key == "key" and self.key is not None:
+            return self.key
         return {"id": self.id, "name": self.address, "results": self.results}[key]
 
     def names(self) -> list[str]:
-        return ["id", "name", "results"]
+        return ["id", *(["key"] if self.key is not None else []), "name", "results"]
 
     def as_value(self) -> Json:
         """A whole task stands for its launch: the id."""
@@ -37,9 +40,10 @@ def unknown_view(address: str, results: Sequence[str] | Mapping[str, Json]) -> T
 
 @dataclass(frozen=True, slots=True)
 class FanOutView(Addressable):
-    """All instances of a task: index by key for one, iterate for all in order."""
+    """All instances of a task: index by key for one, iterate for all in the order in which the spec has them."""
 
     cells: Mapping[str, TaskView]
+    order: Collection[str | None] = ()
 
     def look_up(self, key: Any) -> Any:
         return self.cells[str(key)]
@@ -48,22 +52,24 @@ class FanOutView(Addressable):
         return list(self.cells)
 
     def __iter__(self) -> Iterator[TaskView]:
-        return iter(self.cells.values())
+        found = (self.cells.get(key) for key in self.order if key is not None)
+        return (view for view in found if view is not None)
 
     def __len__(self) -> int:
         return len(self.cells)
 
     def as_value(self) -> Json:
-        return [view.as_value() for view in self.cells.values()]
+        return [view.as_value() for view in self]
 
 
 class TasksView(Addressable):
     """The root `tasks`: views are put in as the walk through the graph goes on."""
 
-    __slots__ = ("_tasks",)
+    __slots__ = ("_orders", "_tasks")
 
     def __init__(self) -> None:
-        self._tasks: dict[str, TaskView | dict[str, TaskView]] = {}
+        self._tasks: dict[str, TaskView | dict[str, TaskView] | Unknown] = {}
+        self._orders: dict[str, Collection[str | None]] = {}
 
     def put(self, task: str, key: str | None, view: TaskView) -> None:
         if key is None:
@@ -71,15 +77,21 @@ class TasksView(Addressable):
             return
         cells = self._tasks.setdefault(task, {})
         assert isinstance(cells, dict)  # noqa: S101 - a task has keys or it has none
-        cells[key] = view
+        cells[key] = TaskView(view.address, view.id, view.results, key)
 
-    def declare(self, task: str) -> None:
-        """A fan-out without a single item is an empty list, not an unknown name."""
-        self._tasks.setdefault(task, {})
+    def declare(self, task: str, order: Collection[str | None]) -> None:
+        """A fan-out with its keys in order; one without a single item is an empty list, not an unknown name."""
+        self._orders[task] = order
+        if not isinstance(self._tasks.get(task), dict):
+            self._tasks[task] = {}
+
+    def hide(self, task: str, unknown: Unknown) -> None:
+        """A fan-out whose keys are not known yet."""
+        self._tasks[task] = unknown
 
     def look_up(self, key: Any) -> Any:
         found = self._tasks[key]
-        return FanOutView(found) if isinstance(found, dict) else found
+        return FanOutView(found, self._orders.get(key, found)) if isinstance(found, dict) else found
 
     def names(self) -> list[str]:
         return list(self._tasks)

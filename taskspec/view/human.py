@@ -11,7 +11,9 @@ from taskspec.plan.model import Action, Plan, PlannedTask
 from taskspec.spec.endurance import Deadlines
 from taskspec.spec.model import TaskDecl
 from taskspec.state.model import Outcome, Phase
+from taskspec.template.items import item_limit
 from taskspec.values import Json, show_path
+from taskspec.view.limits import draw_limits
 from taskspec.view.paint import Paint, clean, one_line
 from taskspec.view.words import COLOURS, OUTCOME_COLOURS, deadlines, duration, retries, show, show_change, why
 
@@ -37,7 +39,7 @@ def draw_plan(plan: Plan, paint: Paint, *, full: bool = False) -> str:
     detailed = full or launches <= DETAILED_TASKS
     shown = [task for task in (*plan.tasks, *plan.stops) if full or detailed or task.action is not Action.KEEP]
     width = min(60, max((len(task.address) for task in shown), default=0))
-    lines = [paint(f"{clean(plan.name)} on {_server(plan.server)}", "bold"), ""]
+    lines = [paint(f"{clean(plan.name)} on {_server(plan.server)}", "bold"), *draw_limits(plan), ""]
     for task in shown:
         sign = paint(task.action.sign, COLOURS[task.action], "bold")
         mark = paint("  destructive", "red") if _is_destructive(plan, task) else ""
@@ -70,7 +72,19 @@ def plan_summary(plan: Plan) -> str:
     if not plan.has_changes:
         return f"Plan: nothing to do, {len(plan.tasks)} to keep."
     counts = plan.counts
-    return "Plan: " + ", ".join(f"{counts[action]} {words}" for action, words in _PLANNED if counts[action]) + "."
+    folded = [task for task in plan.tasks if task.is_folded] if plan.expansion.has_folded else []
+    counts[Action.START] -= len(folded)
+    known = ", ".join(f"{counts[action]} {words}" for action, words in _PLANNED if counts[action])
+    return "; ".join(filter(None, (f"Plan: {known}" if known else "Plan: nothing else", _at_most(plan, folded)))) + "."
+
+
+def _at_most(plan: Plan, folded: list[PlannedTask]) -> str:
+    """`at most 20 more once train[*] is known`: what an approval covers beyond the tasks that are listed."""
+    if not folded:
+        return ""
+    limit = sum(item_limit(plan.expansion.instances[task.node].task) for task in folded)
+    names = ", ".join(clean(task.address) for task in folded)
+    return f"at most {limit:,} more once {names} {'is' if len(folded) == 1 else 'are'} known"
 
 
 def _server(label: str) -> str:

@@ -23,6 +23,7 @@ from taskspec.spec.kinds import ServiceRule
 from taskspec.spec.model import TaskDecl
 from taskspec.values import ABSENT, Json, ServiceId, Unknown, show_path
 from taskspec.view.human import plan_summary, report_summary
+from taskspec.view.limits import limits_document
 
 VERSION = 1
 
@@ -42,6 +43,7 @@ def plan_document(plan: Plan) -> dict[str, Any]:
         "stops": [_task(plan, task) for task in plan.stops],
         "results": json_value(plan.results),
         "warnings": [diagnostic_document(warning) for warning in plan.warnings],
+        **limits_document(plan),
     }
 
 

@@ -31,6 +31,7 @@ REASONS: Mapping[Reason, str] = {
     Reason.NOT_IN_SPEC: "no longer in the spec",
     Reason.SERVICE_NEEDED: "needed",
     Reason.SERVICE_NOT_NEEDED: "nothing to do needs it",
+    Reason.INSTANCES_UNKNOWN: "known after",
 }
 COLOURS: Mapping[Action, str] = {
     Action.START: "green",
@@ -54,6 +55,8 @@ OUTCOME_COLOURS: Mapping[Outcome, str] = {
 def why(task: PlannedTask) -> str:
     """The reason in words, with its detail."""
     words = REASONS[task.reason]
+    if task.is_folded:
+        return f"{words} {one_line(task.detail)}"
     return f"{words}: {one_line(task.detail)}" if task.detail else words
 
 

@@ -64,7 +64,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "workspace": ("var", "local", "each"),
     "module": ("var", "local", "each"),
     "version": ("var", "local", "each"),
-    "for_each": ("var", "local"),
+    "for_each": ("var", "local", "tasks"),
     "params": ("var", "local", "each", "tasks"),
     "target": ("var", "local", "each", "tasks"),
     "results": ("var", "local", "each", "tasks", "launch"),

@@ -189,7 +189,10 @@ def _note_unknown(request: Request, addresses: Sequence[str]) -> None:
     except (SpecError, UsageError):
         return
     known = [instance.address for instance in project.expansion.instances]
+    may_be = tuple(f"{instance.task.name}[" for instance in project.expansion.folded)
     for address in set(addresses) - set(known):
+        if may_be and address.startswith(may_be):
+            continue
         remedy = choices(address, known, label="Addresses")
         click.echo(f'Note: the spec has no "{clean(address)}" now. {clean(remedy)}', err=True)
 

@@ -10,6 +10,7 @@ import click
 from taskspec import operations
 from taskspec.cli import options, screen
 from taskspec.errors import ExitCode
+from taskspec.plan.unfolding import addresses_in_spec
 from taskspec.view.human import draw_status
 from taskspec.view.machine import status_document
 
@@ -25,7 +26,7 @@ def command(spec: Path | None, as_json: bool, no_color: bool) -> int:
     project = operations.open_project(request, variables_required=False)
     state = operations.read_state(operations.state_path(project, request, server))
     standings = operations.standings(server, state)
-    in_spec = {instance.address for instance in project.expansion.instances}
+    in_spec = addresses_in_spec(project.evaluator, project.expansion, state)
     if as_json:
         click.echo(json.dumps(status_document(standings, in_spec), ensure_ascii=False))
     else:

@@ -10,6 +10,7 @@ import click
 from taskspec import operations
 from taskspec.cli import options, screen
 from taskspec.errors import ExitCode, SpecError
+from taskspec.template.items import item_limit
 from taskspec.view.diagnostic import draw_all
 from taskspec.view.machine import diagnostic_document
 
@@ -39,6 +40,7 @@ def command(
         click.echo(json.dumps({"valid": True, "problems": [diagnostic_document(d) for d in found]}))
         return ExitCode.DONE
     click.echo(draw_all(found, screen.error_paint(no_color=no_color)), err=True, nl=False)
-    tasks, instances = len(project.spec.tasks), len(project.expansion.instances)
+    tasks = len(project.spec.tasks)
+    instances = sum(item_limit(i.task) if i.is_folded else 1 for i in project.expansion.instances)
     click.echo(f"{request.shown_as} is valid: {tasks} task{'s' * (tasks != 1)}, {instances} to launch at most.")
     return ExitCode.DONE

@@ -1,0 +1,117 @@
+"""What begins next: due tries and free nodes in the order of the plan, or by priority and as slots allow. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from taskspec.engine.frontier import Frontier
+from taskspec.engine.retries import Again, Retries
+from taskspec.engine.slots import Needs, Place, Rank, Slots
+from taskspec.plan.model import Action, Plan, PlannedTask
+from taskspec.template.instances import Instance
+from taskspec.values import canonical
+
+POOL, TASK, AGENT = "pool", "task", "agent"
+_BEFORE_ALL = -(2**62)
+"""Ranks what launches nothing before every priority: it holds up nobody, and what waits for it is waiting."""
+
+
+@dataclass(slots=True)
+class Admission:
+    """Hands out one turn after the other. Without any limit in the spec it only asks, and costs nothing."""
+
+    plan: Plan
+    frontier: Frontier
+    retries: Retries
+    _slots: Slots | None = field(init=False)
+    _positions: Mapping[int, int] = field(init=False, default_factory=dict)
+    _planned: Mapping[int, PlannedTask] = field(init=False, default_factory=dict)
+    _again: dict[int, Again] = field(init=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._slots = Slots(_sizes(self.plan)) if is_limited(self.plan) else None
+        if self._slots is not None:
+            self._positions = {node: index for index, node in enumerate(self.plan.expansion.graph.order)}
+            self._planned = {task.node: task for task in self.plan.tasks}
+
+    def next(self, now: float) -> Again | int | None:
+        """The next try or node that may begin, its slots taken; None while there is none."""
+        if self._slots is None:
+            again = self.retries.pop_due(now)
+            return again if again is not None else self.frontier.pop()
+        self._line_up(self._slots, now)
+        node = self._slots.pick()
+        if node is None:
+            return None
+        if self._planned[node].action is Action.ATTACH:
+            self._slots.hold(node, self._needs(node))  # it runs already, whether there is a slot for it or not
+        return self._again.pop(node, node)
+
+    def release(self, node: int) -> None:
+        """The task has ended, or waits for its next try."""
+        if self._slots is not None:
+            self._slots.release(node)
+
+    def give_up(self) -> list[Again]:
+        """Every try that was still to come."""
+        waiting, self._again = [*self._again.values()], {}
+        return sorted([*waiting, *self.retries.clear()])
+
+    def _line_up(self, slots: Slots, now: float) -> None:
+        while (again := self.retries.pop_due(now)) is not None:
+            self._again[again.node] = again
+            slots.offer(again.node, self._rank(again.node), self._needs(again.node))
+        while (node := self.frontier.pop()) is not None:
+            begins = self._planned[node].action.launches and not self._planned[node].is_folded
+            slots.offer(node, self._rank(node), self._needs(node) if begins else ())
+
+    def _rank(self, node: int) -> Rank:
+        launches = self._planned[node].action.launches
+        return (-self._instance(node).task.priority if launches else _BEFORE_ALL, self._positions[node])
+
+    def _needs(self, node: int) -> Needs:
+        task, needs = self._instance(node).task, dict[Place, int]()
+        for name, count in task.pool.items():
+            needs[(POOL, name)] = count
+        if task.max_parallel is not None:
+            needs[(TASK, task.name)] = 1
+        agent = _agent(self._planned[node]) if self.plan.slots_per_agent is not None else None
+        if agent is not None:
+            needs[(AGENT, agent)] = 1
+        return tuple(sorted(needs.items()))
+
+    def _instance(self, node: int) -> Instance:
+        return self.plan.expansion.instances[node]
+
+
+def is_limited(plan: Plan) -> bool:
+    """Whether anything but the number of launches at a time decides who begins."""
+    tasks = plan.expansion.declarations
+    return plan.slots_per_agent is not None or any(t.pool or t.priority or t.max_parallel is not None for t in tasks)
+
+
+class _Sizes(dict[Place, int]):
+    """Slots of each place; those of an agent are the same for every agent."""
+
+    def __init__(self, plan: Plan) -> None:
+        super().__init__({(POOL, name): size for name, size in plan.pools.items()})
+        self.update({(TASK, t.name): t.max_parallel for t in plan.expansion.declarations if t.max_parallel is not None})
+        self._per_agent = plan.slots_per_agent
+
+    def __missing__(self, place: Place) -> int:
+        if place[0] == AGENT and self._per_agent is not None:
+            return self._per_agent
+        raise KeyError(place)
+
+
+def _sizes(plan: Plan) -> Mapping[Place, int]:
+    return _Sizes(plan)
+
+
+def _agent(planned: PlannedTask) -> str | None:
+    """The agent as the spec names it; None where the server chooses."""
+    agent = planned.request.agent if planned.request is not None else None
+    if agent is None or agent == "any":
+        return None
+    return agent if isinstance(agent, str) else canonical(agent)

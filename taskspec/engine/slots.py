@@ -1,0 +1,85 @@
+"""Who may begin now where places are limited: pools, instances of one task, launches on one agent. Pure.
+
+Nodes with the same needs stand in one line. A line whose head does not fit waits for the place it lacks and holds up
+no other line, so a choice costs as much as there are lines, however many nodes wait.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+Place = tuple[str, str]
+"""What is limited: its kind, and its name."""
+
+Needs = tuple[tuple[Place, int], ...]
+"""Slots a node takes of each place, in a fixed order."""
+
+Rank = tuple[int, int]
+"""Who goes first: the lower."""
+
+
+@dataclass(slots=True)
+class Slots:
+    """Hands out nodes by rank among those that fit, and never more slots of a place than it has.
+
+    A node that runs already, because it was launched before, takes its slots even where there are none left.
+    """
+
+    sizes: Mapping[Place, int]
+    taken: dict[Place, int] = field(default_factory=lambda: defaultdict(int))
+    _holders: dict[int, Needs] = field(default_factory=dict)
+    _lines: dict[Needs, list[tuple[Rank, int]]] = field(default_factory=dict)
+    _heads: list[tuple[Rank, int, Needs]] = field(default_factory=list)
+    """Lines that may fit, by the rank of their head; an entry whose head has changed is stale."""
+    _lacking: dict[Place, dict[Needs, None]] = field(default_factory=lambda: defaultdict(dict))
+
+    def offer(self, node: int, rank: Rank, needs: Needs) -> None:
+        """The node may begin as soon as it fits."""
+        line = self._lines.setdefault(needs, [])
+        heapq.heappush(line, (rank, node))
+        if line[0] == (rank, node):
+            heapq.heappush(self._heads, (rank, node, needs))
+
+    def pick(self) -> int | None:
+        """The first node that fits, its slots taken; None while none does."""
+        while self._heads:
+            rank, node, needs = heapq.heappop(self._heads)
+            line = self._lines.get(needs)
+            if not line or line[0] != (rank, node):
+                continue
+            lacking = self._lacking_place(needs)
+            if lacking is not None:
+                self._lacking[lacking][needs] = None
+                continue
+            heapq.heappop(line)
+            self._show_head(needs)
+            self.hold(node, needs)
+            return node
+        return None
+
+    def hold(self, node: int, needs: Needs) -> None:
+        """The node has begun, whether it fits or not."""
+        self.release(node)
+        self._holders[node] = needs
+        for place, count in needs:
+            self.taken[place] += count
+
+    def release(self, node: int) -> None:
+        """The node holds nothing any more; saying so twice does no harm."""
+        for place, count in self._holders.pop(node, ()):
+            self.taken[place] -= count
+            for needs in self._lacking.pop(place, ()):
+                self._show_head(needs)
+
+    def _lacking_place(self, needs: Needs) -> Place | None:
+        return next((place for place, count in needs if self.taken[place] + count > self.sizes[place]), None)
+
+    def _show_head(self, needs: Needs) -> None:
+        line = self._lines.get(needs)
+        if line:
+            heapq.heappush(self._heads, (*line[0], needs))
+        else:
+            self._lines.pop(needs, None)
