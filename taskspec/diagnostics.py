@@ -49,6 +49,8 @@ class Code(StrEnum):
     VERSION = "TS152"
     PLACE = "TS153"
     UNKNOWN_PARAM = "TS154"
+    PLATFORM_CALL = "TS170"
+    CUT_OFF = "TS171"
 
 
 @dataclass(frozen=True, slots=True)

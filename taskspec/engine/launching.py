@@ -13,9 +13,9 @@ from taskspec.errors import StalePlan, TaskspecError
 from taskspec.plan.evaluate import completes
 from taskspec.plan.model import Plan, PlannedTask
 from taskspec.plan.planner import last_key
-from taskspec.plan.request import LaunchRequest, start_key
+from taskspec.plan.request import LaunchRequest, Request, start_key
 from taskspec.state.model import Event, EventKind, Phase, Record
-from taskspec.values import unknowns
+from taskspec.values import Json, unknowns
 
 NOTHING_PASSED = 0.0
 """How much of its settle window an unresolved start has behind it. The intent says when the first send was prepared,
@@ -47,19 +47,28 @@ class Launching:
     def register_folders(self) -> None:
         """Make every folder app that will be launched startable. Raises StalePlan when one changed since the plan."""
         for task in self.plan.tasks:
-            facts = task.request.facts if task.request and task.action.launches else None
-            if facts is None or facts.folder is None or facts.folder in self.module_ids:
+            if not isinstance(task.request, LaunchRequest) or not task.action.launches:
+                continue
+            facts = task.request.facts
+            if facts.folder is None or facts.folder in self.module_ids:
                 continue
             registered = self.tools.server.api.local.register_module(facts.folder)
             if registered.version != facts.version:
                 raise StalePlan(f'the app in "{facts.folder}" changed since the plan was made', remedy="plan again")
             self.module_ids[facts.folder] = registered.module_id
 
-    def final_request(self, planned: PlannedTask) -> LaunchRequest:
+    def final_launch(self, planned: PlannedTask) -> LaunchRequest:
+        """As `final_request`, for a task that launches."""
+        request = self.final_request(planned)
+        if not isinstance(request, LaunchRequest):
+            raise AssertionError("calls launch nothing")
+        return request
+
+    def final_request(self, planned: PlannedTask) -> Request:
         """The request with every result of upstream in it. Raises NotLaunchable, or SpecError from an expression."""
         instance = self.plan.expansion.instances[planned.node]
         request = self.tools.evaluator.request(instance, self.tools.catalogue.modules)
-        missing = ", ".join(dict.fromkeys(p for unknown in unknowns(request.params) for p in unknown.producers))
+        missing = ", ".join(dict.fromkeys(p for unknown in unknowns(_open_part(request)) for p in unknown.producers))
         if missing:
             raise NotLaunchable(f"inputs are still unknown: {missing}", remedy="apply the tasks that produce them too")
         if planned.request is not None and not completes(planned.request.inputs, request.inputs):
@@ -120,6 +129,11 @@ class Launching:
             task_name=request.title,
             restart_policy=request.restart_policy,
         )
+
+
+def _open_part(request: Request) -> Json:
+    """The part of a request that may wait for upstream."""
+    return request.params if isinstance(request, LaunchRequest) else request.body
 
 
 def describe(text: str, key: str) -> str:

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 
 from taskspec.diagnostics import Code, Diagnostic, Severity, nearest
 from taskspec.errors import SpecError, UsageError
+from taskspec.plan.calling import NOBODY_KNOWS, decide_call, may_not_be_repeated
 from taskspec.plan.decide import Situation, decide
 from taskspec.plan.evaluate import Evaluator, Facts
 from taskspec.plan.model import Action, Change, Observed, Plan, PlannedTask, Reason
-from taskspec.plan.request import LaunchRequest, start_key
+from taskspec.plan.request import LaunchRequest, Request, start_key
 from taskspec.state.model import Phase, Record, State
 from taskspec.template.instances import Expansion, Instance
 from taskspec.template.render import RenderError
@@ -149,13 +150,18 @@ class _Walk:
             self.flows[node] = above
             return
         instance = self.inputs.expansion.instances[node]
-        record = self.inputs.state.records.get(instance.address)
+        record = self._record(instance)
         planned = self._planned(node, instance, record, above) if node in self.chosen else None
         self._pass_on(instance, record, planned, chosen=node in self.chosen)
         self.flows[node] = _Flow(
             launching=(instance.address,) if planned is not None and planned.action.launches else (),
             newest=(record.number, instance.address) if record is not None else (0, ""),
         )
+
+    def _record(self, instance: Instance) -> Record | None:
+        """What is on record of an instance; a call leaves a launch of the same address nothing to go by."""
+        record = self.inputs.state.records.get(instance.address)
+        return None if record is not None and record.is_call and instance.task.call is None else record
 
     def _planned(self, node: int, instance: Instance, record: Record | None, above: _Flow) -> PlannedTask | None:
         try:
@@ -164,7 +170,8 @@ class _Walk:
         except SpecError as error:
             self.problems.extend(error.diagnostics)
             return None
-        self._note_unknown_params(instance, request)
+        if isinstance(request, LaunchRequest):
+            self._note_unknown_params(instance, request)
         return self.planned[node]
 
     def _pass_on(self, instance: Instance, record: Record | None, planned: PlannedTask | None, *, chosen: bool) -> None:
@@ -180,11 +187,15 @@ class _Walk:
         self.evaluator.tasks.put(instance.task.name, instance.key, view)
 
     def _plan(
-        self, node: int, instance: Instance, record: Record | None, request: LaunchRequest, above: _Flow
+        self, node: int, instance: Instance, record: Record | None, request: Request, above: _Flow
     ) -> PlannedTask:
+        requested = node in self.requested
+        if may_not_be_repeated(record, destructive=instance.task.destructive, requested=requested):
+            raise SpecError([self._cut_off(instance)])
         fingerprint = request.fingerprint
         changes = _changes(record, request) if record is not None and record.fingerprint != fingerprint else ()
-        decision = decide(
+        choose = decide if instance.task.call is None else decide_call
+        decision = choose(
             Situation(
                 rerun=instance.task.rerun,
                 record=record,
@@ -194,7 +205,7 @@ class _Walk:
                 upstream_launches=", ".join(above.launching),
                 upstream_ran_since=above.newest[1] if record is not None and above.newest[0] > record.number else "",
                 outputs_differ=self._outputs_differ(instance, record),
-                requested=node in self.requested,
+                requested=requested,
             )
         )
         return PlannedTask(
@@ -209,6 +220,15 @@ class _Walk:
             observed=self._observed(record, instance.address),
             node=node,
             attempts=self.inputs.state.attempts.get(instance.address, 0),
+        )
+
+    def _cut_off(self, instance: Instance) -> Diagnostic:
+        return Diagnostic(
+            Code.CUT_OFF,
+            f'"{instance.address}" is destructive and its last call was cut off: {NOBODY_KNOWS}',
+            self.evaluator.spec.task_span(instance.task.name, "destructive"),
+            remedy=f"Look at the server first. To make the call again, add --rerun '{instance.address}'; if it was "
+            f"carried out, leave it out with --exclude '{instance.address}'.",
         )
 
     def _observed(self, record: Record | None, address: str) -> Observed | None:
@@ -246,7 +266,7 @@ def _meet(flows: Iterable[_Flow], limit: int = 5) -> _Flow:
     return _Flow(launching, newest)
 
 
-def _changes(record: Record, request: LaunchRequest) -> tuple[Change, ...]:
+def _changes(record: Record, request: Request) -> tuple[Change, ...]:
     return tuple(Change(*difference) for difference in differences(record.inputs, request.inputs))
 
 

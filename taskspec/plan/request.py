@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from taskspec.spec.kinds import Kind
 from taskspec.spec.parser import merge
 from taskspec.spec.targets import target_state
 from taskspec.values import Json, digest, is_known
@@ -67,6 +68,29 @@ class LaunchRequest:
     def fingerprint(self) -> str | None:
         """Digest of the inputs; None while a part of them is unknown."""
         return digest(self.inputs) if is_known(self.params) else None
+
+
+@dataclass(frozen=True, slots=True)
+class CallRequest:
+    """One call, decided but for what is known only after apply. How long it may take is not part of the identity."""
+
+    kind: Kind
+    workspace: int | None
+    body: Mapping[str, Json]
+    description: str
+
+    @property
+    def inputs(self) -> dict[str, Json]:
+        """The identity as JSON; `body` marks it as that of a call."""
+        return {"kind": str(self.kind), "workspace": self.workspace, "body": self.body}
+
+    @property
+    def fingerprint(self) -> str | None:
+        """Digest of the inputs; None while a part of them is unknown."""
+        return digest(self.inputs) if is_known(self.body) else None
+
+
+Request = LaunchRequest | CallRequest
 
 
 def build_params(facts: ModuleFacts, target: Mapping[str, Json], params: Mapping[str, Json]) -> Mapping[str, Json]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from taskspec.plan.model import Action, Change, PlannedTask, Reason
+from taskspec.plan.request import CallRequest
 from taskspec.spec import durations
 from taskspec.spec.endurance import Deadlines, How, Retry
 from taskspec.state.model import Outcome
@@ -28,7 +29,14 @@ REASONS: Mapping[Reason, str] = {
     Reason.UNCHANGED: "unchanged",
     Reason.NEVER_RERUNS: "never reruns",
     Reason.NOT_IN_SPEC: "no longer in the spec",
+    Reason.CUT_OFF: "the last call was cut off",
+    Reason.STILL_PENDING: "still pending",
 }
+CALL_REASONS: Mapping[Reason, str] = {
+    Reason.NEVER_LAUNCHED: "never done",
+    Reason.LAST_LAUNCH_FAILED: "the last call failed",
+}
+"""Where a call has other words than a launch."""
 COLOURS: Mapping[Action, str] = {
     Action.START: "green",
     Action.RERUN: "yellow",
@@ -51,6 +59,8 @@ OUTCOME_COLOURS: Mapping[Outcome, str] = {
 def why(task: PlannedTask) -> str:
     """The reason in words, with its detail."""
     words = REASONS[task.reason]
+    if isinstance(task.request, CallRequest):
+        words = CALL_REASONS.get(task.reason, words)
     return f"{words}: {one_line(task.detail)}" if task.detail else words
 
 
