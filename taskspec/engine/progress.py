@@ -70,6 +70,7 @@ class Progress:
     sweep: Sweep
     retries: Retries = field(default_factory=Retries)
     active: dict[int, Active] = field(default_factory=dict)
+    calling: set[int] = field(default_factory=set)
     jobs: int = 0
     lifelines: dict[int, Lifeline] = field(default_factory=dict)
     replaced: dict[int, tuple[str, tuple[int, ...]]] = field(default_factory=dict)
@@ -81,8 +82,9 @@ class Progress:
 
     @property
     def has_room(self) -> bool:
-        """Whether another launch may begin."""
-        return not self.leaving.is_asked and len(self.active) < self.tools.pace.parallelism
+        """Whether another launch may begin; calls take no room from launches."""
+        running = len(self.active) - len(self.calling)
+        return not self.leaving.is_asked and running < self.tools.pace.parallelism
 
     def instance(self, node: int) -> Instance:
         return self.plan.expansion.instances[node]
@@ -91,6 +93,16 @@ class Progress:
         """Let a worker do this; the answer comes back with the tag."""
         self.jobs += 1
         self.workers.submit(tag, call)
+
+    def spawn(self, tag: object, call: Callable[[], object]) -> None:
+        """Let a thread of its own do this; it may take hours."""
+        self.jobs += 1
+        self.workers.spawn(tag, call)
+
+    def pause_call(self, seconds: float) -> None:
+        """Sleep inside a call; raises Interrupted as soon as calls have to end."""
+        if self.tools.hands.sleep(seconds, self.leaving.cut):
+            raise Interrupted
 
     def pause(self, seconds: float) -> None:
         """Sleep inside a worker; raises Interrupted as soon as the run is ending."""
@@ -109,6 +121,7 @@ class Progress:
     def close(self, node: int) -> None:
         """The task is no longer active; what it was doing has come to an end."""
         self.active.pop(node)
+        self.calling.discard(node)
         self.watch.remove(node)
         self.admission.release(node)
 
