@@ -12,17 +12,20 @@ from taskspec.values import Json, Unknown
 
 @dataclass(frozen=True, slots=True)
 class TaskView(Addressable):
-    """One instance as other tasks see it. `id` and each result may be Unknown."""
+    """One instance as other tasks see it. `id` and each result may be Unknown; `outcome` is None while it is open."""
 
     address: str
     id: Json
     results: Mapping[str, Json]
+    outcome: str | None = "succeeded"
 
     def look_up(self, key: Any) -> Any:
+        if key == "outcome":
+            return self.outcome if self.outcome is not None else Unknown(f"tasks.{self.address}.outcome")
         return {"id": self.id, "name": self.address, "results": self.results}[key]
 
     def names(self) -> list[str]:
-        return ["id", "name", "results"]
+        return ["id", "name", "outcome", "results"]
 
     def as_value(self) -> Json:
         """A whole task stands for its launch: the id."""
@@ -32,14 +35,15 @@ class TaskView(Addressable):
 def unknown_view(address: str, results: Sequence[str] | Mapping[str, Json]) -> TaskView:
     """An instance that has still to run."""
     base = f"tasks.{address}"
-    return TaskView(address, Unknown(f"{base}.id"), {name: Unknown(f"{base}.results.{name}") for name in results})
+    unknown = {name: Unknown(f"{base}.results.{name}") for name in results}
+    return TaskView(address, Unknown(f"{base}.id"), unknown, outcome=None)
 
 
 @dataclass(frozen=True, slots=True)
 class FanOutView(Addressable):
     """All instances of a task: index by key for one, iterate for all in order."""
 
-    cells: Mapping[str, TaskView]
+    cells: Mapping[str, Addressable]
 
     def look_up(self, key: Any) -> Any:
         return self.cells[str(key)]
@@ -47,7 +51,7 @@ class FanOutView(Addressable):
     def names(self) -> list[str]:
         return list(self.cells)
 
-    def __iter__(self) -> Iterator[TaskView]:
+    def __iter__(self) -> Iterator[Addressable]:
         return iter(self.cells.values())
 
     def __len__(self) -> int:
@@ -63,9 +67,9 @@ class TasksView(Addressable):
     __slots__ = ("_tasks",)
 
     def __init__(self) -> None:
-        self._tasks: dict[str, TaskView | dict[str, TaskView]] = {}
+        self._tasks: dict[str, Addressable | dict[str, Addressable]] = {}
 
-    def put(self, task: str, key: str | None, view: TaskView) -> None:
+    def put(self, task: str, key: str | None, view: Addressable) -> None:
         if key is None:
             self._tasks[task] = view
             return
