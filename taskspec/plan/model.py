@@ -23,6 +23,7 @@ class Action(StrEnum):
     PUBLISH = "publish"
     KEEP = "keep"
     STOP = "stop"
+    SKIP = "skip"
 
     @property
     def sign(self) -> str:
@@ -34,6 +35,8 @@ class Action(StrEnum):
         return self in (Action.START, Action.RERUN)
 
 
+_IDLE = (Action.KEEP, Action.SKIP)
+"""Actions that change nothing."""
 _SIGNS = {
     Action.START: "+",
     Action.RERUN: "±",
@@ -41,6 +44,7 @@ _SIGNS = {
     Action.PUBLISH: "~",
     Action.KEEP: "=",
     Action.STOP: "-",
+    Action.SKIP: "○",
 }
 
 
@@ -63,6 +67,9 @@ class Reason(StrEnum):
     UNCHANGED = "unchanged"
     NEVER_RERUNS = "never_reruns"
     NOT_IN_SPEC = "not_in_spec"
+    CONDITION_FALSE = "condition_false"
+    RUNS_ON_FAILURE = "runs_on_failure"
+    RUNS_ALWAYS = "runs_always"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +97,11 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class PlannedTask:
-    """One instance, the action for it, and why. `previous` is the launch that is kept, attached to or replaced."""
+    """One instance, the action for it, and why. `previous` is the launch that is kept, attached to or replaced.
+
+    `condition` is what the action still depends on, for people: apply decides it just before. `root` is the address
+    because of which a task is skipped, empty where that is the task itself.
+    """
 
     address: str
     action: Action
@@ -103,6 +114,8 @@ class PlannedTask:
     observed: Observed | None = None
     node: int = -1
     attempts: int = 0
+    condition: str = ""
+    root: str = ""
 
     @property
     def twins(self) -> tuple[int, ...]:
@@ -141,7 +154,7 @@ class Plan:
     @property
     def has_changes(self) -> bool:
         """Whether apply would do anything at all; the one home of this rule."""
-        return bool(self.stops) or any(task.action is not Action.KEEP or task.twins for task in self.tasks)
+        return bool(self.stops) or any(task.action not in _IDLE or task.twins for task in self.tasks)
 
     @property
     def needs_approval(self) -> bool:

@@ -28,6 +28,9 @@ REASONS: Mapping[Reason, str] = {
     Reason.UNCHANGED: "unchanged",
     Reason.NEVER_RERUNS: "never reruns",
     Reason.NOT_IN_SPEC: "no longer in the spec",
+    Reason.CONDITION_FALSE: "its condition does not hold",
+    Reason.RUNS_ON_FAILURE: "only if something that it needs fails",
+    Reason.RUNS_ALWAYS: "runs whatever becomes of what it needs",
 }
 COLOURS: Mapping[Action, str] = {
     Action.START: "green",
@@ -36,6 +39,7 @@ COLOURS: Mapping[Action, str] = {
     Action.PUBLISH: "yellow",
     Action.KEEP: "dim",
     Action.STOP: "red",
+    Action.SKIP: "dim",
 }
 OUTCOME_COLOURS: Mapping[Outcome, str] = {
     Outcome.SUCCEEDED: "green",
