@@ -54,11 +54,21 @@ class Progress:
     retries: Retries = field(default_factory=Retries)
     active: dict[int, Active] = field(default_factory=dict)
     jobs: int = 0
+    is_ending: bool = False
+    """Whether a failure has ended the run: nothing new begins but what runs on failure or always."""
+    remarks: dict[int, str] = field(default_factory=dict)
+    """What the report says of a task that succeeds."""
 
     @property
     def has_room(self) -> bool:
         """Whether another launch may begin."""
         return not self.leaving.is_asked and len(self.active) < self.tools.pace.parallelism
+
+    @property
+    def fails_fast(self) -> bool:
+        """Whether the first failure ends the run."""
+        asked = self.tools.pace.fail_fast
+        return self.tools.evaluator.spec.fail_fast if asked is None else asked
 
     def instance(self, node: int) -> Instance:
         return self.plan.expansion.instances[node]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from taskspec.engine.events import Listener, Noticed, TaskEnded
+from taskspec.engine.events import Listener, Noticed, SkipReason, TaskEnded
 from taskspec.state.model import Outcome
 
 
@@ -23,6 +23,11 @@ class Scoreboard:
     def end(self, ended: TaskEnded) -> None:
         self._ended[ended.address] = ended
         self.listener.on(ended)
+
+    def skip_reason(self, address: str) -> SkipReason:
+        """Why a task was skipped that others need."""
+        ended = self._ended.get(address)
+        return ended.skip if ended is not None and ended.skip is not None else SkipReason.UPSTREAM_FAILED
 
     def notice(self, address: str, message: str) -> None:
         self.listener.on(Noticed(address, message))

@@ -7,18 +7,20 @@ from functools import partial
 
 from taskspec.engine.endings import Endings
 from taskspec.engine.events import LaunchStarted, words
-from taskspec.engine.launching import Launching, Prepared
+from taskspec.engine.launching import Launching, NotLaunchable, Prepared
 from taskspec.engine.leaving import OnInterrupt
 from taskspec.engine.progress import Active, Progress
 from taskspec.engine.publish import Publisher
 from taskspec.engine.restarting import restart
 from taskspec.engine.retries import Again
+from taskspec.engine.skipping import left_out, skip_itself, tell
 from taskspec.engine.start import Interrupted, StartDone, Starter
 from taskspec.engine.workers import Answer
 from taskspec.errors import LockHeld, NotSent, Refused, TaskspecError
 from taskspec.plan.model import Action, PlannedTask
 from taskspec.spec.endurance import FailureKind
 from taskspec.state.model import Event, EventKind, Record
+from taskspec.values import Unknown
 
 
 @dataclass(slots=True)
@@ -32,6 +34,8 @@ class Turns:
 
     def take(self, node: int) -> None:
         planned = self.progress.tasks[node]
+        if not self._is_wanted(node, planned):
+            return
         match planned.action:
             case Action.KEEP:
                 self._keep(node, planned)
@@ -43,6 +47,38 @@ class Turns:
                 self._attach(node, planned)
             case _:
                 self._launch(node, planned, None)
+
+    def _is_wanted(self, node: int, planned: PlannedTask) -> bool:
+        """Whether the task's condition holds, now that what it reads is known; if not, the task has ended."""
+        progress = self.progress
+        if planned.action is Action.SKIP:
+            skip_itself(progress, node, planned)
+            return False
+        if not planned.condition:
+            self._remark(node, planned)
+            return True
+        try:
+            holds = progress.tools.evaluator.condition(progress.instance(node))
+            if isinstance(holds, Unknown):
+                raise NotLaunchable(f"its condition is still unknown: {holds.describe()}")
+        except TaskspecError as error:
+            progress.active[node] = Active(planned, "", progress.tools.clock())
+            self.endings.fail(node, words(error), kind=FailureKind.INPUTS)
+            return False
+        if holds:
+            self._remark(node, planned)
+            return True
+        if planned.action is Action.ATTACH and planned.observed is not None:
+            progress.submit(("stop", planned), progress.stopper(planned.observed.task_id))
+        skip_itself(progress, node, planned)
+        return False
+
+    def _remark(self, node: int, planned: PlannedTask) -> None:
+        """Say what a task goes on without."""
+        absent = left_out(self.progress, node)
+        if absent:
+            self.progress.remarks[node] = f"went on without {absent}"
+            self.progress.board.notice(planned.address, f"goes on without {absent}")
 
     def try_again(self, again: Again) -> None:
         """Another try: the same launch once more where the rule asks for it, else a new one."""
@@ -77,7 +113,7 @@ class Turns:
         if planned.previous is not None:
             self.progress.show(node, planned.previous.task_id, planned.previous.results)
             self.progress.board.keep(planned.address, planned.previous.task_id)
-        self.progress.frontier.succeed(node)
+        tell(self.progress, self.progress.frontier.succeed(node))
 
     def _attach(self, node: int, planned: PlannedTask) -> None:
         record, observed = planned.previous, planned.observed
