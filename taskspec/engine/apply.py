@@ -23,13 +23,14 @@ from taskspec.engine.publish import Publication, Publisher
 from taskspec.engine.retries import Again
 from taskspec.engine.scoreboard import Scoreboard
 from taskspec.engine.services import Services
+from taskspec.engine.skipping import rules_of, tell
 from taskspec.engine.sweep import Sweep
 from taskspec.engine.tools import Tools
 from taskspec.engine.turns import Turns
 from taskspec.engine.watch import POLL, Ending, Watch
 from taskspec.engine.workers import Answer
 from taskspec.errors import SpecError
-from taskspec.plan.model import Plan, PlannedTask
+from taskspec.plan.model import Plan, PlannedTask, Reason
 from taskspec.plan.planner import final_results
 from taskspec.state.model import Event, EventKind, Outcome
 from taskspec.values import Json
@@ -88,6 +89,7 @@ class Apply:
         for stop in self.plan.stops:
             if stop.observed is not None:
                 self._progress.submit(("stop", stop), self._progress.stopper(stop.observed.task_id))
+        tell(self._progress, self._progress.frontier.skipped_at_once)
 
     @property
     def _is_over(self) -> bool:
@@ -220,16 +222,17 @@ class Apply:
                 self._progress.board.end(replace(ended, log_tail=tail))
 
     def _took_stopped(self, planned: PlannedTask, answer: Answer) -> None:
-        """A launch that left the spec has been stopped, or could not be."""
+        """A launch that is not wanted any more has been stopped, or could not be."""
         board = self._progress.board
         if answer.error is not None or planned.previous is None:
             self._unstopped.append(planned.address)
             board.notice(planned.address, f"could not be stopped: {words(answer.error)}")
             return
-        body = {"outcome": Outcome.STOPPED, "summary": "stopped: no longer in the spec", "results": {}}
+        why = "no longer in the spec" if planned.reason is Reason.NOT_IN_SPEC else "its condition does not hold"
+        body = {"outcome": Outcome.STOPPED, "summary": f"stopped: {why}", "results": {}}
         self._progress.ledger.write(Event(EventKind.ENDED, planned.address, planned.previous.key, body))
         self._stopped.append(planned.address)
-        board.notice(planned.address, "stopped: it is no longer in the spec")
+        board.notice(planned.address, f"stopped: {why}")
 
 
 def begin(plan: Plan, tools: Tools, run: str) -> Progress:
@@ -241,7 +244,7 @@ def begin(plan: Plan, tools: Tools, run: str) -> Progress:
     return Progress(
         plan=plan,
         tools=tools,
-        frontier=Frontier(plan.expansion.graph, frozenset(tasks)),
+        frontier=Frontier(plan.expansion.graph, frozenset(tasks), rules_of(plan)),
         workers=workers,
         ledger=Ledger(DiscreetJournal(tools.store, tools.evaluator.secrets), run, tools.clock),
         watch=Watch(tools, plan.expansion.instances, workers),

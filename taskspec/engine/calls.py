@@ -16,6 +16,7 @@ from taskspec.engine.launching import Launching, laid_open
 from taskspec.engine.performing import CallFailed, CallOrder, StillPending, describe
 from taskspec.engine.progress import Active, Progress
 from taskspec.engine.retries import Again
+from taskspec.engine.skipping import tell
 from taskspec.engine.start import Interrupted
 from taskspec.engine.verdict import judge_response
 from taskspec.engine.workers import Answer
@@ -180,7 +181,7 @@ class Calls:
         progress.close(node)
         progress.show(node, None, verdict.results)
         progress.board.end(progress.ended(active, Outcome.SUCCEEDED))
-        progress.frontier.succeed(node)
+        tell(progress, progress.frontier.succeed(node))
 
     def _fail(self, node: int, active: Active, error: Exception) -> None:
         """The call failed. Where nobody knows whether something was deleted, the intent stays for a person to judge."""

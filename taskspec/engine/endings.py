@@ -5,14 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 
-from taskspec.engine.events import TaskEnded, words
+from taskspec.engine.events import words
 from taskspec.engine.logtail import log_tail
 from taskspec.engine.progress import Active, Progress
 from taskspec.engine.publish import Publisher
 from taskspec.engine.retries import Again, pause
+from taskspec.engine.skipping import end_all, hide, tell
 from taskspec.engine.watch import Ending
 from taskspec.engine.workers import Answer
 from taskspec.spec.endurance import FailureKind, How
+from taskspec.spec.kinds import RunOn
 from taskspec.state.model import Event, EventKind, Outcome
 
 
@@ -66,8 +68,8 @@ class Endings:
             return
         progress.close(ending.node)
         progress.show(ending.node, active.task_id, verdict.results)
-        progress.board.end(progress.ended(active, Outcome.SUCCEEDED))
-        progress.frontier.succeed(ending.node)
+        progress.board.end(progress.ended(active, Outcome.SUCCEEDED, progress.remarks.get(ending.node, "")))
+        tell(progress, progress.frontier.succeed(ending.node))
 
     def fail(self, node: int, summary: str, outcome: Outcome = Outcome.FAILED, kind: FailureKind | None = None) -> None:
         """The task failed: it is tried again where its rule says so, else everything that needs it is skipped."""
@@ -75,7 +77,8 @@ class Endings:
         active = progress.active[node]
         progress.close(node)
         task = progress.instance(node).task
-        wait = None if progress.leaving.is_asked else pause(task, kind, active.tries, active.key)
+        is_last = progress.leaving.is_asked or (progress.is_ending and task.run_on is RunOn.SUCCESS)
+        wait = None if is_last else pause(task, kind, active.tries, active.key)
         if wait is None:
             self._give_up(node, active, summary, outcome)
             return
@@ -86,14 +89,14 @@ class Endings:
         progress.board.notice(active.planned.address, message)
 
     def _give_up(self, node: int, active: Active, summary: str, outcome: Outcome) -> None:
-        progress, cause = self.progress, active.planned.address
+        progress = self.progress
         ended = progress.ended(active, outcome, summary)
         if active.task_id is None:
             progress.board.end(ended)
         else:
             progress.submit(("log", ended), partial(log_tail, progress.tools.server.api, active.task_id))
-        what = str(outcome) if outcome is Outcome.FAILED else f"was {outcome}"
-        for skipped, _ in progress.frontier.fail(node):
-            address = progress.tasks[skipped].address
-            why = f'needs "{cause}", which {what}'
-            progress.board.end(TaskEnded(address, Outcome.SKIPPED, summary=why, because_of=cause))
+        hide(progress, node, outcome, active.task_id)
+        what = "failed" if outcome is Outcome.FAILED else f"was {outcome}"
+        tell(progress, progress.frontier.fail(node), what=what)
+        if progress.fails_fast:
+            end_all(progress, node)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Protocol
 
 from taskspec.errors import SpecError, TaskspecError
@@ -44,9 +45,26 @@ class StatusChanged:
     status: str
 
 
+class SkipReason(StrEnum):
+    """Why a task was skipped."""
+
+    CONDITION_FALSE = "condition_false"
+    NOTHING_FAILED = "nothing_failed"
+    UPSTREAM_FAILED = "upstream_failed"
+    FAIL_FAST = "fail_fast"
+
+    @property
+    def is_normal(self) -> bool:
+        """Whether that is a normal result, and no failure's doing."""
+        return self in (SkipReason.CONDITION_FALSE, SkipReason.NOTHING_FAILED)
+
+
 @dataclass(frozen=True, slots=True)
 class TaskEnded:
-    """A task has its outcome in this run. `seconds` is the time since its launch began, as far as this run saw."""
+    """A task has its outcome in this run. `seconds` is the time since its launch began, as far as this run saw.
+
+    `skip` says why a skipped task was skipped.
+    """
 
     address: str
     outcome: Outcome
@@ -56,6 +74,14 @@ class TaskEnded:
     log_tail: tuple[str, ...] = ()
     link: str = ""
     because_of: str = ""
+    skip: SkipReason | None = None
+
+    @property
+    def is_bad(self) -> bool:
+        """Whether the run has failed because of this."""
+        if self.outcome is Outcome.SKIPPED:
+            return self.skip is None or not self.skip.is_normal
+        return self.outcome in (Outcome.FAILED, Outcome.STOPPED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +123,7 @@ class RunReport:
 
     @property
     def failed(self) -> bool:
-        bad = (Outcome.FAILED, Outcome.STOPPED, Outcome.SKIPPED)
-        return bool(self.unstopped) or any(task.outcome in bad for task in self.tasks)
+        return bool(self.unstopped) or any(task.is_bad for task in self.tasks)
 
     @property
     def pending(self) -> bool:

@@ -3,34 +3,68 @@
 from __future__ import annotations
 
 import heapq
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from taskspec.graph import TaskGraph
+from taskspec.spec.kinds import RunOn
+
+Skip = tuple[int, int]
+"""A skipped node and the one that caused it: a failed one, one that was skipped itself, or the node itself."""
+_NOBODY = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What must have become of all that a node needs. Of each group of its predecessors one success is enough."""
+
+    run_on: RunOn = RunOn.SUCCESS
+    groups: tuple[tuple[int, ...], ...] = ()
+
+    @property
+    def waits_for_ends(self) -> bool:
+        """Whether an end that is no success leaves the question open until all have ended."""
+        return bool(self.groups) or self.run_on is not RunOn.SUCCESS
 
 
 @dataclass(slots=True)
 class Frontier:
     """A walk through the graph by counting what is still missing before each node.
 
-    Guarantees: every wanted node is handed out exactly once, after everything it needs has succeeded, or is reported
-    skipped exactly once, with the node whose failure caused it. Among free nodes the earlier in the order comes first.
-    Nodes that are not wanted count as done.
+    Guarantees: every wanted node is handed out exactly once, or is reported skipped exactly once, with the node that
+    caused it. Without a rule it is handed out after everything it needs has succeeded, and skipped as soon as that
+    cannot be. With one it is handed out or skipped once everything it needs has ended, which a skipped node has when
+    all that it needs has ended. Among free nodes the earlier in the order comes first. Nodes that are not wanted count
+    as done.
     """
 
     graph: TaskGraph
     wanted: frozenset[int]
+    rules: Mapping[int, Rule] = field(default_factory=dict)
     _missing: list[int] = field(init=False)
     _position: dict[int, int] = field(init=False)
     _free: list[tuple[int, int]] = field(init=False, default_factory=list)
     _skipped: dict[int, int] = field(init=False, default_factory=dict)
-    _begun: set[int] = field(init=False, default_factory=set)
+    _good: bytearray = field(init=False)
+    """Nodes that succeeded or were not wanted, and joins of which one member did."""
+    _blame: dict[int, int] = field(init=False, default_factory=dict)
+    """The failed node that reaches a node from above, for nodes that a failure reaches; its own for a failed one."""
+    _handed: bytearray = field(init=False)
     _open: int = field(init=False)
+    skipped_at_once: list[Skip] = field(init=False, default_factory=list)
+    """Nodes that wait for a failure where nothing that they need is wanted."""
 
     def __post_init__(self) -> None:
         self._missing = [len(before) for before in self.graph.predecessors]
         self._position = {node: index for index, node in enumerate(self.graph.order)}
         self._open = len(self.wanted)
-        self._release([node for node in self.graph.order if self._missing[node] == 0])
+        self._good = bytearray(self.graph.size)
+        self._handed = bytearray(self.graph.size)
+        ended: list[int] = []
+        for node in self.graph.order:
+            if not self.graph.predecessors[node]:
+                self.skipped_at_once += self._reach(node, ended)
+        self.skipped_at_once += self._settle(ended)
 
     @property
     def is_done(self) -> bool:
@@ -39,49 +73,80 @@ class Frontier:
 
     def pop(self) -> int | None:
         """The next free node, or None while there is none."""
-        while self._free:
-            node = heapq.heappop(self._free)[1]
-            if node not in self._skipped:
-                self._begun.add(node)
-                return node
-        return None
+        if not self.has_free:
+            return None
+        node = heapq.heappop(self._free)[1]
+        self._handed[node] = 1
+        return node
 
     @property
     def has_free(self) -> bool:
+        while self._free and self._free[0][1] in self._skipped:
+            heapq.heappop(self._free)
         return bool(self._free)
 
-    def succeed(self, node: int) -> None:
-        """The node is done; what only waited for it becomes free."""
-        self._open -= 1
-        self._release(self._freed_by(node))
+    def succeeded(self, node: int) -> bool:
+        """Whether a node has succeeded, or was not wanted."""
+        return bool(self._good[node])
 
-    def fail(self, node: int) -> list[tuple[int, int]]:
-        """The node failed; everything downstream is skipped. Returns (skipped node, causing node) pairs."""
-        self._open -= 1
-        skipped = []
-        for below in sorted(self.graph.closure([node], downstream=True) - {node}, key=self._position.__getitem__):
-            if below not in self._skipped:
-                self._skipped[below] = node
-                if below in self.wanted:
-                    self._open -= 1
-                    skipped.append((below, node))
-        return skipped
+    def failed(self, node: int) -> bool:
+        return self._blame.get(node, _NOBODY) == node
 
-    def lose(self, node: int) -> list[int]:
-        """What a node gave is gone again: what needs it and has not begun is skipped, with everything below that."""
-        late = {
-            after
-            for after in self._needing(node)
-            if after in self.wanted and after not in self._begun and after not in self._skipped
-        }
-        skipped = []
-        for below in sorted(self.graph.closure(late, downstream=True), key=self._position.__getitem__):
+    def succeed(self, node: int) -> list[Skip]:
+        """The node is done; what only waited for it becomes free, or is not needed: then it is returned."""
+        self._open -= 1
+        self._good[node] = 1
+        self._blame.pop(node, None)
+        return self._in_order(self._settle([node]))
+
+    def fail(self, node: int) -> list[Skip]:
+        """The node failed; everything downstream without a rule of its own is skipped."""
+        self._open -= 1
+        self._blame[node] = node
+        skipped = self._skip_below(node, node)
+        return self._in_order(skipped + self._settle([node]))
+
+    def skip(self, node: int) -> list[Skip]:
+        """The node, handed out, is not to run; that is no failure. What needs it is skipped like it."""
+        self._open -= 1
+        self._skipped[node] = node
+        skipped = self._skip_below(node, node)
+        return self._in_order(skipped + self._settle([node]))
+
+    def stop(self, cause: int, nodes: Iterable[int]) -> list[Skip]:
+        """A failure ends all: skip those of `nodes` that have not been handed out, and what needs them.
+
+        Those that wait for a failure, or for any end, are left alone.
+        """
+        skipped: list[Skip] = []
+        for node in nodes:
+            if node in self._skipped or self._handed[node] or self._runs_after_failure(node):
+                continue
+            skipped += self._mark(node, cause)
+            skipped += self._skip_below(node, cause)
+        free = [node for node, _ in skipped if self._missing[node] == 0]
+        return self._in_order(skipped + self._settle(free))
+
+    def lose(self, node: int) -> list[Skip]:
+        """What a node gave is gone again: what needs it and has not been handed out is skipped, and what is below."""
+        self._good[node] = 0
+        self._blame[node] = node
+        skipped: list[Skip] = []
+        for after in self._needing(node):
+            is_open = after in self.wanted and not self._handed[after] and after not in self._skipped
+            if is_open and not self._waits_for_ends(after):
+                skipped += self._mark(after, node) + self._skip_below(after, node)
+        free = [below for below, _ in skipped if self._missing[below] == 0]
+        return self._in_order(skipped + self._settle(free))
+
+    def hold(self, node: int) -> list[Skip]:
+        """The node stays open beyond this run, and so does everything downstream, which is returned."""
+        self._open -= 1
+        held: list[Skip] = []
+        for below in self.graph.closure([node], downstream=True) - {node}:
             if below not in self._skipped:
-                self._skipped[below] = node
-                if below in self.wanted:
-                    self._open -= 1
-                    skipped.append(below)
-        return skipped
+                held += self._mark(below, node)
+        return self._in_order(held)
 
     def _needing(self, node: int) -> set[int]:
         """Instances right below a node, seen through joins."""
@@ -90,24 +155,89 @@ class Frontier:
             found |= self._needing(after) if self.graph.is_join(after) else {after}
         return found
 
-    def hold(self, node: int) -> list[tuple[int, int]]:
-        """The node stays open beyond this run, and so does everything downstream, which is returned as from `fail`."""
-        return self.fail(node)
+    def _mark(self, node: int, cause: int) -> list[Skip]:
+        """Note that a node is skipped; what is to be told of it."""
+        self._skipped[node] = cause
+        if self.failed(cause):
+            self._blame.setdefault(node, cause)
+        if node not in self.wanted:
+            return []
+        self._open -= 1
+        return [(node, cause)]
 
-    def _freed_by(self, node: int) -> list[int]:
-        """Nodes that waited for this one last of all."""
-        freed = []
-        for after in self.graph.successors[node]:
-            self._missing[after] -= 1
-            if self._missing[after] == 0 and after not in self._skipped:
-                freed.append(after)
-        return freed
+    def _skip_below(self, node: int, cause: int) -> list[Skip]:
+        """Skip what cannot run any more, down to nodes with a rule, and to those that are skipped already."""
+        skipped: list[Skip] = []
+        stack = [node]
+        while stack:
+            for after in self.graph.successors[stack.pop()]:
+                if after not in self._skipped and not self._waits_for_ends(after):
+                    skipped += self._mark(after, cause)
+                    stack.append(after)
+        return skipped
 
-    def _release(self, nodes: list[int]) -> None:
-        """Make nodes free; those that are not wanted let pass at once, however long their chain is."""
-        while nodes:
-            node = nodes.pop()
-            if node in self.wanted:
-                heapq.heappush(self._free, (self._position[node], node))
-            else:
-                nodes.extend(self._freed_by(node))
+    def _waits_for_ends(self, node: int) -> bool:
+        rule = self.rules.get(node)
+        return rule is not None and rule.waits_for_ends and node in self.wanted
+
+    def _runs_after_failure(self, node: int) -> bool:
+        return node in self.rules and self.rules[node].run_on is not RunOn.SUCCESS
+
+    def _settle(self, ended: list[int]) -> list[Skip]:
+        """Nodes have ended, and so has all they need: count down what waits for them, however long the chain is."""
+        skipped: list[Skip] = []
+        while ended:
+            node = ended.pop()
+            blame = self._blame.get(node)
+            for after in self.graph.successors[node]:
+                self._missing[after] -= 1
+                if blame is not None:
+                    self._blame.setdefault(after, blame)
+                if self._good[node] and self.graph.is_join(after):
+                    self._good[after] = 1
+                if self._missing[after] == 0:
+                    skipped += self._reach(after, ended)
+        return skipped
+
+    def _reach(self, node: int, ended: list[int]) -> list[Skip]:
+        """All that a node needs has ended: it becomes free, has ended too, or is skipped now, which is returned."""
+        if node in self._skipped or (self.graph.is_join(node) and self.graph.predecessors[node]):
+            ended.append(node)
+        elif node not in self.wanted:
+            self._good[node] = 1
+            ended.append(node)
+        elif (cause := self._hindrance(node)) == _NOBODY:
+            heapq.heappush(self._free, (self._position[node], node))
+        else:
+            ended.append(node)
+            return self._mark(node, cause) + self._skip_below(node, cause)
+        return []
+
+    def _hindrance(self, node: int) -> int:
+        """Because of whom a node cannot run now that all it needs has ended; itself, where nothing has failed."""
+        rule = self.rules.get(node)
+        if rule is None or rule.run_on is RunOn.ALWAYS:
+            return _NOBODY
+        if rule.run_on is RunOn.FAILURE:
+            return _NOBODY if node in self._blame else node
+        for group in rule.groups:
+            if not any(self._good[before] for before in group):
+                return self._blame.get(node, self._skipped.get(group[0], group[0]))
+        return _NOBODY
+
+    def _in_order(self, skipped: list[Skip]) -> list[Skip]:
+        return sorted(skipped, key=lambda skip: self._position[skip[0]])
+
+
+def rule_of(graph: TaskGraph, node: int, run_on: RunOn, task_of: Callable[[int], str]) -> Rule:
+    """The rule of a node that does not simply need success; one success per task is enough, unless `run_on` says more.
+
+    `task_of` names the task of an instance, so that instances of one task make one group.
+    """
+    if run_on is not RunOn.SUCCESS:
+        return Rule(run_on)
+    groups: dict[str, list[int]] = {}
+    for before in graph.predecessors[node]:
+        member = graph.predecessors[before][0] if graph.is_join(before) else before
+        groups.setdefault(task_of(member), []).append(before)
+    return Rule(groups=tuple(map(tuple, groups.values())))

@@ -80,11 +80,22 @@ class Progress:
     def __post_init__(self) -> None:
         self.admission = Admission(self.plan, self.frontier, self.retries)
 
+    is_ending: bool = False
+    """Whether a failure has ended the run: nothing new begins but what runs on failure or always."""
+    remarks: dict[int, str] = field(default_factory=dict)
+    """What the report says of a task that succeeds."""
+
     @property
     def has_room(self) -> bool:
         """Whether another launch may begin; calls take no room from launches."""
         running = len(self.active) - len(self.calling)
         return not self.leaving.is_asked and running < self.tools.pace.parallelism
+
+    @property
+    def fails_fast(self) -> bool:
+        """Whether the first failure ends the run."""
+        asked = self.tools.pace.fail_fast
+        return self.tools.evaluator.spec.fail_fast if asked is None else asked
 
     def instance(self, node: int) -> Instance:
         return self.plan.expansion.instances[node]

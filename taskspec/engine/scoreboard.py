@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from taskspec.engine.events import Listener, Noticed, TaskEnded
+from taskspec.engine.events import Listener, Noticed, SkipReason, TaskEnded
 from taskspec.sensitive import Secrets
 from taskspec.state.model import Outcome
 
@@ -31,6 +31,11 @@ class Scoreboard:
     def has(self, address: str) -> bool:
         """Whether a task has its outcome."""
         return address in self._ended
+
+    def skip_reason(self, address: str) -> SkipReason:
+        """Why a task was skipped that others need."""
+        ended = self._ended.get(address)
+        return ended.skip if ended is not None and ended.skip is not None else SkipReason.UPSTREAM_FAILED
 
     def notice(self, address: str, message: str) -> None:
         self.listener.on(Noticed(address, self.secrets.scrub(message)))

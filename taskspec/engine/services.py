@@ -20,6 +20,7 @@ from taskspec.engine.logtail import log_tail
 from taskspec.engine.progress import Active, Lifeline, Progress
 from taskspec.engine.publish import Publisher
 from taskspec.engine.readiness import ready_info
+from taskspec.engine.skipping import tell
 from taskspec.engine.stopping import stop_and_wait
 from taskspec.engine.verdict import Verdict, judge_ready
 from taskspec.engine.watch import Ending
@@ -208,7 +209,7 @@ class Services:
         progress.show(node, ServiceId(info.id, address, active.fingerprint), verdict.results)
         progress.tools.listener.on(StatusChanged(address, info.id, "ready"))
         self.publisher.after_end(progress.instance(node), active.planned, active.key, verdict, info)
-        progress.frontier.succeed(node)
+        tell(progress, progress.frontier.succeed(node))
 
     def _settle_up(self, node: int, up: Up) -> None:
         if up.is_stopping or self.is_used(node):
@@ -246,15 +247,12 @@ class Services:
         progress.lifelines[ending.node].break_off(f'service "{address}" died: {verdict.summary}')
         ended = progress.ended(up.active, verdict.outcome, verdict.summary)
         progress.submit(("log", ended), partial(log_tail, progress.tools.server.api, task_id or 0))
-        for skipped in progress.frontier.lose(ending.node):
-            below = progress.tasks[skipped].address
-            summary = f'needs "{address}", which died'
-            progress.board.end(TaskEnded(below, Outcome.SKIPPED, summary=summary, because_of=address))
+        tell(progress, progress.frontier.lose(ending.node), what="died")
 
     def _pass(self, node: int, planned: PlannedTask) -> None:
         previous = planned.previous.task_id if planned.previous is not None else None
         self.progress.board.keep(planned.address, previous)
-        self.progress.frontier.succeed(node)
+        tell(self.progress, self.progress.frontier.succeed(node))
 
     def _stop_left(self, node: int, planned: PlannedTask) -> None:
         """Nobody needs it (any more): what an earlier run has left is stopped, nothing is launched."""
@@ -289,7 +287,7 @@ class Services:
             for event in _ends_of_left(record.task_id or active.task_id, active):
                 self.progress.ledger.write(event)
             self.progress.board.end(self.progress.ended(active, Outcome.SUCCEEDED, "stopped: no task needs it"))
-        self.progress.frontier.succeed(node)
+        tell(self.progress, self.progress.frontier.succeed(node))
 
     def _dismiss(self, node: int, active: Active) -> None:
         """All users have ended before it was up."""
@@ -305,7 +303,7 @@ class Services:
     def _took_dismissed(self, node: int, answer: Answer) -> None:
         self._dismissed.discard(node)
         active = self.progress.active.pop(node)
-        self.progress.frontier.succeed(node)
+        tell(self.progress, self.progress.frontier.succeed(node))
         ended = self.progress.ended(active, Outcome.SKIPPED, NEVER_READY)
         if answer.error is not None:
             self.unstopped.append(ended.address)

@@ -32,6 +32,8 @@ class Pace:
     server_patience: float = 300.0
     on_interrupt: OnInterrupt = OnInterrupt.DETACH
     deadline: float | None = None
+    fail_fast: bool | None = None
+    """Whether the first failure ends the run; None leaves that to the spec."""
 
 
 @dataclass(frozen=True, slots=True)

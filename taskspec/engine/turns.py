@@ -8,7 +8,7 @@ from functools import partial
 from taskspec.engine.calls import Calls
 from taskspec.engine.endings import Endings
 from taskspec.engine.events import LaunchStarted, words
-from taskspec.engine.launching import Launching, Prepared, replaced_by
+from taskspec.engine.launching import Launching, NotLaunchable, Prepared, replaced_by
 from taskspec.engine.leaving import OnInterrupt
 from taskspec.engine.progress import Active, Progress
 from taskspec.engine.publish import Publisher
@@ -16,6 +16,7 @@ from taskspec.engine.restarting import restart
 from taskspec.engine.retries import Again
 from taskspec.engine.reuse import find_reusable
 from taskspec.engine.services import Services
+from taskspec.engine.skipping import left_out, skip_itself, tell
 from taskspec.engine.start import Interrupted, StartDone, Starter
 from taskspec.engine.workers import Answer
 from taskspec.errors import LockHeld, NotSent, Refused, TaskspecError
@@ -24,6 +25,7 @@ from taskspec.plan.request import LaunchRequest
 from taskspec.spec.endurance import FailureKind
 from taskspec.spec.kinds import ServiceRule
 from taskspec.state.model import Event, EventKind, Record
+from taskspec.values import Unknown
 
 
 @dataclass(slots=True)
@@ -42,6 +44,8 @@ class Turns:
 
     def take(self, node: int) -> None:
         planned = self.progress.tasks[node]
+        if not self._is_wanted(node, planned):
+            return
         if self.progress.instance(node).task.service is not None and self.services.begin(node, planned):
             return
         match planned.action:
@@ -57,6 +61,38 @@ class Turns:
                 self.calls.take(node)
             case _:
                 self._launch(node, planned, None)
+
+    def _is_wanted(self, node: int, planned: PlannedTask) -> bool:
+        """Whether the task's condition holds, now that what it reads is known; if not, the task has ended."""
+        progress = self.progress
+        if planned.action is Action.SKIP:
+            skip_itself(progress, node, planned)
+            return False
+        if not planned.condition:
+            self._remark(node, planned)
+            return True
+        try:
+            holds = progress.tools.evaluator.condition(progress.instance(node))
+            if isinstance(holds, Unknown):
+                raise NotLaunchable(f"its condition is still unknown: {holds.describe()}")
+        except TaskspecError as error:
+            progress.active[node] = Active(planned, "", progress.tools.clock())
+            self.endings.fail(node, words(error), kind=FailureKind.INPUTS)
+            return False
+        if holds:
+            self._remark(node, planned)
+            return True
+        if planned.action is Action.ATTACH and planned.observed is not None:
+            progress.submit(("stop", planned), progress.stopper(planned.observed.task_id))
+        skip_itself(progress, node, planned)
+        return False
+
+    def _remark(self, node: int, planned: PlannedTask) -> None:
+        """Say what a task goes on without."""
+        absent = left_out(self.progress, node)
+        if absent:
+            self.progress.remarks[node] = f"went on without {absent}"
+            self.progress.board.notice(planned.address, f"goes on without {absent}")
 
     def try_again(self, again: Again) -> None:
         """Another try: the same launch once more where the rule asks for it, else a new one."""
@@ -107,7 +143,7 @@ class Turns:
             self.progress.show(node, planned.previous.task_id, planned.previous.results)
             self.progress.board.keep(planned.address, planned.previous.task_id)
         self.progress.admission.release(node)
-        self.progress.frontier.succeed(node)
+        tell(self.progress, self.progress.frontier.succeed(node))
 
     def _attach(self, node: int, planned: PlannedTask) -> None:
         record, observed = planned.previous, planned.observed

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from taskspec.diagnostics import Code, Diagnostic
 from taskspec.errors import SpecError
 from taskspec.plan.request import CallRequest, LaunchRequest, ModuleFacts, ModuleKey, Request, build_params
 from taskspec.sensitive import HIDDEN, Secrets, Sensitive, is_sensitive
-from taskspec.spec.kinds import OWN_KEYS, Call
+from taskspec.spec.kinds import OWN_KEYS, Call, Partial
 from taskspec.spec.model import SpecFile
 from taskspec.spec.targets import type_problem
+from taskspec.template.absent import SucceededTasks
+from taskspec.template.expression import Reference
 from taskspec.template.instances import Instance
-from taskspec.template.render import Renderer, RenderError
+from taskspec.template.render import Renderer, RenderError, templates_in
 from taskspec.template.scope import TasksView
 from taskspec.values import Json, Path, Unknown, digest, is_known, unknowns
 
@@ -81,6 +84,28 @@ class Evaluator:
             has_secrets=self.secrets.has_variables,
         )
 
+    def condition(self, instance: Instance) -> bool | Unknown:
+        """Whether the task is wanted. Raises SpecError when that is neither true nor false, or cannot be evaluated."""
+        when = instance.task.when
+        value = self._render(instance, ("when",), when) if isinstance(when, str) else when
+        if isinstance(value, bool | Unknown):
+            return value
+        message = f"a condition must be true or false, and this one is {value!r}; compare it with something"
+        raise self._failed(instance, ("when",), Code.WRONG_VALUE, message)
+
+    def reads(self, instance: Instance, value: Json) -> Iterator[tuple[str, Json]]:
+        """What the expressions of a value read, each as written with its value; nothing that may be a secret."""
+        guarded = any(variable.sensitive for variable in self.spec.variables.values())
+        texts = {reference.text: reference for _, text in templates_in(value) for reference in self._references(text)}
+        for text, reference in texts.items():
+            if guarded and reference.root != "tasks":
+                continue
+            with suppress(RenderError):
+                yield text, self.renderer.render(f"{{{{ {text} }}}}", self._scope(instance, {}))
+
+    def _references(self, text: str) -> tuple[Reference, ...]:
+        return self.renderer.parse(text).references
+
     def outputs(self, instance: Instance, extra: Mapping[str, Json], *, failed: bool) -> dict[str, Json]:
         """The outputs to publish on a launch that succeeded, or on one that failed."""
         chosen = {k: v for k, v in instance.task.outputs.items() if k != "replace" and (k == "error") == failed}
@@ -145,7 +170,9 @@ class Evaluator:
         return "" if value is True else f"{condition} is {value!r}"
 
     def _scope(self, instance: Instance, extra: Mapping[str, Json]) -> dict[str, Json]:
-        return {**self.base, "each": instance.each, "tasks": self.tasks, **extra}
+        goes_on = instance.task.partial is Partial.CONTINUE
+        tasks = SucceededTasks(self.tasks) if goes_on else self.tasks
+        return {**self.base, "each": instance.each, "tasks": tasks, **extra}
 
     def _title(self, instance: Instance) -> str:
         value = self._head(instance, "title", instance.task.title)

@@ -24,6 +24,7 @@ class Action(StrEnum):
     PUBLISH = "publish"
     KEEP = "keep"
     STOP = "stop"
+    SKIP = "skip"
 
     @property
     def sign(self) -> str:
@@ -35,6 +36,8 @@ class Action(StrEnum):
         return self in (Action.START, Action.RERUN)
 
 
+_IDLE = (Action.KEEP, Action.SKIP)
+"""Actions that change nothing."""
 _SIGNS = {
     Action.START: "+",
     Action.RERUN: "±",
@@ -42,6 +45,7 @@ _SIGNS = {
     Action.PUBLISH: "~",
     Action.KEEP: "=",
     Action.STOP: "-",
+    Action.SKIP: "○",
 }
 
 
@@ -69,6 +73,9 @@ class Reason(StrEnum):
     INSTANCES_UNKNOWN = "instances_unknown"
     CUT_OFF = "cut_off"
     STILL_PENDING = "still_pending"
+    CONDITION_FALSE = "condition_false"
+    RUNS_ON_FAILURE = "runs_on_failure"
+    RUNS_ALWAYS = "runs_always"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +103,11 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class PlannedTask:
-    """One instance, the action for it, and why. `previous` is the launch that is kept, attached to or replaced."""
+    """One instance, the action for it, and why. `previous` is the launch that is kept, attached to or replaced.
+
+    `condition` is what the action still depends on, for people: apply decides it just before. `root` is the address
+    because of which a task is skipped, empty where that is the task itself.
+    """
 
     address: str
     action: Action
@@ -109,6 +120,8 @@ class PlannedTask:
     observed: Observed | None = None
     node: int = -1
     attempts: int = 0
+    condition: str = ""
+    root: str = ""
 
     @property
     def twins(self) -> tuple[int, ...]:
@@ -159,7 +172,7 @@ class Plan:
     @property
     def has_changes(self) -> bool:
         """Whether apply would do anything at all; the one home of this rule."""
-        return bool(self.stops) or any(task.action is not Action.KEEP or task.twins for task in self.tasks)
+        return bool(self.stops) or any(task.action not in _IDLE or task.twins for task in self.tasks)
 
     @property
     def needs_approval(self) -> bool:

@@ -10,6 +10,7 @@ from taskspec.diagnostics import Code, Diagnostic, Severity, nearest
 from taskspec.errors import SpecError, UsageError
 from taskspec.plan import services
 from taskspec.plan.calling import NOBODY_KNOWS, decide_call, may_not_be_repeated
+from taskspec.plan.conditions import Conditions, conditional, is_plain_task
 from taskspec.plan.decide import Situation, decide
 from taskspec.plan.evaluate import Evaluator, Facts
 from taskspec.plan.model import Action, Change, Observed, Plan, PlannedTask, Reason
@@ -17,12 +18,14 @@ from taskspec.plan.request import LaunchRequest, Request, start_key
 from taskspec.plan.unfolding import plan_folded, unfold
 from taskspec.sensitive import may_be_the_same
 from taskspec.spec.kinds import Kind
-from taskspec.state.model import Phase, Record, State
+from taskspec.state.model import Outcome, Phase, Record, State
+from taskspec.template.absent import AbsentView, reads_absent
 from taskspec.template.instances import Expansion, Instance
 from taskspec.template.render import RenderError
 from taskspec.template.scope import TaskView, unknown_view
 from taskspec.values import Json, differences, is_known
 
+_MAY_FAIL = (Action.START, Action.RERUN, Action.ATTACH)
 World = Mapping[str, Observed]
 """What the server says, by address; an address without an entry is one the server does not know."""
 
@@ -94,7 +97,7 @@ def _plan_once(evaluator: Evaluator, inputs: PlanInputs) -> Plan:
         lineage=inputs.state.lineage,
         serial=inputs.state.serial,
         tasks=tuple(walk.planned[node] for node in inputs.expansion.graph.order if node in walk.planned),
-        stops=tuple(_stops(inputs)),
+        stops=(*_stops(inputs), *walk.stops),
         results=final_results(evaluator),
         expansion=inputs.expansion,
         warnings=(*inputs.warnings, *walk.warnings.values()),
@@ -104,7 +107,10 @@ def _plan_once(evaluator: Evaluator, inputs: PlanInputs) -> Plan:
 
 
 def final_results(evaluator: Evaluator) -> dict[str, Json]:
-    """The spec's own results as far as they are known. Raises SpecError when an expression fails."""
+    """The spec's own results as far as they are known, without those of tasks that were skipped or failed.
+
+    Raises SpecError when an expression fails.
+    """
     scope = {**evaluator.base, "tasks": evaluator.tasks}
     values: dict[str, Json] = {}
     problems = []
@@ -112,11 +118,18 @@ def final_results(evaluator: Evaluator) -> dict[str, Json]:
         try:
             values[name] = evaluator.renderer.render(value, scope)
         except RenderError as error:
+            if _reads_absent(evaluator, error.text):
+                continue
             span = evaluator.spec.span(("results", name, *error.path))
             problems.append(error.diagnostic(span, f'result "{name}"'))
     if problems:
         raise SpecError(problems)
     return values
+
+
+def _reads_absent(evaluator: Evaluator, text: str) -> bool:
+    references = evaluator.renderer.parse(text).references
+    return any(r.root == "tasks" and r.steps and reads_absent(evaluator.tasks, r.steps[0]) for r in references)
 
 
 def _stops(inputs: PlanInputs) -> Iterable[PlannedTask]:
@@ -167,10 +180,12 @@ def _matching(expansion: Expansion, flag: str, patterns: Iterable[str]) -> set[i
 
 @dataclass(frozen=True, slots=True)
 class _Flow:
-    """What reaches a node from above: who launches in this plan, and the youngest launch on record."""
+    """What reaches a node from above: who launches in this plan, the youngest launch on record, and whether
+    anything that it needs may still fail."""
 
     launching: tuple[str, ...] = ()
     newest: tuple[int, str] = (0, "")
+    may_fail: bool = False
 
 
 _RULES = {Kind.JOB: decide, Kind.SERVICE: services.decide_service}
@@ -187,11 +202,18 @@ class _Walk:
     problems: list[Diagnostic] = field(default_factory=list)
     warnings: dict[tuple[str, str], Diagnostic] = field(default_factory=dict)
     flows: dict[int, _Flow] = field(default_factory=dict)
+    stops: list[PlannedTask] = field(default_factory=list)
+    conditions: Conditions = field(init=False)
+
+    def __post_init__(self) -> None:
+        expansion = self.inputs.expansion
+        self.conditions = Conditions(self.evaluator, expansion.graph, expansion.instances)
 
     def visit(self, node: int) -> None:
         above = _meet(self.flows[before] for before in self.inputs.expansion.graph.predecessors[node])
         if self.inputs.expansion.graph.is_join(node):
             self.flows[node] = above
+            self.conditions.pass_on(node)
             return
         instance = self.inputs.expansion.instances[node]
         record = self._record(instance)
@@ -206,6 +228,7 @@ class _Walk:
         self.flows[node] = _Flow(
             launching=(instance.address,) if planned is not None and planned.action.launches else (),
             newest=(record.number, instance.address) if record is not None else (0, ""),
+            may_fail=above.may_fail or (planned is not None and planned.action in _MAY_FAIL),
         )
 
     def _carry(self, node: int, record: Record | None, carried: Carried) -> None:
@@ -227,14 +250,35 @@ class _Walk:
             if instance.is_folded:
                 self.planned[node] = plan_folded(self.evaluator, node, instance, self.inputs.facts)
                 return self.planned[node]
+            is_plain = is_plain_task(instance.task)
+            skipped = None if is_plain and not self.conditions.skipped else self._skipped(node, instance, record, above)
+            if skipped is not None:
+                self.planned[node] = skipped
+                return skipped
             request = self.evaluator.request(instance, self.inputs.facts)
-            self.planned[node] = self._plan(node, instance, record, request, above)
+            planned = self._plan(node, instance, record, request, above)
+            self.planned[node] = planned if is_plain else conditional(self.evaluator, instance, planned)
         except SpecError as error:
             self.problems.extend(error.diagnostics)
             return None
         if isinstance(request, LaunchRequest):
             self._note_unknown_params(instance, request)
         return self.planned[node]
+
+    def _skipped(self, node: int, instance: Instance, record: Record | None, above: _Flow) -> PlannedTask | None:
+        """The plan for a task that is skipped, if it is; a launch of it that still runs is stopped."""
+        past = PlannedTask(
+            address=instance.address,
+            action=Action.SKIP,
+            reason=Reason.CONDITION_FALSE,
+            previous=record,
+            observed=self._observed(record, instance.address),
+            node=node,
+            attempts=self.inputs.state.attempts.get(instance.address, 0),
+        )
+        skip, stop = self.conditions.plan(past, may_fail=above.may_fail)
+        self.stops += [stop] if stop is not None else []
+        return skip
 
     def _pass_on(self, instance: Instance, record: Record | None, planned: PlannedTask | None, *, chosen: bool) -> None:
         """What tasks further down see of this one: all of a launch that is kept, the id of one that still runs."""
@@ -244,13 +288,16 @@ class _Walk:
         if instance.is_folded:
             return
         view = unknown_view(instance.address, instance.task.results)
-        action = planned.action if planned is not None else None
+        action = planned.action if planned is not None and not planned.condition else None
         kept = action in (Action.KEEP, Action.PUBLISH) or (not chosen and record is not None and record.succeeded)
         if record is not None and kept:
             view = TaskView(instance.address, record.task_id, self.evaluator.recorded(record.results))
         elif planned is not None and planned.observed is not None and action is Action.ATTACH:
             # A start that was cut off has no id on record; the server has one, and apply will use that.
-            view = TaskView(instance.address, planned.observed.task_id, view.results)
+            view = replace(view, id=planned.observed.task_id)
+        if action is Action.SKIP:
+            self.evaluator.tasks.put(instance.task.name, instance.key, AbsentView(instance.address, Outcome.SKIPPED))
+            return
         self.evaluator.tasks.put(instance.task.name, instance.key, view)
 
     def _plan(
@@ -351,10 +398,12 @@ def _meet(flows: Iterable[_Flow], limit: int = 5) -> _Flow:
     """All flows into a node as one; only the first few names are kept, they are for people."""
     launching: tuple[str, ...] = ()
     newest = (0, "")
+    may_fail = False
     for flow in flows:
         launching = (launching + flow.launching)[:limit]
         newest = max(newest, flow.newest)
-    return _Flow(launching, newest)
+        may_fail = may_fail or flow.may_fail
+    return _Flow(launching, newest, may_fail)
 
 
 def _changes(record: Record, request: Request) -> tuple[Change, ...]:

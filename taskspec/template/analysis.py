@@ -14,7 +14,7 @@ from taskspec.template.missing import ExpressionError
 from taskspec.template.render import Renderer, templates_in
 from taskspec.values import Json, Path
 
-TASK_ATTRIBUTES = ("id", "name", "results")
+TASK_ATTRIBUTES = ("id", "name", "outcome", "results")
 DEPENDS_ON = "depends_on"
 _ATTRIBUTES: Mapping[str, Collection[str]] = {
     "each": ("key", "value"),

@@ -56,7 +56,8 @@ class Sandbox(ImmutableSandboxedEnvironment):
         except (LookupError, TypeError):
             pass
         if isinstance(obj, Addressable):
-            return self.undefined(obj=dict.fromkeys(obj.names()), name=str(argument))
+            hint = obj.why_missing(argument)
+            return self.undefined(hint, obj=dict.fromkeys(obj.names()), name=str(argument))
         return self.undefined(obj=obj, name=str(argument))
 
     def _generate(

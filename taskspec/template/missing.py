@@ -42,6 +42,8 @@ class Missing(StrictUndefined):
     @property
     def _undefined_message(self) -> str:
         name, owner = self._undefined_name, self._undefined_obj
+        if self._undefined_hint:
+            return self._undefined_hint
         if isinstance(owner, Mapping):
             there = ", ".join(sorted(map(str, owner))[:12])
             return f'there is no "{name}" here; there is: {there}' if there else f'there is no "{name}": it is empty'
@@ -69,6 +71,10 @@ class Addressable:
     def names(self) -> list[str]:
         """What `look_up` knows, for messages."""
         return []
+
+    def why_missing(self, key: Any) -> str | None:  # noqa: ARG002 - most know no more than that it is not there
+        """Why there is nothing under `key`, where more can be said than what there is instead."""
+        return None
 
     def as_value(self) -> Json:
         """What the whole of it stands for when it becomes a value."""

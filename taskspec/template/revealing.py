@@ -34,7 +34,7 @@ def _open(value: Any, found: list[Sensitive]) -> Any:
     if isinstance(value, TaskView):
         return TaskView(value.address, value.id, _open(value.results, found))
     if isinstance(value, FanOutView):
-        return FanOutView({key: _open(cell, found) for key, cell in value.cells.items()})
+        return FanOutView({key: _open(cell, found) for key, cell in value.cells.items()}, value.order)
     if isinstance(value, Addressable):
         return _Opened(value, found)
     if next(sensitive_in(value), None) is None:

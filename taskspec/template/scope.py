@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from taskspec.template.missing import Addressable
@@ -12,20 +12,26 @@ from taskspec.values import Json, Unknown
 
 @dataclass(frozen=True, slots=True)
 class TaskView(Addressable):
-    """One instance as other tasks see it. `id` and each result may be Unknown; `key` is there in a fan-out only."""
+    """One instance as other tasks see it. `id` and each result may be Unknown.
+
+    `key` is there in a fan-out only, `outcome` is None while it is open.
+    """
 
     address: str
     id: Json
     results: Mapping[str, Json]
     key: str | None = None
+    outcome: str | None = "succeeded"
 
     def look_up(self, key: Any) -> Any:
         if key == "key" and self.key is not None:
             return self.key
+        if key == "outcome":
+            return self.outcome if self.outcome is not None else Unknown(f"tasks.{self.address}.outcome")
         return {"id": self.id, "name": self.address, "results": self.results}[key]
 
     def names(self) -> list[str]:
-        return ["id", *(["key"] if self.key is not None else []), "name", "results"]
+        return ["id", *(["key"] if self.key is not None else []), "name", "outcome", "results"]
 
     def as_value(self) -> Json:
         """A whole task stands for its launch: the id."""
@@ -35,14 +41,15 @@ class TaskView(Addressable):
 def unknown_view(address: str, results: Sequence[str] | Mapping[str, Json]) -> TaskView:
     """An instance that has still to run."""
     base = f"tasks.{address}"
-    return TaskView(address, Unknown(f"{base}.id"), {name: Unknown(f"{base}.results.{name}") for name in results})
+    unknown = {name: Unknown(f"{base}.results.{name}") for name in results}
+    return TaskView(address, Unknown(f"{base}.id"), unknown, outcome=None)
 
 
 @dataclass(frozen=True, slots=True)
 class FanOutView(Addressable):
     """All instances of a task: index by key for one, iterate for all in the order in which the spec has them."""
 
-    cells: Mapping[str, TaskView]
+    cells: Mapping[str, Addressable]
     order: Collection[str | None] = ()
 
     def look_up(self, key: Any) -> Any:
@@ -51,7 +58,7 @@ class FanOutView(Addressable):
     def names(self) -> list[str]:
         return list(self.cells)
 
-    def __iter__(self) -> Iterator[TaskView]:
+    def __iter__(self) -> Iterator[Addressable]:
         found = (self.cells.get(key) for key in self.order if key is not None)
         return (view for view in found if view is not None)
 
@@ -68,16 +75,16 @@ class TasksView(Addressable):
     __slots__ = ("_orders", "_tasks")
 
     def __init__(self) -> None:
-        self._tasks: dict[str, TaskView | dict[str, TaskView] | Unknown] = {}
+        self._tasks: dict[str, Addressable | dict[str, Addressable] | Unknown] = {}
         self._orders: dict[str, Collection[str | None]] = {}
 
-    def put(self, task: str, key: str | None, view: TaskView) -> None:
+    def put(self, task: str, key: str | None, view: Addressable) -> None:
         if key is None:
             self._tasks[task] = view
             return
         cells = self._tasks.setdefault(task, {})
         assert isinstance(cells, dict)  # noqa: S101 - a task has keys or it has none
-        cells[key] = TaskView(view.address, view.id, view.results, key)
+        cells[key] = replace(view, key=key) if isinstance(view, TaskView) else view
 
     def declare(self, task: str, order: Collection[str | None]) -> None:
         """A fan-out with its keys in order; one without a single item is an empty list, not an unknown name."""

@@ -31,6 +31,7 @@ _PLANNED = (
     (Action.PUBLISH, "to publish"),
     (Action.STOP, "to stop"),
     (Action.KEEP, "to keep"),
+    (Action.SKIP, "to skip"),
 )
 
 
@@ -72,7 +73,8 @@ def _is_destructive(plan: Plan, task: PlannedTask) -> bool:
 def plan_summary(plan: Plan) -> str:
     """One stable line: `Plan: 2 to start, 1 to keep.`"""
     if not plan.has_changes:
-        return f"Plan: nothing to do, {len(plan.tasks)} to keep."
+        skipped = f", {plan.counts[Action.SKIP]} to skip" if plan.counts[Action.SKIP] else ""
+        return f"Plan: nothing to do, {plan.counts[Action.KEEP]} to keep{skipped}."
     counts = plan.counts
     folded = [task for task in plan.tasks if task.is_folded] if plan.expansion.has_folded else []
     counts[Action.START] -= len(folded)
@@ -96,6 +98,8 @@ def _server(label: str) -> str:
 def _details(task: PlannedTask, *, detailed: bool) -> Iterator[str]:
     if task.twins:
         yield f"started more than once; launches to stop: {', '.join(map(str, task.twins))}"
+    if task.condition:
+        yield one_line(task.condition, 200)
     if task.changes:
         for change in task.changes:
             yield show_change(change)
@@ -140,6 +144,9 @@ def draw_report(report: RunReport, paint: Paint, *, spec: str = "") -> str:
         width = min(60, max(len(task.address) for task in skipped))
         named = (f"  {clean(task.address):<{width}}  {paint(task.summary, 'dim')}" for task in skipped)
         lines += [paint("Skipped:", "bold"), *named, ""]
+    remarks = [task for task in report.tasks if task.outcome is Outcome.SUCCEEDED and task.summary]
+    if remarks:
+        lines += [paint("Noted:", "bold"), *(f"  {clean(t.address)}: {one_line(t.summary, 400)}" for t in remarks), ""]
     if report.results and not report.failed and not report.detached and not report.pending:
         lines += [*draw_results(report.results, paint), ""]
     lines.append(report_summary(report))
@@ -174,7 +181,7 @@ def _failure(task: TaskEnded, paint: Paint, spec: str) -> Iterator[str]:
 def report_summary(report: RunReport) -> str:
     """One stable line: `Applied: 3 succeeded, 1 kept in 4.2s.`"""
     counts = [f"{report.counts[str(o)]} {o}" for o in Outcome if report.counts.get(str(o))]
-    counts += [f"{len(report.stopped)} removed from the spec and stopped"] if report.stopped else []
+    counts += [f"{len(report.stopped)} no longer wanted and stopped"] if report.stopped else []
     counts += [f"{len(report.unstopped)} could not be stopped"] if report.unstopped else []
     return f"Applied: {', '.join(counts) or 'nothing'} in {duration(report.seconds)}."
 

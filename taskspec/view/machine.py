@@ -65,6 +65,8 @@ def _task(plan: Plan, task: PlannedTask) -> dict[str, Any]:
         "task_id": task.previous.task_id if task.previous is not None else None,
         "endurance": _endurance(plan.expansion.instances[task.node].task) if task.node >= 0 else None,
         **_service(plan.expansion.instances[task.node].task.service if task.node >= 0 else None),
+        **({"condition": task.condition} if task.condition else {}),
+        **({"root": task.root} if task.root else {}),
     }
 
 
@@ -138,6 +140,7 @@ def _ended(ended: TaskEnded) -> dict[str, Any]:
         "because_of": ended.because_of,
         "log_tail": list(ended.log_tail),
         "link": ended.link,
+        **({"reason": str(ended.skip)} if ended.skip is not None else {}),
     }
 
 

@@ -35,6 +35,9 @@ REASONS: Mapping[Reason, str] = {
     Reason.INSTANCES_UNKNOWN: "known after",
     Reason.CUT_OFF: "the last call was cut off",
     Reason.STILL_PENDING: "still pending",
+    Reason.CONDITION_FALSE: "its condition does not hold",
+    Reason.RUNS_ON_FAILURE: "only if something that it needs fails",
+    Reason.RUNS_ALWAYS: "runs whatever becomes of what it needs",
 }
 CALL_REASONS: Mapping[Reason, str] = {
     Reason.NEVER_LAUNCHED: "never done",
@@ -48,6 +51,7 @@ COLOURS: Mapping[Action, str] = {
     Action.PUBLISH: "yellow",
     Action.KEEP: "dim",
     Action.STOP: "red",
+    Action.SKIP: "dim",
 }
 OUTCOME_COLOURS: Mapping[Outcome, str] = {
     Outcome.SUCCEEDED: "green",

@@ -19,6 +19,7 @@ from taskspec.engine.server import Server
 from taskspec.engine.tools import Pace
 from taskspec.errors import ApiError
 from taskspec.plan.planner import Selection
+from taskspec.rehearsal.calls import RehearsedCalls
 from taskspec.rehearsal.clock import Clock, VirtualHands
 from taskspec.rehearsal.faults import Course, Ends, ServerFaults, StartAnswer, StartFault
 from taskspec.rehearsal.server import FakeServer, key_in
@@ -266,6 +267,10 @@ class SimulatedStage:
     @property
     def hands(self) -> VirtualHands:
         return VirtualHands(self.world.clock)
+
+    @property
+    def performer(self) -> RehearsedCalls:
+        return RehearsedCalls({})
 
     def wall(self) -> float:
         return self.world.wall()

@@ -119,7 +119,7 @@ def test_locals_see_variables_and_the_specs_results_see_tasks_as_well(root: str)
             "{{ tasks.a.outputs }}",
             Code.TEMPLATE_UNDEFINED,
             "tasks.a.outputs",
-            "Attributes of a task: id, name, results.",
+            "Attributes of a task: id, name, outcome, results.",
         ),
         ("{{ tasks.a.results.y }}", Code.TEMPLATE_UNDEFINED, "tasks.a.results.y", "Its results: x."),
         ("{{ tasks.f.id }}", Code.FAN_OUT, "tasks.f.id", "Say which"),

@@ -138,7 +138,7 @@ def test_unknown_parts_of_a_collection_leave_the_rest_known() -> None:
         ("{{ var.lr.x }}", 'a number has no "x"'),
         ("{{ var.cfg.b[7] }}", 'a list has no "7"'),
         ("{{ var.name.upper }}", 'a text has no "upper"'),
-        ("{{ tasks.done.rseults }}", 'there is no "rseults" here; there is: id, name, results'),
+        ("{{ tasks.done.rseults }}", 'there is no "rseults" here; there is: id, name, outcome, results'),
         ("{{ tasks.cells['c'].id }}", 'there is no "c" here; there is: a, b'),
     ],
 )

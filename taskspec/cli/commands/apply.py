@@ -62,6 +62,11 @@ LOCAL_POLL_SECONDS = 0.25
     metavar="DURATION",
     help="Detach after so long: 90s, 30m, 12h. Default: never.",
 )
+@click.option(
+    "--fail-fast/--keep-going",
+    default=None,
+    help="Begin nothing new once a task has failed, or go on with what does not need it. Default: as the spec says.",
+)
 @options.lock_timeout_option
 @click.option("--allow-local", is_flag=True, help="Let tasks of kind local run their commands on this machine.")
 @click.option("--rehearse", is_flag=True, help="Play it through on a virtual clock; nothing is launched.")
@@ -84,6 +89,7 @@ def command(
     results_grace: float,
     on_interrupt: str,
     deadline: float | None,
+    fail_fast: bool | None,
     lock_timeout: float,
     allow_local: bool,
     rehearse: bool,
@@ -107,6 +113,7 @@ def command(
         poll_longest=LOCAL_POLL_SECONDS if server.is_local else POLL_LONGEST,
         on_interrupt=OnInterrupt(on_interrupt),
         deadline=deadline,
+        fail_fast=fail_fast,
     )
     paint, error_paint = screen.paint(no_color=no_color), screen.error_paint(no_color=no_color)
     selection = options.selection(targets, excludes, reruns)

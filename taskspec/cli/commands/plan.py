@@ -40,7 +40,8 @@ def command(
     \b
     + start: never launched          ± rerun: launched before, and something changed
     > attach: take over what runs    ~ publish: only its outputs changed
-    = keep: reuse its results        - stop: runs, and left the spec
+    = keep: reuse its results        - stop: runs, and is not wanted any more
+    ○ skip: its condition is false
     """
     request = options.request(spec, var_flags, var_files)
     server = options.server()

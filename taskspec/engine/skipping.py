@@ -1,0 +1,102 @@
+"""Tasks that do not run: because their condition is false, nothing failed, or something did. Told, and seen below."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from taskspec.engine.events import SkipReason, TaskEnded
+from taskspec.engine.frontier import Rule, Skip, rule_of
+from taskspec.engine.progress import Progress
+from taskspec.plan.conditions import explain
+from taskspec.plan.model import Action, Plan, PlannedTask, Reason
+from taskspec.spec.kinds import Partial, RunOn
+from taskspec.state.model import Outcome
+from taskspec.template.absent import AbsentView
+
+NOTHING_FAILED = "nothing that it needs has failed"
+
+
+def rules_of(plan: Plan) -> dict[int, Rule]:
+    """The rules of tasks that do not simply need the success of all."""
+    graph, instances = plan.expansion.graph, plan.expansion.instances
+    special = [
+        (planned.node, instances[planned.node].task.run_on)
+        for planned in plan.tasks
+        if instances[planned.node].task.run_on is not RunOn.SUCCESS
+        or instances[planned.node].task.partial is Partial.CONTINUE
+    ]
+    return {node: rule_of(graph, node, run_on, lambda one: instances[one].task.name) for node, run_on in special}
+
+
+def tell(progress: Progress, skips: Iterable[Skip], *, what: str = "failed", fail_fast: bool = False) -> None:
+    """Give every node that the frontier has skipped its outcome; `what` has become of a failed cause."""
+    for node, cause in skips:
+        reason, summary = _why(progress, node, cause, what, fail_fast=fail_fast)
+        because_of = progress.tasks[cause].address if cause != node else ""
+        _end(progress, node, reason, summary, because_of)
+
+
+def skip_itself(progress: Progress, node: int, planned: PlannedTask) -> None:
+    """A task whose turn has come and that is not wanted; what needs it is skipped too."""
+    nothing_failed = planned.reason is Reason.RUNS_ON_FAILURE and planned.action is Action.SKIP
+    if nothing_failed:
+        _end(progress, node, SkipReason.NOTHING_FAILED, NOTHING_FAILED)
+    else:
+        is_known = planned.action is Action.SKIP
+        words = planned.detail if is_known else explain(progress.tools.evaluator, progress.instance(node))
+        _end(progress, node, SkipReason.CONDITION_FALSE, f"its condition does not hold: {words}")
+    tell(progress, progress.frontier.skip(node))
+
+
+def end_all(progress: Progress, cause: int) -> None:
+    """The first failure of a run that is to fail fast: nothing new begins but what runs on failure or always."""
+    if progress.is_ending:
+        return
+    progress.is_ending = True
+    launching = [node for node, task in progress.tasks.items() if task.action.launches]
+    tell(progress, progress.frontier.stop(cause, launching), fail_fast=True)
+    because_of = progress.tasks[cause].address
+    for again in progress.retries.clear():
+        if progress.instance(again.node).task.run_on is not RunOn.SUCCESS:
+            progress.retries.add(again)
+            continue
+        address = progress.tasks[again.node].address
+        summary = f'failed, and not tried again: "{because_of}" failed, and the run fails fast'
+        progress.board.end(TaskEnded(address, Outcome.FAILED, summary=summary))
+        hide(progress, again.node, Outcome.FAILED, None)
+        tell(progress, progress.frontier.fail(again.node))
+
+
+def left_out(progress: Progress, node: int) -> str:
+    """What a task goes on without, for people; nothing for a task that needs every instance."""
+    if progress.instance(node).task.partial is not Partial.CONTINUE:
+        return ""
+    absent = [one for one in progress.plan.expansion.graph.upstream(node) if not progress.frontier.succeeded(one)]
+    return ", ".join(progress.instance(one).address for one in absent)
+
+
+def hide(progress: Progress, node: int, outcome: Outcome, task_id: int | None) -> None:
+    """Let tasks further down see that there are no results; what the plan has shown of a kept task stays."""
+    planned = progress.tasks[node]
+    if planned.action in (Action.KEEP, Action.PUBLISH) and not planned.condition:
+        return
+    instance = progress.instance(node)
+    view = AbsentView(instance.address, str(outcome), task_id)
+    progress.tools.evaluator.tasks.put(instance.task.name, instance.key, view)
+
+
+def _why(progress: Progress, node: int, cause: int, what: str, *, fail_fast: bool) -> tuple[SkipReason, str]:
+    address = progress.tasks[cause].address
+    if cause == node:
+        return SkipReason.NOTHING_FAILED, NOTHING_FAILED
+    if fail_fast:
+        return SkipReason.FAIL_FAST, f'not begun: "{address}" failed, and the run fails fast'
+    if progress.frontier.failed(cause):
+        return SkipReason.UPSTREAM_FAILED, f'needs "{address}", which {what}'
+    return progress.board.skip_reason(address), f'needs "{address}", which is skipped'
+
+
+def _end(progress: Progress, node: int, reason: SkipReason, summary: str, because_of: str = "") -> None:
+    hide(progress, node, Outcome.SKIPPED, None)
+    address = progress.tasks[node].address
+    progress.board.end(TaskEnded(address, Outcome.SKIPPED, summary=summary, because_of=because_of, skip=reason))

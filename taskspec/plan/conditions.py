@@ -1,0 +1,124 @@
+"""Whether a task is wanted at all: its own condition, the skipped tasks it needs, and what it runs on. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+from taskspec.graph import TaskGraph
+from taskspec.plan.evaluate import Evaluator
+from taskspec.plan.model import Action, PlannedTask, Reason
+from taskspec.spec.kinds import Partial, RunOn
+from taskspec.spec.model import TaskDecl
+from taskspec.template.instances import Instance
+from taskspec.values import Json, Unknown, canonical
+
+_SHOWN = 80
+"""Characters of a value that a reason shows."""
+NOTHING_CAN_FAIL = "nothing that it needs runs now"
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """Why a task is not wanted. `root` is the node that began it, the task's own where it is the task itself."""
+
+    reason: Reason
+    detail: str
+    root: int
+
+
+def is_plain_task(task: TaskDecl) -> bool:
+    """Whether a task simply runs when all it needs has succeeded."""
+    return task.when is True and task.run_on is RunOn.SUCCESS
+
+
+@dataclass(slots=True)
+class Conditions:
+    """The tasks that a plan skips, as far as the walk has come."""
+
+    evaluator: Evaluator
+    graph: TaskGraph
+    instances: tuple[Instance, ...]
+    skipped: dict[int, Skipped] = field(default_factory=dict)
+    """Skipped nodes, and joins with a skipped member."""
+    _void: set[int] = field(default_factory=set)
+    """Nodes of which nothing will succeed: joins only when all members are skipped."""
+
+    def pass_on(self, join: int) -> None:
+        """What a join makes of its members."""
+        members = self.graph.predecessors[join]
+        first = next((self.skipped[before] for before in members if before in self.skipped), None)
+        if first is not None:
+            self.skipped[join] = first
+            if all(before in self._void for before in members):
+                self._void.add(join)
+
+    def plan(self, past: PlannedTask, *, may_fail: bool) -> tuple[PlannedTask | None, PlannedTask | None]:
+        """The plan for a node that is skipped, and for a launch of it that has to stop; None for each that is not.
+
+        `past` holds what is known of the node. Raises SpecError for a condition that fails or is no truth value.
+        """
+        node, runs = past.node, past.observed is not None and not past.observed.is_terminal
+        found = self._skip(node, self.instances[node], may_fail=may_fail or runs)
+        if found is None:
+            return None, None
+        self.skipped[node] = found
+        self._void.add(node)
+        root = self.instances[found.root].address if found.root != node else ""
+        skip = replace(past, reason=found.reason, detail=found.detail, root=root)
+        if not runs or past.observed is None:
+            return skip, None
+        detail = f"launch {past.observed.task_id} is {past.observed.status}"
+        stop = replace(past, action=Action.STOP, reason=found.reason, detail=detail, node=-1)
+        return replace(skip, observed=None), stop
+
+    def _skip(self, node: int, instance: Instance, *, may_fail: bool) -> Skipped | None:
+        above = self._above(node, instance.task)
+        if above is not None:
+            return replace(above, detail=f'needs "{self.instances[above.root].address}", which is skipped')
+        if instance.task.run_on is RunOn.FAILURE and not may_fail:
+            return Skipped(Reason.RUNS_ON_FAILURE, NOTHING_CAN_FAIL, node)
+        if self.evaluator.condition(instance) is False:
+            return Skipped(Reason.CONDITION_FALSE, explain(self.evaluator, instance), node)
+        return None
+
+    def _above(self, node: int, task: TaskDecl) -> Skipped | None:
+        """The skipped task because of which this one is skipped too."""
+        if not self.skipped or task.run_on is not RunOn.SUCCESS:
+            return None
+        before = self.graph.predecessors[node]
+        if task.partial is Partial.CONTINUE:
+            before = tuple(self._void_groups(before))
+        return next((self.skipped[one] for one in before if one in self.skipped), None)
+
+    def _void_groups(self, predecessors: Iterable[int]) -> Iterable[int]:
+        """One of each group of instances of one task of which none will succeed."""
+        groups: dict[str, list[int]] = {}
+        for before in predecessors:
+            member = self.graph.predecessors[before][0] if self.graph.is_join(before) else before
+            groups.setdefault(self.instances[member].task.name, []).append(before)
+        return (group[0] for group in groups.values() if all(before in self._void for before in group))
+
+
+def conditional(evaluator: Evaluator, instance: Instance, planned: PlannedTask) -> PlannedTask:
+    """What is planned for a task that is not plain, saying what it still depends on."""
+    task = instance.task
+    if task.run_on is RunOn.FAILURE and planned.action.launches:
+        planned = replace(planned, reason=Reason.RUNS_ON_FAILURE, detail="")
+    elif task.run_on is RunOn.ALWAYS and planned.reason is Reason.NEVER_LAUNCHED:
+        planned = replace(planned, reason=Reason.RUNS_ALWAYS)
+    condition = evaluator.condition(instance)
+    if isinstance(condition, Unknown):
+        planned = replace(planned, condition=f"if {task.when} {condition.describe()}")
+    return planned
+
+
+def explain(evaluator: Evaluator, instance: Instance) -> str:
+    """The condition as written, and the values it read."""
+    values = ", ".join(f"{text} = {_shown(value)}" for text, value in evaluator.reads(instance, instance.task.when))
+    return f"{instance.task.when} with {values}" if values else str(instance.task.when).lower()
+
+
+def _shown(value: Json) -> str:
+    text = value.describe() if isinstance(value, Unknown) else canonical(value)
+    return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"

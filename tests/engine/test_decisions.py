@@ -1,0 +1,322 @@
+"""Conditions, clean-up, joins that go on and runs that fail fast, on the real local server."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from taskspec.engine.apply import Apply
+from taskspec.engine.events import EngineEvent, Noticed, SkipReason, StatusChanged, TaskEnded
+from taskspec.engine.leaving import OnInterrupt
+from taskspec.plan.planner import Selection
+
+from .test_endurance import counting
+from .workshop import Applied, Workshop, interrupt_once_running
+
+SCORE = """
+    import json, os
+    set_output({"experiment": {"data": {"score": json.loads(os.environ["modal.state.score"])}}})
+"""
+
+
+@pytest.fixture
+def shop(workshop: Workshop) -> Workshop:
+    """Apps that succeed, that fail, and that give the score they are told."""
+    workshop.app("good", shell="true")
+    workshop.app("bad", shell="exit 3")
+    workshop.app("scoring", SCORE, defaults={"score": 0})
+    workshop.app("telling", shell="true", defaults={"said": ""})
+    return workshop
+
+
+def reasons(applied: Applied) -> dict[str, str]:
+    return {task.address: str(task.skip) for task in applied.report.tasks if task.skip is not None}
+
+
+def said(shop: Workshop, address: str) -> object:
+    """The param that a `telling` launch was started with."""
+    return shop.info(shop.record(address).task_id).params["state"]["said"]
+
+
+SCORED = """
+    tasks:
+      train:
+        module: ./scoring
+        params: {score: SCORE}
+        results: {score: "{{ launch.output.experiment.data.score }}"}
+      deploy: {module: ./good, when: "{{ tasks.train.results.score > 0.5 }}"}
+      announce: {module: ./good, depends_on: deploy}
+"""
+
+
+def test_a_condition_on_a_result_is_decided_in_the_run(shop: Workshop) -> None:
+    shop.spec(SCORED.replace("SCORE", "0.9"))
+    assert shop.apply().outcomes == dict.fromkeys(("train", "deploy", "announce"), "succeeded")
+
+
+def test_a_false_condition_skips_the_task_and_what_needs_it_and_the_run_is_a_success(shop: Workshop) -> None:
+    shop.spec(SCORED.replace("SCORE", "0.1"))
+    applied = shop.apply()
+    assert applied.outcomes == {"train": "succeeded", "deploy": "skipped", "announce": "skipped"}
+    assert reasons(applied) == dict.fromkeys(("deploy", "announce"), "condition_false")
+    assert applied.ended("deploy").summary.endswith("> 0.5 }} with tasks.train.results.score = 0.1")
+    assert applied.ended("announce").because_of == "deploy"
+    assert not applied.report.failed
+    assert len(shop.launches()) == 1
+    again = shop.plan()
+    assert [str(task.action) for task in again.tasks] == ["keep", "skip", "skip"]
+    assert not again.has_changes
+
+
+def test_a_condition_that_is_no_truth_value_fails_the_task(shop: Workshop) -> None:
+    shop.spec(SCORED.replace("SCORE", "0.1").replace(" > 0.5", ""))
+    applied = shop.apply()
+    assert applied.outcomes == {"train": "succeeded", "deploy": "failed", "announce": "skipped"}
+    assert "must be true or false, and this one is 0.1" in applied.ended("deploy").summary
+
+
+def test_a_launch_that_still_runs_is_stopped_once_its_condition_is_false(shop: Workshop) -> None:
+    shop.waiting_app("slow")
+    shop.spec("tasks: {only: {module: ./slow, when: true}}")
+    shop.apply(interrupt_once_running("only"))
+    shop.spec("tasks: {only: {module: ./slow, when: false}}")
+    applied = shop.apply()
+    assert applied.outcomes == {"only": "skipped"}
+    assert applied.report.stopped == ("only",)
+    assert not applied.report.failed
+    assert [launch.raw_status for launch in shop.launches()] == ["stopped"]
+    assert not shop.plan().has_changes
+
+
+def test_the_results_of_a_skipped_task_have_a_default(shop: Workshop) -> None:
+    shop.spec("""
+        tasks:
+          extra: {module: ./scoring, when: false, results: {score: "{{ launch.output.experiment.data.score }}"}}
+          report:
+            module: ./telling
+            run_on: always
+            params: {said: "{{ tasks.extra.results.score | default(7) }} {{ tasks.extra.outcome }}"}
+        results: {score: "{{ tasks.extra.results.score }}", other: 1}
+    """)
+    applied = shop.apply()
+    assert applied.outcomes == {"extra": "skipped", "report": "succeeded"}
+    assert said(shop, "report") == "7 skipped"
+    assert applied.report.results == {"other": 1}
+
+
+CLEANED = """
+    tasks:
+      train: {module: ./APP}
+      use: {module: ./good, depends_on: train}
+      undo: {module: ./good, depends_on: use, run_on: failure}
+      tidy: {module: ./good, depends_on: use, run_on: always}
+"""
+
+
+def test_clean_up_runs_after_a_failure_and_the_run_stays_red(shop: Workshop) -> None:
+    shop.spec(CLEANED.replace("APP", "bad"))
+    applied = shop.apply()
+    assert applied.outcomes == {"train": "failed", "use": "skipped", "undo": "succeeded", "tidy": "succeeded"}
+    assert applied.report.failed
+
+
+def test_without_a_failure_only_what_always_runs_does_and_the_next_plan_has_nothing_to_do(shop: Workshop) -> None:
+    shop.spec(CLEANED.replace("APP", "good"))
+    applied = shop.apply()
+    assert applied.outcomes == {"train": "succeeded", "use": "succeeded", "undo": "skipped", "tidy": "succeeded"}
+    assert reasons(applied) == {"undo": "nothing_failed"}
+    assert not applied.report.failed
+    plan = shop.plan()
+    assert {task.address: str(task.action) for task in plan.tasks} == {
+        "train": "keep",
+        "use": "keep",
+        "undo": "skip",
+        "tidy": "keep",
+    }
+    assert not plan.has_changes
+
+
+def test_clean_up_that_fails_makes_a_green_run_red(shop: Workshop) -> None:
+    shop.spec("tasks: {train: {module: ./good}, tidy: {module: ./bad, depends_on: train, run_on: always}}")
+    applied = shop.apply()
+    assert applied.outcomes == {"train": "succeeded", "tidy": "failed"}
+    assert applied.report.failed
+
+
+def test_clean_up_waits_until_all_has_ended_also_above_what_was_skipped(shop: Workshop) -> None:
+    shop.waiting_app("slow")
+    shop.spec("""
+        tasks:
+          fails: {module: ./bad}
+          slow: {module: ./slow}
+          both: {module: ./good, depends_on: [fails, slow]}
+          tidy: {module: ./good, depends_on: both, run_on: always}
+    """)
+    told: list[tuple[str, str]] = []
+
+    def let_go(run: Apply, event: EngineEvent) -> None:
+        if isinstance(event, StatusChanged):
+            told.append((event.address, event.status))
+        if isinstance(event, TaskEnded) and event.address == "both":
+            shop.open_gate()
+
+    assert shop.apply(let_go).outcomes["tidy"] == "succeeded"
+    started = [address for address, _ in told]
+    assert told.index(("slow", "finished")) < started.index("tidy")
+
+
+def test_clean_up_sees_how_what_it_needs_has_ended(shop: Workshop) -> None:
+    shop.spec("""
+        tasks:
+          train: {module: ./bad, results: {score: "{{ launch.output.experiment.data.score }}"}}
+          tell:
+            module: ./telling
+            run_on: failure
+            params:
+              said: "{{ tasks.train.outcome }} {{ tasks.train.id }} {{ tasks.train.results.score | default(0) }}"
+    """)
+    assert shop.apply().outcomes == {"train": "failed", "tell": "succeeded"}
+    assert said(shop, "tell") == f"failed {shop.record('train').task_id} 0"
+
+
+def test_clean_up_that_reads_a_result_of_a_failed_task_says_what_is_missing(shop: Workshop) -> None:
+    shop.spec("""
+        tasks:
+          train: {module: ./bad, results: {score: "{{ launch.output.experiment.data.score }}"}}
+          tell: {module: ./telling, run_on: always, params: {said: "{{ tasks.train.results.score }}"}}
+    """)
+    applied = shop.apply()
+    assert applied.outcomes == {"train": "failed", "tell": "failed"}
+    assert 'no result "score": task "train" has not succeeded' in applied.ended("tell").summary
+
+
+def test_clean_up_waits_for_the_last_try(shop: Workshop) -> None:
+    shop.spec(f"""
+        tasks:
+          flaky: {{{counting(shop, 2)}, retry: {{attempts: 2, backoff: 0}}}}
+          undo: {{module: ./good, depends_on: flaky, run_on: failure}}
+    """)
+    assert shop.apply().outcomes == {"flaky": "succeeded", "undo": "skipped"}
+
+
+def test_an_interrupt_begins_no_clean_up_and_the_next_apply_does(shop: Workshop) -> None:
+    shop.waiting_app("slow")
+    shop.spec("tasks: {train: {module: ./slow}, tidy: {module: ./good, depends_on: train, run_on: always}}")
+    applied = shop.apply(interrupt_once_running("train"), on_interrupt=OnInterrupt.STOP)
+    assert applied.outcomes == {"train": "stopped", "tidy": "pending"}
+    shop.open_gate()
+    assert shop.apply().outcomes == {"train": "succeeded", "tidy": "succeeded"}
+
+
+def test_clean_up_is_not_part_of_a_plan_about_what_it_needs(shop: Workshop) -> None:
+    shop.spec(CLEANED.replace("APP", "bad"))
+    assert shop.apply(selection=Selection(targets=("use",))).outcomes == {"train": "failed", "use": "skipped"}
+    applied = shop.apply(selection=Selection(targets=("tidy",)))
+    assert applied.outcomes == {"train": "failed", "use": "skipped", "tidy": "succeeded"}
+
+
+FANNED = """
+    tasks:
+      train:
+        module: ./scoring
+        for_each: {a: 0.3, b: BROKEN, c: 0.7}
+        params: {score: "{{ each.value }}"}
+        results: {score: "{{ launch.output.experiment.data.score }}"}
+        checks: [{assert: "{{ results.score < 1 }}"}]
+      best:
+        module: ./telling
+        partial: continue
+        params: {said: "{{ tasks.train | map(attribute='results.score') | list }}"}
+      strict: {module: ./good, depends_on: train}
+"""
+
+
+def test_a_join_may_go_on_without_the_instances_that_failed(shop: Workshop) -> None:
+    shop.spec(FANNED.replace("BROKEN", "5"))
+    applied = shop.apply()
+    assert applied.outcomes["best"] == "succeeded"
+    assert applied.outcomes["strict"] == "skipped"
+    assert said(shop, "best") == [0.3, 0.7]
+    assert applied.ended("best").summary == "went on without train[b]"
+    assert applied.report.failed
+    shop.spec(FANNED.replace("BROKEN", "0.5"))
+    assert set(shop.apply().outcomes.values()) == {"kept", "succeeded"}
+    assert said(shop, "best") == [0.3, 0.5, 0.7]
+
+
+def test_a_join_that_goes_on_needs_one_success(shop: Workshop) -> None:
+    shop.spec(FANNED.replace("BROKEN", "5").replace("0.3", "3").replace("0.7", "7"))
+    applied = shop.apply()
+    assert applied.outcomes["best"] == "skipped"
+    assert applied.ended("best").skip is SkipReason.UPSTREAM_FAILED
+
+
+def test_a_join_goes_on_without_instances_whose_condition_is_false(shop: Workshop) -> None:
+    spec = FANNED.replace("BROKEN", "0.5").replace("checks", "when: \"{{ each.key != 'b' }}\"\n        checks")
+    shop.spec(spec)
+    applied = shop.apply()
+    assert applied.outcomes["best"] == "succeeded"
+    assert said(shop, "best") == [0.3, 0.7]
+    assert not applied.report.failed
+    assert not shop.plan().has_changes
+
+
+FAST = """
+    fail_fast: true
+    tasks:
+      fails: {module: ./bad}
+      after: {module: ./good, depends_on: fails}
+      slow: {module: ./slow}
+      later: {module: ./good, depends_on: slow}
+      tidy: {module: ./good, depends_on: later, run_on: always}
+"""
+
+
+def open_the_gate_at_the_end_of(shop: Workshop, address: str) -> Callable[[Apply, EngineEvent], None]:
+    def react(run: Apply, event: EngineEvent) -> None:
+        if isinstance(event, TaskEnded) and event.address == address:
+            shop.open_gate()
+
+    return react
+
+
+def test_a_run_that_fails_fast_begins_nothing_new_but_clean_up_and_awaits_what_runs(shop: Workshop) -> None:
+    shop.waiting_app("slow")
+    shop.spec(FAST)
+    applied = shop.apply(open_the_gate_at_the_end_of(shop, "later"))
+    assert applied.outcomes == {
+        "fails": "failed",
+        "after": "skipped",
+        "slow": "succeeded",
+        "later": "skipped",
+        "tidy": "succeeded",
+    }
+    assert reasons(applied) == {"after": "upstream_failed", "later": "fail_fast"}
+    assert applied.ended("later").because_of == "fails"
+
+
+def test_the_command_line_may_ask_to_keep_going(shop: Workshop) -> None:
+    shop.waiting_app("slow")
+    shop.open_gate()
+    shop.spec(FAST)
+    assert shop.apply(fail_fast=False).outcomes["later"] == "succeeded"
+
+
+def test_a_run_that_fails_fast_tries_nothing_again(shop: Workshop) -> None:
+    shop.waiting_app("slow")
+    shop.spec("""
+        fail_fast: true
+        tasks:
+          first: {module: ./bad, retry: {attempts: 2, backoff: 1h}}
+          second: {module: ./slow, checks: [{assert: "{{ false }}"}]}
+          below: {module: ./good, depends_on: first}
+    """)
+
+    def let_go(run: Apply, event: EngineEvent) -> None:
+        if isinstance(event, Noticed) and "; try 2 of 2" in event.message:
+            shop.open_gate()
+
+    applied = shop.apply(let_go)
+    assert applied.outcomes == {"first": "failed", "second": "failed", "below": "skipped"}
+    assert len(shop.launches()) == 2
