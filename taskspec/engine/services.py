@@ -236,6 +236,10 @@ class Services:
         progress.watch.remove(ending.node)
         body = {"outcome": verdict.outcome, "summary": verdict.summary, "results": dict(up.verdict.results)}
         progress.ledger.write(Event(EventKind.ENDED, address, up.active.key, body))
+        if ending.info is not None:
+            self.publisher.after_end(
+                progress.instance(ending.node), up.active.planned, up.active.key, verdict, ending.info
+            )
         progress.lifelines[ending.node].break_off(f'service "{address}" died: {verdict.summary}')
         ended = progress.ended(up.active, verdict.outcome, verdict.summary)
         progress.submit(("log", ended), partial(log_tail, progress.tools.server.api, task_id or 0))

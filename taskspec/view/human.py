@@ -200,6 +200,7 @@ def _drift(standing: Standing, wanted: set[str]) -> Iterator[str]:
     if observed is not None and not observed.is_terminal and record.phase is Phase.ENDED:
         yield "runs again: restarted outside of taskspec"
     if observed is not None and observed.is_terminal and record.phase is not Phase.ENDED:
-        yield f"{one_line(observed.status)} while nobody watched: the next apply takes that in"
+        then = "" if record.is_service else ": the next apply takes that in"
+        yield f"{one_line(observed.status)} while nobody watched{then}"
     if record.summary:
         yield one_line(record.summary)

@@ -9,12 +9,14 @@ import pytest
 
 from taskspec import operations
 from taskspec.engine.apply import Apply
-from taskspec.engine.events import EngineEvent, LaunchStarted, StatusChanged, TaskEnded
+from taskspec.engine.events import EngineEvent, LaunchStarted, Noticed, StatusChanged, TaskEnded
 from taskspec.engine.leaving import OnInterrupt
+from taskspec.plan.planner import Selection
 from taskspec.state.model import Outcome, Phase
 
 from .workshop import Workshop, interrupt_once_running, until
 
+APPS = Path(__file__).parent.parent.parent / "examples" / "apps"
 SERVICE = """
 import json, os, sys, threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -362,6 +364,70 @@ def test_a_launch_with_other_params_or_another_name_is_not_reused(shop: Workshop
     spec(shop, other)
     assert shop.apply().ended("serve").task_id != first
     assert running(shop) == [first]
+
+
+def test_a_rerun_by_name_does_not_reuse_the_launch_it_replaces(shop: Workshop) -> None:
+    spec(shop, ", keep: true, reuse: true")
+    old = shop.apply().ended("serve").task_id
+    again = shop.apply(selection=Selection(reruns=("serve",)))
+    assert again.ended("serve").task_id != old
+    assert running(shop) == [again.ended("serve").task_id]
+
+
+def test_a_try_of_a_user_after_its_service_has_died_is_not_made(shop: Workshop) -> None:
+    spec(shop, user=", code: 3")
+    text = (shop.folder / "spec.yaml").read_text()
+    retry = "user: {module: ./user, retry: {attempts: 2, backoff: 1s},"
+    (shop.folder / "spec.yaml").write_text(text.replace("user: {module: ./user,", retry))
+
+    def react(_: Apply, event: EngineEvent) -> None:
+        if isinstance(event, Noticed) and "try 2 of 2" in event.message:
+            service = next(launch.id for launch in shop.launches() if launch.name == "serve")
+            shop.server.api.task.send_request(service, "die", {}, skip_response=True)
+            shop.end_of(service)
+
+    applied = shop.apply(react)
+    assert applied.outcomes == {"serve": "failed", "user": "failed"}
+    assert applied.ended("user").summary.startswith('service "serve" died')
+    assert applied.told.started() == ["serve", "user"]
+
+
+EVALUATE = """
+import json, os, urllib.request
+state = {"data": os.environ["modal.state.data"]}
+body = {"taskId": int(os.environ["modal.state.session"]), "command": "evaluate", "state": state, "skipResponse": False}
+headers = {"x-api-key": os.environ["API_TOKEN"], "Content-Type": "application/json"}
+address = os.environ["SERVER_ADDRESS"] + "/public/api/v3/tasks.request.direct"
+answer = urllib.request.urlopen(urllib.request.Request(address, json.dumps(body).encode(), headers)).read()
+set_output({"general": {"title": "evaluated", "description": answer.decode()}})
+"""
+
+
+def test_the_app_that_serves_digits_is_deployed_and_reads_them(shop: Workshop) -> None:
+    shop.app("evaluate", EVALUATE, defaults={"session": 0, "data": ""})
+    shop.spec(f"""
+        tasks:
+          import:
+            module: {APPS}/import_digits
+            params: {{folder: "{{{{ 'served/digits' }}}}"}}
+            results: {{folder: "{{{{ launch.output.general.title }}}}"}}
+          serve:
+            kind: service
+            module: {APPS}/serve_digits
+            params: {{data: "{{{{ tasks.import.results.folder }}}}"}}
+            ready: deployed
+          evaluate:
+            module: ./evaluate
+            params: {{session: "{{{{ tasks.serve.id }}}}", data: "{{{{ tasks.import.results.folder }}}}"}}
+            results: {{said: "{{{{ launch.output.general.description | fromjson }}}}"}}
+            checks: [{{assert: "{{{{ results.said.accuracy > 0.8 }}}}", message: "{{{{ results.said }}}}"}}]
+    """)
+    applied = shop.apply()
+    assert applied.outcomes == {"import": "succeeded", "serve": "succeeded", "evaluate": "succeeded"}
+    assert any(
+        "left in peace" in str(line) for line in shop.server.api.task.get_logs(applied.ended("serve").task_id or 0)
+    )
+    assert not shop.plan().has_changes
 
 
 def test_stop_stops_services_too(shop: Workshop) -> None:
