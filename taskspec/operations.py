@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 
 from taskspec.diagnostics import Code, Diagnostic, in_order
 from taskspec.engine.catalogue import Catalogue
+from taskspec.engine.halting import halt, is_ours_to_stop
 from taskspec.engine.refresh import observe
 from taskspec.engine.secretsource import SecretSource, Trust
 from taskspec.engine.server import Server
-from taskspec.engine.stopping import try_stop
 from taskspec.errors import LockHeld, SpecError, UsageError
 from taskspec.plan.calling import require_allowed
 from taskspec.plan.evaluate import Evaluator, Facts
@@ -32,7 +32,7 @@ from taskspec.spec.secretvalues import SecretKeeper
 from taskspec.spec.variables import VariableFile, assign_variables
 from taskspec.state.database import is_there, usable
 from taskspec.state.lease import this_owner
-from taskspec.state.model import Event, EventKind, Outcome, Record, State
+from taskspec.state.model import Record, State
 from taskspec.state.store import StateStore, open_store
 from taskspec.template.analysis import analyse
 from taskspec.template.evaluate import base_scope
@@ -293,13 +293,6 @@ class Standing:
     record: Record
     observed: Observed | None
 
-    @property
-    def is_ours_to_stop(self) -> bool:
-        """Whether it runs, or a launch it replaces may; a service that somebody else started is not ours."""
-        if self.record.reused:
-            return False
-        return bool(self.record.replaces) or (self.observed is not None and not self.observed.is_terminal)
-
 
 def standings(server: Server, state: State) -> list[Standing]:
     """Every address on record with what the server says about it now."""
@@ -322,36 +315,18 @@ def stop(
 ) -> list[str]:
     """Stop what this spec started and still runs, the youngest first. Returns the addresses that could not be."""
     state = store.load()
-    running = [s for s in standings(server, state) if s.is_ours_to_stop]
+    running = [s for s in standings(server, state) if is_ours_to_stop(s.record, s.observed)]
     wanted = [s for s in running if not addresses or s.record.address in addresses or _task(s.record) in addresses]
     unknown = [a for a in addresses if a not in state.records and a not in {_task(r) for r in state.records.values()}]
     if unknown:
         raise UsageError(f'nothing was ever launched as "{unknown[0]}"', remedy="see `taskspec status`")
     failed = []
     for standing in sorted(wanted, key=lambda s: -s.record.number):
-        record = standing.record
-        for old in record.replaces:
-            problem = try_stop(server.api, old, time.monotonic, time.sleep)
-            told(record.address, old, problem)
-            if problem:
-                failed.append(record.address)
-            else:
-                store.append("stop", [Event(EventKind.RETIRED, record.address, record.key, {"task_id": old})])
-        if standing.observed is None or standing.observed.is_terminal:
-            continue
-        task_id = standing.observed.task_id
-        problem = try_stop(server.api, task_id, time.monotonic, time.sleep)
-        told(record.address, task_id, problem)
-        if problem:
-            failed.append(record.address)
-            continue
-        body = {"outcome": Outcome.STOPPED, "summary": "stopped by `taskspec stop`", "results": {}}
-        events = [Event(EventKind.ENDED, record.address, record.key, body)]
-        if record.task_id is None:
-            events.insert(
-                0, Event(EventKind.STARTED, record.address, record.key, {"task_id": task_id, "adopted": True})
-            )
-        store.append("stop", events)
+        events, is_done = halt(server, standing.record, standing.observed, told)
+        if events:
+            store.append("stop", events)
+        if not is_done:
+            failed.append(standing.record.address)
     return failed
 
 

@@ -55,7 +55,9 @@ def rehearse(rehearsal: Rehearsal) -> RunReport:
     request = rehearsal.request
     project = operations.open_project(request)
     script = _script(rehearsal)
-    stage = set_stage(script, rehearsal.seed, project.evaluator.renderer, project.expansion.instances)
+    instances = project.expansion.instances
+    script.services = frozenset(instance.address for instance in instances if instance.task.service is not None)
+    stage = set_stage(script, rehearsal.seed, project.evaluator.renderer, instances)
     with (
         tempfile.TemporaryDirectory(prefix="taskspec-") as folder,
         open_store(Path(folder) / "state.db", clock=stage.wall) as store,

@@ -121,7 +121,7 @@ class Apply:
             seconds=self.tools.clock() - began,
             detached=progress.leaving.is_asked,
             stopped=tuple(self._stopped),
-            unstopped=(*self._unstopped, *self._services.unstopped),
+            unstopped=(*self._unstopped, *self._services.leftovers.unstopped),
         )
         body = {"counts": report.counts, "detached": report.detached}
         progress.ledger.write(Event(EventKind.RUN_ENDED, body=body))

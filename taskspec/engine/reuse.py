@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 from taskspec.engine.start import StartOrder
@@ -15,12 +15,15 @@ if TYPE_CHECKING:
 RUNNING = ("started", "deployed")
 
 
-def find_reusable(api: Api, order: StartOrder, rule: ServiceRule) -> int | None:
-    """The youngest launch of this user with the same module, version and params; None when there is none."""
+def find_reusable(api: Api, order: StartOrder, rule: ServiceRule, ours: Collection[int]) -> int | None:
+    """The youngest launch of this user with the same module, version and params; None when there is none.
+
+    Those that are to be replaced are `ours`, and no choice.
+    """
     me = api.user.get_my_info().id
     wanted = [{"field": "status", "operator": "in", "value": list(RUNNING)}]
     found = [info for info in api.task.get_list(order.workspace, wanted) if _fits(info, order, rule, me)]
-    return max((info.id for info in found), default=None)
+    return max((info.id for info in found if info.id not in ours), default=None)
 
 
 def _fits(info: TaskInfo, order: StartOrder, rule: ServiceRule, user: int) -> bool:

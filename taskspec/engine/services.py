@@ -7,7 +7,6 @@ launched ─▶ rising ─▶ up ─▶ stopped │ left up
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -16,12 +15,12 @@ from taskspec.api import TaskInfo
 from taskspec.engine.endings import Endings
 from taskspec.engine.events import StatusChanged, TaskEnded, words
 from taskspec.engine.leaving import OnInterrupt
+from taskspec.engine.leftovers import Leftovers
 from taskspec.engine.logtail import log_tail
 from taskspec.engine.progress import Active, Lifeline, Progress
 from taskspec.engine.publish import Publisher
 from taskspec.engine.readiness import ready_info
 from taskspec.engine.skipping import tell
-from taskspec.engine.stopping import stop_and_wait
 from taskspec.engine.verdict import Verdict, judge_ready
 from taskspec.engine.watch import Ending
 from taskspec.engine.workers import Answer
@@ -53,15 +52,15 @@ class Services:
     endings: Endings
     publisher: Publisher
     up: dict[int, Up] = field(default_factory=dict)
-    unstopped: list[str] = field(default_factory=list)
+    leftovers: Leftovers = field(init=False)
     _users: dict[int, list[int]] = field(default_factory=dict)
     _open_users: dict[int, list[int]] = field(default_factory=dict)
     _asked: set[int] = field(default_factory=set)
     _dismissed: set[int] = field(default_factory=set)
-    _retiring: set[int] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         progress = self.progress
+        self.leftovers = Leftovers(progress)
         for node in progress.tasks:
             if self._is_service(node):
                 found = [user for user in users(progress.plan.expansion.graph, node) if user in progress.tasks]
@@ -76,7 +75,7 @@ class Services:
     @property
     def is_stopping(self) -> bool:
         """Whether a stop is on its way."""
-        return bool(self._dismissed or self._retiring) or any(up.is_stopping for up in self.up.values())
+        return bool(self._dismissed) or self.leftovers.is_stopping or any(up.is_stopping for up in self.up.values())
 
     def look(self) -> None:
         """After a poll: ask each launched service that is not up yet whether it is."""
@@ -95,7 +94,7 @@ class Services:
         for node in self._users:
             if node in self.up:
                 self._settle_up(node, self.up[node])
-            elif node in self.progress.active and node not in self._dismissed and not self.is_used(node):
+            elif self._is_rising(node) and not self.is_used(node):
                 self._dismiss(node, self.progress.active[node])
             self._retire(node)
 
@@ -111,9 +110,10 @@ class Services:
     def begin(self, node: int, planned: PlannedTask) -> bool:
         """Take the turn of a service that is not to be launched; whether there was nothing to launch."""
         if planned.action is Action.KEEP:
-            self._pass(node, planned)
+            self.progress.board.keep(planned.address, planned.previous.task_id if planned.previous else None)
+            tell(self.progress, self.progress.frontier.succeed(node))
         elif planned.action is Action.STOP or not self._may_be_needed(node):
-            self._stop_left(node, planned)
+            self.leftovers.clear(node, planned)
         else:
             return False
         return True
@@ -129,7 +129,7 @@ class Services:
             return
         if ending.must_stop and up.active.task_id is not None and not up.active.reused:
             up.is_stopping = True
-            call = self._stopper(up.active.task_id)
+            call = self.leftovers.stopper(up.active.task_id)
             self.progress.submit(("service_overdue", ending), call)
         else:
             self._died(ending)
@@ -146,9 +146,9 @@ class Services:
             case ("dismiss", int(node)):
                 self._took_dismissed(node, answer)
             case ("left", int(node)):
-                self._took_left(node, answer)
+                self.leftovers.took_cleared(node, answer)
             case ("retire", int(node), str(key), int(old)):
-                self._took_retired(node, key, old, answer)
+                self.leftovers.took_retired(node, key, old, answer)
             case _:
                 return False
         return True
@@ -169,21 +169,14 @@ class Services:
     def _is_service(self, node: int) -> bool:
         return self.progress.instance(node).task.service is not None
 
+    def _is_rising(self, node: int) -> bool:
+        return node in self.progress.active and node not in self._dismissed and not self.leftovers.has(node)
+
     def _rule(self, node: int) -> ServiceRule:
         rule = self.progress.instance(node).task.service
         if rule is None:
             raise AssertionError("only services are looked after here")
         return rule
-
-    def _stopper(self, task_id: int) -> partial[None]:
-        """Stops a launch, also while the run is ending: how long that may take, the loop says."""
-        tools = self.progress.tools
-        never = threading.Event()
-
-        def pause(seconds: float) -> None:
-            tools.hands.sleep(seconds, never)
-
-        return partial(stop_and_wait, tools.server.api, task_id, tools.clock, pause)
 
     def _took_ready(self, node: int, task_id: int, answer: Answer) -> None:
         self._asked.discard(node)
@@ -222,13 +215,13 @@ class Services:
         elif up.active.task_id is not None:
             up.is_stopping = True
             self.progress.watch.remove(node)
-            self.progress.submit(("service_stop", node), self._stopper(up.active.task_id))
+            self.progress.submit(("service_stop", node), self.leftovers.stopper(up.active.task_id))
 
     def _took_stopped(self, node: int, answer: Answer) -> None:
         up = self.up.pop(node)
         address, board = up.active.planned.address, self.progress.board
         if answer.error is not None:
-            self.unstopped.append(address)
+            self.leftovers.unstopped.append(address)
             summary = f"could not be stopped: {words(answer.error)}; the next apply tries again"
             board.end(self.progress.ended(up.active, Outcome.RUNNING, summary))
             return
@@ -244,50 +237,14 @@ class Services:
         progress.watch.remove(ending.node)
         body = {"outcome": verdict.outcome, "summary": verdict.summary, "results": dict(up.verdict.results)}
         progress.ledger.write(Event(EventKind.ENDED, address, up.active.key, body))
+        if ending.info is not None:
+            self.publisher.after_end(
+                progress.instance(ending.node), up.active.planned, up.active.key, verdict, ending.info
+            )
         progress.lifelines[ending.node].break_off(f'service "{address}" died: {verdict.summary}')
         ended = progress.ended(up.active, verdict.outcome, verdict.summary)
         progress.submit(("log", ended), partial(log_tail, progress.tools.server.api, task_id or 0))
         tell(progress, progress.frontier.lose(ending.node), what="died")
-
-    def _pass(self, node: int, planned: PlannedTask) -> None:
-        previous = planned.previous.task_id if planned.previous is not None else None
-        self.progress.board.keep(planned.address, previous)
-        tell(self.progress, self.progress.frontier.succeed(node))
-
-    def _stop_left(self, node: int, planned: PlannedTask) -> None:
-        """Nobody needs it (any more): what an earlier run has left is stopped, nothing is launched."""
-        observed, record = planned.observed, planned.previous
-        is_ours = record is not None and not record.reused
-        running = [observed.task_id] if observed is not None and not observed.is_terminal and is_ours else []
-        left = [*running, *(record.replaces if record is not None else ())]
-        if not left:
-            self._pass(node, planned)
-            return
-        self._dismissed.add(node)
-        key = record.key if record is not None else ""
-        active = Active(planned, key, self.progress.tools.clock(), left[0])
-        self.progress.active[node] = active
-        calls = [self._stopper(task_id) for task_id in left]
-
-        def stop_all() -> None:
-            for call in calls:
-                call()
-
-        self.progress.submit(("left", node), stop_all)
-
-    def _took_left(self, node: int, answer: Answer) -> None:
-        self._dismissed.discard(node)
-        active = self.progress.active.pop(node)
-        address, record = active.planned.address, active.planned.previous
-        if answer.error is not None:
-            self.unstopped.append(address)
-            summary = f"could not be stopped: {words(answer.error)}; the next apply tries again"
-            self.progress.board.end(self.progress.ended(active, Outcome.RUNNING, summary))
-        elif record is not None:
-            for event in _ends_of_left(record.task_id or active.task_id, active):
-                self.progress.ledger.write(event)
-            self.progress.board.end(self.progress.ended(active, Outcome.SUCCEEDED, "stopped: no task needs it"))
-        tell(self.progress, self.progress.frontier.succeed(node))
 
     def _dismiss(self, node: int, active: Active) -> None:
         """All users have ended before it was up."""
@@ -297,7 +254,7 @@ class Services:
             return
         self._dismissed.add(node)
         self.progress.watch.remove(node)
-        call = (lambda: None) if active.reused else self._stopper(active.task_id)
+        call = (lambda: None) if active.reused else self.leftovers.stopper(active.task_id)
         self.progress.submit(("dismiss", node), call)
 
     def _took_dismissed(self, node: int, answer: Answer) -> None:
@@ -306,7 +263,7 @@ class Services:
         tell(self.progress, self.progress.frontier.succeed(node))
         ended = self.progress.ended(active, Outcome.SKIPPED, NEVER_READY)
         if answer.error is not None:
-            self.unstopped.append(ended.address)
+            self.leftovers.unstopped.append(ended.address)
             ended = replace(ended, outcome=Outcome.RUNNING, summary=f"could not be stopped: {words(answer.error)}")
         elif not active.reused:
             body = {"outcome": Outcome.STOPPED, "summary": NEVER_READY, "results": {}}
@@ -316,31 +273,5 @@ class Services:
     def _retire(self, node: int) -> None:
         """Stop what the new launch replaces, once it is up; or, not to be kept, once it will not be."""
         is_over = self.progress.board.has(self.progress.tasks[node].address) and not self._rule(node).keep
-        if not (node in self.up or is_over):
-            return
-        key, replaced = self.progress.replaced.pop(node, ("", ()))
-        for old in replaced:
-            self._retiring.add(old)
-            self.progress.submit(("retire", node, key, old), self._stopper(old))
-
-    def _took_retired(self, node: int, key: str, old: int, answer: Answer) -> None:
-        self._retiring.discard(old)
-        address = self.progress.tasks[node].address
-        if answer.error is not None:
-            self.unstopped.append(address)
-            self.progress.board.notice(address, f"launch {old}, which it replaces, goes on: {words(answer.error)}")
-            return
-        self.progress.ledger.write(Event(EventKind.RETIRED, address, key, {"task_id": old}))
-
-
-def _ends_of_left(task_id: int | None, active: Active) -> Iterator[Event]:
-    """What the journal says once everything that was left is stopped."""
-    record, address = active.planned.previous, active.planned.address
-    if record is None:
-        return
-    if record.task_id is None and task_id is not None:
-        yield Event(EventKind.STARTED, address, record.key, {"task_id": task_id, "adopted": True})
-    for old in record.replaces:
-        yield Event(EventKind.RETIRED, address, record.key, {"task_id": old})
-    body = {"outcome": Outcome.STOPPED, "summary": "stopped: no task needs it", "results": dict(record.results)}
-    yield Event(EventKind.ENDED, address, record.key, body)
+        if node in self.up or is_over:
+            self.leftovers.retire(node)

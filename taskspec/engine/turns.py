@@ -200,9 +200,10 @@ class Turns:
         After a start that was cut off nobody looks for another: that one has to be found first.
         """
         planned, order = self.progress.tasks[node], prepared.order
-        self.progress.replaced[node] = (order.key, replaced_by(planned))
+        replaced = replaced_by(planned)
+        self.progress.replaced[node] = (order.key, replaced)
         if rule.reuse and order.unresolved_for is None and order.forerunner is None:
-            call = partial(find_reusable, self.progress.tools.server.api, order, rule)
+            call = partial(find_reusable, self.progress.tools.server.api, order, rule, replaced)
             self.progress.submit(("reuse", node, prepared), call)
         else:
             self._send(node, prepared)

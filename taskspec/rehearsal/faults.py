@@ -113,11 +113,15 @@ class Rule:
 
 @dataclass(slots=True)
 class Script:
-    """A fault script, and the seed that everything it leaves open is drawn from. The last rule that fits wins."""
+    """A fault script, and the seed that everything it leaves open is drawn from. The last rule that fits wins.
+
+    `services` are addresses whose launches run until somebody stops them.
+    """
 
     seed: int = 0
     server: ServerFaults = field(default_factory=ServerFaults)
     rules: tuple[Rule, ...] = ()
+    services: frozenset[str] = frozenset()
     _failed_calls: int = 0
 
     def course(self, address: str, number: int) -> Course:
@@ -141,7 +145,8 @@ class Script:
 
     def _drawn(self, address: str, number: int) -> Course:
         chance = Random(f"{self.seed}:{address}:{number}")  # noqa: S311 - a rehearsal, no secret
-        return Course(round(chance.uniform(1, 20)), round(chance.uniform(2, 30)), round(chance.uniform(30, 600)))
+        course = Course(round(chance.uniform(1, 20)), round(chance.uniform(2, 30)), round(chance.uniform(30, 600)))
+        return replace(course, running=inf) if address in self.services else course
 
 
 _DURATIONS = {

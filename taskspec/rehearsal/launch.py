@@ -65,6 +65,10 @@ class Launch:
             self.stop_at = now
         return self.status(now)
 
+    def answers(self, now: float) -> bool:
+        """Whether its app can be talked to: it runs, and does so until it is stopped."""
+        return self.course.running == inf and self.status(now) is LaunchStatus.STARTED
+
     def is_known(self, now: float) -> bool:
         return now < self.came + self.course.vanishes_after
 
@@ -97,11 +101,14 @@ class Launch:
     def _output(self, now: float) -> Mapping[str, Any]:
         if self.output is not None:
             return self.output
-        if self.course.ends is Ends.NO_OUTPUT or now < self.ended_at(now) + self.course.output_after:
+        if self.course.ends is Ends.NO_OUTPUT:
+            return {}
+        if not self.answers(now) and now < self.ended_at(now) + self.course.output_after:
             return {}
         if self.course.ends is Ends.ERROR_OUTPUT:
             return {"general": {"title": "rehearsed error", "description": "played by the script", "isError": True}}
-        return self.due_output if self.status(now) is LaunchStatus.FINISHED else {}
+        is_due = self.status(now) is LaunchStatus.FINISHED or self.answers(now)
+        return self.due_output if is_due else {}
 
 
 def _day(moment: float) -> str:

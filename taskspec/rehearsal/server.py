@@ -15,6 +15,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
+from taskspec.api.wire import LaunchStatus
 from taskspec.appfolder import read_app_folder
 from taskspec.rehearsal.faults import Faults, StartAnswer, StartFault
 from taskspec.rehearsal.launch import Launch
@@ -131,6 +132,8 @@ class FakeServer:
             "workspaces.info": lambda body, _: (200, {"id": body["id"], "name": "rehearsal", "teamId": 1}),
             "agents.info": lambda body, _: (200, {"id": body["id"], "name": "rehearsal", "status": "running"}),
             "agents.list": self._agents,
+            "tasks.request.direct": self._ask_app,
+            "users.me": lambda *_: (200, {"id": 1, "login": "rehearsal"}),
             "file-storage.info": lambda body, _: (200, {"id": body["id"], "storagePath": "/rehearsal"}),
             "projects.info": lambda body, _: (200, {"id": body["id"], "name": "rehearsal", "type": "images"}),
         }
@@ -185,6 +188,13 @@ class FakeServer:
             return _error(404, "no such task")
         launch.output = body["output"]
         return 200, {"success": True}
+
+    def _ask_app(self, body: Mapping[str, Any], now: float) -> Answer:
+        """A rehearsed app is up as soon as it runs, whatever is asked."""
+        launch = self._known(body["taskId"], now)
+        if launch is None or launch.status(now) is not LaunchStatus.STARTED:
+            return _error(409, "no app runs for this task")
+        return 200, {"running": True, "status": "ready", "deployed": True}
 
     def _known(self, task_id: int, now: float) -> Launch | None:
         launch = self.launches.get(task_id)

@@ -48,6 +48,8 @@ def draw_plan(plan: Plan, paint: Paint, *, full: bool = False) -> str:
         mark += paint("  runs on this machine: needs --allow-local", "yellow") if task.runs_here else ""
         lines.append(f"  {sign} {clean(task.address):<{width}}  {paint(why(task), 'dim')}{mark}")
         lines += [f"      {line}" for line in _details(task, detailed=detailed)]
+        if task.node >= 0 and task.action is not Action.KEEP:
+            lines += [f"      {line}" for line in _service(plan.expansion.instances[task.node].task)]
         if task.action.launches:
             lines += [f"      {line}" for line in _endurance(plan.expansion.instances[task.node].task)]
     if launches:
@@ -64,6 +66,15 @@ def _endurance(task: TaskDecl) -> Iterator[str]:
         yield f"deadlines: {deadlines(task.deadlines)}"
     if task.retry.attempts > 1 and not task.destructive:
         yield f"retry: {retries(task.retry)}"
+
+
+def _service(task: TaskDecl) -> Iterator[str]:
+    """That a task is a service, when it counts as up, and how it is left."""
+    rule = task.service
+    if rule is not None:
+        reuse = f", reuses one that runs{f' as {one_line(rule.reuse_name)}' if rule.reuse_name else ''}"
+        end = "left up" if rule.keep else "stopped after its last user"
+        yield f"service: up when {rule.ready}{reuse if rule.reuse else ''}, {end}"
 
 
 def _is_destructive(plan: Plan, task: PlannedTask) -> bool:
@@ -227,14 +238,19 @@ def _standing_outcome(standing: Standing) -> tuple[str, str]:
 
 def _drift(standing: Standing, wanted: set[str]) -> Iterator[str]:
     record, observed = standing.record, standing.observed
+    if record.is_service and observed is not None and not observed.is_terminal:
+        yield "service, " + ("ready" if record.is_ready else "not ready yet") + (", reused" * record.reused)
+    for old in record.replaces:
+        yield f"replaces launch {old}, which is stopped once this one is up"
     if record.address not in wanted:
-        running = observed is not None and not observed.is_terminal
+        running = observed is not None and not observed.is_terminal and not record.reused
         yield "no longer in the spec" + (", still running: the next apply stops it" if running else "")
     if record.task_id is not None and observed is None:
         yield "the server has forgotten it"
     if observed is not None and not observed.is_terminal and record.phase is Phase.ENDED:
         yield "runs again: restarted outside of taskspec"
     if observed is not None and observed.is_terminal and record.phase is not Phase.ENDED:
-        yield f"{one_line(observed.status)} while nobody watched: the next apply takes that in"
+        then = "" if record.is_service else ": the next apply takes that in"
+        yield f"{one_line(observed.status)} while nobody watched{then}"
     if record.summary:
         yield one_line(record.summary)

@@ -22,6 +22,7 @@ from taskspec.plan.model import Plan, PlannedTask
 from taskspec.sensitive import HIDDEN, Sensitive
 from taskspec.spec.kinds import ServiceRule
 from taskspec.spec.model import TaskDecl
+from taskspec.state.model import Record
 from taskspec.values import ABSENT, Json, ServiceId, Unknown, show_path
 from taskspec.view.human import plan_summary, report_summary
 from taskspec.view.limits import limits_document
@@ -173,11 +174,18 @@ def status_document(standings: Sequence[Standing], in_spec: set[str]) -> dict[st
                 "summary": standing.record.summary,
                 "status": standing.observed.status if standing.observed is not None else None,
                 "in_spec": standing.record.address in in_spec,
+                **_standing_service(standing.record),
                 "results": json_value(dict(standing.record.results)),
             }
             for standing in standings
         ],
     }
+
+
+def _standing_service(record: Record) -> dict[str, Any]:
+    if not record.is_service:
+        return {}
+    return {"service": {"ready": record.is_ready, "reused": record.reused, "replaces": list(record.replaces)}}
 
 
 def diagnostic_document(diagnostic: Diagnostic) -> dict[str, Any]:

@@ -157,3 +157,27 @@ def test_every_key_of_a_fault_script_is_on_the_page() -> None:
         assert f"`{key}`" in PAGE or f"`server.{key}`" in PAGE, key
     for answer in properties["launches"]["items"]["properties"]["start_answer"]["enum"]:
         assert f"`{answer}`" in PAGE, answer
+
+
+SERVED = """
+taskspec: 1
+name: served
+tasks:
+  serve: {kind: service, module: owner/serve, version: v1, ready: deployed, results: {url: "{{ launch.output.url }}"}}
+  use: {module: owner/use, version: v1, params: {session: "{{ tasks.serve.id }}", url: "{{ tasks.serve.results.url }}"}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("faults", "expected"),
+    [
+        ("", {"serve": "succeeded", "use": "succeeded"}),
+        ("launches: [{match: serve, runs_for: 5s, ends: error}]", {"serve": "failed", "use": "skipped"}),
+        ("launches: [{match: use, ends: error}]", {"serve": "succeeded", "use": "failed"}),
+    ],
+)
+def test_a_service_is_up_until_its_user_has_ended(
+    folder: Path, capsys: pytest.CaptureFixture[str], faults: str, expected: dict[str, str]
+) -> None:
+    (folder / "spec.yaml").write_text(SERVED, encoding="utf-8")
+    assert outcomes(capsys, faults)[1] == expected

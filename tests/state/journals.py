@@ -26,6 +26,8 @@ BODIES: Mapping[EventKind, Mapping[str, Any]] = {
     EventKind.ADOPTED: {"task_id": 41, "forced": False, "differences": [], **BY},
     EventKind.MOVED: {"to": "fit", **BY},
     EventKind.IMPORTED: {"events": 3, **BY},
+    EventKind.READY: {"results": {"map": 0.9}},
+    EventKind.RETIRED: {"task_id": 40},
     EventKind.LOCK_BROKEN: {"owner": "ada@host, process 4", "fencing": 1, **BY},
 }
 OF_NO_ADDRESS = (EventKind.RUN_STARTED, EventKind.RUN_ENDED, EventKind.IMPORTED, EventKind.LOCK_BROKEN)

@@ -1,0 +1,50 @@
+"""Stops what an address still has running, for a person who asks: its launch, and those a service was to replace."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+
+from taskspec.engine.server import Server
+from taskspec.engine.stopping import try_stop
+from taskspec.plan.model import Observed
+from taskspec.state.model import Event, EventKind, Outcome, Record
+
+Told = Callable[[str, int, str], None]
+"""Hears an address, a launch, and what went wrong with stopping it, or nothing."""
+
+
+def is_ours_to_stop(record: Record, observed: Observed | None) -> bool:
+    """Whether it runs, or a launch it replaces may; a service that somebody else started is not ours."""
+    if record.reused:
+        return bool(record.replaces)
+    return bool(record.replaces) or (observed is not None and not observed.is_terminal)
+
+
+def halt(server: Server, record: Record, observed: Observed | None, told: Told) -> tuple[list[Event], bool]:
+    """Stop it, and wait. Returns what to write down, and whether all of it has stopped."""
+    events: list[Event] = []
+    is_done = True
+    for old in record.replaces:
+        if _stop(server, record, old, told):
+            events.append(Event(EventKind.RETIRED, record.address, record.key, {"task_id": old}))
+        else:
+            is_done = False
+    if observed is None or observed.is_terminal or record.reused:
+        return events, is_done
+    if not _stop(server, record, observed.task_id, told):
+        return events, False
+    return [*events, *_ended(record, observed.task_id)], is_done
+
+
+def _stop(server: Server, record: Record, task_id: int, told: Told) -> bool:
+    problem = try_stop(server.api, task_id, time.monotonic, time.sleep)
+    told(record.address, task_id, problem)
+    return not problem
+
+
+def _ended(record: Record, task_id: int) -> Iterator[Event]:
+    if record.task_id is None:
+        yield Event(EventKind.STARTED, record.address, record.key, {"task_id": task_id, "adopted": True})
+    body = {"outcome": Outcome.STOPPED, "summary": "stopped by `taskspec stop`", "results": {}}
+    yield Event(EventKind.ENDED, record.address, record.key, body)
