@@ -40,7 +40,15 @@ MODULE = {
 }
 
 
-LABELING = {"id": 5, "name": "lemons", "status": "completed"}
+LABELING = {
+    "id": 5,
+    "name": "lemons",
+    "status": "completed",
+    "meta": {"classes": [], "projectTags": [], "imageTags": [], "range": {"start": None, "end": None}},
+    "labelers": [],
+    "reviewers": [],
+    "jobs": [],
+}
 
 
 def page(*rows: Any) -> dict[str, Any]:
