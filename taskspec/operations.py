@@ -10,9 +10,11 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from taskspec.beside import digest_beside
 from taskspec.diagnostics import Code, Diagnostic, in_order
 from taskspec.engine.catalogue import Catalogue
 from taskspec.engine.refresh import observe
@@ -85,7 +87,8 @@ def open_project(request: Request, *, variables_required: bool = True) -> Projec
     if problems:
         raise SpecError(in_order([*problems, *warnings]))
     tasks = TasksView()
-    evaluator = Evaluator(spec, renderer, base_scope(spec, variables, renderer), tasks)
+    digest_of = partial(digest_beside, request.path.resolve().parent)
+    evaluator = Evaluator(spec, renderer, base_scope(spec, variables, renderer), tasks, digest_of)
     expansion = expand(spec, analysis, renderer, evaluator.base)
     for name, task in spec.tasks.items():
         if task.is_fanned_out:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from taskspec.diagnostics import Code, Diagnostic
-from taskspec.errors import SpecError
+from taskspec.errors import SpecError, UsageError
 from taskspec.plan.request import CallRequest, LaunchRequest, ModuleFacts, ModuleKey, Request, build_params
 from taskspec.spec.kinds import OWN_KEYS, Call
 from taskspec.spec.model import SpecFile
+from taskspec.spec.platform import PlatformCall
 from taskspec.spec.targets import type_problem
 from taskspec.template.instances import Instance
 from taskspec.template.render import Renderer, RenderError
@@ -27,6 +28,8 @@ class Evaluator:
     renderer: Renderer
     base: Mapping[str, Json]
     tasks: TasksView
+    digest_of: Callable[[str], str] = lambda _: ""
+    """The digest of files beside the spec, by path. Raises UsageError."""
 
     def module_key(self, instance: Instance) -> ModuleKey:
         """The module an instance names. Raises SpecError when an expression in it fails."""
@@ -52,7 +55,22 @@ class Evaluator:
         task = instance.task
         body = {key: self._render(instance, (key,), value) for key, value in call.body.items()}
         workspace = self._workspace(instance) if "workspace" in OWN_KEYS[task.kind] else None
-        return CallRequest(task.kind, workspace, body, task.description)
+        return CallRequest(task.kind, workspace, body, task.description, self._content(instance, body))
+
+    def _content(self, instance: Instance, body: Mapping[str, Json]) -> str:
+        """What an upload sends, as a digest: a changed file is a changed input."""
+        source = body.get("with", {}).get("from") if body.get("call") == PlatformCall.UPLOAD_FILES else None
+        if not isinstance(source, str):
+            return ""
+        try:
+            return self.digest_of(source)
+        except UsageError as error:
+            span = self.spec.task_span(instance.task.name, "with", "from")
+            summary, remedy = (
+                f'task "{instance.address}": {error.message}',
+                f"{error.remedy[:1].upper()}{error.remedy[1:]}.",
+            )
+            raise SpecError([Diagnostic(Code.PLATFORM_CALL, summary, span, remedy=remedy)]) from None
 
     def _launch(self, instance: Instance, facts: Facts) -> LaunchRequest:
         task = instance.task

@@ -72,17 +72,22 @@ class LaunchRequest:
 
 @dataclass(frozen=True, slots=True)
 class CallRequest:
-    """One call, decided but for what is known only after apply. How long it may take is not part of the identity."""
+    """One call, decided but for what is known only after apply. How long it may take is not part of the identity.
+
+    `content` is the digest of files that it sends.
+    """
 
     kind: Kind
     workspace: int | None
     body: Mapping[str, Json]
     description: str
+    content: str = ""
 
     @property
     def inputs(self) -> dict[str, Json]:
         """The identity as JSON; `body` marks it as that of a call."""
-        return {"kind": str(self.kind), "workspace": self.workspace, "body": self.body}
+        identity = {"kind": str(self.kind), "workspace": self.workspace, "body": self.body}
+        return {**identity, "content": self.content} if self.content else identity
 
     @property
     def fingerprint(self) -> str | None:
