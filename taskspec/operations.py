@@ -10,9 +10,11 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from taskspec.beside import digest_beside
 from taskspec.diagnostics import Code, Diagnostic, in_order
 from taskspec.engine.catalogue import Catalogue
 from taskspec.engine.halting import halt, is_ours_to_stop
@@ -94,7 +96,9 @@ def open_project(request: Request, *, variables_required: bool = True) -> Projec
     if problems:
         raise SpecError(in_order([*problems, *warnings]))
     tasks = TasksView()
-    evaluator = Evaluator(spec, renderer, base_scope(spec, variables, renderer), tasks, request.secrets)
+    digest_of = partial(digest_beside, request.path.resolve().parent)
+    base = base_scope(spec, variables, renderer)
+    evaluator = Evaluator(spec, renderer, base, tasks, request.secrets, digest_of)
     expansion = expand(spec, analysis, renderer, evaluator.base)
     expansion.declare(tasks)
     return Project(spec, request.path.resolve().parent, evaluator, expansion, tuple(warnings))

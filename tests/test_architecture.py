@@ -14,7 +14,7 @@ PACKAGE = ROOT / "taskspec"
 FLOORS = (
     {"diagnostics", "values", "schemas", "targets", "__init__"},
     {"errors", "sensitive"},
-    {"appfolder", "graph"},
+    {"appfolder", "beside", "graph"},
     {"spec"},
     {"template"},
     {"state"},

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from taskspec.api import LaunchStatus, TaskInfo
+from taskspec.beside import files_beside
 from taskspec.engine.performing import CallFailed, CallOrder, Pause
 from taskspec.engine.places import team_of, workspace_of
 from taskspec.engine.server import Server
@@ -64,28 +65,14 @@ class Platform:
             nap = min(nap * 1.5, LOOK_LONGEST)
 
     def _upload_files(self, order: CallOrder, arguments: Mapping[str, Json], pause: Pause) -> Json:
-        source = self._inside(arguments["from"])
-        files = [source] if source.is_file() else sorted(path for path in source.rglob("*") if path.is_file())
-        if not files:
-            raise CallFailed(f'"{arguments["from"]}" holds no file', FailureKind.INPUTS)
-        base = source.parent if source.is_file() else source
-        targets = [_target(arguments["to"], path.relative_to(base).as_posix()) for path in files]
+        files = files_beside(self.folder, arguments["from"])
+        paths, targets = [file.path for file in files], [_target(arguments["to"], file.name) for file in files]
         team = team_of(self.server, order)
         for first in range(0, len(files), FILES_AT_ONCE):
             pause(0)
-            self.server.api.file.upload_bulk(
-                team, files[first : first + FILES_AT_ONCE], targets[first : first + FILES_AT_ONCE]
-            )
+            few = slice(first, first + FILES_AT_ONCE)
+            self.server.api.file.upload_bulk(team, paths[few], targets[few])
         return {"folder": arguments["to"], "count": len(files), "paths": targets}
-
-    def _inside(self, path: str) -> Path:
-        """A path of the spec's folder; what leads out of it, by name or by link, is refused."""
-        found = (self.folder / path).resolve()
-        if not found.is_relative_to(self.folder.resolve()):
-            raise CallFailed(f'"{path}" is not inside the folder of the spec', FailureKind.INPUTS)
-        if not found.exists():
-            raise CallFailed(f'there is no "{path}" beside the spec', FailureKind.INPUTS, remedy="check the path")
-        return found
 
     def _copy_files(self, order: CallOrder, arguments: Mapping[str, Json], pause: Pause) -> Json:
         """By way of this machine, one file at a time: the server has no copy of its own."""

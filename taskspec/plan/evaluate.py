@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 
 from taskspec.diagnostics import Code, Diagnostic
-from taskspec.errors import SpecError
+from taskspec.errors import SpecError, UsageError
 from taskspec.plan.request import CallRequest, LaunchRequest, ModuleFacts, ModuleKey, Request, build_params
 from taskspec.sensitive import HIDDEN, Secrets, Sensitive, is_sensitive
 from taskspec.spec.kinds import OWN_KEYS, Call, Partial
 from taskspec.spec.model import SpecFile
+from taskspec.spec.platform import PlatformCall
 from taskspec.spec.targets import type_problem
 from taskspec.template.absent import SucceededTasks
 from taskspec.template.expression import Reference
@@ -32,6 +33,8 @@ class Evaluator:
     base: Mapping[str, Json]
     tasks: TasksView
     secrets: Secrets = field(default_factory=Secrets)
+    digest_of: Callable[[str], str] = lambda _: ""
+    """The digest of files beside the spec, by path. Raises UsageError."""
     has_services: bool = field(init=False)
 
     def __post_init__(self) -> None:
@@ -61,7 +64,24 @@ class Evaluator:
         task = instance.task
         body = {key: self._render(instance, (key,), value) for key, value in call.body.items()}
         workspace = self._workspace(instance) if "workspace" in OWN_KEYS[task.kind] else None
-        return CallRequest(task.kind, workspace, body, task.description, self.has_services, self.secrets.has_variables)
+        content = self._content(instance, body)
+        marks = self.has_services, self.secrets.has_variables
+        return CallRequest(task.kind, workspace, body, task.description, content, *marks)
+
+    def _content(self, instance: Instance, body: Mapping[str, Json]) -> str:
+        """What an upload sends, as a digest: a changed file is a changed input."""
+        source = body.get("with", {}).get("from") if body.get("call") == PlatformCall.UPLOAD_FILES else None
+        if not isinstance(source, str):
+            return ""
+        try:
+            return self.digest_of(source)
+        except UsageError as error:
+            span = self.spec.task_span(instance.task.name, "with", "from")
+            summary, remedy = (
+                f'task "{instance.address}": {error.message}',
+                f"{error.remedy[:1].upper()}{error.remedy[1:]}.",
+            )
+            raise SpecError([Diagnostic(Code.PLATFORM_CALL, summary, span, remedy=remedy)]) from None
 
     def _launch(self, instance: Instance, facts: Facts) -> LaunchRequest:
         task = instance.task

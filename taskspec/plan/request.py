@@ -75,19 +75,25 @@ class LaunchRequest:
 
 @dataclass(frozen=True, slots=True)
 class CallRequest:
-    """One call, decided but for what is known only after apply. How long it may take is not part of the identity."""
+    """One call, decided but for what is known only after apply. How long it may take is not part of the identity.
+
+    `content` is the digest of files that it sends.
+    """
 
     kind: Kind
     workspace: int | None
     body: Mapping[str, Json]
     description: str
+    content: str = ""
     may_name_services: bool = False
     has_secrets: bool = False
 
     @property
     def inputs(self) -> dict[str, Json]:
         """The identity as JSON; `body` marks it as that of a call."""
-        return {"kind": str(self.kind), "workspace": self.workspace, "body": _comparable(self.body, self)}
+        body = _comparable(self.body, self)
+        identity = {"kind": str(self.kind), "workspace": self.workspace, "body": body}
+        return {**identity, "content": self.content} if self.content else identity
 
     @property
     def fingerprint(self) -> str | None:

@@ -235,6 +235,10 @@ class _Look:
         if rest[0] not in attributes:
             remedy = choices(str(rest[0]), attributes, label="Attributes of a task")
             self._add(Code.TEMPLATE_UNDEFINED, f'a task has no "{rest[0]}"', place, reference.text, remedy)
+        elif rest[0] == "id" and upstream.call is not None:
+            summary = f'task "{upstream.name}" is a {upstream.kind}: it launches nothing, so it has no id'
+            remedy = choices("", upstream.results, label="Its results")
+            self._add(Code.TEMPLATE_UNDEFINED, summary, place, reference.text, remedy)
         elif rest[0] == "results" and len(rest) > 1 and isinstance(rest[1], str) and rest[1] not in upstream.results:
             remedy = choices(rest[1], upstream.results, label="Its results")
             summary = f'task "{upstream.name}" has no result "{rest[1]}"'

@@ -40,6 +40,17 @@ MODULE = {
 }
 
 
+LABELING = {
+    "id": 5,
+    "name": "lemons",
+    "status": "completed",
+    "meta": {"classes": [], "projectTags": [], "imageTags": [], "range": {"start": None, "end": None}},
+    "labelers": [],
+    "reviewers": [],
+    "jobs": [],
+}
+
+
 def page(*rows: Any) -> dict[str, Any]:
     return {"total": len(rows), "perPage": 500, "pagesCount": 1, "after": None, "entities": list(rows)}
 
@@ -56,6 +67,12 @@ ANSWERS = {
     "images.internal.hashes.list": [base64.b64encode(hashlib.sha256(Path(PATHS[1]).read_bytes()).digest()).decode()],
     "projects.info": PROJECT,
     "projects.list": page(PROJECT),
+    "projects.clone": {"taskId": 501},
+    "projects.archive": {"success": True},
+    "jobs.info": LABELING,
+    "jobs.set-status": {"success": True},
+    "labeling-queues.info": LABELING,
+    "labeling-queues.set-status": {"success": True},
     "ecosystem.list": page(MODULE),
     "ecosystem.info": MODULE,
     "agents.list": page({"id": 21, "name": "box-1", "teamId": 7}),
@@ -192,6 +209,14 @@ CASES = [
     Case("project.get_list", (11,)),
     Case("project.get_info_by_id", (99,)),
     Case("project.get_info_by_name", (11, "Lemons")),
+    Case("project.clone", (99, 11, "Copy")),
+    Case("project.remove", (99,)),
+    Case("labeling_job.get_info_by_id", (5,)),
+    Case("labeling_job.get_status", (5,)),
+    Case("labeling_job.set_status", (5, "completed")),
+    Case("labeling_queue.get_info_by_id", (5,)),
+    Case("labeling_queue.get_status", (5,)),
+    Case("labeling_queue.set_status", (5, "completed")),
     Case("file.get_info_by_id", (9,)),
     Case("file.get_info_by_path", (7, "/x/a.txt")),
     Case("file.exists", (7, "/x/a.txt")),

@@ -19,7 +19,19 @@ if TYPE_CHECKING:
 
 PAGE = (REPOSITORY / "docs" / "api.md").read_text()
 METHODS, DIFFERENCES = PAGE.split("## Where we differ")
-PARTS = ("task", "app", "agent", "team", "workspace", "user", "project", "file", "local")
+PARTS = (
+    "task",
+    "app",
+    "agent",
+    "team",
+    "workspace",
+    "user",
+    "project",
+    "file",
+    "labeling_job",
+    "labeling_queue",
+    "local",
+)
 CALL = re.compile(r"`(\w+\.\w+)(?=\()")
 ENDPOINT = re.compile(r"`([\w.-]+)`")
 

@@ -20,7 +20,7 @@ from taskspec.plan.model import Action, Reason
 from taskspec.plan.planner import Selection
 from taskspec.state.model import Outcome, Phase
 
-from .workshop import Applied, Workshop, until
+from .workshop import Applied, Workshop, interrupt_once_running, until
 
 SERVICE = """
 import os, time
@@ -388,7 +388,57 @@ def test_platform_calls_give_results(workshop: Workshop) -> None:
 def test_nothing_outside_the_folder_of_the_spec_is_uploaded(workshop: Workshop, path: str) -> None:
     (workshop.folder / "link").symlink_to("/etc/passwd")
     workshop.spec(f"tasks: {{up: {{kind: api, call: upload_files, with: {{from: {path}, to: /x}}}}}}")
-    assert "not inside the folder" in workshop.apply().ended("up").summary
+    with pytest.raises(SpecError) as caught:
+        workshop.plan()
+    assert "not inside the folder" in caught.value.diagnostics[0].summary
+
+
+def test_an_upload_is_made_again_when_a_file_has_changed(workshop: Workshop) -> None:
+    data = workshop.folder / "data"
+    data.mkdir()
+    (data / "a.txt").write_text("one")
+    (data / ".secret").write_text("canary")
+    (data / "link").symlink_to("/etc/passwd")
+    workshop.spec("""
+        tasks:
+          up: {kind: api, call: upload_files, with: {from: data, to: /again}, results: {paths: "{{ response.paths }}"}}
+        """)
+    assert workshop.apply().outcomes == {"up": "succeeded"}
+    assert workshop.record("up").results == {"paths": ["/again/a.txt"]}
+    assert workshop.apply().outcomes == {"up": "kept"}
+    (data / "a.txt").write_text("two")
+    (task,) = workshop.plan().tasks
+    assert (task.action, task.reason) == (Action.RERUN, Reason.INPUTS_CHANGED)
+
+
+def test_a_running_launch_that_became_a_call_is_stopped_first(workshop: Workshop) -> None:
+    workshop.waiting_app("slow")
+    workshop.spec("tasks: {x: {module: ./slow}}")
+    workshop.apply(interrupt_once_running("x"))
+    (launch,) = workshop.launches()
+    workshop.spec('tasks: {x: {kind: local, command: ["true"]}}')
+    assert "will be stopped first" in workshop.plan().tasks[0].detail
+    assert workshop.apply(allow_local=True).outcomes == {"x": "succeeded"}
+    assert workshop.info(launch.id).raw_status == "stopped"
+
+
+def test_a_call_whose_inputs_turn_out_the_same_is_kept(workshop: Workshop) -> None:
+    workshop.spec("""
+        tasks:
+          first:
+            kind: local
+            command: [echo, "1"]
+            rerun: always
+            results: {n: "{{ response.json }}"}
+          second:
+            kind: local
+            command: [sh, -c, "echo x >> runs; wc -l < runs", "{{ tasks.first.results.n }}"]
+            rerun: inputs_change
+            results: {runs: "{{ response.json }}"}
+        """)
+    assert workshop.apply(allow_local=True).outcomes == {"first": "succeeded", "second": "succeeded"}
+    assert workshop.apply(allow_local=True).outcomes == {"first": "succeeded", "second": "kept"}
+    assert workshop.record("second").results == {"runs": 1}
 
 
 def test_a_command_gives_what_it_prints(workshop: Workshop) -> None:

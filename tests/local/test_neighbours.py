@@ -265,3 +265,28 @@ def test_only_what_reads_may_be_asked_by_get(server: RunningServer, ended: int) 
     assert {"tasks.run.app", "tasks.stop", "tasks.resume", "projects.add", "modules.register", "shutdown"} <= writing
     assert server.send("tasks.stop", verb="GET", params={"id": ended}).status_code == 405
     assert server.send("tasks.info", verb="GET", params={"id": ended}).json()["id"] == ended
+
+
+def test_a_clone_is_a_finished_task_whose_output_names_the_new_project(server: RunningServer) -> None:
+    project = server.call("projects.add", workspaceId=1, name="Cherries", type="videos", description="d")
+    for name in ("Cherries 2", "Cherries 3"):
+        task_id = server.call("projects.clone", id=project["id"], workspaceId=1, name=name)["taskId"]
+        task = server.call("tasks.info", id=task_id)
+        assert (task["type"], task["status"]) == ("clone", "finished")
+        copy = server.call("projects.info", id=task["meta"]["output"]["project"]["id"])
+        assert {key for key in PROJECT_KEYS if copy[key] != project[key]} <= {"id", "name", "createdAt", "updatedAt"}
+        assert copy["name"] == name
+    assert server.refusal("projects.clone", id=project["id"], workspaceId=1, name="Cherries")[0] == 400
+    server.call("projects.archive", id=copy["id"])
+    assert server.refusal("projects.info", id=copy["id"])[0] == 404
+
+
+@pytest.mark.parametrize("family", ["jobs", "labeling-queues"])
+def test_work_for_people_has_a_status_that_people_move(server: RunningServer, family: str) -> None:
+    answer = server.call(f"{family}.add", name="Lemons", userIds=[1])
+    made = answer[0] if isinstance(answer, list) else answer
+    assert (made["name"], made["status"]) == ("Lemons", "pending")
+    server.call(f"{family}.set-status", id=made["id"], status="completed")
+    assert server.call(f"{family}.info", id=made["id"])["status"] == "completed"
+    assert server.refusal(f"{family}.set-status", id=made["id"], status="done")[0] == 400
+    assert server.refusal(f"{family}.info", id=10_000)[0] == 404

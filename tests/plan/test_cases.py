@@ -40,7 +40,7 @@ def numbered(past: Mapping[str, Any]) -> list[tuple[int, tuple[str, Mapping[str,
 
 
 def record_of(address: str, number: int, said: Mapping[str, Any]) -> Record:
-    inputs = {**ORDINARY, **said["inputs"]}
+    inputs = said["inputs"] if "body" in said["inputs"] else {**ORDINARY, **said["inputs"]}
     return Record(
         address=address,
         key=f"{number:020x}",

@@ -63,6 +63,11 @@ def _show(row: sqlite3.Row) -> dict[str, Any]:
         "status": row["status"],
         "teamId": places.TEAM,
         "workspaceId": places.WORKSPACE,
+        # What the SDK reads without asking whether it is there.
+        "meta": {"classes": [], "projectTags": [], "imageTags": [], "range": {"start": None, "end": None}},
+        "labelers": [],
+        "reviewers": [],
+        "jobs": [],
         "createdAt": row["created_at"],
         "updatedAt": row["updated_at"],
     }
