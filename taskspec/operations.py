@@ -62,7 +62,6 @@ class Request:
     var_files: Sequence[Path] = ()
     secrets: Secrets = field(default_factory=Secrets)
     trust: Trust = field(default_factory=Trust)
-    looks_up_secrets: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +73,7 @@ class Project:
     evaluator: Evaluator
     expansion: Expansion
     warnings: tuple[Diagnostic, ...]
+    root: Path | None = None
 
 
 def open_project(request: Request, *, variables_required: bool = True) -> Project:
@@ -96,7 +96,8 @@ def open_project(request: Request, *, variables_required: bool = True) -> Projec
     for name, task in spec.tasks.items():
         if task.is_fanned_out:
             tasks.declare(name)
-    return Project(spec, request.path.resolve().parent, evaluator, expansion, tuple(warnings))
+    folder = request.path.resolve().parent
+    return Project(spec, folder, evaluator, expansion, tuple(warnings), request.trust.root(folder))
 
 
 def _read(path: Path, what: str) -> bytes:
@@ -110,7 +111,7 @@ def _read(path: Path, what: str) -> bytes:
 def _variables(request: Request, spec: SpecFile, *, required: bool) -> dict[str, Json]:
     files = [VariableFile(str(path), _read(path, "--var-file")) for path in request.var_files]
     source = SecretSource(request.environment, request.path.resolve().parent, request.trust)
-    keeper = SecretKeeper(request.secrets, source.read if required and request.looks_up_secrets else None)
+    keeper = SecretKeeper(request.secrets, source.read if required and request.trust.looks_up_secrets else None)
     try:
         assigned = assign_variables(
             spec, environment=request.environment, files=files, flags=request.var_flags, keeper=keeper
@@ -125,7 +126,7 @@ def _variables(request: Request, spec: SpecFile, *, required: bool) -> dict[str,
 
 def validate(project: Project, server: Server) -> Sequence[Diagnostic]:
     """Check what can be checked without a server: folders of apps too. Returns warnings, raises SpecError."""
-    catalogue = Catalogue(project.spec, project.folder, server)
+    catalogue = Catalogue(project.spec, project.folder, server, project.root)
     local = [i for i in project.expansion.instances if _is_known_folder(project, i.task.module)]
     facts = catalogue.look_up(project.evaluator, local) if server.is_local else {}
     for instance in project.expansion.instances:

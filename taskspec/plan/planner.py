@@ -17,7 +17,7 @@ from taskspec.state.model import Phase, Record, State
 from taskspec.template.instances import Expansion, Instance
 from taskspec.template.render import RenderError
 from taskspec.template.scope import TaskView, unknown_view
-from taskspec.values import Json, differences, is_known
+from taskspec.values import ABSENT, Json, differences, is_known
 
 World = Mapping[str, Observed]
 """What the server says, by address; an address without an entry is one the server does not know."""
@@ -205,7 +205,7 @@ class _Walk:
             detail=decision.detail,
             changes=changes if decision.action.launches else (),
             request=request,
-            fingerprint=fingerprint,
+            fingerprint=fingerprint if request.facts.is_checked else None,
             previous=record,
             observed=self._observed(record, instance.address),
             node=node,
@@ -249,7 +249,11 @@ def _meet(flows: Iterable[_Flow], limit: int = 5) -> _Flow:
 
 def _changes(record: Record, request: LaunchRequest) -> tuple[Change, ...]:
     found = tuple(Change(*difference) for difference in differences(record.inputs, request.inputs))
-    return tuple(c for c in found if not may_be_the_same(c.before, c.after)) if request.has_secrets else found
+    if request.has_secrets:
+        found = tuple(change for change in found if not may_be_the_same(change.before, change.after))
+    if not request.facts.is_checked:  # what the spec does not say may be a default of the app
+        found = tuple(change for change in found if change.after is not ABSENT)
+    return found
 
 
 def _is_certain(change: Change) -> bool:
