@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from taskspec.errors import UsageError
+from taskspec.values import not_json, show_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -25,6 +26,10 @@ SIZE_LIMIT = 200 * 1024 * 1024
 
 class AppFolderError(UsageError):
     """The folder is missing, or it is no app."""
+
+
+class OutsideError(AppFolderError):
+    """The folder is not, or not wholly, where one may look."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +55,25 @@ class AppFolder:
         return dict(self.config.get("modal_template_state") or {})
 
 
-def read_app_folder(path: Path) -> AppFolder:
-    """Read an app folder. Raises AppFolderError, with what to do, when it is missing or no app."""
+def project_root(folder: Path) -> Path:
+    """The project a folder belongs to: the nearest folder above that git looks after, or else the folder itself."""
+    here = folder.resolve()
+    return next((above for above in (here, *here.parents) if (above / ".git").exists()), here)
+
+
+def read_app_folder(path: Path, *, inside: Path | None = None) -> AppFolder:
+    """Read an app folder. Raises AppFolderError, with what to do, when it is missing or no app.
+
+    Nothing that lies outside of `inside` is looked at, links followed.
+    """
+    if "\0" in str(path):
+        raise AppFolderError("a path with a NUL character is no path", remedy="check the path")
+    for place in (path, path / CONFIG_NAME) if inside is not None else ():
+        if inside is not None and not place.resolve().is_relative_to(inside):
+            raise OutsideError(
+                f'"{path}" leads outside of the project, "{inside}"',
+                remedy="Move the app into the project, or allow it with --allow-outside.",
+            )
     if not path.is_dir():
         raise AppFolderError(f'no folder "{path}"', remedy="check the path; it is resolved against the spec file")
     return AppFolder(path=path.resolve(), config=_read_config(path / CONFIG_NAME), digest=_digest(path))
@@ -68,18 +90,25 @@ def app_files(root: Path) -> Iterator[Path]:
 
 
 def _read_config(path: Path) -> Mapping[str, Any]:
+    if path.exists() and not path.is_file():
+        raise AppFolderError(f'"{path}" is no file', remedy=f"make {CONFIG_NAME} a file with a JSON object in it")
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise AppFolderError(
             f'"{path.parent}" is no app: it has no {CONFIG_NAME}', remedy=f'add a {CONFIG_NAME} with at least "name"'
         ) from None
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise AppFolderError(f'"{path}" cannot be read: {error}', remedy="make it valid JSON") from None
+    except RecursionError:
+        raise AppFolderError(f'"{path}" is nested too deeply', remedy="flatten it") from None
     if not isinstance(config, dict):
         raise AppFolderError(f'"{path}" must hold a JSON object', remedy='write {"name": "…", "main_script": "…"}')
     if not isinstance(config.get("modal_template_state"), dict | None):
         raise AppFolderError(f'"{path}": modal_template_state must be an object', remedy="write {} for no defaults")
+    problem = not_json(config)
+    if problem is not None:
+        raise AppFolderError(f'"{path}": {show_path(problem[0])} is {problem[1]}', remedy="make it valid JSON")
     return config
 
 
@@ -87,12 +116,12 @@ def _digest(root: Path) -> str:
     total = 0
     digest = hashlib.sha256()
     for file in app_files(root):
-        content = (root / file).read_bytes()
-        total += len(content)
+        total += (root / file).stat().st_size
         if total > SIZE_LIMIT:
             raise AppFolderError(
                 f'"{root}" holds more than {SIZE_LIMIT // 2**20} MiB', remedy="keep data out of the app's folder"
             )
+        content = (root / file).read_bytes()
         executable = os.access(root / file, os.X_OK)
         digest.update(f"{file.as_posix()}\0{int(executable)}\0{len(content)}\0".encode())
         digest.update(content)

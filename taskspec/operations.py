@@ -67,7 +67,6 @@ class Request:
     var_files: Sequence[Path] = ()
     secrets: Secrets = field(default_factory=Secrets)
     trust: Trust = field(default_factory=Trust)
-    looks_up_secrets: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +78,7 @@ class Project:
     evaluator: Evaluator
     expansion: Expansion
     warnings: tuple[Diagnostic, ...]
+    root: Path | None = None
 
 
 def open_project(request: Request, *, variables_required: bool = True) -> Project:
@@ -96,12 +96,13 @@ def open_project(request: Request, *, variables_required: bool = True) -> Projec
     if problems:
         raise SpecError(in_order([*problems, *warnings]))
     tasks = TasksView()
-    digest_of = partial(digest_beside, request.path.resolve().parent)
+    folder = request.path.resolve().parent
+    digest_of = partial(digest_beside, folder)
     base = base_scope(spec, variables, renderer)
     evaluator = Evaluator(spec, renderer, base, tasks, request.secrets, digest_of)
     expansion = expand(spec, analysis, renderer, evaluator.base)
     expansion.declare(tasks)
-    return Project(spec, request.path.resolve().parent, evaluator, expansion, tuple(warnings))
+    return Project(spec, folder, evaluator, expansion, tuple(warnings), request.trust.root(folder))
 
 
 def _read(path: Path, what: str) -> bytes:
@@ -115,7 +116,7 @@ def _read(path: Path, what: str) -> bytes:
 def _variables(request: Request, spec: SpecFile, *, required: bool) -> dict[str, Json]:
     files = [VariableFile(str(path), _read(path, "--var-file")) for path in request.var_files]
     source = SecretSource(request.environment, request.path.resolve().parent, request.trust)
-    keeper = SecretKeeper(request.secrets, source.read if required and request.looks_up_secrets else None)
+    keeper = SecretKeeper(request.secrets, source.read if required and request.trust.looks_up_secrets else None)
     try:
         assigned = assign_variables(
             spec, environment=request.environment, files=files, flags=request.var_flags, keeper=keeper
@@ -130,7 +131,7 @@ def _variables(request: Request, spec: SpecFile, *, required: bool) -> dict[str,
 
 def validate(project: Project, server: Server) -> Sequence[Diagnostic]:
     """Check what can be checked without a server: folders of apps too. Returns warnings, raises SpecError."""
-    catalogue = Catalogue(project.spec, project.folder, server)
+    catalogue = Catalogue(project.spec, project.folder, server, project.root)
     local = [i for i in project.expansion.instances if _is_known_folder(project, i.task.module) and names_module(i)]
     facts = catalogue.look_up(project.evaluator, local) if server.is_local else {}
     for instance in project.expansion.instances:

@@ -24,7 +24,7 @@ FLOORS = (
     {"engine"},
     {"rehearsal"},
     {"operations"},
-    {"upkeep"},
+    {"offline", "upkeep"},
     {"view"},
     {"cli"},
     {"__main__"},

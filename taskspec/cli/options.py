@@ -129,6 +129,11 @@ def request(spec: Path | None, var_flags: tuple[str, ...] = (), var_files: tuple
     return Request(path, str(path), dict(os.environ), var_flags, var_files, secrets=discretion.secrets(), trust=trust)
 
 
+def without_secrets(request: Request) -> Request:
+    """The request for a command that looks no secret up."""
+    return replace(request, trust=replace(request.trust, looks_up_secrets=False))
+
+
 def server() -> Server:
     """The server this environment asks for; the local one starts only when something is asked of it."""
     credentials = from_environment(os.environ)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from taskspec.appfolder import AppFolderError, read_app_folder
+from taskspec.appfolder import AppFolderError, OutsideError, read_app_folder
 from taskspec.diagnostics import Code, Diagnostic, choices
 from taskspec.engine.server import Server
 from taskspec.errors import NotFound, Refused, SpecError, UsageError
@@ -24,11 +24,16 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Catalogue:
-    """Answers for one spec, each asked once. Problems are collected with the place of the first task that asks."""
+    """Answers for one spec, each asked once. Problems are collected with the place of the first task that asks.
+
+    With a `root` nothing outside of it is read; one that `is_offline` asks the server nothing.
+    """
 
     spec: SpecFile
     folder: Path
     server: Server
+    root: Path | None = None
+    is_offline: bool = False
     modules: dict[ModuleKey, ModuleFacts] = field(default_factory=dict)
     agents: dict[tuple[int, str], int] = field(default_factory=dict)
     problems: list[Diagnostic] = field(default_factory=list)
@@ -82,6 +87,11 @@ class Catalogue:
     def _add(self, key: ModuleKey, instance: Instance) -> bool:
         try:
             self.modules[key] = self._folder(key) if is_folder(key.module) else self._published(key, instance)
+        except OutsideError as error:
+            span = self.spec.task_span(instance.task.name, "module")
+            summary = f'task "{instance.task.name}": {error.message}'
+            self.problems.append(Diagnostic(Code.OUTSIDE, summary, span, remedy=error.remedy))
+            return False
         except (AppFolderError, NotFound, UsageError) as error:
             span = self.spec.task_span(instance.task.name, "module")
             remedy = error.remedy[:1].upper() + error.remedy[1:].removesuffix(".") + "."
@@ -100,7 +110,7 @@ class Catalogue:
                 f'"{key.module}" is a folder, and {self.server.label} only runs published apps',
                 remedy="name the app by its slug, or unset SERVER_ADDRESS and API_TOKEN to use the local server",
             )
-        app = read_app_folder(self.folder / str(key.module))
+        app = read_app_folder(self.folder / str(key.module), inside=self.root)
         return ModuleFacts(
             identity=str(key.module),
             version=app.version,
@@ -110,7 +120,20 @@ class Catalogue:
             folder=str(app.path),
         )
 
+    def _unchecked(self, key: ModuleKey) -> ModuleFacts:
+        """What can be said of a published app without the server."""
+        return ModuleFacts(
+            identity=key.module,
+            version=key.version or key.branch or "",
+            is_branch=key.branch is not None,
+            name=str(key.module),
+            defaults={},
+            is_checked=False,
+        )
+
     def _published(self, key: ModuleKey, instance: Instance) -> ModuleFacts:
+        if self.is_offline:
+            return self._unchecked(key)
         info = self._module(key, instance)
         version = key.version or key.branch or ""
         if key.branch is None and info.releases and version not in info.releases:

@@ -14,6 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from taskspec.appfolder import project_root
 from taskspec.sensitive import Secrets
 from taskspec.spec.model import SpecFile
 from taskspec.spec.secretreference import SecretKind, SecretReference, UnreadableSecret, secret_reference
@@ -27,10 +28,15 @@ OWN_TOKENS = frozenset({"API_TOKEN"})
 
 @dataclass(frozen=True, slots=True)
 class Trust:
-    """What the files under review may do beyond being read: name secrets from commands, and things outside."""
+    """What is done for files under review beyond reading them: look secrets up, from commands too, and go outside."""
 
     allow_cmd: bool = False
     allow_outside: bool = False
+    looks_up_secrets: bool = True
+
+    def root(self, folder: Path) -> Path | None:
+        """The folder that nothing may lead out of."""
+        return None if self.allow_outside else project_root(folder)
 
 
 @dataclass(frozen=True, slots=True)

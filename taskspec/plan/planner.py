@@ -23,7 +23,7 @@ from taskspec.template.absent import AbsentView, reads_absent
 from taskspec.template.instances import Expansion, Instance
 from taskspec.template.render import RenderError
 from taskspec.template.scope import TaskView, unknown_view
-from taskspec.values import Json, differences, is_known
+from taskspec.values import ABSENT, Json, differences, is_known
 
 _MAY_FAIL = (Action.START, Action.RERUN, Action.ATTACH)
 World = Mapping[str, Observed]
@@ -329,7 +329,7 @@ class _Walk:
             detail=decision.detail,
             changes=changes if decision.action.launches else (),
             request=request,
-            fingerprint=fingerprint,
+            fingerprint=fingerprint if request.facts.is_checked else None,
             previous=record,
             observed=self._observed(record, instance.address),
             node=node,
@@ -408,7 +408,11 @@ def _meet(flows: Iterable[_Flow], limit: int = 5) -> _Flow:
 
 def _changes(record: Record, request: Request) -> tuple[Change, ...]:
     found = tuple(Change(*difference) for difference in differences(record.inputs, request.inputs))
-    return tuple(c for c in found if not may_be_the_same(c.before, c.after)) if request.has_secrets else found
+    if request.has_secrets:
+        found = tuple(change for change in found if not may_be_the_same(change.before, change.after))
+    if not request.facts.is_checked:  # what the spec does not say may be a default of the app
+        found = tuple(change for change in found if change.after is not ABSENT)
+    return found
 
 
 def _is_certain(change: Change) -> bool:

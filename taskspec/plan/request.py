@@ -27,6 +27,7 @@ class ModuleFacts:
 
     `identity` and `version` are the same on every machine: a slug with its release, or a folder with the digest of
     its content. `folder` is set for an app on this disk, `module_id` where the server already knows the module.
+    Where it is not `is_checked` nobody asked the server, and its defaults are not known.
     """
 
     identity: str | int
@@ -36,6 +37,7 @@ class ModuleFacts:
     defaults: Mapping[str, Json]
     module_id: int | None = None
     folder: str | None = None
+    is_checked: bool = True
 
 
 @dataclass(frozen=True, slots=True)

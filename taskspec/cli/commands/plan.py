@@ -9,9 +9,14 @@ import click
 
 from taskspec import operations
 from taskspec.cli import options, screen
+from taskspec.engine.server import Server
 from taskspec.errors import ExitCode
+from taskspec.offline import not_checked, plan_offline
+from taskspec.plan.model import Plan
+from taskspec.plan.planner import Selection
 from taskspec.view.diagnostic import draw_all
 from taskspec.view.human import draw_plan
+from taskspec.view.paint import clean
 
 
 @click.command("plan")
@@ -19,6 +24,7 @@ from taskspec.view.human import draw_plan
 @options.variable_options
 @options.trust_options
 @options.selection_options
+@click.option("--offline", is_flag=True, help="Ask no server, run nothing, look no secret up; say what is not checked.")
 @click.option("--full", is_flag=True, help="Every detail of every task, however many there are.")
 @click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 when apply would change something.")
 @options.json_option
@@ -30,6 +36,7 @@ def command(
     targets: tuple[str, ...],
     excludes: tuple[str, ...],
     reruns: tuple[str, ...],
+    offline: bool,
     full: bool,
     detailed_exitcode: bool,
     as_json: bool,
@@ -45,9 +52,13 @@ def command(
     """
     request = options.request(spec, var_flags, var_files)
     server = options.server()
-    project = operations.open_project(request)
-    state = operations.read_state(operations.state_path(project, request, server))
-    plan = operations.make(project, server, state, options.selection(targets, excludes, reruns)).plan
+    selection = options.selection(targets, excludes, reruns)
+    if offline:
+        plan = _offline(request, server, selection)
+    else:
+        project = operations.open_project(request)
+        state = operations.read_state(operations.state_path(project, request, server))
+        plan = operations.make(project, server, state, selection).plan
     if as_json:
         from taskspec.view.machine import plan_document  # noqa: PLC0415 - people wait for what only programs read
 
@@ -56,3 +67,12 @@ def command(
         click.echo(draw_all(plan.warnings, screen.error_paint(no_color=no_color)), err=True, nl=False)
         click.echo(draw_plan(plan, screen.paint(no_color=no_color), full=full), nl=False)
     return ExitCode.HAS_CHANGES if detailed_exitcode and plan.has_changes else ExitCode.DONE
+
+
+def _offline(request: operations.Request, server: Server, selection: Selection) -> Plan:
+    """The plan without the server; what that leaves open goes to standard error."""
+    project = operations.open_project(options.without_secrets(request))
+    plan = plan_offline(project, request, server, selection)
+    for line in not_checked(project, plan):
+        click.echo(f"Not checked: {clean(line)}.", err=True)
+    return plan

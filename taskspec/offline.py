@@ -1,0 +1,58 @@
+"""A plan without a server: what the spec and the record say, and what that leaves open. Nothing is asked or run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from taskspec.engine.catalogue import Catalogue
+from taskspec.engine.server import Server
+from taskspec.errors import UsageError
+from taskspec.operations import Project, Request, read_state, state_path
+from taskspec.plan.model import Observed, Plan
+from taskspec.plan.planner import PlanInputs, Selection, World, make_plan
+from taskspec.state.model import Phase, State
+
+NOT_ASKED = "not asked about"
+
+
+def plan_offline(project: Project, request: Request, server: Server, selection: Selection) -> Plan:
+    """The plan as far as it can be made here. Raises SpecError and UsageError as a plan does."""
+    path = state_path(project, request, server)
+    if project.root is not None and not path.resolve().is_relative_to(project.root):
+        raise UsageError(f'the record "{path}" leads outside of the project', remedy="allow it with --allow-outside")
+    state = read_state(path)
+    project.evaluator.secrets.salt = server.label
+    catalogue = Catalogue(project.spec, project.folder, server, project.root, is_offline=True)
+    inputs = PlanInputs(
+        server=server.label,
+        expansion=project.expansion,
+        facts=catalogue.look_up(project.evaluator, project.expansion.instances),
+        state=state,
+        world=_as_recorded(state),
+        selection=selection,
+        warnings=project.warnings,
+    )
+    return make_plan(project.evaluator, inputs)
+
+
+def _as_recorded(state: State) -> World:
+    """The launches as the record has them: nobody asks the server whether it still knows them."""
+    return {
+        address: Observed(record.task_id or 0, NOT_ASKED, record.phase is Phase.ENDED, {})
+        for address, record in state.records.items()
+    }
+
+
+def not_checked(project: Project, plan: Plan) -> Iterator[str]:
+    """What a plan with the server would have checked, one line each."""
+    apps = {str(t.request.facts.identity) for t in plan.tasks if t.request and not t.request.facts.is_checked}
+    if apps:
+        shown = ", ".join(sorted(apps)[:5]) + (f" and {len(apps) - 5} more" if len(apps) > 5 else "")
+        yield f"whether these apps exist at these versions, and their defaults: {shown}"
+    if any(task.previous is not None for task in plan.tasks):
+        yield "what has become of past launches: they count as the record has them"
+    if any(task.request is not None and task.request.agent is not None for task in plan.tasks):
+        yield "whether the agents exist"
+    secrets = [variable.name for variable in project.spec.variables.values() if variable.sensitive]
+    if secrets:
+        yield f"secrets, which count as unchanged: {', '.join(secrets)}"

@@ -1,0 +1,117 @@
+"""`validate` and `plan --offline` for specs of strangers: no server, no process, no file outside, no secret."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Command
+
+SPEC = """\
+variables:
+  token: {sensitive: true, default: "cmd:touch ran"}
+tasks:
+  good:
+    module: ./good
+    params: {token: "{{ var.token }}"}
+  far: {module: acme/far, version: v1.0.0, agent: gpu-1, params: {map: "{{ tasks.good.id }}"}}
+"""
+
+
+@pytest.fixture
+def sealed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A place where whoever opens a connection or starts a process fails."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("nothing is asked and nothing is run")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    monkeypatch.setattr(subprocess, "Popen", refuse)
+    monkeypatch.setenv("TASKSPEC_HOME", str(folder / "no-server-here"))
+    return folder
+
+
+@pytest.mark.usefixtures("sealed")
+def test_an_offline_plan_says_what_it_could_not_check(spec: Callable[[str], Path], taskspec: Command) -> None:
+    path = spec(SPEC)
+    said = taskspec("plan", "--offline", str(path))
+    assert said.code == 0, said
+    assert "Plan: 2 to start." in said.out
+    assert "params.token: (sensitive)" in said.out or '"(sensitive)"' in said.out
+    assert "Not checked: whether these apps exist at these versions, and their defaults: acme/far." in said.err
+    assert "Not checked: whether the agents exist." in said.err
+    assert "Not checked: secrets, which count as unchanged: token." in said.err
+    document = json.loads(taskspec("plan", "--offline", "--json", str(path)).out)
+    assert [task["fingerprint"] is None for task in document["tasks"]] == [False, True]
+    assert taskspec("validate", str(path)).code == 0
+    assert not path.with_name("ran").exists()
+    assert not path.with_name(".taskspec").exists()
+
+
+def test_an_offline_plan_goes_by_the_record(
+    folder: Path, spec: Callable[[str], Path], taskspec: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOOK", "a secret that works")
+    path = spec(
+        'variables: {t: {sensitive: true, default: "env:HOOK"}}\n'
+        'tasks: {good: {module: ./good, params: {t: "{{ var.t }}"}}}'
+    )
+    assert taskspec("apply", str(path)).code == 0
+    monkeypatch.delenv("HOOK")
+    said = taskspec("plan", "--offline", str(path))
+    assert "nothing to do, 1 to keep" in said.out, said
+    assert "what has become of past launches" in said.err
+    (folder / "good" / "more.py").write_text("print()")
+    assert "1 to rerun" in taskspec("plan", "--offline", str(path)).out
+
+
+@pytest.mark.parametrize("module", ["../outside", "{outside}", "./link", "./linked_config"])
+@pytest.mark.parametrize("command", [["validate"], ["plan", "--offline"]])
+def test_an_app_folder_outside_of_the_project_is_not_read(
+    folder: Path, spec: Callable[[str], Path], taskspec: Command, module: str, command: list[str]
+) -> None:
+    outside = folder.parent / "outside"
+    outside.mkdir(exist_ok=True)
+    (outside / "config.json").write_text('{"name": "not yours to see"}')
+    (folder / "link").symlink_to(outside)
+    (folder / "linked_config").mkdir()
+    (folder / "linked_config" / "config.json").symlink_to(outside / "config.json")
+    path = spec(f"tasks: {{a: {{module: {json.dumps(module.format(outside=outside))}}}}}")
+    said = taskspec(*command, str(path))
+    assert said.code == 3
+    assert "TS173" in said.err
+    assert "spec.yaml:3:" in said.err
+    assert "not yours" not in said.out + said.err
+    assert taskspec(*command, "--allow-outside", str(path)).code == 0
+
+
+def test_a_project_is_what_git_looks_after(folder: Path, spec: Callable[[str], Path], taskspec: Command) -> None:
+    inner = folder / "specs"
+    inner.mkdir()
+    (inner / "spec.yaml").write_text("taskspec: 1\ntasks: {a: {module: ../good}}\n")
+    assert taskspec("validate", str(inner / "spec.yaml")).code == 3
+    (folder / ".git").mkdir()
+    assert taskspec("validate", str(inner / "spec.yaml")).code == 0
+
+
+def test_a_record_that_leads_outside_is_not_read(folder: Path, spec: Callable[[str], Path], taskspec: Command) -> None:
+    (folder / ".taskspec").symlink_to(folder.parent)
+    said = taskspec("plan", "--offline", str(spec("tasks: {a: {module: ./good}}")))
+    assert said.code == 3
+    assert "leads outside" in said.err
+
+
+@pytest.mark.parametrize(
+    "config", ["[" * 100_000, '{"a": 1e999}', '{"a": NaN}', '{"a": ' + "9" * 5000 + "}", '{"a": "\\ud800"}']
+)
+def test_a_config_that_is_made_to_hurt_is_explained(
+    folder: Path, spec: Callable[[str], Path], taskspec: Command, config: str
+) -> None:
+    (folder / "good" / "config.json").write_text(config)
+    said = taskspec("validate", str(spec("tasks: {a: {module: ./good}}")))
+    assert (said.code, "TS151" in said.err) == (3, True), said
