@@ -198,10 +198,11 @@ def _take_turn(store: StateStore, turn: Turn) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A plan, and the catalogue it was made with; apply goes on with both."""
+    """A plan, and what it was made with and of; apply goes on with all of it."""
 
     plan: Plan
     catalogue: Catalogue
+    inputs: PlanInputs
 
 
 def make(project: Project, server: Server, state: State, selection: Selection) -> Planned:
@@ -226,7 +227,7 @@ def make(project: Project, server: Server, state: State, selection: Selection) -
     instances = plan.expansion.instances
     requests = [(instances[t.node], t.request) for t in plan.tasks if t.request is not None and not t.is_folded]
     catalogue.check_places((instance, request.workspace, request.agent) for instance, request in requests)
-    return Planned(plan, catalogue)
+    return Planned(plan, catalogue, inputs)
 
 
 def prepare_apply(
@@ -257,6 +258,7 @@ def prepare_apply(
         wall=stage.wall if stage is not None else time.time,
         pace=pace,
         hands=stage.hands if stage is not None else Threads(),
+        inputs=planned.inputs,
     )
     return Apply(planned.plan, tools)
 

@@ -19,6 +19,8 @@ class Frontier:
 
     graph: TaskGraph
     wanted: frozenset[int]
+    taken: frozenset[int] = frozenset()
+    """Wanted nodes that were handed out already, by the frontier whose place this one takes."""
     _missing: list[int] = field(init=False)
     _position: dict[int, int] = field(init=False)
     _free: list[tuple[int, int]] = field(init=False, default_factory=list)
@@ -74,6 +76,8 @@ class Frontier:
         """Make nodes free; those that are not wanted let pass at once, however long their chain is."""
         while nodes:
             node = nodes.pop()
+            if node in self.taken:
+                continue
             if node in self.wanted:
                 heapq.heappush(self._free, (self._position[node], node))
             else:

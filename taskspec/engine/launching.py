@@ -55,6 +55,15 @@ class Launching:
                 raise StalePlan(f'the app in "{facts.folder}" changed since the plan was made', remedy="plan again")
             self.module_ids[facts.folder] = registered.module_id
 
+    def go_on_with(self, plan: Plan) -> None:
+        """Prepare launches of a plan that has more instances. Raises StalePlan as `register_folders`."""
+        before, self.plan = self.plan, plan
+        try:
+            self.register_folders()
+        except TaskspecError:
+            self.plan = before
+            raise
+
     def final_request(self, planned: PlannedTask) -> LaunchRequest:
         """The request with every result of upstream in it. Raises NotLaunchable, or SpecError from an expression."""
         instance = self.plan.expansion.instances[planned.node]

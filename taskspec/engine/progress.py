@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from taskspec.engine.admission import Admission
@@ -56,6 +56,8 @@ class Progress:
     active: dict[int, Active] = field(default_factory=dict)
     jobs: int = 0
     admission: Admission = field(init=False)
+    unfolding: list[int] = field(default_factory=list)
+    """Nodes whose instances are to be found out before anything else begins."""
 
     def __post_init__(self) -> None:
         self.admission = Admission(self.plan, self.frontier, self.retries)
@@ -63,10 +65,31 @@ class Progress:
     @property
     def has_room(self) -> bool:
         """Whether another launch may begin."""
-        return not self.leaving.is_asked and len(self.active) < self.tools.pace.parallelism
+        return not self.leaving.is_asked and not self.unfolding and len(self.active) < self.tools.pace.parallelism
 
     def instance(self, node: int) -> Instance:
         return self.plan.expansion.instances[node]
+
+    def go_on_with(self, plan: Plan) -> None:
+        """Go on with a plan that has more instances; what is under way goes on under its new number."""
+        number = {instance.address: node for node, instance in enumerate(plan.expansion.instances)}
+        old = self.plan.expansion.instances
+        tries = [replace(again, node=number[old[again.node].address]) for again in self.admission.give_up()]
+        moved = {node: number[old[node].address] for node in self.active}
+        self.unfolding = [number[old[node].address] for node in self.unfolding if old[node].address in number]
+        self.active = {moved[node]: active for node, active in self.active.items()}
+        self.watch.renumber(plan.expansion.instances, moved)
+        self.plan = plan
+        self.tasks = {task.node: task for task in plan.tasks}
+        wanted = frozenset(task.node for task in plan.tasks if task.address not in self.board.ended)
+        under_way = frozenset([*self.active, *(again.node for again in tries), *self.unfolding])
+        self.frontier = Frontier(plan.expansion.graph, wanted, under_way)
+        self.admission = Admission(plan, self.frontier, self.retries)
+        for again in tries:
+            self.retries.add(again)
+        for node, active in self.active.items():
+            active.planned = self.tasks[node]
+            self.admission.resume(node)
 
     def submit(self, tag: object, call: Callable[[], object]) -> None:
         """Let a worker do this; the answer comes back with the tag."""

@@ -32,6 +32,9 @@ class Turns:
 
     def take(self, node: int) -> None:
         planned = self.progress.tasks[node]
+        if planned.is_folded:
+            self.progress.unfolding.append(node)
+            return
         match planned.action:
             case Action.KEEP:
                 self._keep(node, planned)

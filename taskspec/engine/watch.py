@@ -60,6 +60,11 @@ class Watch:
     def remove(self, node: int) -> None:
         self.waiter.remove(node)
 
+    def renumber(self, instances: tuple[Instance, ...], nodes: Mapping[int, int]) -> None:
+        """Go on with other instances; `nodes` leads from each old number to the new one."""
+        self.instances = instances
+        self.waiter.renumber(nodes)
+
     def seconds_left(self, limit: float) -> float:
         """How long the loop may sleep before the next poll is due."""
         if self._asking or not self.waiter.launches:

@@ -14,7 +14,7 @@ from taskspec.rehearsal.clock import Clock, VirtualHands
 from taskspec.rehearsal.faults import Faults
 from taskspec.rehearsal.server import FakeServer
 from taskspec.rehearsal.transport import ADDRESS, VirtualTransport
-from taskspec.state.model import Event, EventKind, StoredEvent
+from taskspec.state.model import Event, EventKind, State, StoredEvent
 from taskspec.template.expression import Dynamic, Step
 from taskspec.template.instances import Instance
 from taskspec.template.render import Renderer, templates_in
@@ -67,6 +67,9 @@ class AnnouncedJournal:
 
     def confirm(self) -> None:
         self.journal.confirm()
+
+    def load(self) -> State:
+        return self.journal.load()
 
 
 def placeholder_output(renderer: Renderer, instance: Instance) -> dict[str, Any]:
