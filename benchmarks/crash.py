@@ -203,7 +203,7 @@ def main() -> int:
             bench.run(Row("simulated lives, every call may fail"), budget(10, 2000), bench.simulated),
         ]
     print(
-        f"\nSlowest exit after SIGINT: {signals.slowest_exit * 1000:.0f} ms (a forked process: no interpreter to tear down)."
+        f"\nSlowest exit after SIGINT: {signals.slowest_exit * 1000:.0f} ms (forked, with no interpreter to tear down)."
     )
     return int(any(row.failure for row in rows))
 

@@ -49,6 +49,10 @@ class Code(StrEnum):
     VERSION = "TS152"
     PLACE = "TS153"
     UNKNOWN_PARAM = "TS154"
+    SECRET_WRITTEN = "TS170"  # noqa: S105 - a code, no password; as below
+    SECRET_SHOWN = "TS171"  # noqa: S105
+    SECRET_SOURCE = "TS172"  # noqa: S105
+    OUTSIDE = "TS173"
 
 
 @dataclass(frozen=True, slots=True)

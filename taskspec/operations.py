@@ -8,13 +8,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from taskspec.diagnostics import Code, Diagnostic, in_order
 from taskspec.engine.catalogue import Catalogue
 from taskspec.engine.refresh import observe
+from taskspec.engine.secretsource import SecretSource, Trust
 from taskspec.engine.server import Server
 from taskspec.engine.stopping import try_stop
 from taskspec.errors import LockHeld, SpecError, UsageError
@@ -22,8 +23,10 @@ from taskspec.plan.evaluate import Evaluator, Facts
 from taskspec.plan.model import Observed, Plan
 from taskspec.plan.planner import PlanInputs, Selection, final_results, make_plan
 from taskspec.plan.unfolding import names_module, seen_through
+from taskspec.sensitive import Secrets
 from taskspec.spec.model import SpecFile
 from taskspec.spec.parser import is_folder, parse_spec
+from taskspec.spec.secretvalues import SecretKeeper
 from taskspec.spec.variables import VariableFile, assign_variables
 from taskspec.state.database import is_there, usable
 from taskspec.state.lease import this_owner
@@ -34,6 +37,7 @@ from taskspec.template.evaluate import base_scope
 from taskspec.template.instances import Expansion, Instance, expand
 from taskspec.template.render import Renderer
 from taskspec.template.scope import TasksView, unknown_view
+from taskspec.template.secrecy import exposed_secrets
 from taskspec.values import Json, Unknown, is_known
 
 if TYPE_CHECKING:
@@ -57,6 +61,9 @@ class Request:
     environment: Mapping[str, str]
     var_flags: Sequence[str] = ()
     var_files: Sequence[Path] = ()
+    secrets: Secrets = field(default_factory=Secrets)
+    trust: Trust = field(default_factory=Trust)
+    looks_up_secrets: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +88,11 @@ def open_project(request: Request, *, variables_required: bool = True) -> Projec
         variables = _variables(request, spec, required=variables_required)
     except SpecError as error:
         problems.extend(error.diagnostics)
+    problems.extend(exposed_secrets(spec, renderer))
     if problems:
         raise SpecError(in_order([*problems, *warnings]))
     tasks = TasksView()
-    evaluator = Evaluator(spec, renderer, base_scope(spec, variables, renderer), tasks)
+    evaluator = Evaluator(spec, renderer, base_scope(spec, variables, renderer), tasks, request.secrets)
     expansion = expand(spec, analysis, renderer, evaluator.base)
     expansion.declare(tasks)
     return Project(spec, request.path.resolve().parent, evaluator, expansion, tuple(warnings))
@@ -100,8 +108,12 @@ def _read(path: Path, what: str) -> bytes:
 
 def _variables(request: Request, spec: SpecFile, *, required: bool) -> dict[str, Json]:
     files = [VariableFile(str(path), _read(path, "--var-file")) for path in request.var_files]
+    source = SecretSource(request.environment, request.path.resolve().parent, request.trust)
+    keeper = SecretKeeper(request.secrets, source.read if required and request.looks_up_secrets else None)
     try:
-        assigned = assign_variables(spec, environment=request.environment, files=files, flags=request.var_flags)
+        assigned = assign_variables(
+            spec, environment=request.environment, files=files, flags=request.var_flags, keeper=keeper
+        )
     except SpecError as error:
         serious = [problem for problem in error.diagnostics if problem.code is not Code.VARIABLE_MISSING]
         if required or serious:
@@ -207,6 +219,7 @@ class Planned:
 
 def make(project: Project, server: Server, state: State, selection: Selection) -> Planned:
     """Look up, refresh and plan. Raises SpecError, UsageError or ApiError; changes nothing anywhere."""
+    project.evaluator.secrets.salt = server.label
     catalogue = Catalogue(project.spec, project.folder, server)
 
     def look_up(instances: Iterable[Instance]) -> Facts:
@@ -270,6 +283,13 @@ class Standing:
     record: Record
     observed: Observed | None
 
+    @property
+    def is_ours_to_stop(self) -> bool:
+        """Whether it runs, or a launch it replaces may; a service that somebody else started is not ours."""
+        if self.record.reused:
+            return False
+        return bool(self.record.replaces) or (self.observed is not None and not self.observed.is_terminal)
+
 
 def standings(server: Server, state: State) -> list[Standing]:
     """Every address on record with what the server says about it now."""
@@ -292,14 +312,24 @@ def stop(
 ) -> list[str]:
     """Stop what this spec started and still runs, the youngest first. Returns the addresses that could not be."""
     state = store.load()
-    running = [s for s in standings(server, state) if s.observed is not None and not s.observed.is_terminal]
+    running = [s for s in standings(server, state) if s.is_ours_to_stop]
     wanted = [s for s in running if not addresses or s.record.address in addresses or _task(s.record) in addresses]
     unknown = [a for a in addresses if a not in state.records and a not in {_task(r) for r in state.records.values()}]
     if unknown:
         raise UsageError(f'nothing was ever launched as "{unknown[0]}"', remedy="see `taskspec status`")
     failed = []
     for standing in sorted(wanted, key=lambda s: -s.record.number):
-        record, task_id = standing.record, standing.observed.task_id if standing.observed else 0
+        record = standing.record
+        for old in record.replaces:
+            problem = try_stop(server.api, old, time.monotonic, time.sleep)
+            told(record.address, old, problem)
+            if problem:
+                failed.append(record.address)
+            else:
+                store.append("stop", [Event(EventKind.RETIRED, record.address, record.key, {"task_id": old})])
+        if standing.observed is None or standing.observed.is_terminal:
+            continue
+        task_id = standing.observed.task_id
         problem = try_stop(server.api, task_id, time.monotonic, time.sleep)
         told(record.address, task_id, problem)
         if problem:

@@ -20,6 +20,7 @@ from taskspec.operations import Project, Request
 from taskspec.plan.model import Change, PlannedTask
 from taskspec.plan.planner import Selection
 from taskspec.plan.request import LaunchRequest, start_key
+from taskspec.sensitive import marked_like, redacted
 from taskspec.state.database import is_there
 from taskspec.state.lease import Lease, this_owner
 from taskspec.state.model import Event, EventKind, Phase, Record, State
@@ -208,7 +209,8 @@ def _differences(info: TaskInfo, request: LaunchRequest, workspace: int) -> Iter
     if request.agent is not None:
         told["agent"] = info.agent_id if isinstance(request.agent, int) else info.agent_name
         wanted["agent"] = request.agent
-    told["params"], wanted["params"] = info.params.get("state", {}), dict(request.params)
+    told["params"] = marked_like(info.params.get("state", {}), request.params)
+    wanted["params"] = redacted(request.params)
     for path, launch, spec in differences(told, wanted):
         yield Change(path, launch, spec)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NoReturn
 
 Json = Any
@@ -28,7 +28,13 @@ class UnknownTouchedError(Exception):
         self.unknown = unknown
 
 
-class Unknown:
+class Opaque:
+    """A leaf that is no JSON and still has a place in values: what is not known yet, and what must not be seen."""
+
+    __slots__ = ()
+
+
+class Unknown(Opaque):
     """A value that is known only after apply, named by what will produce it.
 
     Attribute and index access give the same unknown, so that it passes through an expression by itself; turning it
@@ -79,6 +85,80 @@ def unknowns(value: Json) -> Iterator[Unknown]:
             yield from unknowns(item)
 
 
+class ServiceId(int):
+    """The launch id of a service: the number is sent, `symbol` counts as input, and outlives a launch.
+
+    Pending while the service has still to be launched: it may be passed on whole, and reading its number raises
+    UnknownTouchedError.
+    """
+
+    address: str
+    fingerprint: str
+    is_pending: bool
+
+    def __new__(cls, task_id: int | None, address: str, fingerprint: str) -> ServiceId:
+        made = super().__new__(cls, task_id or 0)
+        made.address, made.fingerprint, made.is_pending = address, fingerprint, task_id is None
+        return made
+
+    @property
+    def symbol(self) -> str:
+        return f"tasks.{self.address}.id@{self.fingerprint[:12]}"
+
+    @property
+    def unknown(self) -> Unknown:
+        """What stands for the number while nobody knows it."""
+        return Unknown(f"tasks.{self.address}.id")
+
+    def __bool__(self) -> bool:
+        return True
+
+    __hash__ = int.__hash__
+
+
+def _guarded(name: str) -> Callable[..., Any]:
+    """The method of int, refused while there is no number."""
+    method: Callable[..., Any] = getattr(int, name)
+
+    def guarded(self: ServiceId, *arguments: Any) -> Any:
+        if self.is_pending:
+            raise UnknownTouchedError(self.unknown)
+        return method(self, *arguments)
+
+    return guarded
+
+
+for _name in (
+    *("__str__", "__format__", "__int__", "__float__", "__index__", "__abs__", "__neg__", "__pos__", "__round__"),
+    *("__add__", "__radd__", "__sub__", "__rsub__", "__mul__", "__rmul__", "__truediv__", "__rtruediv__"),
+    *("__floordiv__", "__rfloordiv__", "__mod__", "__rmod__"),
+    *("__lt__", "__le__", "__gt__", "__ge__", "__eq__", "__ne__"),
+):
+    setattr(ServiceId, _name, _guarded(_name))
+
+
+def symbolic(value: Json) -> Json:
+    """A value as it counts for identity: the id of a service is replaced by its symbol."""
+    if isinstance(value, ServiceId):
+        return value.symbol
+    if isinstance(value, Mapping):
+        return {key: symbolic(item) for key, item in value.items()}
+    return [symbolic(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def pending_ids(value: Json) -> Iterator[ServiceId]:
+    """Every id of a service in a value that has still to be launched."""
+    if isinstance(value, ServiceId):
+        if value.is_pending:
+            yield value
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from pending_ids(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from pending_ids(item)
+
+
 def weighs_more_than(value: Json, limit: int) -> bool:
     """Whether a value weighs more than `limit`, a character 1, a value 4; stops looking once it does."""
     weight = 0
@@ -118,7 +198,7 @@ def is_encodable(text: str) -> bool:
 
 def not_json(value: Json, path: Path = ()) -> tuple[Path, str] | None:
     """Where and why a value is no JSON (a set, an infinity, a key that is no text); None when it is."""
-    if value is None or isinstance(value, bool | Unknown):
+    if value is None or isinstance(value, bool | Opaque | ServiceId):
         return None
     if isinstance(value, str):
         return None if is_encodable(value) else (path, "half of a surrogate pair is no text")

@@ -17,7 +17,7 @@ class WireWord(StrEnum):
 
     @classmethod
     def has_value(cls, value: str) -> bool:
-        return value in cls.values()
+        return value in cls._value2member_map_
 
     @classmethod
     def values(cls) -> list[str]:

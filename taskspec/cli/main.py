@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import click
 
 from taskspec import __version__
+from taskspec.cli import discretion
 from taskspec.errors import ExitCode, SpecError, TaskspecError
 
 if TYPE_CHECKING:
@@ -103,6 +104,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def run(arguments: Sequence[str]) -> int:
     """The exit code of a command line; every message has been printed."""
+    discretion.forget()
     try:
         result = cli.main(list(arguments), prog_name="taskspec", standalone_mode=False)
     except click.exceptions.Exit as error:
@@ -112,10 +114,10 @@ def run(arguments: Sequence[str]) -> int:
     except SpecError as error:
         from taskspec.view.diagnostic import draw_all  # noqa: PLC0415 - only a wrong spec needs the drawing
 
-        click.echo(draw_all(error.diagnostics, _paint()), err=True, nl=False, color=True)
+        click.echo(discretion.scrub(draw_all(error.diagnostics, _paint())), err=True, nl=False, color=True)
         return error.exit_code
     except TaskspecError as error:
-        _say(error.message, error.remedy)
+        _say(discretion.scrub(error.message), discretion.scrub(error.remedy))
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         click.echo("Interrupted; nothing was started.", err=True)
@@ -147,6 +149,14 @@ def _usage(error: click.UsageError) -> int:
     return ExitCode.SPEC
 
 
+def _text(error: Exception) -> str:
+    """The words of an error, if it can say them: one that holds a secret refuses to become text."""
+    try:
+        return str(error)
+    except Exception as failed:
+        return f"({type(failed).__name__})"
+
+
 def _bug(error: Exception) -> int:
     """A report a person can send: versions and the traceback, in a file."""
     import tempfile  # noqa: PLC0415 - none of the common ways out needs them
@@ -156,9 +166,9 @@ def _bug(error: Exception) -> int:
         "w", prefix="taskspec-bug-", suffix=".txt", delete=False, encoding="utf-8"
     ) as file:
         file.write(f"taskspec {__version__}, Python {sys.version}, {sys.platform}\n\n")
-        traceback.print_exception(error, file=file)
+        file.write(discretion.scrub("".join(traceback.format_exception(error))))
     click.echo(
-        f"Error: this is a bug in taskspec: {type(error).__name__}: {error}\n\n"
+        f"Error: this is a bug in taskspec: {type(error).__name__}: {discretion.scrub(_text(error))}\n\n"
         f"  What was launched is on record; apply again goes on from there.\n"
         f"  Please report it with {Path(file.name)}",
         err=True,

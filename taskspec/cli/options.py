@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
 from taskspec.api.credentials import from_environment
+from taskspec.cli import discretion
+from taskspec.engine.secretsource import Trust
 from taskspec.engine.server import Server, choose_server
 from taskspec.errors import UsageError
 from taskspec.operations import Request, Turn
@@ -21,6 +24,7 @@ from taskspec.spec.durations import seconds, show
 from taskspec.view.paint import clean
 
 DEFAULT_SPEC = "taskspec.yaml"
+TRUST = "taskspec.trust"
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
@@ -68,6 +72,37 @@ def variable_options(command: Command) -> Command:
     return click.option("--var", "var_flags", multiple=True, metavar="NAME=VALUE", help="A variable's value.")(command)
 
 
+def _allow(flag: str) -> Callable[[click.Context, click.Parameter, bool], None]:
+    """Note in the context what a flag allows; every command hands it on with its request."""
+
+    def note(ctx: click.Context, _: click.Parameter, value: bool) -> None:
+        if value:
+            ctx.meta[TRUST] = replace(ctx.meta.get(TRUST, Trust()), **{flag: True})
+
+    return note
+
+
+allow_outside_option = click.option(
+    "--allow-outside",
+    is_flag=True,
+    expose_value=False,
+    callback=_allow("allow_outside"),
+    help="Let the spec name files and app folders outside of its project.",
+)
+
+
+def trust_options(command: Command) -> Command:
+    """--allow-cmd and --allow-outside."""
+    command = allow_outside_option(command)
+    return click.option(
+        "--allow-cmd",
+        is_flag=True,
+        expose_value=False,
+        callback=_allow("allow_cmd"),
+        help="Let the spec run commands for its secrets.",
+    )(command)
+
+
 def selection_options(command: Command) -> Command:
     """--target, --exclude and --rerun."""
     for name, text in (
@@ -89,12 +124,16 @@ def request(spec: Path | None, var_flags: tuple[str, ...] = (), var_files: tuple
         raise UsageError(
             f'no spec is named, and there is no "{DEFAULT_SPEC}" here', remedy="name one: taskspec COMMAND SPEC.yaml"
         )
-    return Request(path, str(path), dict(os.environ), var_flags, var_files)
+    asked = click.get_current_context(silent=True)
+    trust = asked.meta.get(TRUST, Trust()) if asked is not None else Trust()
+    return Request(path, str(path), dict(os.environ), var_flags, var_files, secrets=discretion.secrets(), trust=trust)
 
 
 def server() -> Server:
     """The server this environment asks for; the local one starts only when something is asked of it."""
     credentials = from_environment(os.environ)
+    if credentials is not None:
+        discretion.secrets().know(credentials.token)
 
     def wake() -> tuple[str, str]:
         # Only a command that asks the server something pays for finding and starting it.
@@ -102,6 +141,7 @@ def server() -> Server:
         from taskspec.local.home import find_home  # noqa: PLC0415 - see above
 
         endpoint = ensure_running(find_home(os.environ))
+        discretion.secrets().know(endpoint.token)
         return endpoint.address, endpoint.token
 
     return choose_server(credentials, os.environ, wake)

@@ -32,8 +32,8 @@ from taskspec.view.words import duration
 
 HORIZON = 7 * 86400.0
 """A rehearsal that is not over after so many of its seconds detaches, as an apply with that deadline would."""
-POLL_SECONDS = 15.0
-"""The longest pause between two looks; a day in the queue is then six thousand looks, and not twenty thousand."""
+POLL_SECONDS = (2.0, 30.0)
+"""The shortest and the longest pause between two looks: looking costs us time, and a rehearsal's time costs nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,9 @@ def rehearse(rehearsal: Rehearsal) -> RunReport:
         if not rehearsal.as_json:
             click.echo(draw_all(planned.plan.warnings, rehearsal.paint), err=True, nl=False)
             click.echo(draw_plan(planned.plan, rehearsal.paint, full=rehearsal.full))
-        pace = replace(rehearsal.pace, poll_longest=POLL_SECONDS, deadline=rehearsal.pace.deadline or HORIZON)
+        shortest, longest = POLL_SECONDS
+        deadline = rehearsal.pace.deadline or HORIZON
+        pace = replace(rehearsal.pace, poll_shortest=shortest, poll_longest=longest, deadline=deadline)
         journal = AnnouncedJournal(store, stage.fake)
         listener = _listener(rehearsal, stage.clock)
         report = operations.prepare_apply(project, stage.server, planned, journal, listener, pace, stage).go()

@@ -11,6 +11,7 @@ from __future__ import annotations
 import uuid
 from dataclasses import replace
 
+from taskspec.engine.discretion import DiscreetJournal
 from taskspec.engine.endings import Endings
 from taskspec.engine.events import RunBegan, RunEnded, RunReport, TaskEnded, words
 from taskspec.engine.frontier import Frontier
@@ -21,6 +22,7 @@ from taskspec.engine.progress import Progress
 from taskspec.engine.publish import Publication, Publisher
 from taskspec.engine.retries import Again
 from taskspec.engine.scoreboard import Scoreboard
+from taskspec.engine.services import Services
 from taskspec.engine.sweep import Sweep
 from taskspec.engine.tools import Tools
 from taskspec.engine.turns import Turns
@@ -50,8 +52,9 @@ class Apply:
         progress = self._progress
         self._publisher = Publisher(tools, progress.ledger, progress.board, progress.submit)
         self._endings = Endings(progress, self._publisher)
-        self._turns = Turns(progress, self._launching, self._publisher, self._endings)
-        self._unfolding = Unfolding(progress, self._launching, self._endings)
+        self._services = Services(progress, self._endings, self._publisher)
+        self._turns = Turns(progress, self._launching, self._publisher, self._endings, self._services)
+        self._unfolding = Unfolding(progress, self._launching, self._endings, self._services)
         self._stopped: list[str] = []
         self._unstopped: list[str] = []
 
@@ -68,6 +71,7 @@ class Apply:
                 self._schedule()
                 self._progress.ledger.flush()
                 self._take_answers()
+                self._services.settle()
             return self._finish(began)
         finally:
             self._progress.leaving.gone.set()
@@ -91,10 +95,10 @@ class Apply:
         progress = self._progress
         is_busy = progress.jobs > 0 or not progress.ledger.is_empty
         if progress.leaving.is_asked:
-            starting = any(active.task_id is None for active in progress.active.values())
-            active = bool(progress.active) or is_busy
+            starting = self._services.is_stopping or any(a.task_id is None for a in progress.active.values())
+            active = bool(progress.active) or is_busy or self._services.is_busy
             return progress.leaving.is_over(self.tools.clock(), starting=starting, active=active)
-        return progress.frontier.is_done and not is_busy
+        return progress.frontier.is_done and not is_busy and not self._services.is_busy
 
     def _finish(self, began: float) -> RunReport:
         progress = self._progress
@@ -102,6 +106,8 @@ class Apply:
             progress.board.notice(address, what)
         for active in progress.active.values():
             progress.board.end(progress.ended(active, Outcome.RUNNING, "goes on without us; the next apply attaches"))
+        for ended in self._services.leave():
+            progress.board.end(ended)
         for again in progress.admission.give_up():
             address = progress.tasks[again.node].address
             progress.board.end(TaskEnded(address, Outcome.FAILED, summary="interrupted before its next try"))
@@ -112,7 +118,7 @@ class Apply:
             seconds=self.tools.clock() - began,
             detached=progress.leaving.is_asked,
             stopped=tuple(self._stopped),
-            unstopped=tuple(self._unstopped),
+            unstopped=(*self._unstopped, *self._services.unstopped),
         )
         body = {"counts": report.counts, "detached": report.detached}
         progress.ledger.write(Event(EventKind.RUN_ENDED, body=body))
@@ -171,10 +177,11 @@ class Apply:
             return
         if answer.tag == POLL:
             for ending in self._progress.watch.take(answer):
-                self._endings.take(ending)
+                (self._services if ending.node in self._services.up else self._endings).take(ending)
+            self._services.look()
             return
         self._progress.jobs -= 1
-        if not self._took_launch(answer):
+        if not self._took_launch(answer) and not self._services.took(answer):
             self._took_other(answer)
 
     def _took_launch(self, answer: Answer) -> bool:
@@ -184,6 +191,8 @@ class Apply:
                 self._turns.took_start(node, prepared, answer)
             case ("replace", int(node), Prepared() as prepared):
                 self._turns.took_replaced(node, prepared, answer)
+            case ("reuse", int(node), Prepared() as prepared):
+                self._turns.took_reusable(node, prepared, answer)
             case ("restart", Again() as again):
                 self._turns.took_restarted(again, answer)
             case ("overdue", Ending() as ending):
@@ -233,9 +242,9 @@ def begin(plan: Plan, tools: Tools, run: str) -> Progress:
         tools=tools,
         frontier=Frontier(plan.expansion.graph, frozenset(tasks)),
         workers=workers,
-        ledger=Ledger(tools.store, run, tools.clock),
+        ledger=Ledger(DiscreetJournal(tools.store, tools.evaluator.secrets), run, tools.clock),
         watch=Watch(tools, plan.expansion.instances, workers),
-        board=Scoreboard(tools.listener),
+        board=Scoreboard(tools.listener, tools.evaluator.secrets),
         leaving=Leaving(pace.on_interrupt, pace.detach_within, deadline),
         tasks=tasks,
         sweep=Sweep(tools),

@@ -25,9 +25,11 @@ class Frontier:
     _position: dict[int, int] = field(init=False)
     _free: list[tuple[int, int]] = field(init=False, default_factory=list)
     _skipped: dict[int, int] = field(init=False, default_factory=dict)
+    _begun: set[int] = field(init=False, default_factory=set)
     _open: int = field(init=False)
 
     def __post_init__(self) -> None:
+        self._begun.update(self.taken)
         self._missing = [len(before) for before in self.graph.predecessors]
         self._position = {node: index for index, node in enumerate(self.graph.order)}
         self._open = len(self.wanted)
@@ -40,7 +42,12 @@ class Frontier:
 
     def pop(self) -> int | None:
         """The next free node, or None while there is none."""
-        return heapq.heappop(self._free)[1] if self._free else None
+        while self._free:
+            node = heapq.heappop(self._free)[1]
+            if node not in self._skipped:
+                self._begun.add(node)
+                return node
+        return None
 
     @property
     def has_free(self) -> bool:
@@ -62,6 +69,29 @@ class Frontier:
                     self._open -= 1
                     skipped.append((below, node))
         return skipped
+
+    def lose(self, node: int) -> list[int]:
+        """What a node gave is gone again: what needs it and has not begun is skipped, with everything below that."""
+        late = {
+            after
+            for after in self._needing(node)
+            if after in self.wanted and after not in self._begun and after not in self._skipped
+        }
+        skipped = []
+        for below in sorted(self.graph.closure(late, downstream=True), key=self._position.__getitem__):
+            if below not in self._skipped:
+                self._skipped[below] = node
+                if below in self.wanted:
+                    self._open -= 1
+                    skipped.append(below)
+        return skipped
+
+    def _needing(self, node: int) -> set[int]:
+        """Instances right below a node, seen through joins."""
+        found: set[int] = set()
+        for after in self.graph.successors[node]:
+            found |= self._needing(after) if self.graph.is_join(after) else {after}
+        return found
 
     def _freed_by(self, node: int) -> list[int]:
         """Nodes that waited for this one last of all."""

@@ -14,8 +14,9 @@ from taskspec.plan.evaluate import completes
 from taskspec.plan.model import Plan, PlannedTask
 from taskspec.plan.planner import last_key
 from taskspec.plan.request import LaunchRequest, start_key
+from taskspec.sensitive import WithheldError, reveal
 from taskspec.state.model import Event, EventKind, Phase, Record
-from taskspec.values import unknowns
+from taskspec.values import Json, pending_ids, unknowns
 
 NOTHING_PASSED = 0.0
 """How much of its settle window an unresolved start has behind it. The intent says when the first send was prepared,
@@ -68,7 +69,10 @@ class Launching:
         """The request with every result of upstream in it. Raises NotLaunchable, or SpecError from an expression."""
         instance = self.plan.expansion.instances[planned.node]
         request = self.tools.evaluator.request(instance, self.tools.catalogue.modules)
-        missing = ", ".join(dict.fromkeys(p for unknown in unknowns(request.params) for p in unknown.producers))
+        untold = [*unknowns(request.params)]
+        if self.tools.evaluator.has_services:
+            untold += [service.unknown for service in pending_ids(request.params)]
+        missing = ", ".join(dict.fromkeys(p for unknown in untold for p in unknown.producers))
         if missing:
             raise NotLaunchable(f"inputs are still unknown: {missing}", remedy="apply the tasks that produce them too")
         if planned.request is not None and not completes(planned.request.inputs, request.inputs):
@@ -99,7 +103,14 @@ class Launching:
             unresolved_for=NOTHING_PASSED if repeated and repeated.phase is Phase.INTENDED else None,
             forerunner=self._forerunner(planned.previous, key) if after is None else None,
         )
-        body = {"attempt": attempt, "fingerprint": fingerprint, "inputs": request.inputs, "watermark": watermark}
+        body: dict[str, Json] = {
+            "attempt": attempt,
+            "fingerprint": fingerprint,
+            "inputs": request.inputs,
+            "watermark": watermark,
+        }
+        if self.plan.expansion.instances[planned.node].task.service is not None:
+            body |= {"service": True, "replaces": list(replaced_by(planned))}
         return Prepared(Event(EventKind.INTENT, planned.address, key, body), order, attempt)
 
     def _forerunner(self, previous: Record | None, key: str) -> Forerunner | None:
@@ -122,13 +133,33 @@ class Launching:
             module_id=module_id,
             workspace_id=workspace,
             description=describe(request.description, key),
-            params={"state": dict(request.params)},
+            params={"state": sent(request)},
             log_level=request.log_level,
             app_version=facts.version,
             is_branch=facts.is_branch,
             task_name=request.title,
             restart_policy=request.restart_policy,
         )
+
+
+def replaced_by(planned: PlannedTask) -> tuple[int, ...]:
+    """Launches of ours that a new launch of a service replaces: they run until it is up."""
+    record, observed = planned.previous, planned.observed
+    if record is None:
+        return ()
+    runs = observed is not None and not observed.is_terminal and not record.reused
+    return (*record.replaces, *((observed.task_id,) if observed is not None and runs else ()))
+
+
+def sent(request: LaunchRequest) -> dict[str, Json]:
+    """The params as the server gets them: the one place where secrets are laid open. Raises NotLaunchable."""
+    if not request.has_secrets:
+        return dict(request.params)
+    try:
+        return dict(reveal(request.params))
+    except WithheldError:
+        remedy = "launch the task that gives the secret again too, with --rerun"
+        raise NotLaunchable("a secret that only its mark is on record of", remedy=remedy) from None
 
 
 def describe(text: str, key: str) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -36,6 +37,21 @@ class Active:
     task_id: int | None = None
     tries: int = 1
     attempt: int = 0
+    fingerprint: str = ""
+    reused: bool = False
+
+
+@dataclass(slots=True)
+class Lifeline:
+    """Whether a service is still there for those that use it. A call may wait on `cut`, from any thread."""
+
+    cut: threading.Event = field(default_factory=threading.Event)
+    words: str = ""
+
+    def break_off(self, words: str) -> None:
+        """The service has died; `words` say how, for whoever used it."""
+        self.words = words
+        self.cut.set()
 
 
 @dataclass(slots=True)
@@ -55,6 +71,9 @@ class Progress:
     retries: Retries = field(default_factory=Retries)
     active: dict[int, Active] = field(default_factory=dict)
     jobs: int = 0
+    lifelines: dict[int, Lifeline] = field(default_factory=dict)
+    replaced: dict[int, tuple[str, tuple[int, ...]]] = field(default_factory=dict)
+    """By the node of a service: the start key of its new launch, and the launches to stop once that is up."""
     admission: Admission = field(init=False)
     unfolding: list[int] = field(default_factory=list)
     """Nodes whose instances are to be found out before anything else begins."""
@@ -70,18 +89,24 @@ class Progress:
     def instance(self, node: int) -> Instance:
         return self.plan.expansion.instances[node]
 
-    def go_on_with(self, plan: Plan) -> None:
-        """Go on with a plan that has more instances; what is under way goes on under its new number."""
+    def go_on_with(self, plan: Plan, up: Collection[str] = ()) -> dict[int, int]:
+        """Go on with a plan that has more instances; what is under way goes on under its new number.
+
+        `up` are services that have succeeded and not ended. Returns the new number by each old one.
+        """
         number = {instance.address: node for node, instance in enumerate(plan.expansion.instances)}
         old = self.plan.expansion.instances
         tries = [replace(again, node=number[old[again.node].address]) for again in self.admission.give_up()]
-        moved = {node: number[old[node].address] for node in self.active}
+        moved = {node: number[one.address] for node, one in enumerate(old) if one.address in number}
         self.unfolding = [number[old[node].address] for node in self.unfolding if old[node].address in number]
         self.active = {moved[node]: active for node, active in self.active.items()}
         self.watch.renumber(plan.expansion.instances, moved)
         self.plan = plan
         self.tasks = {task.node: task for task in plan.tasks}
-        wanted = frozenset(task.node for task in plan.tasks if task.address not in self.board.ended)
+        self.lifelines = {moved[node]: line for node, line in self.lifelines.items()}
+        self.replaced = {moved[node]: replaced for node, replaced in self.replaced.items()}
+        done = {*self.board.ended, *up}
+        wanted = frozenset(task.node for task in plan.tasks if task.address not in done)
         under_way = frozenset([*self.active, *(again.node for again in tries), *self.unfolding])
         self.frontier = Frontier(plan.expansion.graph, wanted, under_way)
         self.admission = Admission(plan, self.frontier, self.retries)
@@ -90,6 +115,7 @@ class Progress:
         for node, active in self.active.items():
             active.planned = self.tasks[node]
             self.admission.resume(node)
+        return moved
 
     def submit(self, tag: object, call: Callable[[], object]) -> None:
         """Let a worker do this; the answer comes back with the tag."""
@@ -107,7 +133,7 @@ class Progress:
     def show(self, node: int, task_id: int | None, results: Json) -> None:
         """Let tasks further down see a launch."""
         instance = self.instance(node)
-        view = TaskView(instance.address, task_id, results)
+        view = TaskView(instance.address, task_id, self.tools.evaluator.recorded(results))
         self.tools.evaluator.tasks.put(instance.task.name, instance.key, view)
 
     def close(self, node: int) -> None:

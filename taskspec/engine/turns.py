@@ -7,17 +7,20 @@ from functools import partial
 
 from taskspec.engine.endings import Endings
 from taskspec.engine.events import LaunchStarted, words
-from taskspec.engine.launching import Launching, Prepared
+from taskspec.engine.launching import Launching, Prepared, replaced_by
 from taskspec.engine.leaving import OnInterrupt
 from taskspec.engine.progress import Active, Progress
 from taskspec.engine.publish import Publisher
 from taskspec.engine.restarting import restart
 from taskspec.engine.retries import Again
+from taskspec.engine.reuse import find_reusable
+from taskspec.engine.services import Services
 from taskspec.engine.start import Interrupted, StartDone, Starter
 from taskspec.engine.workers import Answer
 from taskspec.errors import LockHeld, NotSent, Refused, TaskspecError
 from taskspec.plan.model import Action, PlannedTask
 from taskspec.spec.endurance import FailureKind
+from taskspec.spec.kinds import ServiceRule
 from taskspec.state.model import Event, EventKind, Record
 
 
@@ -29,11 +32,14 @@ class Turns:
     launching: Launching
     publisher: Publisher
     endings: Endings
+    services: Services
 
     def take(self, node: int) -> None:
         planned = self.progress.tasks[node]
         if planned.is_folded:
             self.progress.unfolding.append(node)
+            return
+        if self.progress.instance(node).task.service is not None and self.services.begin(node, planned):
             return
         match planned.action:
             case Action.KEEP:
@@ -50,12 +56,20 @@ class Turns:
     def try_again(self, again: Again) -> None:
         """Another try: the same launch once more where the rule asks for it, else a new one."""
         progress, planned = self.progress, self.progress.tasks[again.node]
-        if again.restart is None:
+        cause = self.services.dead(again.node)
+        if cause:
+            progress.active[again.node] = Active(planned, again.key, progress.tools.clock())
+            self.endings.fail(again.node, cause)
+        elif again.restart is None:
             self._launch(again.node, planned, again)
-            return
+        else:
+            self._restart(again, again.restart)
+
+    def _restart(self, again: Again, task_id: int) -> None:
+        progress, planned = self.progress, self.progress.tasks[again.node]
         began = progress.tools.clock()
         progress.active[again.node] = Active(planned, again.key, began, None, again.tries + 1, again.attempt)
-        call = partial(restart, progress.tools.server.api, again.restart, progress.tools.clock, progress.pause)
+        call = partial(restart, progress.tools.server.api, task_id, progress.tools.clock, progress.pause)
         progress.submit(("restart", again), call)
 
     def took_restarted(self, again: Again, answer: Answer) -> None:
@@ -92,7 +106,11 @@ class Turns:
             body = {"task_id": observed.task_id, "adopted": True, "twins": list(observed.twins)}
             progress.ledger.write(Event(EventKind.STARTED, planned.address, record.key, body))
         began = progress.tools.clock()
-        progress.active[node] = Active(planned, record.key, began, observed.task_id, attempt=record.attempt)
+        active = Active(planned, record.key, began, observed.task_id, attempt=record.attempt)
+        active.fingerprint, active.reused = record.fingerprint, record.reused
+        progress.active[node] = active
+        if record.replaces:
+            progress.replaced[node] = (record.key, record.replaces)
         workspace = progress.tools.server.workspace(record.inputs.get("workspace"))
         progress.watch.add(node, observed.task_id, workspace)
         progress.tools.listener.on(LaunchStarted(planned.address, observed.task_id, adopted=True))
@@ -103,7 +121,7 @@ class Turns:
         try:
             request = self.launching.final_request(planned)
             if planned.only_if_changed and _has_fingerprint(planned.previous, request.fingerprint):
-                self._keep(node, planned)
+                self._go_on(node, planned)
                 return
             prepared = self.launching.prepare(planned, request, after=again.attempt if again else None)
         except TaskspecError as error:
@@ -111,11 +129,52 @@ class Turns:
             self.endings.fail(node, words(error), kind=FailureKind.INPUTS)
             return
         active.key, active.attempt = prepared.order.key, prepared.attempt
+        active.fingerprint = request.fingerprint or ""
         progress.active[node] = active
-        if planned.replaces_running and planned.observed is not None and again is None:
+        rule = progress.instance(node).task.service
+        if rule is not None:
+            self._launch_service(node, prepared, rule)
+        elif planned.replaces_running and planned.observed is not None and again is None:
             progress.submit(("replace", node, prepared), progress.stopper(planned.observed.task_id))
         else:
             self._send(node, prepared)
+
+    def _go_on(self, node: int, planned: PlannedTask) -> None:
+        """Nothing changed after all: what a job has done is kept, a service that runs is taken over."""
+        if self.progress.instance(node).task.service is None:
+            self._keep(node, planned)
+        else:
+            self._attach(node, planned)
+
+    def _launch_service(self, node: int, prepared: Prepared, rule: ServiceRule) -> None:
+        """Start a service, beside the launch it replaces; or look first for one that may be reused.
+
+        After a start that was cut off nobody looks for another: that one has to be found first.
+        """
+        planned, order = self.progress.tasks[node], prepared.order
+        self.progress.replaced[node] = (order.key, replaced_by(planned))
+        if rule.reuse and order.unresolved_for is None and order.forerunner is None:
+            call = partial(find_reusable, self.progress.tools.server.api, order, rule)
+            self.progress.submit(("reuse", node, prepared), call)
+        else:
+            self._send(node, prepared)
+
+    def took_reusable(self, node: int, prepared: Prepared, answer: Answer) -> None:
+        """There is a launch to take over, which is not ours to stop; or there is none, and one is started."""
+        progress, active = self.progress, self.progress.active[node]
+        if answer.error is not None:
+            self.endings.fail(node, f"nobody could look for a service to reuse: {words(answer.error)}")
+        elif progress.leaving.is_asked:
+            progress.active.pop(node)
+        elif not isinstance(answer.value, int):
+            self._send(node, prepared)
+        else:
+            active.task_id, active.reused = answer.value, True
+            body = {"task_id": answer.value, "adopted": True, "reused": True}
+            progress.ledger.write(prepared.intent)
+            progress.ledger.write(Event(EventKind.STARTED, active.planned.address, active.key, body))
+            progress.watch.add(node, answer.value, prepared.order.workspace)
+            progress.tools.listener.on(LaunchStarted(active.planned.address, answer.value, adopted=True))
 
     def _send(self, node: int, prepared: Prepared) -> None:
         progress = self.progress

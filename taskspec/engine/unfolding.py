@@ -13,6 +13,7 @@ from taskspec.engine.events import words
 from taskspec.engine.launching import Launching, NotLaunchable
 from taskspec.engine.progress import Active, Progress
 from taskspec.engine.refresh import observe
+from taskspec.engine.services import Services
 from taskspec.errors import TaskspecError
 from taskspec.plan.model import Plan, PlannedTask
 from taskspec.plan.planner import Carried, PlanInputs, make_plan
@@ -31,6 +32,7 @@ class Unfolding:
     progress: Progress
     launching: Launching
     endings: Endings
+    services: Services
 
     def go_on(self) -> bool:
         """Unfold what waits for it, once nothing is on its way to the server; whether anything was done."""
@@ -103,7 +105,9 @@ class Unfolding:
         new = [task for task in plan.tasks if task.address not in known]
         self.launching.go_on_with(plan)
         strays = [stop for stop in plan.stops if stop.address not in {stop.address for stop in before.stops}]
-        self.progress.go_on_with(replace(plan, stops=before.stops, warnings=before.warnings))
+        up = [service.active.planned.address for service in self.services.up.values()]
+        moved = self.progress.go_on_with(replace(plan, stops=before.stops, warnings=before.warnings), up)
+        self.services.renumber(moved)
         self._tell(before, strays)
         for task in new:
             for twin in task.twins:

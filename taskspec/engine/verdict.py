@@ -49,6 +49,19 @@ def judge(evaluator: Evaluator, instance: Instance, info: TaskInfo) -> Verdict:
     if error:
         summary = f"finished, but its output is an error: {error}"
         return Verdict(Outcome.FAILED, summary, kind=FailureKind.ERROR_OUTPUT)
+    return judge_ready(evaluator, instance, info)
+
+
+def fallen(info: TaskInfo, *, was_up: bool) -> Verdict:
+    """The verdict on a service that has ended by itself: never a success."""
+    when = "while it was needed" if was_up else "before it was ready"
+    if info.status is LaunchStatus.STOPPED:
+        return Verdict(Outcome.STOPPED, f"stopped on the server {when}", kind=FailureKind.STOPPED)
+    return Verdict(Outcome.FAILED, f"{_server_error(info)}, {when}", kind=FailureKind.ERROR)
+
+
+def judge_ready(evaluator: Evaluator, instance: Instance, info: TaskInfo) -> Verdict:
+    """The verdict on what a launch says of itself: of a job that has finished well, of a service that is up."""
     launch = launch_scope(info)
     results, missing = evaluator.results(instance, launch)
     if missing:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from taskspec.spec.endurance import Stage
 
+_SILENT = ("", "queued", "consumed", "terminating")
 MISSING_LIMIT = 3
 """Polls in a row in which the server must not know a launch before we believe that it is gone."""
 
@@ -17,7 +18,7 @@ class Awaited:
     """A launch whose end we wait for.
 
     `settling_until` is set while a finished launch still owes a result, `is_given_up` while it is being stopped
-    because a deadline has passed.
+    because a deadline has passed, `is_rising` while a service is not up yet.
     """
 
     node: int
@@ -30,6 +31,12 @@ class Awaited:
     stage: Stage = Stage.QUEUED
     stage_since: float = 0.0
     is_given_up: bool = False
+    is_rising: bool = False
+
+    @property
+    def is_answerable(self) -> bool:
+        """Whether the app of a service may be asked if it is up."""
+        return not self.is_given_up and self.status not in _SILENT
 
     def enter(self, stage: Stage, now: float) -> None:
         """The launch is in this stage now; the clock of a stage starts when it is first seen in it."""

@@ -9,7 +9,7 @@ from taskspec.api import TaskInfo
 from taskspec.engine.events import StatusChanged
 from taskspec.engine.refresh import known
 from taskspec.engine.tools import Tools
-from taskspec.engine.verdict import Verdict, judge
+from taskspec.engine.verdict import Verdict, fallen, judge
 from taskspec.engine.waiter import MISSING_LIMIT, Awaited, Waiter
 from taskspec.engine.workers import Answer, Crew
 from taskspec.errors import ApiError, Unauthorized
@@ -55,7 +55,8 @@ class Watch:
         now = self.tools.clock()
         if not self.waiter.launches:
             self._answered_at = now
-        self.waiter.add(Awaited(node, workspace, task_id, began=now), now)
+        is_service = self.instances[node].task.service is not None
+        self.waiter.add(Awaited(node, workspace, task_id, began=now, is_rising=is_service), now)
 
     def remove(self, node: int) -> None:
         self.waiter.remove(node)
@@ -64,6 +65,20 @@ class Watch:
         """Go on with other instances; `nodes` leads from each old number to the new one."""
         self.instances = instances
         self.waiter.renumber(nodes)
+
+    def risen(self, node: int) -> None:
+        """A service is up; from here on any end of it is a failure."""
+        self.waiter.launches[node].is_rising = False
+
+    def bears(self, node: int) -> bool:
+        """Whether a service that owes a result may go on owing it; one that may not is given up."""
+        awaited = self.waiter.launches[node]
+        awaited.is_given_up = not self._may_wait(awaited, self.tools.clock())
+        return not awaited.is_given_up
+
+    def give_up(self, node: int) -> None:
+        """Its end is decided: what the server says of it is no news any more."""
+        self.waiter.launches[node].is_given_up = True
 
     def seconds_left(self, limit: float) -> float:
         """How long the loop may sleep before the next poll is due."""
@@ -131,8 +146,11 @@ class Watch:
         if awaited.is_given_up:
             return None
         if info.status is None or not info.status.is_terminal:
-            awaited.enter(_STAGES.get(info.raw_status, Stage.RUNNING), now)
+            stage = _STAGES.get(info.raw_status, Stage.RUNNING)
+            awaited.enter(Stage.STARTING if awaited.is_rising and stage is Stage.RUNNING else stage, now)
             return self._overdue(awaited, info, now)
+        if self.instances[awaited.node].task.service is not None:
+            return Ending(awaited.node, fallen(info, was_up=not awaited.is_rising), info)
         verdict = judge(self.tools.evaluator, self.instances[awaited.node], info)
         if verdict.may_improve and self._may_wait(awaited, now):
             return None

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from taskspec.diagnostics import Code, Diagnostic
 from taskspec.errors import SpecError
 from taskspec.plan.request import LaunchRequest, ModuleFacts, ModuleKey, build_params
+from taskspec.sensitive import HIDDEN, Secrets, Sensitive, is_sensitive
 from taskspec.spec.model import SpecFile
 from taskspec.spec.targets import type_problem
 from taskspec.template.instances import Instance
@@ -26,6 +27,11 @@ class Evaluator:
     renderer: Renderer
     base: Mapping[str, Json]
     tasks: TasksView
+    secrets: Secrets = field(default_factory=Secrets)
+    has_services: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "has_services", any(task.service is not None for task in self.spec.tasks.values()))
 
     def module_key(self, instance: Instance) -> ModuleKey:
         """The module an instance names. Raises SpecError when an expression in it fails."""
@@ -60,12 +66,18 @@ class Evaluator:
             log_level=task.log_level,
             title=self._title(instance),
             description=task.description,
+            may_name_services=self.has_services,
+            has_secrets=self.secrets.has_variables,
         )
 
     def outputs(self, instance: Instance, extra: Mapping[str, Json], *, failed: bool) -> dict[str, Json]:
         """The outputs to publish on a launch that succeeded, or on one that failed."""
         chosen = {k: v for k, v in instance.task.outputs.items() if k != "replace" and (k == "error") == failed}
         rendered: dict[str, Json] = self._render(instance, ("outputs",), chosen, extra)
+        for name, value in rendered.items():
+            if self.secrets.has_variables and is_sensitive(self.secrets.noticed(value)):
+                message = "the output would show a secret to everybody"
+                raise self._failed(instance, ("outputs", name), Code.SECRET_SHOWN, message)
         return rendered
 
     def outputs_digest(self, instance: Instance, results: Mapping[str, Json]) -> str:
@@ -79,13 +91,21 @@ class Evaluator:
         extra = {"launch": Unknown("launch"), "results": results}
         return digest([written, _described(self.outputs(instance, extra, failed=False))])
 
+    def recorded(self, results: Mapping[str, Json]) -> Mapping[str, Json]:
+        """Results from the record, as later tasks see them: of a secret there is only its mark."""
+        if not self.secrets.has_variables:
+            return results
+        known: Mapping[str, Json] = self.secrets.recorded(results)
+        return known
+
     def results(self, instance: Instance, launch: Mapping[str, Json]) -> tuple[dict[str, Json], dict[str, str]]:
         """The declared results of a launch, and for each that cannot be read, why."""
         values: dict[str, Json] = {}
         missing: dict[str, str] = {}
         for name, value in instance.task.results.items():
             try:
-                values[name] = self.renderer.render(value, self._scope(instance, {"launch": launch}))
+                found = self.renderer.render(value, self._scope(instance, {"launch": launch}))
+                values[name] = self.secrets.noticed(found) if self.secrets.has_variables else found
             except RenderError as error:
                 missing[name] = error.error.message
         return values, missing
@@ -96,8 +116,11 @@ class Evaluator:
         scope = self._scope(instance, {"launch": launch, "results": results})
         for check in instance.task.checks:
             try:
-                if self.renderer.render(check.condition, scope) is not True:
-                    failed.append(str(self.renderer.render(check.message, scope) or f"check failed: {check.condition}"))
+                held = self.renderer.render(check.condition, scope)
+                if (held.reveal() if isinstance(held, Sensitive) else held) is not True:
+                    message = self.renderer.render(check.message, scope)
+                    message = HIDDEN if isinstance(message, Sensitive) else message
+                    failed.append(str(message or f"check failed: {check.condition}"))
             except RenderError as error:
                 failed.append(f"check {check.condition} cannot be evaluated: {error.error.message}")
         return failed

@@ -63,6 +63,8 @@ class Reason(StrEnum):
     UNCHANGED = "unchanged"
     NEVER_RERUNS = "never_reruns"
     NOT_IN_SPEC = "not_in_spec"
+    SERVICE_NEEDED = "service_needed"
+    SERVICE_NOT_NEEDED = "service_not_needed"
     INSTANCES_UNKNOWN = "instances_unknown"
 
 
@@ -154,7 +156,7 @@ class Plan:
     @property
     def needs_approval(self) -> bool:
         """Whether something would be launched or stopped; attaching and publishing are no surprise."""
-        return any(task.action.launches for task in self.tasks) or bool(self.stops)
+        return any(task.action.launches or task.action is Action.STOP for task in self.tasks) or bool(self.stops)
 
     @property
     def counts(self) -> dict[Action, int]:

@@ -8,11 +8,13 @@ from dataclasses import dataclass, field, replace
 
 from taskspec.diagnostics import Code, Diagnostic, Severity, nearest
 from taskspec.errors import SpecError, UsageError
+from taskspec.plan import services
 from taskspec.plan.decide import Situation, decide
 from taskspec.plan.evaluate import Evaluator, Facts
 from taskspec.plan.model import Action, Change, Observed, Plan, PlannedTask, Reason
 from taskspec.plan.request import LaunchRequest, start_key
 from taskspec.plan.unfolding import plan_folded, unfold
+from taskspec.sensitive import may_be_the_same
 from taskspec.state.model import Phase, Record, State
 from taskspec.template.instances import Expansion, Instance
 from taskspec.template.render import RenderError
@@ -78,6 +80,8 @@ def _plan_once(evaluator: Evaluator, inputs: PlanInputs) -> Plan:
     walk = _Walk(evaluator, inputs, *_chosen(inputs))
     for node in inputs.expansion.graph.order:
         walk.visit(node)
+    if evaluator.has_services:
+        walk.settle_services()
     if walk.problems:
         raise SpecError(walk.problems)
     spec = evaluator.spec
@@ -123,7 +127,7 @@ def _stops(inputs: PlanInputs) -> Iterable[PlannedTask]:
         observed = inputs.world.get(address)
         if address in wanted or (may_return and address.startswith(may_return)):
             continue  # instances that are not known yet may well be wanted
-        if observed is not None and not observed.is_terminal:
+        if observed is not None and not observed.is_terminal and not record.reused:
             detail = f"launch {observed.task_id} is {observed.status}"
             yield PlannedTask(address, Action.STOP, Reason.NOT_IN_SPEC, detail, previous=record, observed=observed)
 
@@ -186,19 +190,26 @@ class _Walk:
         instance = self.inputs.expansion.instances[node]
         record = self.inputs.state.records.get(instance.address)
         if self.inputs.carried and instance.address in self.inputs.carried:
-            self._carry(node, record, self.inputs.carried[instance.address])
+            self._carry(node, record, above)
             return
         planned = self._planned(node, instance, record, above) if node in self.chosen else None
         self._pass_on(instance, record, planned, chosen=node in self.chosen)
+        if instance.task.service is not None:
+            self.flows[node] = _through(above, record, planned)
+            return
         self.flows[node] = _Flow(
             launching=(instance.address,) if planned is not None and planned.action.launches else (),
             newest=(record.number, instance.address) if record is not None else (0, ""),
         )
 
-    def _carry(self, node: int, record: Record | None, carried: Carried) -> None:
+    def _carry(self, node: int, record: Record | None, above: _Flow) -> None:
         """A task of the run that goes on; what others see of it is in place already."""
-        address = carried.planned.address
+        address = self.inputs.expansion.instances[node].address
+        carried = self.inputs.carried[address]
         self.planned[node] = replace(carried.planned, node=node)
+        if self.inputs.expansion.instances[node].task.service is not None:
+            self.flows[node] = _through(above, record, carried.planned)
+            return
         self.flows[node] = _Flow(
             launching=(address,) if carried.planned.action.launches and not carried.is_over else (),
             newest=(record.number, address) if record is not None else (0, ""),
@@ -221,11 +232,14 @@ class _Walk:
         """What tasks further down see of this one: all of a launch that is kept, the id of one that still runs."""
         if instance.is_folded:
             return
+        if instance.task.service is not None:
+            self.evaluator.tasks.put(instance.task.name, instance.key, services.view_of(instance, record, planned))
+            return
         view = unknown_view(instance.address, instance.task.results)
         action = planned.action if planned is not None else None
         kept = action in (Action.KEEP, Action.PUBLISH) or (not chosen and record is not None and record.succeeded)
         if record is not None and kept:
-            view = TaskView(instance.address, record.task_id, record.results)
+            view = TaskView(instance.address, record.task_id, self.evaluator.recorded(record.results))
         elif planned is not None and planned.observed is not None and action is Action.ATTACH:
             # A start that was cut off has no id on record; the server has one, and apply will use that.
             view = TaskView(instance.address, planned.observed.task_id, view.results)
@@ -236,7 +250,8 @@ class _Walk:
     ) -> PlannedTask:
         fingerprint = request.fingerprint
         changes = _changes(record, request) if record is not None and record.fingerprint != fingerprint else ()
-        decision = decide(
+        choose = decide if instance.task.service is None else services.decide_service
+        decision = choose(
             Situation(
                 rerun=instance.task.rerun,
                 record=record,
@@ -263,6 +278,22 @@ class _Walk:
             attempts=self.inputs.state.attempts.get(instance.address, 0),
         )
 
+    def settle_services(self) -> None:
+        """Decide about services, now that the actions of all their users are there.
+
+        What users know of one that is launched anew is withdrawn: its results may be others.
+        """
+        graph, instances = self.inputs.expansion.graph, self.inputs.expansion.instances
+        for node in services.settle(graph, instances, self.planned, self.requested, self.inputs.carried):
+            view = services.withdrawn_view(instances[node], self.planned[node])
+            if view is None:
+                continue
+            self.evaluator.tasks.put(instances[node].task.name, instances[node].key, view)
+            for user in services.users(graph, node):
+                if user in self.planned and self.planned[user].action.launches and self.planned[user].request:
+                    request = self.evaluator.request(instances[user], self.inputs.facts)
+                    self.planned[user] = replace(self.planned[user], request=request, fingerprint=request.fingerprint)
+
     def _observed(self, record: Record | None, address: str) -> Observed | None:
         return self.inputs.world.get(address) if record is not None else None
 
@@ -288,6 +319,14 @@ class _Walk:
                 )
 
 
+def _through(above: _Flow, record: Record | None, planned: PlannedTask | None) -> _Flow:
+    """What a service hands down: what it needs itself, and its own name only when it is another one than before."""
+    fingerprint = planned.fingerprint if planned is not None else None
+    if record is None or fingerprint is None or fingerprint == record.fingerprint:
+        return above
+    return _Flow((*above.launching, record.address), above.newest)
+
+
 def _meet(flows: Iterable[_Flow], limit: int = 5) -> _Flow:
     """All flows into a node as one; only the first few names are kept, they are for people."""
     launching: tuple[str, ...] = ()
@@ -299,7 +338,8 @@ def _meet(flows: Iterable[_Flow], limit: int = 5) -> _Flow:
 
 
 def _changes(record: Record, request: LaunchRequest) -> tuple[Change, ...]:
-    return tuple(Change(*difference) for difference in differences(record.inputs, request.inputs))
+    found = tuple(Change(*difference) for difference in differences(record.inputs, request.inputs))
+    return tuple(c for c in found if not may_be_the_same(c.before, c.after)) if request.has_secrets else found
 
 
 def _is_certain(change: Change) -> bool:

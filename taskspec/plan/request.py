@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from taskspec.sensitive import redacted
 from taskspec.spec.parser import merge
 from taskspec.spec.targets import target_state
-from taskspec.values import Json, digest, is_known
+from taskspec.values import Json, digest, is_known, symbolic
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,8 @@ class LaunchRequest:
     log_level: str
     title: str
     description: str
+    may_name_services: bool = False
+    has_secrets: bool = False
 
     @property
     def inputs(self) -> dict[str, Json]:
@@ -60,8 +63,14 @@ class LaunchRequest:
             "workspace": self.workspace,
             "restart_policy": self.restart_policy,
             "log_level": self.log_level,
-            "params": self.params,
+            "params": self._comparable,
         }
+
+    @property
+    def _comparable(self) -> Mapping[str, Json]:
+        """The params without what changes from launch to launch of a service, and without secrets."""
+        params = symbolic(self.params) if self.may_name_services else self.params
+        return redacted(params) if self.has_secrets else params
 
     @property
     def fingerprint(self) -> str | None:

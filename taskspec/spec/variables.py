@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from taskspec.diagnostics import Code, Diagnostic, Span, choices
 from taskspec.errors import SpecError
+from taskspec.sensitive import Secrets
 from taskspec.spec.model import SpecFile, Variable, VariableType
 from taskspec.spec.reader import read_document
+from taskspec.spec.secretvalues import SecretKeeper, unfit, without_secrets
 from taskspec.values import Json, canonical
 
 ENVIRONMENT_PREFIX = "TASKSPEC_VAR_"
@@ -43,12 +45,20 @@ class Assigned:
 
     value: Json
     origin: str
+    is_trusted: bool = field(default=False, compare=False)
+    """The person who runs taskspec gave it; a spec or a file of values may come from somebody else."""
 
 
 def assign_variables(
-    spec: SpecFile, *, environment: Mapping[str, str], files: Sequence[VariableFile], flags: Sequence[str]
+    spec: SpecFile,
+    *,
+    environment: Mapping[str, str],
+    files: Sequence[VariableFile],
+    flags: Sequence[str],
+    keeper: SecretKeeper | None = None,
 ) -> dict[str, Assigned]:
     """One value for each declared variable. Raises SpecError with every missing, unknown or unfit one."""
+    keeper = keeper or SecretKeeper(Secrets())
     problems: list[Diagnostic] = []
     values: dict[str, Assigned] = {
         v.name: Assigned(v.default, "default") for v in spec.variables.values() if v.has_default
@@ -56,18 +66,42 @@ def assign_variables(
     for name, text in environment.items():
         if name.startswith(ENVIRONMENT_PREFIX) and name.removeprefix(ENVIRONMENT_PREFIX) in spec.variables:
             variable = spec.variables[name.removeprefix(ENVIRONMENT_PREFIX)]
-            values[variable.name] = Assigned(_from_text(variable, text), f"environment {name}")
+            values[variable.name] = Assigned(_from_text(variable, text), f"environment {name}", is_trusted=True)
     for file in files:
         values.update(_from_file(spec, file, problems))
     for flag in flags:
         values.update(_from_flag(spec, flag, problems))
     for variable in spec.variables.values():
-        problems.extend(_check(spec, variable, values.get(variable.name)))
+        assigned = values.get(variable.name)
+        if variable.sensitive and assigned is not None:
+            values[variable.name] = _secret(spec, variable, assigned, keeper, problems)
+        else:
+            problems.extend(_check(spec, variable, assigned))
     if any(problem.code in _UNREADABLE for problem in problems):
         problems = [problem for problem in problems if problem.code is not Code.VARIABLE_MISSING]
     if problems:
         raise SpecError(problems)
     return values
+
+
+def _secret(
+    spec: SpecFile, variable: Variable, assigned: Assigned, keeper: SecretKeeper, problems: list[Diagnostic]
+) -> Assigned:
+    """A sensitive variable with its value looked up, checked and hidden."""
+    found = keeper.text(spec, variable, assigned.value, assigned.origin, is_trusted=assigned.is_trusted)
+    if isinstance(found, Diagnostic):
+        problems.append(found)
+        return assigned
+    if found is not None and keeper.read is None:
+        return Assigned(keeper.secrets.unread(variable.name), assigned.origin)
+    value = assigned.value if found is None else _from_text(variable, found)
+    if value is None:
+        problems.extend(_check(spec, variable, assigned))
+        return assigned
+    problem = _unfit(variable, value)
+    if problem:
+        problems.append(unfit(spec, variable, problem, assigned.origin))
+    return Assigned(keeper.secrets.keep(variable.name, value), assigned.origin)
 
 
 def _from_text(variable: Variable, text: str) -> Json:
@@ -90,14 +124,14 @@ def _from_flag(spec: SpecFile, flag: str, problems: list[Diagnostic]) -> dict[st
     if name not in spec.variables:
         problems.append(_unknown(spec, name, f"--var {name}", None))
         return {}
-    return {name: Assigned(_from_text(spec.variables[name], text), "--var")}
+    return {name: Assigned(_from_text(spec.variables[name], text), "--var", is_trusted=True)}
 
 
 def _from_file(spec: SpecFile, file: VariableFile, problems: list[Diagnostic]) -> dict[str, Assigned]:
     try:
         document = read_document(file.name, file.content)
     except SpecError as error:
-        problems.extend(error.diagnostics)
+        problems.extend(without_secrets(error.diagnostics, spec.variables))
         return {}
     if not isinstance(document.data, dict):
         span = document.span(())

@@ -28,6 +28,8 @@ class EventKind(StrEnum):
     MOVED = "moved"
     IMPORTED = "imported"
     LOCK_BROKEN = "lock_broken"
+    READY = "ready"
+    RETIRED = "retired"
 
 
 class Outcome(StrEnum):
@@ -77,7 +79,11 @@ class Phase(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """The last launch attempt of one address."""
+    """The last launch attempt of one address.
+
+    Of a service: `is_ready` once it was up, `reused` when somebody else started it, `replaces` the launches that are
+    stopped once this one is up.
+    """
 
     address: str
     key: str
@@ -95,6 +101,10 @@ class Record:
     published: str = ""
     ended_at: str = ""
     resent: bool = False
+    is_service: bool = False
+    is_ready: bool = False
+    reused: bool = False
+    replaces: tuple[int, ...] = ()
 
     @property
     def succeeded(self) -> bool:
@@ -174,7 +184,12 @@ def advance(record: Record | None, stored: StoredEvent) -> Record | None:
         return record
     if event.kind is EventKind.STARTED:
         resent = record.resent or bool(body.get("resent"))
-        return replace(record, phase=Phase.STARTED, task_id=body["task_id"], resent=resent)
+        reused = bool(body.get("reused"))
+        return replace(record, phase=Phase.STARTED, task_id=body["task_id"], resent=resent, reused=reused)
+    if event.kind is EventKind.READY:
+        return replace(record, is_ready=True, results=body.get("results", {}))
+    if event.kind is EventKind.RETIRED:
+        return replace(record, replaces=tuple(old for old in record.replaces if old != body["task_id"]))
     if event.kind is EventKind.REFUSED:
         return replace(record, phase=Phase.REFUSED, summary=body.get("message", ""), ended_at=stored.at)
     if event.kind is EventKind.ENDED:
@@ -202,4 +217,6 @@ def _intended(stored: StoredEvent) -> Record:
         watermark=body["watermark"],
         number=stored.number,
         intended_at=stored.at,
+        is_service=bool(body.get("service")),
+        replaces=tuple(body.get("replaces", ())),
     )

@@ -26,7 +26,7 @@ _HEAD = frozenset({"var", "local"})
 _BODY = _HEAD | {"tasks"}
 _AFTER = _BODY | {"launch"}
 _ANSWERED = _BODY | {"response"}
-_ROOTS: Mapping[str, frozenset[str]] = {
+ROOTS: Mapping[str, frozenset[str]] = {
     "for_each": _BODY,
     "module": _HEAD,
     "version": _HEAD,
@@ -50,7 +50,7 @@ _CALL_ROOTS: Mapping[str, frozenset[str]] = {
     "method": _HEAD,
     "poll": _ANSWERED,
 }
-_CALLS = {**{name: roots for name, roots in _ROOTS.items() if name in COMMON_KEYS}, **_CALL_ROOTS}
+CALLS = {**{name: roots for name, roots in ROOTS.items() if name in COMMON_KEYS}, **_CALL_ROOTS}
 _FAN_OUT = ("for_each", "matrix")
 _WHY_NOT_HERE = {
     "tasks": "It must be known before anything is launched.",
@@ -135,15 +135,15 @@ class _Look:
         for index, name in enumerate(task.depends_on):
             if name in self.spec.tasks:
                 yield Dependency(name, None, DEPENDS_ON, Place(self.spec, task.name, (DEPENDS_ON, index)))
-        for section, allowed in _ROOTS.items() if task.call is None else _CALLS.items():
-            value = _section(task, section)
+        for section, allowed in ROOTS.items() if task.call is None else CALLS.items():
+            value = section_of(task, section)
             if not value:
                 continue
             roots = allowed | {"each"} if task.is_fanned_out and section not in _FAN_OUT else allowed
             if task.call is not None and "launch" in roots:
                 roots = roots - {"launch"} | {"response"}
             for path, text in templates_in(value):
-                place = Place(self.spec, task.name, _written(section, path))
+                place = Place(self.spec, task.name, written_path(section, path))
                 yield from self._dependencies(task, text, place, roots)
 
     def _dependencies(self, task: TaskDecl, text: str, place: Place, roots: frozenset[str]) -> Iterator[Dependency]:
@@ -251,7 +251,8 @@ def _which(name: str, attribute: str | None) -> str:
     )
 
 
-def _section(task: TaskDecl, section: str) -> Json:
+def section_of(task: TaskDecl, section: str) -> Json:
+    """What a task says in a section, in one shape for all kinds."""
     if section == "checks":
         return [[check.condition, check.message] for check in task.checks]
     if section == "poll":
@@ -261,8 +262,8 @@ def _section(task: TaskDecl, section: str) -> Json:
     return getattr(task, section)
 
 
-def _written(section: str, path: Path) -> Path:
-    """Where a value stands in the document, for one that stands in a section as `_section` gives it."""
+def written_path(section: str, path: Path) -> Path:
+    """Where a value stands in the document, for one that stands in a section as `section_of` gives it."""
     if section == "checks":
         return ("checks", path[0], ("assert", "message")[int(path[1])])
     return (section, *path)

@@ -15,9 +15,10 @@ from jinja2.exceptions import SecurityError, TemplateError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.visitor import NodeTransformer
 
+from taskspec.sensitive import Sensitive, SensitiveTouchedError
 from taskspec.template.filters import as_text, narrow_filters, narrow_tests, plain
 from taskspec.template.missing import Addressable, ExpressionError, Missing, MissingError
-from taskspec.values import Json, Unknown
+from taskspec.values import Json, Opaque, Unknown
 
 NODE_LIMIT = 500
 DEPTH_LIMIT = 50
@@ -43,6 +44,8 @@ class Sandbox(ImmutableSandboxedEnvironment):
     def getitem(self, obj: Any, argument: Any) -> Any:
         if isinstance(obj, Unknown | Missing):
             return obj
+        if isinstance(obj, Sensitive):
+            raise SensitiveTouchedError
         try:
             if isinstance(obj, Addressable):
                 return obj.look_up(argument)
@@ -63,7 +66,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
         return super()._generate(_SpellAlike(self).visit(source), name, filename, defer_init)
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
-        if isinstance(left, Unknown) or isinstance(right, Unknown):
+        if isinstance(left, Opaque) or isinstance(right, Opaque):
             return left * right
         if not isinstance(left, int | float) or not isinstance(right, int | float):
             raise SecurityError(f'"{operator}" works on numbers only')

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from taskspec.diagnostics import Code, Diagnostic
 from taskspec.errors import SpecError
 from taskspec.graph import CycleError, build_graph
+from taskspec.sensitive import contents
 from taskspec.spec.model import SpecFile
 from taskspec.template.missing import ExpressionError
 from taskspec.template.render import Renderer, RenderError, templates_in
@@ -72,7 +73,7 @@ class _Locals:
             span = self.spec.span(("locals", name, *error.path))
             self.problems.append(error.diagnostic(span, f'local "{name}"'))
             return
-        if weighs_more_than(value, LOCAL_LIMIT):
+        if weighs_more_than(contents(value), LOCAL_LIMIT):
             summary = f'local "{name}" becomes larger than {LOCAL_LIMIT:,} characters or {LOCAL_LIMIT // 4:,} values'
             span = self.spec.span(("locals", name))
             self.problems.append(Diagnostic(Code.TEMPLATE_FAILED, summary, span, remedy="Make it smaller."))

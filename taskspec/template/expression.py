@@ -14,9 +14,11 @@ from typing import Any
 
 from jinja2 import nodes
 
+from taskspec.sensitive import SensitiveTouchedError
 from taskspec.template.environment import Sandbox, build_sandbox, compile_expression, compile_text, parse
 from taskspec.template.filters import as_text, plain
 from taskspec.template.missing import Addressable, ExpressionError
+from taskspec.template.revealing import revealed
 from taskspec.values import Json, Unknown, UnknownTouchedError
 
 Scope = Mapping[str, Any]
@@ -83,6 +85,23 @@ class Expression:
         except UnknownTouchedError as touched:
             producers = [*touched.unknown.producers, *self._unknown_producers(scope)]
             return Unknown(*producers)
+        except SensitiveTouchedError:
+            return self._sensitive(scope)
+
+    def _sensitive(self, scope: Scope) -> Json:
+        """The value over secrets, sensitive as a whole. What goes wrong on the way would tell of them."""
+        known, found = revealed(scope, [(reference.root, reference.steps) for reference in self.references])
+        try:
+            value = self.evaluate(known)
+        except UnknownTouchedError as touched:
+            return Unknown(*touched.unknown.producers)
+        except SensitiveTouchedError:
+            return found[0].withheld()
+        except ExpressionError:
+            raise ExpressionError("this fails with the value of a sensitive variable, which is not shown") from None
+        if any(secret.is_withheld for secret in found):
+            return found[0].withheld()
+        return found[0].combined(found[1:], value)
 
     def _unknown_producers(self, scope: Scope) -> Iterator[str]:
         """Every unknown the references lead to, so that the plan can name all of them, not just the first."""

@@ -10,8 +10,9 @@ from jinja2 import Environment, pass_environment
 from jinja2.exceptions import SecurityError
 from jinja2.filters import make_attrgetter
 
+from taskspec.sensitive import Sensitive, SensitiveTouchedError, is_sensitive
 from taskspec.template.missing import Addressable, ExpressionError, Missing, MissingError
-from taskspec.values import Json, Unknown, UnknownTouchedError, canonical, not_json, unknowns
+from taskspec.values import Json, Unknown, UnknownTouchedError, canonical, not_json, pending_ids, unknowns
 
 TEXT_LIMIT = 65_536
 """Characters a filter may produce; a chain of `replace` multiplies otherwise."""
@@ -54,9 +55,12 @@ def plain(value: Any) -> Json:
 def to_json(value: Any) -> str:
     """The canonical text of a value; unknown as a whole while a part of it is."""
     whole = plain(value)
-    producers = [producer for unknown in unknowns(whole) for producer in unknown.producers]
+    untold = (*unknowns(whole), *(service.unknown for service in pending_ids(whole)))
+    producers = [producer for unknown in untold for producer in unknown.producers]
     if producers:
         raise UnknownTouchedError(Unknown(*producers))
+    if is_sensitive(whole):
+        raise SensitiveTouchedError
     return canonical(whole)
 
 
@@ -140,11 +144,13 @@ def _round(round_number: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _touching(test: Callable[..., bool]) -> Callable[..., bool]:
-    """A test of a value that is not known yet has no answer yet."""
+    """A test of a value that is not known yet has no answer yet, and that of a secret is a secret."""
 
     def touching(value: Any, *arguments: Any) -> bool:
         if isinstance(value, Unknown):
             raise UnknownTouchedError(value)
+        if isinstance(value, Sensitive):
+            raise SensitiveTouchedError
         return test(value, *arguments)
 
     return touching

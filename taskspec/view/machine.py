@@ -18,8 +18,10 @@ from taskspec.engine.events import (
 )
 from taskspec.operations import Standing
 from taskspec.plan.model import Plan, PlannedTask
+from taskspec.sensitive import HIDDEN, Sensitive
+from taskspec.spec.kinds import ServiceRule
 from taskspec.spec.model import TaskDecl
-from taskspec.values import ABSENT, Json, Unknown, show_path
+from taskspec.values import ABSENT, Json, ServiceId, Unknown, show_path
 from taskspec.view.human import plan_summary, report_summary
 from taskspec.view.limits import limits_document
 
@@ -61,7 +63,12 @@ def _task(plan: Plan, task: PlannedTask) -> dict[str, Any]:
         "inputs": json_value(task.request.inputs) if task.request is not None else None,
         "task_id": task.previous.task_id if task.previous is not None else None,
         "endurance": _endurance(plan.expansion.instances[task.node].task) if task.node >= 0 else None,
+        **_service(plan.expansion.instances[task.node].task.service if task.node >= 0 else None),
     }
+
+
+def _service(rule: ServiceRule | None) -> dict[str, Any]:
+    return {} if rule is None else {"service": {"ready": str(rule.ready), "reuse": rule.reuse, "keep": rule.keep}}
 
 
 def _endurance(task: TaskDecl) -> dict[str, Any]:
@@ -84,6 +91,10 @@ def json_value(value: Json) -> Json:
     """A value with every unknown leaf as `{"unknown": [producers]}`."""
     if isinstance(value, Unknown):
         return {"unknown": list(value.producers)}
+    if isinstance(value, ServiceId) and value.is_pending:
+        return {"unknown": list(value.unknown.producers)}
+    if isinstance(value, Sensitive):
+        return HIDDEN
     if isinstance(value, dict):
         return {key: json_value(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

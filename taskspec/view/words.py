@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from taskspec.plan.model import Action, Change, PlannedTask, Reason
+from taskspec.sensitive import HIDDEN, Sensitive
 from taskspec.spec import durations
 from taskspec.spec.endurance import Deadlines, How, Retry
 from taskspec.state.model import Outcome
-from taskspec.values import ABSENT, Json, Unknown, canonical, show_path
+from taskspec.values import ABSENT, Json, ServiceId, Unknown, canonical, show_path
 from taskspec.view.paint import one_line
 
 REASONS: Mapping[Reason, str] = {
@@ -28,6 +29,8 @@ REASONS: Mapping[Reason, str] = {
     Reason.UNCHANGED: "unchanged",
     Reason.NEVER_RERUNS: "never reruns",
     Reason.NOT_IN_SPEC: "no longer in the spec",
+    Reason.SERVICE_NEEDED: "needed",
+    Reason.SERVICE_NOT_NEEDED: "nothing to do needs it",
     Reason.INSTANCES_UNKNOWN: "known after",
 }
 COLOURS: Mapping[Action, str] = {
@@ -61,6 +64,10 @@ def show(value: Json, limit: int = 120) -> str:
     """A value on one line: JSON, `(known after apply: …)` for what only the run will know."""
     if isinstance(value, Unknown):
         return value.describe()
+    if isinstance(value, ServiceId):
+        return value.symbol
+    if isinstance(value, Sensitive):
+        return HIDDEN
     if isinstance(value, Mapping):
         return one_line("{" + ", ".join(f"{key}: {show(item)}" for key, item in value.items()) + "}", limit)
     if isinstance(value, list | tuple):

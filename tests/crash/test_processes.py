@@ -20,6 +20,7 @@ from taskspec.rehearsal.http import HttpServer
 from taskspec.state.model import EventKind
 from taskspec.state.store import open_store
 
+from .broken_disk import IS_POSSIBLE
 from .trials import KILLED, Trial, Zygote, kill_trial, undisturbed_seconds
 
 LEFT = {ExitCode.DONE, ExitCode.DETACHED, ExitCode.INTERRUPTED}
@@ -140,6 +141,18 @@ def test_without_room_on_the_disk_nothing_is_started_without_a_durable_intent(
         trial.apply_until_done()
         trial.check()
     assert refused, "the disk was never full: nothing was tried"
+
+
+@pytest.mark.skipif(not IS_POSSIBLE, reason="no filter for system calls on this machine")
+@pytest.mark.parametrize("write", range(1, 8))
+def test_on_a_disk_that_does_not_sync_nothing_is_started_without_a_durable_intent(
+    tmp_path: Path, zygote: Zygote, http: HttpServer, write: int
+) -> None:
+    trial = Trial(tmp_path, zygote, http, seed=write, size=12)
+    assert trial.begin(sync_fails_at=write).wait() == ExitCode.STATE, trial.said()
+    assert set(trial.fake.starts) <= intents(trial)
+    trial.apply_until_done()
+    trial.check()
 
 
 def intents(trial: Trial) -> set[str]:

@@ -3,7 +3,7 @@ cost a thousand applies and not a thousand imports. Every child is a real proces
 
 A line is JSON: argv, cwd, env, out (a file for both streams), die_at (the boundary at which it kills itself), hold_at
 (the journal write before which it waits for a file `go` in its folder), hold_send (wait so right before a start is
-sent), file_limit (bytes a file may have), lease
+sent), sync_fails_at (the journal write from which on no sync succeeds), file_limit (bytes a file may have), lease
 (seconds after which a lease counts as over), plain (the product as it is). Two lines answer it: the child's pid, and
 how it ended.
 """
@@ -22,6 +22,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from broken_disk import break_sync
+
 import taskspec.cli.commands.apply as apply_command
 from taskspec.api.transport import Transport
 from taskspec.cli.main import run
@@ -35,8 +37,8 @@ QUICK = {"settle": 1.5, "poll_longest": 0.1}
 class Boundaries:
     """Counts journal writes, sends and receives of this process, and ends or holds it at the chosen one."""
 
-    def __init__(self, die_at: int | None, hold_at: int | None) -> None:
-        self.die_at, self.hold_at = die_at, hold_at
+    def __init__(self, die_at: int | None, hold_at: int | None, sync_fails_at: int | None) -> None:
+        self.die_at, self.hold_at, self.sync_fails_at = die_at, hold_at, sync_fails_at
         self.count = self.writes = 0
         self.lock = threading.Lock()
 
@@ -51,6 +53,8 @@ class Boundaries:
         self.writes += 1
         if self.writes == self.hold_at:
             hold()
+        if self.writes == self.sync_fails_at:
+            break_sync()
 
     def around(self, function: Callable[..., Any], *, is_write: bool = False) -> Callable[..., Any]:
         @functools.wraps(function)
@@ -90,7 +94,7 @@ def child(order: dict[str, Any]) -> None:
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     if not order.get("plain"):
         apply_command.Pace = functools.partial(apply_command.Pace, **{**QUICK, **order.get("pace", {})})
-        boundaries = Boundaries(order.get("die_at"), order.get("hold_at"))
+        boundaries = Boundaries(order.get("die_at"), order.get("hold_at"), order.get("sync_fails_at"))
         StateStore.append = boundaries.around(StateStore.append, is_write=True)
         Transport.send = boundaries.around(Transport.send)
     if order.get("hold_send"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -26,6 +27,6 @@ from taskspec.view.diagram import DiagramFormat, draw_graph
 def command(spec: Path | None, var_flags: tuple[str, ...], var_files: tuple[Path, ...], kind: str) -> int:
     """What depends on what, instance by instance."""
     request = options.request(spec, var_flags, var_files)
-    project = operations.open_project(request)
+    project = operations.open_project(replace(request, looks_up_secrets=False))
     click.echo(draw_graph(project.expansion, DiagramFormat(kind)), nl=False)
     return ExitCode.DONE

@@ -12,8 +12,9 @@ import click
 
 from taskspec import operations
 from taskspec.api import Api
-from taskspec.cli import options
+from taskspec.cli import discretion, options
 from taskspec.diagnostics import choices
+from taskspec.engine.secretsource import SecretSource, know_secrets
 from taskspec.errors import ExitCode, UsageError
 from taskspec.view.paint import clean
 
@@ -32,6 +33,7 @@ def command(arguments: tuple[str, ...], follow: bool, tail: int | None, as_json:
     request = options.request(Path(arguments[0]) if len(arguments) == 2 else None)
     server = options.server()
     project = operations.open_project(request, variables_required=False)
+    know_secrets(project.spec, SecretSource(request.environment, project.folder, request.trust), request.secrets)
     state = operations.read_state(operations.state_path(project, request, server))
     address = arguments[-1]
     record = state.records.get(address)
@@ -60,6 +62,7 @@ def _following(api: Api, task_id: int, seen: int) -> Iterator[Mapping[str, Any]]
 
 
 def _show(entry: Mapping[str, Any], *, as_json: bool) -> None:
+    entry = discretion.secrets().scrubbed(dict(entry))
     if as_json:
         click.echo(json.dumps(dict(entry), ensure_ascii=False))
         return

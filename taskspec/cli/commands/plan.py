@@ -17,6 +17,7 @@ from taskspec.view.human import draw_plan
 @click.command("plan")
 @options.spec_argument
 @options.variable_options
+@options.trust_options
 @options.selection_options
 @click.option("--full", is_flag=True, help="Every detail of every task, however many there are.")
 @click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 when apply would change something.")

@@ -11,6 +11,7 @@ from taskspec import operations
 from taskspec.cli import options, screen
 from taskspec.diagnostics import choices
 from taskspec.errors import ExitCode, UsageError
+from taskspec.sensitive import redacted
 from taskspec.values import Unknown, is_known
 from taskspec.view.human import draw_results
 from taskspec.view.machine import json_value
@@ -42,7 +43,7 @@ def command(
             raise UsageError(f'there is no result "{name}"', remedy=choices(name, named, label="Results"))
         if not is_known(named[name]):
             raise UsageError(f'result "{name}" is not known yet', remedy="apply the spec first")
-        value = named[name]
+        value = redacted(named[name])
         click.echo(value if isinstance(value, str) and not as_json else json.dumps(value, ensure_ascii=False))
         return ExitCode.DONE
     if as_json:

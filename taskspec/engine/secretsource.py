@@ -1,0 +1,140 @@
+"""Looks secrets up where a reference says: in the environment, in a file, or from a command.
+
+Specs come from pull requests. What a file under review names may not run a command, reach outside the folder of the
+spec, or take the credentials of taskspec itself; what the person at the command line names may.
+"""
+
+from __future__ import annotations
+
+import shlex
+import stat
+import subprocess
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from taskspec.sensitive import Secrets
+from taskspec.spec.model import SpecFile
+from taskspec.spec.secretreference import SecretKind, SecretReference, UnreadableSecret, secret_reference
+from taskspec.spec.variables import ENVIRONMENT_PREFIX
+
+SIZE_LIMIT = 65_536
+COMMAND_SECONDS = 60.0
+OWN_TOKENS = frozenset({"API_TOKEN"})
+"""What proves who we are; an app that needs it gets it from the server."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """What the files under review may do beyond being read: name secrets from commands, and things outside."""
+
+    allow_cmd: bool = False
+    allow_outside: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SecretSource:
+    """Where secrets may come from. `folder` is the spec's."""
+
+    environment: Mapping[str, str]
+    folder: Path
+    trust: Trust = field(default_factory=Trust)
+
+    def read(self, reference: SecretReference) -> str:
+        """The secret a reference leads to. Raises UnreadableSecret."""
+        match reference.kind:
+            case SecretKind.ENV:
+                return self._from_environment(reference)
+            case SecretKind.FILE:
+                return self._from_file(reference)
+            case SecretKind.CMD:
+                return self._from_command(reference)
+
+    def _from_environment(self, reference: SecretReference) -> str:
+        name = reference.place.strip()
+        if name in OWN_TOKENS and not reference.is_trusted:
+            raise UnreadableSecret(
+                f"a spec cannot take {name} out of the environment", "Use a token of its own, in another variable."
+            )
+        if not self.environment.get(name):
+            raise UnreadableSecret(
+                f"{name} is not set in the environment", f"Set {name}, or give another reference with --var."
+            )
+        return self.environment[name]
+
+    def _from_file(self, reference: SecretReference) -> str:
+        """The content of a file without its last line break. A file that the spec names lies beside the spec."""
+        if "\0" in reference.place:
+            raise UnreadableSecret("a path with a NUL character is no path", "Check the path.")
+        path = Path(reference.place).expanduser() if reference.is_trusted else self.folder / reference.place
+        may_leave = reference.is_trusted or self.trust.allow_outside
+        if not may_leave and not path.resolve().is_relative_to(self.folder.resolve()):
+            raise UnreadableSecret(
+                f'"{reference}" lies outside of the folder of the spec',
+                "Give the reference with --var, or allow it with --allow-outside.",
+            )
+        try:
+            content = _read_regular(path)
+        except OSError as error:
+            raise UnreadableSecret(
+                f'"{reference}" cannot be read: {error.strerror or error}', "Check the path."
+            ) from None
+        return _as_text(reference, content)
+
+    def _from_command(self, reference: SecretReference) -> str:
+        """What a command prints, without its last line break. No shell reads it; what it says of errors is dropped."""
+        if not reference.is_trusted and not self.trust.allow_cmd:
+            raise UnreadableSecret(
+                f'the spec asks to run "{reference.place}", and a spec runs nothing by itself',
+                "Give the reference with --var, or allow it with --allow-cmd.",
+            )
+        try:
+            arguments = shlex.split(reference.place)
+            done = subprocess.run(
+                arguments,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                timeout=COMMAND_SECONDS,
+                check=False,
+            )
+        except (OSError, ValueError, IndexError, subprocess.TimeoutExpired) as error:
+            why = f"it took longer than {COMMAND_SECONDS:.0f} s" if isinstance(error, subprocess.TimeoutExpired) else ""
+            why = why or getattr(error, "strerror", None) or "it is no command"
+            raise UnreadableSecret(f'"{reference}" cannot be run: {why}', "Try the command by hand.") from None
+        if done.returncode:
+            raise UnreadableSecret(f'"{reference}" ended with code {done.returncode}', "Try the command by hand.")
+        return _as_text(reference, done.stdout)
+
+
+def know_secrets(spec: SpecFile, source: SecretSource, secrets: Secrets) -> None:
+    """Look up every secret that can be had, so that it can be hidden in what others say. Runs no command."""
+    for variable in spec.variables.values():
+        given = source.environment.get(ENVIRONMENT_PREFIX + variable.name)
+        reference = secret_reference(given or variable.default, is_trusted=given is not None)
+        if variable.sensitive and reference is not None and reference.kind is not SecretKind.CMD:
+            with suppress(UnreadableSecret):
+                secrets.know(source.read(reference))
+        elif variable.sensitive and given:
+            secrets.know(given)
+
+
+def _read_regular(path: Path) -> bytes:
+    """The first bytes of a file that is one: a pipe would block, and a device never ends."""
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise OSError(None, "it is no regular file")
+    with path.open("rb") as file:
+        return file.read(SIZE_LIMIT + 1)
+
+
+def _as_text(reference: SecretReference, content: bytes) -> str:
+    if len(content) > SIZE_LIMIT:
+        raise UnreadableSecret(f'"{reference}" gives more than {SIZE_LIMIT} bytes', "A secret is a short text.")
+    try:
+        text = content.decode().removesuffix("\n").removesuffix("\r")
+    except UnicodeDecodeError:
+        raise UnreadableSecret(f'"{reference}" gives no UTF-8 text', "Encode it, for example as base64.") from None
+    if not text:
+        raise UnreadableSecret(f'"{reference}" gives nothing', "Check what it holds.")
+    return text

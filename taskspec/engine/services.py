@@ -1,0 +1,360 @@
+"""Services of a run: up once they are ready, watched while they are used, stopped after their last user.
+
+launched ─▶ rising ─▶ up ─▶ stopped │ left up
+               │       └──▶ died: later users are skipped, calls in flight are told
+               └──▶ failed, like any launch
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
+
+from taskspec.api import TaskInfo
+from taskspec.engine.endings import Endings
+from taskspec.engine.events import StatusChanged, TaskEnded, words
+from taskspec.engine.leaving import OnInterrupt
+from taskspec.engine.logtail import log_tail
+from taskspec.engine.progress import Active, Lifeline, Progress
+from taskspec.engine.publish import Publisher
+from taskspec.engine.readiness import ready_info
+from taskspec.engine.stopping import stop_and_wait
+from taskspec.engine.verdict import Verdict, judge_ready
+from taskspec.engine.watch import Ending
+from taskspec.engine.workers import Answer
+from taskspec.plan.model import Action, PlannedTask
+from taskspec.plan.services import users
+from taskspec.spec.kinds import ServiceRule
+from taskspec.state.model import Event, EventKind, Outcome
+from taskspec.values import ServiceId
+
+AFTER_LAST_USER = "stopped after its last user"
+NEVER_READY = "stopped before it was ready: no task needs it any more"
+LEFT_UP = "up, and left up"
+
+
+@dataclass(slots=True)
+class Up:
+    """A service that is ready. `verdict` holds its results; `is_stopping` once its stop was asked for."""
+
+    active: Active
+    verdict: Verdict
+    is_stopping: bool = False
+
+
+@dataclass(slots=True)
+class Services:
+    """Looks after the services of one run. Costs nothing where a plan has none."""
+
+    progress: Progress
+    endings: Endings
+    publisher: Publisher
+    up: dict[int, Up] = field(default_factory=dict)
+    unstopped: list[str] = field(default_factory=list)
+    _users: dict[int, list[int]] = field(default_factory=dict)
+    _open_users: dict[int, list[int]] = field(default_factory=dict)
+    _asked: set[int] = field(default_factory=set)
+    _dismissed: set[int] = field(default_factory=set)
+    _retiring: set[int] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self._meet_users()
+
+    def _meet_users(self) -> None:
+        progress = self.progress
+        for node in progress.tasks:
+            if self._is_service(node):
+                found = [user for user in users(progress.plan.expansion.graph, node) if user in progress.tasks]
+                self._users[node], self._open_users[node] = found, list(found)
+                progress.lifelines.setdefault(node, Lifeline())
+
+    def renumber(self, nodes: Mapping[int, int]) -> None:
+        """Go on under other numbers, with the users of a plan that has more instances. No call is out."""
+        self.up = {nodes[node]: up for node, up in self.up.items()}
+        for up_node, up in self.up.items():
+            up.active.planned = self.progress.tasks[up_node]
+        self._users.clear()
+        self._open_users.clear()
+        self._meet_users()
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a service is up, so that the run is not over."""
+        return bool(self.up)
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether a stop is on its way."""
+        return bool(self._dismissed or self._retiring) or any(up.is_stopping for up in self.up.values())
+
+    def look(self) -> None:
+        """After a poll: ask each launched service that is not up yet whether it is."""
+        if not self._users or self.progress.leaving.gone.is_set():
+            return
+        for awaited in list(self.progress.watch.waiter.launches.values()):
+            node, active = awaited.node, self.progress.active.get(awaited.node)
+            if awaited.is_rising and awaited.is_answerable and node not in self._asked and active is not None:
+                self._asked.add(node)
+                level = self._rule(node).ready
+                call = partial(ready_info, self.progress.tools.server.api, awaited.task_id, level)
+                self.progress.submit(("ready", node, awaited.task_id), call)
+
+    def settle(self) -> None:
+        """End every service whose last user has ended, and every older launch that one which is up replaces."""
+        for node in self._users:
+            if node in self.up:
+                self._settle_up(node, self.up[node])
+            elif node in self.progress.active and node not in self._dismissed and not self.is_used(node):
+                self._dismiss(node, self.progress.active[node])
+            self._retire(node)
+
+    def is_used(self, node: int) -> bool:
+        """Whether a user has still to end; once the run is ending, only those that run count."""
+        if self.progress.leaving.is_asked:
+            return any(user in self.progress.active or user in self.up for user in self._users[node])
+        waiting = self._open_users[node]
+        while waiting and self.progress.board.has(self.progress.tasks[waiting[-1]].address):
+            waiting.pop()
+        return bool(waiting)
+
+    def begin(self, node: int, planned: PlannedTask) -> bool:
+        """Take the turn of a service that is not to be launched; whether there was nothing to launch."""
+        if planned.action is Action.KEEP:
+            self._pass(node, planned)
+        elif planned.action is Action.STOP or not self._may_be_needed(node):
+            self._stop_left(node, planned)
+        else:
+            return False
+        return True
+
+    def _may_be_needed(self, node: int) -> bool:
+        """Whether a user has still to end; a service that is kept, or was asked for by name, needs none."""
+        return self.is_used(node) or self._rule(node).keep or not self._users[node]
+
+    def take(self, ending: Ending) -> None:
+        """A service that was up has ended, or has to."""
+        up = self.up[ending.node]
+        if up.is_stopping:
+            return
+        if ending.must_stop and up.active.task_id is not None and not up.active.reused:
+            up.is_stopping = True
+            call = self._stopper(up.active.task_id)
+            self.progress.submit(("service_overdue", ending), call)
+        else:
+            self._died(ending)
+
+    def took(self, answer: Answer) -> bool:
+        """Answers about services; whether it was one."""
+        match answer.tag:
+            case ("ready", int(node), int(task_id)):
+                self._took_ready(node, task_id, answer)
+            case ("service_stop", int(node)):
+                self._took_stopped(node, answer)
+            case ("service_overdue", Ending() as ending):
+                self._died(ending)
+            case ("dismiss", int(node)):
+                self._took_dismissed(node, answer)
+            case ("left", int(node)):
+                self._took_left(node, answer)
+            case ("retire", int(node), str(key), int(old)):
+                self._took_retired(node, key, old, answer)
+            case _:
+                return False
+        return True
+
+    def dead(self, node: int) -> str:
+        """Why a task cannot begin: a service it needs has died. Empty while all is well."""
+        for service, found in self._users.items():
+            if node in found and self.progress.lifelines[service].cut.is_set():
+                return self.progress.lifelines[service].words
+        return ""
+
+    def leave(self) -> Iterator[TaskEnded]:
+        """Services that go on without us."""
+        for up in self.up.values():
+            words_ = "goes on without us; the next apply takes it over, or stops it"
+            yield self.progress.ended(up.active, Outcome.RUNNING, words_)
+
+    def _is_service(self, node: int) -> bool:
+        return self.progress.instance(node).task.service is not None
+
+    def _rule(self, node: int) -> ServiceRule:
+        rule = self.progress.instance(node).task.service
+        if rule is None:
+            raise AssertionError("only services are looked after here")
+        return rule
+
+    def _stopper(self, task_id: int) -> partial[None]:
+        """Stops a launch, also while the run is ending: how long that may take, the loop says."""
+        tools = self.progress.tools
+        never = threading.Event()
+
+        def pause(seconds: float) -> None:
+            tools.hands.sleep(seconds, never)
+
+        return partial(stop_and_wait, tools.server.api, task_id, tools.clock, pause)
+
+    def _took_ready(self, node: int, task_id: int, answer: Answer) -> None:
+        self._asked.discard(node)
+        active = self.progress.active.get(node)
+        if active is None or active.task_id != task_id or node in self._dismissed:
+            return
+        if answer.error is not None:
+            raise answer.error
+        if isinstance(answer.value, TaskInfo):
+            verdict = judge_ready(self.progress.tools.evaluator, self.progress.instance(node), answer.value)
+            if verdict.outcome is Outcome.SUCCEEDED:
+                self._rise(node, active, verdict, answer.value)
+            elif not verdict.may_improve or not self.progress.watch.bears(node):
+                self.progress.watch.give_up(node)
+                self.endings.take(Ending(node, verdict, answer.value, must_stop=not active.reused))
+
+    def _rise(self, node: int, active: Active, verdict: Verdict, info: TaskInfo) -> None:
+        progress, address = self.progress, active.planned.address
+        progress.ledger.write(Event(EventKind.READY, address, active.key, {"results": dict(verdict.results)}))
+        progress.active.pop(node)
+        progress.watch.risen(node)
+        self.up[node] = Up(active, verdict)
+        progress.show(node, ServiceId(info.id, address, active.fingerprint), verdict.results)
+        progress.tools.listener.on(StatusChanged(address, info.id, "ready"))
+        self.publisher.after_end(progress.instance(node), active.planned, active.key, verdict, info)
+        progress.frontier.succeed(node)
+
+    def _settle_up(self, node: int, up: Up) -> None:
+        if up.is_stopping or self.is_used(node):
+            return
+        if self._rule(node).keep or up.active.reused:
+            why = "reused" if up.active.reused else "keep"
+            self.progress.watch.remove(node)
+            del self.up[node]
+            self.progress.board.end(self.progress.ended(up.active, Outcome.SUCCEEDED, f"{LEFT_UP} ({why})"))
+        elif up.active.task_id is not None:
+            up.is_stopping = True
+            self.progress.watch.remove(node)
+            self.progress.submit(("service_stop", node), self._stopper(up.active.task_id))
+
+    def _took_stopped(self, node: int, answer: Answer) -> None:
+        up = self.up.pop(node)
+        address, board = up.active.planned.address, self.progress.board
+        if answer.error is not None:
+            self.unstopped.append(address)
+            summary = f"could not be stopped: {words(answer.error)}; the next apply tries again"
+            board.end(self.progress.ended(up.active, Outcome.RUNNING, summary))
+            return
+        body = {"outcome": Outcome.SUCCEEDED, "summary": AFTER_LAST_USER, "results": dict(up.verdict.results)}
+        self.progress.ledger.write(Event(EventKind.ENDED, address, up.active.key, body))
+        board.end(self.progress.ended(up.active, Outcome.SUCCEEDED, AFTER_LAST_USER))
+
+    def _died(self, ending: Ending) -> None:
+        """It ended while tasks were still to use it: those that run go on, later ones are skipped."""
+        progress, verdict = self.progress, ending.verdict
+        up = self.up.pop(ending.node)
+        address, task_id = up.active.planned.address, up.active.task_id
+        progress.watch.remove(ending.node)
+        body = {"outcome": verdict.outcome, "summary": verdict.summary, "results": dict(up.verdict.results)}
+        progress.ledger.write(Event(EventKind.ENDED, address, up.active.key, body))
+        progress.lifelines[ending.node].break_off(f'service "{address}" died: {verdict.summary}')
+        ended = progress.ended(up.active, verdict.outcome, verdict.summary)
+        progress.submit(("log", ended), partial(log_tail, progress.tools.server.api, task_id or 0))
+        for skipped in progress.frontier.lose(ending.node):
+            below = progress.tasks[skipped].address
+            summary = f'needs "{address}", which died'
+            progress.board.end(TaskEnded(below, Outcome.SKIPPED, summary=summary, because_of=address))
+
+    def _pass(self, node: int, planned: PlannedTask) -> None:
+        previous = planned.previous.task_id if planned.previous is not None else None
+        self.progress.board.keep(planned.address, previous)
+        self.progress.frontier.succeed(node)
+
+    def _stop_left(self, node: int, planned: PlannedTask) -> None:
+        """Nobody needs it (any more): what an earlier run has left is stopped, nothing is launched."""
+        observed, record = planned.observed, planned.previous
+        is_ours = record is not None and not record.reused
+        running = [observed.task_id] if observed is not None and not observed.is_terminal and is_ours else []
+        left = [*running, *(record.replaces if record is not None else ())]
+        if not left:
+            self._pass(node, planned)
+            return
+        self._dismissed.add(node)
+        key = record.key if record is not None else ""
+        active = Active(planned, key, self.progress.tools.clock(), left[0])
+        self.progress.active[node] = active
+        calls = [self._stopper(task_id) for task_id in left]
+
+        def stop_all() -> None:
+            for call in calls:
+                call()
+
+        self.progress.submit(("left", node), stop_all)
+
+    def _took_left(self, node: int, answer: Answer) -> None:
+        self._dismissed.discard(node)
+        active = self.progress.active.pop(node)
+        address, record = active.planned.address, active.planned.previous
+        if answer.error is not None:
+            self.unstopped.append(address)
+            summary = f"could not be stopped: {words(answer.error)}; the next apply tries again"
+            self.progress.board.end(self.progress.ended(active, Outcome.RUNNING, summary))
+        elif record is not None:
+            for event in _ends_of_left(record.task_id or active.task_id, active):
+                self.progress.ledger.write(event)
+            self.progress.board.end(self.progress.ended(active, Outcome.SUCCEEDED, "stopped: no task needs it"))
+        self.progress.frontier.succeed(node)
+
+    def _dismiss(self, node: int, active: Active) -> None:
+        """All users have ended before it was up."""
+        if active.task_id is None or (self._may_be_needed(node) and not self.progress.leaving.is_asked):
+            return
+        if self._rule(node).keep and self.progress.leaving.mode is not OnInterrupt.STOP:
+            return
+        self._dismissed.add(node)
+        self.progress.watch.remove(node)
+        call = (lambda: None) if active.reused else self._stopper(active.task_id)
+        self.progress.submit(("dismiss", node), call)
+
+    def _took_dismissed(self, node: int, answer: Answer) -> None:
+        self._dismissed.discard(node)
+        active = self.progress.active.pop(node)
+        self.progress.frontier.succeed(node)
+        ended = self.progress.ended(active, Outcome.SKIPPED, NEVER_READY)
+        if answer.error is not None:
+            self.unstopped.append(ended.address)
+            ended = replace(ended, outcome=Outcome.RUNNING, summary=f"could not be stopped: {words(answer.error)}")
+        elif not active.reused:
+            body = {"outcome": Outcome.STOPPED, "summary": NEVER_READY, "results": {}}
+            self.progress.ledger.write(Event(EventKind.ENDED, ended.address, active.key, body))
+        self.progress.board.end(ended)
+
+    def _retire(self, node: int) -> None:
+        """Stop what the new launch replaces, once it is up; or, not to be kept, once it will not be."""
+        is_over = self.progress.board.has(self.progress.tasks[node].address) and not self._rule(node).keep
+        if not (node in self.up or is_over):
+            return
+        key, replaced = self.progress.replaced.pop(node, ("", ()))
+        for old in replaced:
+            self._retiring.add(old)
+            self.progress.submit(("retire", node, key, old), self._stopper(old))
+
+    def _took_retired(self, node: int, key: str, old: int, answer: Answer) -> None:
+        self._retiring.discard(old)
+        address = self.progress.tasks[node].address
+        if answer.error is not None:
+            self.unstopped.append(address)
+            self.progress.board.notice(address, f"launch {old}, which it replaces, goes on: {words(answer.error)}")
+            return
+        self.progress.ledger.write(Event(EventKind.RETIRED, address, key, {"task_id": old}))
+
+
+def _ends_of_left(task_id: int | None, active: Active) -> Iterator[Event]:
+    """What the journal says once everything that was left is stopped."""
+    record, address = active.planned.previous, active.planned.address
+    if record is None:
+        return
+    if record.task_id is None and task_id is not None:
+        yield Event(EventKind.STARTED, address, record.key, {"task_id": task_id, "adopted": True})
+    for old in record.replaces:
+        yield Event(EventKind.RETIRED, address, record.key, {"task_id": old})
+    body = {"outcome": Outcome.STOPPED, "summary": "stopped: no task needs it", "results": dict(record.results)}
+    yield Event(EventKind.ENDED, address, record.key, body)

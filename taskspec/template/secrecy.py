@@ -1,0 +1,108 @@
+"""Where secrets may go: found from the references of a spec, before any secret is looked up.
+
+A secret may be a part of what an app is sent, of a local, a result or a condition. Names, titles, addresses and outputs
+are there for everybody to see, and refuse it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from taskspec.diagnostics import Code, Diagnostic
+from taskspec.spec.model import SpecFile, TaskDecl
+from taskspec.template.analysis import CALLS, ROOTS, Place, section_of, written_path
+from taskspec.template.expression import Dynamic, Reference, is_template
+from taskspec.template.missing import ExpressionError
+from taskspec.template.render import Renderer, templates_in
+from taskspec.values import Json
+
+HIDING = frozenset({"params", "results"})
+"""Sections whose secrets are sent or recorded as marks. In `checks` the condition may use one, the message not."""
+_Name = tuple[str, ...]
+
+
+def exposed_secrets(spec: SpecFile, renderer: Renderer) -> list[Diagnostic]:
+    """Every place that would show a secret."""
+    if not any(variable.sensitive for variable in spec.variables.values()):
+        return []
+    look = _Look(spec, renderer)
+    look.spread()
+    return [problem for task in spec.tasks.values() for problem in look.exposed(task)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    spec: SpecFile
+    renderer: Renderer
+    hidden: set[_Name] = field(default_factory=set)
+    """`("var", name)`, `("local", name)` and `("tasks", task, result)` that hold a secret."""
+
+    def spread(self) -> None:
+        """Follow secrets through locals and results until nothing new is found."""
+        self.hidden.update(("var", v.name) for v in self.spec.variables.values() if v.sensitive)
+        places: list[tuple[_Name, TaskDecl | None, Json]] = [
+            (("local", n), None, v) for n, v in self.spec.locals.items()
+        ]
+        for task in self.spec.tasks.values():
+            places += [(("tasks", task.name, name), task, value) for name, value in task.results.items()]
+        size = -1
+        while size != len(self.hidden):
+            size = len(self.hidden)
+            self.hidden.update(name for name, task, value in places if self._holds(value, task))
+
+    def _holds(self, value: Json, task: TaskDecl | None) -> bool:
+        return any(self._secret_of(text, task) is not None for _, text in templates_in(value))
+
+    def _secret_of(self, text: str, task: TaskDecl | None) -> Reference | None:
+        """The first reference of an expression that leads to a secret."""
+        if not is_template(text):
+            return None
+        try:
+            references = self.renderer.parse(text).references
+        except ExpressionError:
+            return None
+        return next((r for r in references if self._is_secret(r, text, task)), None)
+
+    def _is_secret(self, reference: Reference, text: str, task: TaskDecl | None) -> bool:
+        steps = reference.steps
+        if reference.root in ("var", "local"):
+            return self._names(reference.root, steps[0] if steps else None)
+        if reference.root == "results" and task is not None:
+            return self._names("tasks", steps[0] if steps else None, task.name)
+        if reference.root != "tasks" or not steps:
+            return False
+        rest = steps[1:]
+        if "results" in rest:
+            after = rest[rest.index("results") + 1 :]
+            return self._names("tasks", after[0] if after else None, str(steps[0]))
+        return (
+            "results" in text and not {"id", "name"} & set(map(str, rest)) and self._names("tasks", None, str(steps[0]))
+        )
+
+    def _names(self, root: str, name: object, *owner: str) -> bool:
+        """Whether a name holds a secret; one that is computed may be any of them."""
+        if isinstance(name, str | int) and not isinstance(name, Dynamic):
+            return (root, *owner, str(name)) in self.hidden
+        return any(known[: 1 + len(owner)] == (root, *owner) for known in self.hidden)
+
+    def exposed(self, task: TaskDecl) -> Iterator[Diagnostic]:
+        for section in ROOTS if task.call is None else CALLS:
+            if section in HIDING:
+                continue
+            for path, text in templates_in(section_of(task, section)):
+                if section == "checks" and path[1] == 0:
+                    continue
+                secret = self._secret_of(text, task)
+                if secret is not None:
+                    place = Place(self.spec, task.name, written_path(section, path))
+                    yield _exposed(place, section, secret)
+
+
+def _exposed(place: Place, section: str, secret: Reference) -> Diagnostic:
+    return Diagnostic(
+        Code.SECRET_SHOWN,
+        f'{place.owner}: "{secret.text}" is secret, and `{section}` is there for others to see',
+        place.span(secret.text),
+        remedy="A secret may be used in params, results, locals and the conditions of checks.",
+    )

@@ -1,0 +1,404 @@
+"""Services on the real local server: ready before their users, there while they are used, gone after the last one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from taskspec import operations
+from taskspec.engine.apply import Apply
+from taskspec.engine.events import EngineEvent, LaunchStarted, StatusChanged
+from taskspec.engine.leaving import OnInterrupt
+from taskspec.state.model import Outcome, Phase
+
+from .workshop import Workshop, interrupt_once_running, until
+
+SERVICE = """
+import json, os, sys, threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+folder = os.environ["modal.state.folder"]
+def there(name): return os.path.exists(os.path.join(folder, name))
+def note(word): open(os.path.join(folder, "notes"), "a").write(word + "\\n")
+
+class Handler(BaseHTTPRequestHandler):
+    def do_POST(self):
+        self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        command = self.path.strip("/")
+        if command == "die":
+            os._exit(3)
+        if command == "sly/shutdown":
+            note("stopped " + os.environ["TASK_ID"])
+            threading.Thread(target=self.server.shutdown).start()
+        status, content = 200, {}
+        if command == "is_running": content = {"running": True}
+        if command == "is_ready":
+            status, content = (503, {"detail": "not yet"}) if there("slow") else (200, {"status": "ready"})
+        if command == "is_deployed": content = {"deployed": not there("undeployed")}
+        body = json.dumps(content).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+    def log_message(self, *_): pass
+
+if there("broken"):
+    sys.exit("no weights")
+server = ThreadingHTTPServer(("127.0.0.1", int(os.environ["VIRTUAL_PORT"])), Handler)
+note("up " + os.environ["TASK_ID"])
+server.serve_forever(0.01)
+"""
+USER = """
+import os
+notes = os.path.join(os.environ["modal.state.folder"], "notes")
+open(notes, "a").write("used " + os.environ["modal.state.session"] + "\\n")
+raise SystemExit(int(os.environ["modal.state.code"]))
+"""
+
+
+@pytest.fixture
+def shop(workshop: Workshop) -> Workshop:
+    """A workshop with a service, `service`, and an app, `user`, that takes the service's id."""
+    workshop.app("service", SERVICE, defaults={"folder": str(workshop.folder), "model": "small"})
+    workshop.app("user", USER, defaults={"folder": str(workshop.folder), "session": 0, "code": 0, "seed": 0})
+    return workshop
+
+
+def notes(shop: Workshop) -> list[str]:
+    path = shop.folder / "notes"
+    return path.read_text().splitlines() if path.exists() else []
+
+
+def spec(shop: Workshop, serve: str = "", user: str = "", more: str = "") -> None:
+    shop.spec(f"""
+        tasks:
+          serve: {{module: ./service, kind: service{serve}}}
+          user: {{module: ./user, params: {{session: "{{{{ tasks.serve.id }}}}"{user}}}}}
+          {more}
+    """)
+
+
+def mark(shop: Workshop, name: str) -> Path:
+    path = shop.folder / name
+    path.touch()
+    return path
+
+
+def running(shop: Workshop) -> list[int]:
+    return [launch.id for launch in shop.launches() if launch.status is None or not launch.status.is_terminal]
+
+
+def test_a_user_gets_the_id_of_a_service_that_is_up_and_is_stopped_after_it(shop: Workshop) -> None:
+    spec(shop)
+    applied = shop.apply()
+    assert applied.outcomes == {"serve": "succeeded", "user": "succeeded"}
+    service = applied.ended("serve").task_id
+    assert notes(shop) == [f"up {service}", f"used {service}", f"stopped {service}"]
+    assert applied.ended("serve").summary == "stopped after its last user"
+    assert shop.kinds("serve") == ["intent", "started", "ready", "ended"]
+    assert shop.info(service).raw_status == "stopped"
+    assert not applied.report.failed
+
+
+def test_a_second_apply_starts_no_service_for_users_that_are_kept(shop: Workshop) -> None:
+    spec(shop)
+    shop.apply()
+    again = shop.apply()
+    assert again.outcomes == {"serve": "kept", "user": "kept"}
+    assert not again.plan.has_changes
+    assert len(shop.launches()) == 2
+
+
+def test_a_new_launch_of_a_service_is_no_change_for_other_users(shop: Workshop) -> None:
+    more = 'other: {module: ./user, params: {session: "{{ tasks.serve.id }}", seed: SEED}}'
+    spec(shop, more=more.replace("SEED", "1"))
+    shop.apply()
+    spec(shop, more=more.replace("SEED", "2"))
+    again = shop.apply()
+    assert again.outcomes == {"serve": "succeeded", "user": "kept", "other": "succeeded"}
+    assert again.told.started() == ["serve", "other"]
+
+
+@pytest.mark.parametrize(("level", "obstacle"), [("ready", "slow"), ("deployed", "undeployed")])
+def test_users_wait_until_a_service_is_up_at_the_level_asked_for(shop: Workshop, level: str, obstacle: str) -> None:
+    blocker = mark(shop, obstacle)
+    spec(shop, f", ready: {level}")
+    seen: list[list[str]] = []
+
+    def react(run: Apply, event: EngineEvent) -> None:
+        if isinstance(event, StatusChanged) and event.status == "started" and event.address == "serve":
+            until(lambda: notes(shop), "the service")
+            assert shop.server.api.task.is_running(event.task_id)
+            seen.append([launch.name for launch in shop.launches()])
+            blocker.unlink()
+
+    assert shop.apply(react).outcomes == {"serve": "succeeded", "user": "succeeded"}
+    assert seen == [["serve"]]
+
+
+def test_running_is_enough_where_it_is_asked_for(shop: Workshop) -> None:
+    mark(shop, "slow")
+    spec(shop, ", ready: running")
+    assert shop.apply().outcomes == {"serve": "succeeded", "user": "succeeded"}
+
+
+def test_a_service_that_is_not_ready_in_time_fails_and_is_stopped(shop: Workshop) -> None:
+    mark(shop, "slow")
+    spec(shop, ", deadlines: {starting: 1s}")
+    applied = shop.apply()
+    assert applied.outcomes == {"serve": "failed", "user": "skipped"}
+    assert "starting for more than 1s" in applied.ended("serve").summary
+    assert running(shop) == []
+
+
+def test_a_service_that_ends_before_it_is_ready_fails_with_its_last_words(shop: Workshop) -> None:
+    mark(shop, "broken")
+    spec(shop)
+    applied = shop.apply()
+    assert applied.outcomes == {"serve": "failed", "user": "skipped"}
+    assert "before it was ready" in applied.ended("serve").summary
+    assert any("no weights" in line for line in applied.ended("serve").log_tail)
+
+
+def test_a_service_is_stopped_after_its_last_user_has_failed(shop: Workshop) -> None:
+    spec(shop, user=", code: 3")
+    applied = shop.apply()
+    assert applied.outcomes == {"serve": "succeeded", "user": "failed"}
+    assert running(shop) == []
+    assert shop.record("serve").outcome is Outcome.SUCCEEDED
+
+
+def test_a_service_whose_users_are_all_skipped_is_not_left_running(shop: Workshop) -> None:
+    shop.app("bad", shell="exit 3")
+    shop.spec("""
+        tasks:
+          bad: {module: ./bad}
+          serve: {module: ./service, kind: service}
+          user: {module: ./user, depends_on: [bad, serve]}
+    """)
+    mark(shop, "slow")
+    applied = shop.apply()
+    assert applied.outcomes["user"] == "skipped"
+    assert running(shop) == []
+    assert not shop.plan().stops
+
+
+def test_a_service_does_not_take_a_place_from_its_users(shop: Workshop) -> None:
+    spec(shop)
+    assert shop.apply(parallelism=1).outcomes == {"serve": "succeeded", "user": "succeeded"}
+
+
+def test_results_of_a_service_are_read_when_it_is_up(shop: Workshop) -> None:
+    shop.spec("""
+        tasks:
+          serve: {module: ./service, kind: service, results: {model: "{{ launch.params.model }}"}}
+          user: {module: ./user, depends_on: [serve], params: {seed: "{{ tasks.serve.results.model }}"}}
+        results: {model: "{{ tasks.serve.results.model }}"}
+    """)
+    assert shop.apply().report.results == {"model": "small"}
+    again = shop.apply()
+    assert again.outcomes == {"serve": "kept", "user": "kept"}
+
+
+def test_when_a_service_dies_later_users_are_skipped_and_running_ones_go_on(shop: Workshop) -> None:
+    shop.waiting_app("long")
+    shop.spec("""
+        tasks:
+          serve: {module: ./service, kind: service}
+          long: {module: ./long, depends_on: [serve]}
+          after_long: {module: ./user, depends_on: [long]}
+          later: {module: ./user, depends_on: [long, serve]}
+    """)
+
+    def react(run: Apply, event: EngineEvent) -> None:
+        if isinstance(event, StatusChanged) and (event.address, event.status) == ("long", "started"):
+            service = next(launch.id for launch in shop.launches() if launch.name == "serve")
+            shop.server.api.task.send_request(service, "die", {}, skip_response=True)
+            shop.end_of(service)
+        if isinstance(event, StatusChanged) and (event.address, event.status) == ("serve", "error"):
+            shop.open_gate()
+
+    applied = shop.apply(react)
+    assert applied.outcomes == {"serve": "failed", "long": "succeeded", "after_long": "succeeded", "later": "skipped"}
+    assert applied.ended("later").because_of == "serve"
+    assert "while it was needed" in applied.ended("serve").summary
+
+
+def interrupt_when(address: str, status: str) -> object:
+    def react(run: Apply, event: EngineEvent) -> None:
+        if isinstance(event, StatusChanged) and (event.address, event.status) == (address, status):
+            run.interrupt()
+
+    return react
+
+
+def test_an_interrupt_stops_a_service_that_no_running_launch_uses(shop: Workshop) -> None:
+    spec(shop)
+
+    def react(run: Apply, event: EngineEvent) -> None:
+        if isinstance(event, StatusChanged) and (event.address, event.status) == ("serve", "ready"):
+            run.interrupt()
+
+    applied = shop.apply(react, detach_within=10.0)
+    assert applied.report.detached
+    assert applied.outcomes == {"serve": "succeeded", "user": "pending"}
+    assert running(shop) == []
+
+
+def test_an_interrupt_leaves_a_service_that_is_used_and_the_next_apply_stops_it(shop: Workshop) -> None:
+    shop.waiting_app("long")
+    shop.spec("""
+        tasks:
+          serve: {module: ./service, kind: service}
+          long: {module: ./long, depends_on: [serve]}
+    """)
+    applied = shop.apply(interrupt_once_running("long"))
+    assert applied.outcomes == {"serve": "running", "long": "running"}
+    assert len(running(shop)) == 2
+    shop.open_gate()
+    again = shop.apply()
+    assert again.told.attached() == ["serve", "long"] or again.outcomes["serve"] == "succeeded"
+    assert again.outcomes["long"] == "succeeded"
+    assert running(shop) == []
+    assert len(shop.launches()) == 2
+
+
+def test_an_interrupt_that_stops_launches_stops_services_too(shop: Workshop) -> None:
+    shop.waiting_app("long")
+    shop.spec("""
+        tasks:
+          serve: {module: ./service, kind: service}
+          long: {module: ./long, depends_on: [serve]}
+    """)
+    applied = shop.apply(interrupt_once_running("long"), on_interrupt=OnInterrupt.STOP)
+    assert applied.outcomes == {"serve": "succeeded", "long": "stopped"}
+    assert running(shop) == []
+
+
+class Crash(Exception):
+    """The end of an apply, as a kill would be one."""
+
+
+def crash_when(address: str, status: str) -> object:
+    def react(run: Apply, event: EngineEvent) -> None:
+        if isinstance(event, StatusChanged) and (event.address, event.status) == (address, status):
+            raise Crash
+
+    return react
+
+
+def test_a_service_left_by_a_crash_is_taken_over_while_its_users_have_still_to_run(shop: Workshop) -> None:
+    spec(shop)
+    with pytest.raises(Crash):
+        shop.apply(crash_when("serve", "ready"))
+    again = shop.apply()
+    assert again.outcomes == {"serve": "succeeded", "user": "succeeded"}
+    assert again.told.attached() == ["serve"]
+    assert len(shop.launches()) == 2
+    assert running(shop) == []
+
+
+def test_a_service_left_by_a_crash_is_stopped_when_nothing_needs_it_any_more(shop: Workshop) -> None:
+    spec(shop)
+
+    def react(run: Apply, event: EngineEvent) -> None:
+        if type(event).__name__ == "TaskEnded" and getattr(event, "address", "") == "user":
+            raise Crash
+
+    with pytest.raises(Crash):
+        shop.apply(react)
+    shop.apply()
+    plan = shop.plan()
+    assert running(shop) == []
+    assert not plan.has_changes
+    assert shop.record("serve").phase is Phase.ENDED
+
+
+def test_a_changed_service_is_up_before_the_one_it_replaces_is_stopped(shop: Workshop) -> None:
+    spec(shop, ", keep: true")
+    old = shop.apply().ended("serve").task_id
+    assert running(shop) == [old]
+    spec(shop, ", keep: true, params: {model: large}")
+    new = shop.apply().ended("serve").task_id
+    assert notes(shop)[-3:] == [f"up {new}", f"used {new}", f"stopped {old}"] or notes(shop)[-2:] == [
+        f"stopped {old}",
+        f"used {new}",
+    ]
+    assert running(shop) == [new]
+    assert shop.record("serve").replaces == ()
+
+
+def test_the_launch_to_replace_is_stopped_by_the_next_apply_after_a_crash_in_between(shop: Workshop) -> None:
+    spec(shop, ", keep: true")
+    old = shop.apply().ended("serve").task_id
+    spec(shop, ", keep: true, params: {model: large}")
+    with pytest.raises(Crash):
+        shop.apply(crash_when("serve", "started"))
+    assert shop.record("serve").replaces == (old,)
+    shop.apply()
+    assert running(shop) == [shop.record("serve").task_id]
+    assert shop.record("serve").replaces == ()
+
+
+def test_a_service_that_is_kept_is_left_up_and_is_nothing_to_do(shop: Workshop) -> None:
+    spec(shop, ", keep: true")
+    applied = shop.apply()
+    assert running(shop) == [applied.ended("serve").task_id]
+    assert not shop.plan().has_changes
+
+
+def test_a_running_launch_with_the_same_params_is_reused_and_never_stopped(shop: Workshop) -> None:
+    spec(shop, ", keep: true")
+    first = shop.apply().ended("serve").task_id
+    (shop.folder / ".taskspec").rename(shop.folder / ".other")
+    spec(shop, ", reuse: true")
+    applied = shop.apply()
+    assert applied.ended("serve").task_id == first
+    assert notes(shop)[-1] == f"used {first}"
+    assert shop.record("serve").reused
+    assert running(shop) == [first]
+    with operations.writing(shop.state_path) as store:
+        assert operations.stop(shop.server, store, (), lambda *_: None) == []
+    assert running(shop) == [first]
+
+
+@pytest.mark.parametrize("other", [", reuse: {name: another}", ", reuse: true, params: {model: large}"])
+def test_a_launch_with_other_params_or_another_name_is_not_reused(shop: Workshop, other: str) -> None:
+    spec(shop, ", keep: true")
+    first = shop.apply().ended("serve").task_id
+    (shop.folder / ".taskspec").rename(shop.folder / ".other")
+    spec(shop, other)
+    assert shop.apply().ended("serve").task_id != first
+    assert running(shop) == [first]
+
+
+def test_stop_stops_services_too(shop: Workshop) -> None:
+    spec(shop, ", keep: true")
+    shop.apply()
+    with operations.writing(shop.state_path) as store:
+        assert operations.stop(shop.server, store, (), lambda *_: None) == []
+    assert running(shop) == []
+
+
+def test_a_user_is_told_when_its_service_has_died(shop: Workshop) -> None:
+    shop.waiting_app("long")
+    shop.spec("""
+        tasks:
+          serve: {module: ./service, kind: service}
+          long: {module: ./long, depends_on: [serve]}
+    """)
+    lifelines: list[str] = []
+
+    def react(run: Apply, event: EngineEvent) -> None:
+        if isinstance(event, LaunchStarted) and event.address == "long":
+            service = next(launch.id for launch in shop.launches() if launch.name == "serve")
+            shop.server.api.task.send_request(service, "die", {}, skip_response=True)
+        if type(event).__name__ == "TaskEnded" and getattr(event, "address", "") == "serve":
+            lifelines.extend(line.words for line in run._progress.lifelines.values() if line.cut.is_set())
+            shop.open_gate()
+
+    shop.apply(react)
+    assert len(lifelines) == 1
+    assert lifelines[0].startswith('service "serve" died: ended with status error')
