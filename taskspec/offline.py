@@ -10,6 +10,7 @@ from taskspec.errors import UsageError
 from taskspec.operations import Project, Request, read_state, state_path
 from taskspec.plan.model import Observed, Plan
 from taskspec.plan.planner import PlanInputs, Selection, World, make_plan
+from taskspec.plan.request import LaunchRequest
 from taskspec.state.model import Phase, State
 
 NOT_ASKED = "not asked about"
@@ -45,13 +46,14 @@ def _as_recorded(state: State) -> World:
 
 def not_checked(project: Project, plan: Plan) -> Iterator[str]:
     """What a plan with the server would have checked, one line each."""
-    apps = {str(t.request.facts.identity) for t in plan.tasks if t.request and not t.request.facts.is_checked}
+    launches = [task.request for task in plan.tasks if isinstance(task.request, LaunchRequest)]
+    apps = {str(request.facts.identity) for request in launches if not request.is_checked}
     if apps:
         shown = ", ".join(sorted(apps)[:5]) + (f" and {len(apps) - 5} more" if len(apps) > 5 else "")
         yield f"whether these apps exist at these versions, and their defaults: {shown}"
     if any(task.previous is not None for task in plan.tasks):
         yield "what has become of past launches: they count as the record has them"
-    if any(task.request is not None and task.request.agent is not None for task in plan.tasks):
+    if any(request.agent is not None for request in launches):
         yield "whether the agents exist"
     secrets = [variable.name for variable in project.spec.variables.values() if variable.sensitive]
     if secrets:

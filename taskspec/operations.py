@@ -218,10 +218,11 @@ def _take_turn(store: StateStore, turn: Turn) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A plan, and the catalogue it was made with; apply goes on with both."""
+    """A plan, and what it was made with and of; apply goes on with all of it."""
 
     plan: Plan
     catalogue: Catalogue
+    inputs: PlanInputs
 
 
 def make(project: Project, server: Server, state: State, selection: Selection) -> Planned:
@@ -246,7 +247,7 @@ def make(project: Project, server: Server, state: State, selection: Selection) -
     plan = make_plan(project.evaluator, inputs)
     instances = plan.expansion.instances
     catalogue.check_places((instances[task.node], task.request) for task in plan.tasks if not task.is_folded)
-    return Planned(plan, catalogue)
+    return Planned(plan, catalogue, inputs)
 
 
 def prepare_apply(
@@ -287,6 +288,7 @@ def prepare_apply(
         pace=pace,
         hands=stage.hands if stage is not None else Threads(),
         performer=stage.performer if stage is not None else real,
+        inputs=planned.inputs,
     )
     return Apply(planned.plan, tools)
 

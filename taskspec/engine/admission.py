@@ -54,6 +54,11 @@ class Admission:
         if self._slots is not None:
             self._slots.release(node)
 
+    def resume(self, node: int) -> None:
+        """The task has begun before, under another plan."""
+        if self._slots is not None:
+            self._slots.hold(node, self._needs(node))
+
     def give_up(self) -> list[Again]:
         """Every try that was still to come."""
         waiting, self._again = [*self._again.values()], {}

@@ -27,6 +27,7 @@ from taskspec.engine.skipping import rules_of, tell
 from taskspec.engine.sweep import Sweep
 from taskspec.engine.tools import Tools
 from taskspec.engine.turns import Turns
+from taskspec.engine.unfolding import Unfolding
 from taskspec.engine.watch import POLL, Ending, Watch
 from taskspec.engine.workers import Answer
 from taskspec.errors import SpecError
@@ -54,6 +55,7 @@ class Apply:
         self._endings = Endings(progress, self._publisher)
         self._services = Services(progress, self._endings, self._publisher)
         self._turns = Turns(progress, self._launching, self._publisher, self._endings, self._services)
+        self._unfolding = Unfolding(progress, self._launching, self._endings, self._services, self._turns.calls)
         self._stopped: list[str] = []
         self._unstopped: list[str] = []
 
@@ -116,7 +118,7 @@ class Apply:
             progress.board.end(TaskEnded(address, Outcome.FAILED, summary="interrupted before its next try"))
         report = RunReport(
             run=self.run,
-            tasks=progress.board.partition(task.address for task in self.plan.tasks),
+            tasks=progress.board.partition(task.address for task in progress.plan.tasks),
             results=self._results(),
             seconds=self.tools.clock() - began,
             detached=progress.leaving.is_asked,
@@ -136,6 +138,11 @@ class Apply:
             return {}
 
     def _schedule(self) -> None:
+        self._begin_turns()
+        while self._unfolding.go_on():
+            self._begin_turns()
+
+    def _begin_turns(self) -> None:
         progress = self._progress
         while progress.has_room and (turn := progress.admission.next(self.tools.clock())) is not None:
             if isinstance(turn, Again):
@@ -158,8 +165,9 @@ class Apply:
         progress, now = self._progress, self.tools.clock()
         if self._is_over or not progress.ledger.is_empty or (progress.has_room and progress.frontier.has_free):
             return 0.0
-        limit = self._turns.calls.seconds_left(now, _IDLE_SECONDS)
-        limit = progress.retries.seconds_left(now, progress.leaving.seconds_left(now, limit))
+        limit = progress.leaving.seconds_left(now, self._turns.calls.seconds_left(now, _IDLE_SECONDS))
+        if progress.has_room:
+            limit = progress.retries.seconds_left(now, limit)
         return progress.watch.seconds_left(limit)
 
     def _leave(self, mode: OnInterrupt | None = None) -> None:

@@ -6,8 +6,8 @@ The intent is durable before a call is made. A call that is interrupted leaves i
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from taskspec.engine.endings import Endings
@@ -70,6 +70,18 @@ class Calls:
                 self._waiting.append((node, again))
         if self.held:
             self._look_again()
+
+    @property
+    def waiting(self) -> list[int]:
+        """Calls whose turn has come and that have not begun."""
+        return [node for node, _ in self._waiting]
+
+    def renumber(self, moved: Mapping[int, int]) -> None:
+        """Go on under other numbers, of a plan that has more instances."""
+        self.held = {moved[node]: held for node, held in self.held.items()}
+        self._orders = {moved[node]: order for node, order in self._orders.items() if node in moved}
+        again = ((node, replace(a, node=moved[node]) if a is not None else None) for node, a in self._waiting)
+        self._waiting = deque((moved[node], a) for node, a in again)
 
     def seconds_left(self, now: float, limit: float) -> float:
         """How long the loop may sleep before a look is due."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from taskspec.engine.ledger import Journal
 from taskspec.sensitive import Secrets
-from taskspec.state.model import Event, StoredEvent
+from taskspec.state.model import Event, State, StoredEvent
 
 _OURS = frozenset({"fingerprint", "digest", "server", "actions", "counts"})
 """What we have made ourselves: digests are no text, and hiding a part of one would break it."""
@@ -28,6 +28,9 @@ class DiscreetJournal:
 
     def confirm(self) -> None:
         self.journal.confirm()
+
+    def load(self) -> State:
+        return self.journal.load()
 
     def _hidden(self, event: Event) -> Event:
         scrubbed = self.secrets.scrubbed

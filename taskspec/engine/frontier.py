@@ -27,6 +27,14 @@ class Rule:
         return bool(self.groups) or self.run_on is not RunOn.SUCCESS
 
 
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What was before a frontier: nodes that failed, and nodes that were skipped with the cause of each."""
+
+    failed: frozenset[int] = frozenset()
+    skipped: Mapping[int, int] = field(default_factory=dict)
+
+
 @dataclass(slots=True)
 class Frontier:
     """A walk through the graph by counting what is still missing before each node.
@@ -41,6 +49,9 @@ class Frontier:
     graph: TaskGraph
     wanted: frozenset[int]
     rules: Mapping[int, Rule] = field(default_factory=dict)
+    taken: frozenset[int] = frozenset()
+    """Wanted nodes that were handed out already, by the frontier whose place this one takes."""
+    past: Past = field(default_factory=Past)
     _missing: list[int] = field(init=False)
     _position: dict[int, int] = field(init=False)
     _free: list[tuple[int, int]] = field(init=False, default_factory=list)
@@ -60,6 +71,11 @@ class Frontier:
         self._open = len(self.wanted)
         self._good = bytearray(self.graph.size)
         self._handed = bytearray(self.graph.size)
+        for node in self.taken:
+            self._handed[node] = 1
+        self._skipped.update(self.past.skipped)
+        self._blame.update({node: node for node in self.past.failed})
+        self._blame.update({node: cause for node, cause in self.past.skipped.items() if cause in self.past.failed})
         ended: list[int] = []
         for node in self.graph.order:
             if not self.graph.predecessors[node]:
@@ -91,6 +107,15 @@ class Frontier:
 
     def failed(self, node: int) -> bool:
         return self._blame.get(node, _NOBODY) == node
+
+    def so_far(self, moved: Mapping[int, int]) -> Past:
+        """Who has failed and who was skipped, under new numbers; for the frontier that takes the place of this one."""
+        failed = (node for node in self._blame if self.failed(node))
+        skipped = self._skipped.items()
+        return Past(
+            frozenset(moved[node] for node in failed if node in moved),
+            {moved[node]: moved[cause] for node, cause in skipped if node in moved and cause in moved},
+        )
 
     def succeed(self, node: int) -> list[Skip]:
         """The node is done; what only waited for it becomes free, or is not needed: then it is returned."""
@@ -203,8 +228,10 @@ class Frontier:
         """All that a node needs has ended: it becomes free, has ended too, or is skipped now, which is returned."""
         if node in self._skipped or (self.graph.is_join(node) and self.graph.predecessors[node]):
             ended.append(node)
+        elif node in self.taken:
+            pass
         elif node not in self.wanted:
-            self._good[node] = 1
+            self._good[node] = not self.failed(node)
             ended.append(node)
         elif (cause := self._hindrance(node)) == _NOBODY:
             heapq.heappush(self._free, (self._position[node], node))

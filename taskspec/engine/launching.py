@@ -66,6 +66,15 @@ class Launching:
             raise AssertionError("calls launch nothing")
         return request
 
+    def go_on_with(self, plan: Plan) -> None:
+        """Prepare launches of a plan that has more instances. Raises StalePlan as `register_folders`."""
+        before, self.plan = self.plan, plan
+        try:
+            self.register_folders()
+        except TaskspecError:
+            self.plan = before
+            raise
+
     def final_request(self, planned: PlannedTask) -> Request:
         """The request with every result of upstream in it. Raises NotLaunchable, or SpecError from an expression."""
         instance = self.plan.expansion.instances[planned.node]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from taskspec.state.model import Event, StoredEvent
+from taskspec.state.model import Event, State, StoredEvent
 
 RENEW_SECONDS = 15.0
 """How long the journal may be silent before the lease is renewed by itself."""
@@ -20,6 +20,8 @@ class Journal(Protocol):
     def renew(self) -> None: ...
 
     def confirm(self) -> None: ...
+
+    def load(self) -> State: ...
 
 
 @dataclass(slots=True)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from taskspec.engine.admission import Admission
 from taskspec.engine.events import TaskEnded
-from taskspec.engine.frontier import Frontier
+from taskspec.engine.frontier import Frontier, Rule
 from taskspec.engine.leaving import Leaving
 from taskspec.engine.ledger import Ledger
 from taskspec.engine.retries import Retries
@@ -76,20 +76,22 @@ class Progress:
     replaced: dict[int, tuple[str, tuple[int, ...]]] = field(default_factory=dict)
     """By the node of a service: the start key of its new launch, and the launches to stop once that is up."""
     admission: Admission = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.admission = Admission(self.plan, self.frontier, self.retries)
+    unfolding: list[int] = field(default_factory=list)
+    """Nodes whose instances are to be found out before anything else begins."""
 
     is_ending: bool = False
     """Whether a failure has ended the run: nothing new begins but what runs on failure or always."""
     remarks: dict[int, str] = field(default_factory=dict)
     """What the report says of a task that succeeds."""
 
+    def __post_init__(self) -> None:
+        self.admission = Admission(self.plan, self.frontier, self.retries)
+
     @property
     def has_room(self) -> bool:
         """Whether another launch may begin; calls take no room from launches."""
         running = len(self.active) - len(self.calling)
-        return not self.leaving.is_asked and running < self.tools.pace.parallelism
+        return not self.leaving.is_asked and not self.unfolding and running < self.tools.pace.parallelism
 
     @property
     def fails_fast(self) -> bool:
@@ -99,6 +101,41 @@ class Progress:
 
     def instance(self, node: int) -> Instance:
         return self.plan.expansion.instances[node]
+
+    def go_on_with(
+        self, plan: Plan, rules: Mapping[int, Rule], up: Collection[str] = (), begun: Collection[int] = ()
+    ) -> dict[int, int]:
+        """Go on with a plan that has more instances; what is under way goes on under its new number.
+
+        `up` are services that have succeeded and not ended, `begun` nodes that were handed out and are not active yet.
+        Returns the new number by each old one.
+        """
+        number = {instance.address: node for node, instance in enumerate(plan.expansion.instances)}
+        old = self.plan.expansion.instances
+        tries = [replace(again, node=number[old[again.node].address]) for again in self.admission.give_up()]
+        moved = {node: number[one.address] for node, one in enumerate(old) if one.address in number}
+        self.unfolding = [number[old[node].address] for node in self.unfolding if old[node].address in number]
+        self.active = {moved[node]: active for node, active in self.active.items()}
+        self.watch.renumber(plan.expansion.instances, moved)
+        self.plan = plan
+        self.tasks = {task.node: task for task in plan.tasks}
+        self.lifelines = {moved[node]: line for node, line in self.lifelines.items()}
+        self.replaced = {moved[node]: replaced for node, replaced in self.replaced.items()}
+        done = {*self.board.ended, *up}
+        wanted = frozenset(task.node for task in plan.tasks if task.address not in done)
+        waiting = (moved[node] for node in begun)
+        under_way = frozenset([*self.active, *(again.node for again in tries), *self.unfolding, *waiting])
+        self.calling = {moved[node] for node in self.calling}
+        self.remarks = {moved[node]: remark for node, remark in self.remarks.items() if node in moved}
+        past = self.frontier.so_far(moved)
+        self.frontier = Frontier(plan.expansion.graph, wanted, rules, under_way, past)
+        self.admission = Admission(plan, self.frontier, self.retries)
+        for again in tries:
+            self.retries.add(again)
+        for node, active in self.active.items():
+            active.planned = self.tasks[node]
+            self.admission.resume(node)
+        return moved
 
     def submit(self, tag: object, call: Callable[[], object]) -> None:
         """Let a worker do this; the answer comes back with the tag."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 
 from taskspec.engine.events import Listener, Noticed, SkipReason, TaskEnded
@@ -39,6 +39,11 @@ class Scoreboard:
 
     def notice(self, address: str, message: str) -> None:
         self.listener.on(Noticed(address, self.secrets.scrub(message)))
+
+    @property
+    def ended(self) -> Collection[str]:
+        """Addresses that have their outcome."""
+        return self._ended.keys()
 
     def partition(self, addresses: Iterable[str]) -> tuple[TaskEnded, ...]:
         """Every address with its outcome; those whose turn never came are pending."""

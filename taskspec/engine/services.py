@@ -7,7 +7,7 @@ launched ─▶ rising ─▶ up ─▶ stopped │ left up
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -59,13 +59,25 @@ class Services:
     _dismissed: set[int] = field(default_factory=set)
 
     def __post_init__(self) -> None:
+        self._meet_users()
+
+    def _meet_users(self) -> None:
         progress = self.progress
         self.leftovers = Leftovers(progress)
         for node in progress.tasks:
             if self._is_service(node):
                 found = [user for user in users(progress.plan.expansion.graph, node) if user in progress.tasks]
                 self._users[node], self._open_users[node] = found, list(found)
-                progress.lifelines[node] = Lifeline()
+                progress.lifelines.setdefault(node, Lifeline())
+
+    def renumber(self, nodes: Mapping[int, int]) -> None:
+        """Go on under other numbers, with the users of a plan that has more instances. No call is out."""
+        self.up = {nodes[node]: up for node, up in self.up.items()}
+        for up_node, up in self.up.items():
+            up.active.planned = self.progress.tasks[up_node]
+        self._users.clear()
+        self._open_users.clear()
+        self._meet_users()
 
     @property
     def is_busy(self) -> bool:

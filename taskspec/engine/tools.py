@@ -14,6 +14,7 @@ from taskspec.engine.server import Server
 from taskspec.engine.start import SETTLE_SECONDS
 from taskspec.engine.workers import Hands, Threads
 from taskspec.plan.evaluate import Evaluator
+from taskspec.plan.planner import PlanInputs
 
 POLL_LONGEST = 5.0
 """The longest pause between two looks at a server."""
@@ -50,3 +51,5 @@ class Tools:
     pace: Pace
     hands: Hands = field(default_factory=Threads)
     performer: Performer = field(default_factory=NobodyPerforms)
+    inputs: PlanInputs | None = None
+    """What the plan was made of, to plan what only the run makes known."""

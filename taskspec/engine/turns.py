@@ -44,6 +44,9 @@ class Turns:
 
     def take(self, node: int) -> None:
         planned = self.progress.tasks[node]
+        if planned.is_folded:
+            self.progress.unfolding.append(node)
+            return
         if not self._is_wanted(node, planned):
             return
         if self.progress.instance(node).task.service is not None and self.services.begin(node, planned):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from taskspec.spec.endurance import Stage
@@ -63,6 +64,13 @@ class Waiter:
 
     def remove(self, node: int) -> None:
         self.launches.pop(node, None)
+
+    def renumber(self, nodes: Mapping[int, int]) -> None:
+        """The same launches, known under other nodes."""
+        awaited = list(self.launches.values())
+        for one in awaited:
+            one.node = nodes[one.node]
+        self.launches = {one.node: one for one in awaited}
 
     def hurry(self, now: float) -> None:
         """Something changed: ask again soon."""

@@ -61,6 +61,11 @@ class Watch:
     def remove(self, node: int) -> None:
         self.waiter.remove(node)
 
+    def renumber(self, instances: tuple[Instance, ...], nodes: Mapping[int, int]) -> None:
+        """Go on with other instances; `nodes` leads from each old number to the new one."""
+        self.instances = instances
+        self.waiter.renumber(nodes)
+
     def risen(self, node: int) -> None:
         """A service is up; from here on any end of it is a failure."""
         self.waiter.launches[node].is_rising = False

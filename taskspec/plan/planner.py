@@ -218,7 +218,7 @@ class _Walk:
         instance = self.inputs.expansion.instances[node]
         record = self._record(instance)
         if self.inputs.carried and instance.address in self.inputs.carried:
-            self._carry(node, record, self.inputs.carried[instance.address])
+            self._carry(node, record, above)
             return
         planned = self._planned(node, instance, record, above) if node in self.chosen else None
         self._pass_on(instance, record, planned, chosen=node in self.chosen)
@@ -231,10 +231,14 @@ class _Walk:
             may_fail=above.may_fail or (planned is not None and planned.action in _MAY_FAIL),
         )
 
-    def _carry(self, node: int, record: Record | None, carried: Carried) -> None:
+    def _carry(self, node: int, record: Record | None, above: _Flow) -> None:
         """A task of the run that goes on; what others see of it is in place already."""
-        address = carried.planned.address
+        address = self.inputs.expansion.instances[node].address
+        carried = self.inputs.carried[address]
         self.planned[node] = replace(carried.planned, node=node)
+        if self.inputs.expansion.instances[node].task.service is not None:
+            self.flows[node] = _through(above, record, carried.planned)
+            return
         self.flows[node] = _Flow(
             launching=(address,) if carried.planned.action.launches and not carried.is_over else (),
             newest=(record.number, address) if record is not None else (0, ""),
@@ -282,10 +286,10 @@ class _Walk:
 
     def _pass_on(self, instance: Instance, record: Record | None, planned: PlannedTask | None, *, chosen: bool) -> None:
         """What tasks further down see of this one: all of a launch that is kept, the id of one that still runs."""
+        if instance.is_folded:
+            return
         if instance.task.service is not None:
             self.evaluator.tasks.put(instance.task.name, instance.key, services.view_of(instance, record, planned))
-            return
-        if instance.is_folded:
             return
         view = unknown_view(instance.address, instance.task.results)
         action = planned.action if planned is not None and not planned.condition else None
@@ -329,7 +333,7 @@ class _Walk:
             detail=decision.detail,
             changes=changes if decision.action.launches else (),
             request=request,
-            fingerprint=fingerprint if request.facts.is_checked else None,
+            fingerprint=fingerprint if request.is_checked else None,
             previous=record,
             observed=self._observed(record, instance.address),
             node=node,
@@ -342,7 +346,7 @@ class _Walk:
         What users know of one that is launched anew is withdrawn: its results may be others.
         """
         graph, instances = self.inputs.expansion.graph, self.inputs.expansion.instances
-        for node in services.settle(graph, instances, self.planned, self.requested):
+        for node in services.settle(graph, instances, self.planned, self.requested, self.inputs.carried):
             view = services.withdrawn_view(instances[node], self.planned[node])
             if view is None:
                 continue
@@ -410,7 +414,7 @@ def _changes(record: Record, request: Request) -> tuple[Change, ...]:
     found = tuple(Change(*difference) for difference in differences(record.inputs, request.inputs))
     if request.has_secrets:
         found = tuple(change for change in found if not may_be_the_same(change.before, change.after))
-    if not request.facts.is_checked:  # what the spec does not say may be a default of the app
+    if not request.is_checked:  # what the spec does not say may be a default of the app
         found = tuple(change for change in found if change.after is not ABSENT)
     return found
 

@@ -74,6 +74,11 @@ class LaunchRequest:
         """Digest of the inputs; None while a part of them is unknown."""
         return digest(self.inputs) if is_known(self.params) else None
 
+    @property
+    def is_checked(self) -> bool:
+        """Whether somebody who knows the app was asked about it."""
+        return self.facts.is_checked
+
 
 @dataclass(frozen=True, slots=True)
 class CallRequest:
@@ -101,6 +106,11 @@ class CallRequest:
     def fingerprint(self) -> str | None:
         """Digest of the inputs; None while a part of them is unknown."""
         return digest(self.inputs) if is_known(self.body) else None
+
+    @property
+    def is_checked(self) -> bool:
+        """Always: a call has no app."""
+        return True
 
 
 Request = LaunchRequest | CallRequest

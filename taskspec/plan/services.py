@@ -6,7 +6,7 @@ becomes of it is known only when the actions of everything below it are.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import replace
 
 from taskspec.graph import TaskGraph
@@ -96,10 +96,21 @@ def users(graph: TaskGraph, node: int) -> Iterator[int]:
 
 
 def settle(
-    graph: TaskGraph, instances: tuple[Instance, ...], planned: dict[int, PlannedTask], requested: set[int]
+    graph: TaskGraph,
+    instances: tuple[Instance, ...],
+    planned: dict[int, PlannedTask],
+    requested: set[int],
+    decided: Container[str] = (),
 ) -> list[int]:
-    """Decide for every planned service whether it is wanted, the last one in the order first. Returns their nodes."""
-    services = [node for node in planned if instances[node].task.service is not None]
+    """Decide for every planned service whether it is wanted, the last one in the order first. Returns their nodes.
+
+    Those at addresses in `decided` are left as they are, and so is what stands for instances that are not known.
+    """
+    services = [
+        node
+        for node, task in planned.items()
+        if instances[node].task.service is not None and not task.is_folded and task.address not in decided
+    ]
     for node in reversed(services):
         task = planned[node]
         acting = [

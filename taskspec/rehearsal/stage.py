@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
@@ -15,9 +15,9 @@ from taskspec.rehearsal.clock import Clock, VirtualHands
 from taskspec.rehearsal.faults import Faults
 from taskspec.rehearsal.server import FakeServer
 from taskspec.rehearsal.transport import ADDRESS, VirtualTransport
-from taskspec.state.model import Event, EventKind, StoredEvent
+from taskspec.state.model import Event, EventKind, State, StoredEvent
 from taskspec.template.expression import Dynamic, Step
-from taskspec.template.instances import Instance
+from taskspec.template.instances import FOLDED, Instance
 from taskspec.template.render import Renderer, templates_in
 
 PLACEHOLDER = 1
@@ -46,9 +46,16 @@ class Stage:
 
 def set_stage(faults: Faults, seed: int, renderer: Renderer, instances: Sequence[Instance]) -> Stage:
     """A stage for a spec; the same seed and faults give the same rehearsal."""
-    outputs = {instance.address: placeholder_output(renderer, instance) for instance in instances}
-    fake = FakeServer(faults, output_of=lambda address: outputs.get(address, {}))
     responses = {i.address: placeholder_response(renderer, i) for i in instances if i.task.call is not None}
+    known = list(instances)
+    listed = _listed(renderer, known)
+    outputs = {instance.address: placeholder_output(renderer, instance, listed) for instance in known}
+
+    def output_of(address: str) -> Mapping[str, Any]:
+        folded = f"{address.partition('[')[0]}[{FOLDED}]"
+        return outputs.get(address) or outputs.get(folded, {})
+
+    fake = FakeServer(faults, output_of=output_of)
     return Stage(fake, Clock(Random(seed)), performer=RehearsedCalls(responses))  # noqa: S311 - a rehearsal, no secret
 
 
@@ -71,15 +78,38 @@ class AnnouncedJournal:
     def confirm(self) -> None:
         self.journal.confirm()
 
+    def load(self) -> State:
+        return self.journal.load()
 
-def placeholder_output(renderer: Renderer, instance: Instance) -> dict[str, Any]:
-    """An output with something at every place that the task's own expressions read from `launch.output`."""
+
+def _listed(renderer: Renderer, instances: Iterable[Instance]) -> set[tuple[str, str]]:
+    """Task and name of every result that a for_each takes its items from."""
+    found = set()
+    for instance in instances:
+        for _, text in templates_in(instance.task.for_each) if instance.is_folded else ():
+            for reference in renderer.parse(text).references:
+                steps = [step for step in reference.steps if isinstance(step, str)]
+                if reference.root == "tasks" and "results" in steps[1:-1]:
+                    found.add((steps[0], steps[steps.index("results", 1) + 1]))
+    return found
+
+
+def placeholder_output(
+    renderer: Renderer, instance: Instance, listed: Collection[tuple[str, str]] = ()
+) -> dict[str, Any]:
+    """An output with something at every place that the task's own expressions read from `launch.output`.
+
+    Where a for_each takes its items from a result, that is a list with one placeholder.
+    """
     task = instance.task
     output: dict[str, Any] = {}
+    lists = {
+        text for name, value in task.results.items() if (task.name, name) in listed for _, text in templates_in(value)
+    }
     for _, text in templates_in([task.results, [c.condition for c in task.checks], task.outputs]):
         for reference in renderer.parse(text).references:
             if reference.root == "launch" and reference.steps[:1] == ("output",):
-                _put(output, reference.steps[1:])
+                _put(output, [*reference.steps[1:], *([0] if text in lists else [])])
     return output
 
 

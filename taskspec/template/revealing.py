@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from taskspec.sensitive import Sensitive, sensitive_in
@@ -32,9 +32,9 @@ def _open(value: Any, found: list[Sensitive]) -> Any:
         found.append(value)
         return value if value.is_withheld else value.reveal()
     if isinstance(value, TaskView):
-        return TaskView(value.address, value.id, _open(value.results, found))
+        return replace(value, results=_open(value.results, found))
     if isinstance(value, FanOutView):
-        return FanOutView({key: _open(cell, found) for key, cell in value.cells.items()}, value.order)
+        return replace(value, cells={key: _open(cell, found) for key, cell in value.cells.items()})
     if isinstance(value, Addressable):
         return _Opened(value, found)
     if next(sensitive_in(value), None) is None:

@@ -77,7 +77,12 @@ class LiveTable:
         self._live.console.print(Text(f"{clean(address)}: {word}: {one_line(message, 400)}"))
 
     def _draw(self) -> Table:
-        table = Table(box=None, padding=(0, 2), title=f"{self._done} of {self._total} done", title_justify="left")
+        table = Table(
+            box=None,
+            padding=(0, 2),
+            title=f"{self._done} of {max(self._total, len(self._rows))} done",
+            title_justify="left",
+        )
         for name in ("task", "state", "launch", "time"):
             table.add_column(name, justify="left", no_wrap=True)
         for address, row in self._visible():

@@ -82,6 +82,9 @@ class MortalJournal:
     def confirm(self) -> None:
         self.journal.confirm()
 
+    def load(self) -> State:
+        return self.journal.load()
+
 
 @dataclass(slots=True)
 class RandomFaults:

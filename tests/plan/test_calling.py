@@ -90,7 +90,7 @@ def test_a_destructive_call_that_was_cut_off_is_planned_only_when_a_person_asks(
     state = changed(pipeline.applied(), "clean", phase=Phase.INTENDED, outcome=None)
     with pytest.raises(SpecError) as caught:
         pipeline.plan(state, {})
-    assert [problem.code for problem in caught.value.diagnostics] == ["TS171"]
+    assert [problem.code for problem in caught.value.diagnostics] == ["TS181"]
     assert told(pipeline.plan(state, {}, reruns=("clean",)))["clean"] == "start: cut_off"
     assert told(pipeline.plan(state, {}, excludes=("clean",))) == {"ask": "keep: unchanged"}
 

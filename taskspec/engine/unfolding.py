@@ -1,0 +1,145 @@
+"""In the middle of a run the items of a for_each have become known: plan what that adds, and go on in the same run.
+
+Nothing new begins until every call that is out has been answered; launches that run are not touched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+
+from taskspec.engine.calls import Calls
+from taskspec.engine.endings import Endings
+from taskspec.engine.events import words
+from taskspec.engine.launching import Launching, NotLaunchable
+from taskspec.engine.progress import Active, Progress
+from taskspec.engine.refresh import observe
+from taskspec.engine.services import Services
+from taskspec.engine.skipping import rules_of, tell
+from taskspec.errors import TaskspecError
+from taskspec.plan.model import Plan, PlannedTask
+from taskspec.plan.planner import Carried, PlanInputs, make_plan
+from taskspec.spec.endurance import FailureKind
+from taskspec.state.model import State
+from taskspec.template.instances import Instance
+
+NAMED = 8
+"""Keys that are named when instances become known; there may be thousands."""
+
+
+@dataclass(slots=True)
+class Unfolding:
+    """Puts instances in the place of the one that stood for them."""
+
+    progress: Progress
+    launching: Launching
+    endings: Endings
+    services: Services
+    calls: Calls
+
+    def go_on(self) -> bool:
+        """Unfold what waits for it, once nothing is on its way to the server; whether anything was done."""
+        progress = self.progress
+        if not progress.unfolding or progress.leaving.is_asked:
+            return False
+        progress.ledger.flush()
+        if progress.jobs:
+            return False
+        node = progress.unfolding.pop(0)
+        try:
+            self._use(node, self._plan(node))
+        except TaskspecError as error:
+            self._refuse(node, error)
+        return True
+
+    def _plan(self, node: int) -> Plan:
+        """The plan with the instances of this task, and of all others that are known by now, where those are sound."""
+        instance = self.progress.instance(node)
+        ended = {i.task.name for i in self._folded() if i.address in self.progress.board.ended}
+        others = {i.task.name for i in self._folded()} - {instance.task.name}
+        try:
+            return self._plan_without(ended)
+        except TaskspecError:
+            self._forget_problems()
+            return self._plan_without(others)
+
+    def _folded(self) -> list[Instance]:
+        return self.progress.plan.expansion.folded
+
+    def _plan_without(self, keep_folded: Collection[str]) -> Plan:
+        tools, plan = self.progress.tools, self.progress.plan
+        if tools.inputs is None:
+            raise AssertionError("a plan with folded instances comes with what it was made of")
+        state = tools.store.load()
+        inputs = replace(
+            tools.inputs,
+            expansion=plan.expansion,
+            facts=tools.catalogue.modules,
+            state=state,
+            world=observe(tools.server, self._of_folded(state)),
+            keep_folded=keep_folded,
+            carried=self._carried(),
+        )
+        further = make_plan(tools.evaluator, inputs)
+        self._check(inputs, further)
+        return further
+
+    def _of_folded(self, state: State) -> State:
+        """The records of instances that may come: all others are in the plan, and the run knows better."""
+        prefixes = tuple(f"{instance.task.name}[" for instance in self._folded())
+        return replace(state, records={a: r for a, r in state.records.items() if a.startswith(prefixes)})
+
+    def _carried(self) -> dict[str, Carried]:
+        ended = self.progress.board.ended
+        return {task.address: Carried(task, task.address in ended) for task in self.progress.plan.tasks}
+
+    def _check(self, inputs: PlanInputs, plan: Plan) -> None:
+        """Agents and workspaces of what is new exist."""
+        instances = plan.expansion.instances
+        new = [task for task in plan.tasks if task.address not in inputs.carried and task.request is not None]
+        self.progress.tools.catalogue.check_places((instances[task.node], task.request) for task in new)
+
+    def _use(self, node: int, plan: Plan) -> None:
+        address, before = self.progress.tasks[node].address, self.progress.plan
+        if any(task.address == address for task in plan.tasks):
+            raise NotLaunchable("its items are still unknown", remedy="apply the tasks that give them too")
+        known = {task.address for task in before.tasks}
+        new = [task for task in plan.tasks if task.address not in known]
+        self.launching.go_on_with(plan)
+        strays = [stop for stop in plan.stops if stop.address not in {stop.address for stop in before.stops}]
+        up = [service.active.planned.address for service in self.services.up.values()]
+        further = replace(plan, stops=before.stops, warnings=before.warnings)
+        moved = self.progress.go_on_with(further, rules_of(further), up, self.calls.waiting)
+        self.services.renumber(moved)
+        self.calls.renumber(moved)
+        tell(self.progress, self.progress.frontier.skipped_at_once)
+        self._tell(before, strays)
+        for task in new:
+            for twin in task.twins:
+                self.progress.submit(("twin", task, twin), self.progress.stopper(twin))
+
+    def _tell(self, before: Plan, strays: list[PlannedTask]) -> None:
+        """What has come of each folded instance, and launches that are no longer among its instances."""
+        board, expansion = self.progress.board, self.progress.plan.expansion
+        left = {instance.address for instance in expansion.folded}
+        for folded in before.expansion.folded:
+            if folded.address not in left:
+                keys = [str(key) for key in expansion.by_task[folded.task.name]]
+                named = ", ".join(keys[:NAMED]) + (", …" if len(keys) > NAMED else "")
+                count = f"{len(keys):,} instance{'s' * (len(keys) != 1)}"
+                board.notice(folded.address, f"{count}: {named}" if keys else "no instances: there are no items")
+        for stray in strays:
+            board.notice(stray.address, f"{stray.detail}, and is no instance any more: the next apply stops it")
+
+    def _refuse(self, node: int, error: TaskspecError) -> None:
+        """The task fails as a whole, and nothing of it is launched."""
+        progress = self.progress
+        self._forget_problems()
+        progress.active[node] = Active(progress.tasks[node], "", progress.tools.clock())
+        self.endings.fail(node, words(error), kind=FailureKind.INPUTS)
+
+    def _forget_problems(self) -> None:
+        """Leave no trace of a plan that could not be made."""
+        tools = self.progress.tools
+        tools.catalogue.problems.clear()
+        self.progress.plan.expansion.declare(tools.evaluator.tasks)
