@@ -53,6 +53,8 @@ class Code(StrEnum):
     SECRET_SHOWN = "TS171"  # noqa: S105
     SECRET_SOURCE = "TS172"  # noqa: S105
     OUTSIDE = "TS173"
+    PLATFORM_CALL = "TS160"
+    CUT_OFF = "TS161"
 
 
 @dataclass(frozen=True, slots=True)

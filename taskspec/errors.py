@@ -16,6 +16,8 @@
     ├── StateError                 6   the record of past launches cannot be trusted
     └── Detached                   8   interrupted; launches are still running
 
+Without an exception: 7, an apply waits for people and the next one goes on.
+
 Exceptions hold data and build their message; they never print. They are caught once, in `cli.main`.
 """
 
@@ -40,6 +42,7 @@ class ExitCode(IntEnum):
     CONNECTION = 4
     CONFLICT = 5
     STATE = 6
+    PENDING = 7
     DETACHED = 8
     BUG = 70
     INTERRUPTED = 130

@@ -5,6 +5,7 @@ A command is a few of these in a row. Each phase takes what the one before gave;
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ from taskspec.engine.secretsource import SecretSource, Trust
 from taskspec.engine.server import Server
 from taskspec.engine.stopping import try_stop
 from taskspec.errors import LockHeld, SpecError, UsageError
+from taskspec.plan.calling import require_allowed
 from taskspec.plan.evaluate import Evaluator, Facts
 from taskspec.plan.model import Observed, Plan
 from taskspec.plan.planner import PlanInputs, Selection, final_results, make_plan
@@ -132,7 +134,8 @@ def validate(project: Project, server: Server) -> Sequence[Diagnostic]:
             view = unknown_view(instance.address, instance.task.results)
             project.evaluator.tasks.put(instance.task.name, instance.key, view)
     problems: list[Diagnostic] = []
-    for instance in local if facts else []:
+    calls = [instance for instance in project.expansion.instances if instance.task.call is not None]
+    for instance in [*(local if facts else ()), *calls]:
         try:
             project.evaluator.request(instance, facts)
         except SpecError as error:
@@ -238,8 +241,7 @@ def make(project: Project, server: Server, state: State, selection: Selection) -
     )
     plan = make_plan(project.evaluator, inputs)
     instances = plan.expansion.instances
-    requests = [(instances[t.node], t.request) for t in plan.tasks if t.request is not None and not t.is_folded]
-    catalogue.check_places((instance, request.workspace, request.agent) for instance, request in requests)
+    catalogue.check_places((instances[task.node], task.request) for task in plan.tasks if not task.is_folded)
     return Planned(plan, catalogue, inputs)
 
 
@@ -251,27 +253,37 @@ def prepare_apply(
     listener: Listener,
     pace: Pace,
     stage: Stage | None = None,
+    *,
+    allow_local: bool = False,
 ) -> Apply:
     """An apply that is ready to go; separate from going so that a signal handler can reach it.
+
+    Raises UsageError where the plan runs commands on this machine and nobody has allowed that.
 
     A stage brings a time of its own: a rehearsal runs on one that it moves.
     """
     # The engine and its client cost start-up time that a plan does not need.
     from taskspec.engine.apply import Apply  # noqa: PLC0415 - see above
+    from taskspec.engine.performers import performers  # noqa: PLC0415 - see above
     from taskspec.engine.tools import Tools  # noqa: PLC0415 - see above
     from taskspec.engine.workers import Threads  # noqa: PLC0415 - see above
 
+    clock = stage.clock if stage is not None else time.monotonic
+    if stage is None:
+        require_allowed(planned.plan, allow_local=allow_local)
+    real = performers(server, project.folder, clock, os.environ, allow_local=allow_local)
     tools = Tools(
         server=server,
         store=store,
         evaluator=project.evaluator,
         catalogue=planned.catalogue,
         listener=listener,
-        clock=stage.clock if stage is not None else time.monotonic,
+        clock=clock,
         wall=stage.wall if stage is not None else time.time,
         pace=pace,
         hands=stage.hands if stage is not None else Threads(),
         inputs=planned.inputs,
+        performer=stage.performer if stage is not None else real,
     )
     return Apply(planned.plan, tools)
 

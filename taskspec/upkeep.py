@@ -19,7 +19,7 @@ from taskspec.errors import UsageError
 from taskspec.operations import Project, Request
 from taskspec.plan.model import Change, PlannedTask
 from taskspec.plan.planner import Selection
-from taskspec.plan.request import LaunchRequest, start_key
+from taskspec.plan.request import CallRequest, LaunchRequest, start_key
 from taskspec.sensitive import marked_like, redacted
 from taskspec.state.database import is_there
 from taskspec.state.lease import Lease, this_owner
@@ -112,7 +112,7 @@ def _matching(state: State, address: str) -> list[Record]:
 
 def _settled(record: Record) -> Record:
     """The record, unless nobody knows yet whether its start arrived: then it is needed to find out."""
-    if record.phase is Phase.INTENDED:
+    if record.phase is Phase.INTENDED and not record.is_call:
         raise UsageError(
             f'a start of "{record.address}" was cut off, and nobody knows yet whether it arrived',
             remedy="apply first: it looks for the launch",
@@ -189,6 +189,8 @@ def _check_free(state: State, planned: PlannedTask, task_id: int) -> None:
 
 def _known_request(planned: PlannedTask) -> tuple[LaunchRequest, str]:
     request = planned.request
+    if isinstance(request, CallRequest):
+        raise UsageError(f'"{planned.address}" is a call, no launch', remedy="name a task of kind job or service")
     if request is None or request.fingerprint is None:
         params = request.params if request is not None else {}
         missing = ", ".join(dict.fromkeys(name for unknown in unknowns(params) for name in unknown.producers))

@@ -10,6 +10,7 @@ from taskspec.api.agent import AgentApi
 from taskspec.api.app import AppApi
 from taskspec.api.credentials import ENV_FILE, from_environment
 from taskspec.api.file import FileApi
+from taskspec.api.labeling import LabelingJobApi, LabelingQueueApi
 from taskspec.api.local import LocalApi
 from taskspec.api.project import ProjectApi
 from taskspec.api.task import TaskApi
@@ -47,6 +48,8 @@ class Api:
         self.user = UserApi(self.transport)
         self.file = FileApi(self.transport)
         self.project = ProjectApi(self.transport)
+        self.labeling_job = LabelingJobApi(self.transport)
+        self.labeling_queue = LabelingQueueApi(self.transport)
         self.local = LocalApi(self.transport)
 
     @classmethod

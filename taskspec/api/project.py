@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from taskspec.api.named import by_name, only_one
 from taskspec.api.paging import Paged
+from taskspec.api.record import is_integer
 from taskspec.api.records import ProjectInfo
+from taskspec.errors import OutcomeUnknown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -30,3 +32,16 @@ class ProjectApi(Paged):
     def get_info_by_name(self, parent_id: int, name: str) -> ProjectInfo:
         """The one project of that name in a workspace. Raises NotFound with near names."""
         return only_one("project", name, self.get_list(parent_id, by_name(name)), lambda: self.get_list(parent_id))
+
+    def clone(self, id: int, dst_workspace_id: int, dst_name: str) -> int:
+        """Begin to copy a project, sent once; the id of the task that does it, whose output names the new project."""
+        data = {"id": id, "workspaceId": dst_workspace_id, "name": dst_name}
+        answer = self._transport.post("projects.clone", data, safe=False)
+        task_id = answer.get("taskId") if isinstance(answer, dict) else None
+        if not is_integer(task_id):
+            raise OutcomeUnknown("projects.clone: the server did not say which task clones", remedy="look at its tasks")
+        return int(str(task_id))
+
+    def remove(self, id: int) -> None:
+        """Put a project away; it can be restored in the web interface."""
+        self._transport.tell("projects.archive", {"id": id})

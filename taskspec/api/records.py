@@ -254,3 +254,13 @@ class FileInfo(Record):
     def size(self) -> int | None:
         value = self._object("meta").get("size")
         return value if is_integer(value) else None
+
+
+class LabelingInfo(Record):
+    """A labeling job or queue: work for people."""
+
+    __slots__ = ()
+
+    @property
+    def status(self) -> str:
+        return self._text("status")

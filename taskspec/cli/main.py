@@ -83,7 +83,7 @@ def cli(directory: str | None) -> None:
     \b
     Exit codes: 0 done; 1 a task failed; 2 with --detailed-exitcode, the plan has changes;
     3 the spec or the usage is wrong; 4 no connection or no permission; 5 stale plan or lock held;
-    6 state damaged; 8 interrupted, launches still running; 70 a bug in taskspec;
+    6 state damaged; 7 waiting for people, apply again; 8 interrupted, launches still running; 70 a bug in taskspec;
     130 interrupted, nothing is running.
     """
     if directory is not None:

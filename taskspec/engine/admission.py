@@ -9,6 +9,7 @@ from taskspec.engine.frontier import Frontier
 from taskspec.engine.retries import Again, Retries
 from taskspec.engine.slots import Needs, Place, Rank, Slots
 from taskspec.plan.model import Action, Plan, PlannedTask
+from taskspec.plan.request import LaunchRequest
 from taskspec.template.instances import Instance
 from taskspec.values import canonical
 
@@ -116,7 +117,7 @@ def _sizes(plan: Plan) -> Mapping[Place, int]:
 
 def _agent(planned: PlannedTask) -> str | None:
     """The agent as the spec names it; None where the server chooses."""
-    agent = planned.request.agent if planned.request is not None else None
+    agent = planned.request.agent if isinstance(planned.request, LaunchRequest) else None
     if agent is None or agent == "any":
         return None
     return agent if isinstance(agent, str) else canonical(agent)

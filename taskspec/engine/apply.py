@@ -54,7 +54,7 @@ class Apply:
         self._endings = Endings(progress, self._publisher)
         self._services = Services(progress, self._endings, self._publisher)
         self._turns = Turns(progress, self._launching, self._publisher, self._endings, self._services)
-        self._unfolding = Unfolding(progress, self._launching, self._endings, self._services)
+        self._unfolding = Unfolding(progress, self._launching, self._turns)
         self._stopped: list[str] = []
         self._unstopped: list[str] = []
 
@@ -75,6 +75,7 @@ class Apply:
             return self._finish(began)
         finally:
             self._progress.leaving.gone.set()
+            self._progress.leaving.cut.set()
             self._progress.workers.close()
 
     def _begin(self) -> None:
@@ -104,6 +105,8 @@ class Apply:
         progress = self._progress
         for address, what in progress.sweep.stop_twins(progress.pause) if not progress.leaving.is_asked else ():
             progress.board.notice(address, what)
+        for node in [node for node in progress.active if node in progress.calling]:
+            self._turns.calls.give_up(node)
         for active in progress.active.values():
             progress.board.end(progress.ended(active, Outcome.RUNNING, "goes on without us; the next apply attaches"))
         for ended in self._services.leave():
@@ -144,6 +147,7 @@ class Apply:
                 self._turns.try_again(turn)
             else:
                 self._turns.take(turn)
+        self._turns.calls.go_on()
 
     def _take_answers(self) -> None:
         """Wait for an answer, or until a poll or a try is due, then take in all that is there."""
@@ -159,7 +163,7 @@ class Apply:
         progress, now = self._progress, self.tools.clock()
         if self._is_over or not progress.ledger.is_empty or (progress.has_room and progress.frontier.has_free):
             return 0.0
-        limit = progress.leaving.seconds_left(now, _IDLE_SECONDS)
+        limit = progress.leaving.seconds_left(now, self._turns.calls.seconds_left(now, _IDLE_SECONDS))
         if progress.has_room:
             limit = progress.retries.seconds_left(now, limit)
         return progress.watch.seconds_left(limit)
@@ -167,7 +171,10 @@ class Apply:
     def _leave(self, mode: OnInterrupt | None = None) -> None:
         """Begin to leave; with `stop`, ask every launch to stop, the youngest first."""
         leaving = self._progress.leaving
-        if leaving.ask(self.tools.clock(), mode) and leaving.mode is OnInterrupt.STOP:
+        if not leaving.ask(self.tools.clock(), mode):
+            return
+        self._turns.calls.leave()
+        if leaving.mode is OnInterrupt.STOP:
             for node in reversed(list(self._progress.active)):
                 self._endings.halt(node)
 
@@ -197,6 +204,8 @@ class Apply:
                 self._turns.took_restarted(again, answer)
             case ("overdue", Ending() as ending):
                 self._endings.took_overdue(ending, answer)
+            case ("call", str(address)):
+                self._turns.calls.took(self._turns.calls.find(address), answer)
             case ("halt", int(node)):
                 self._endings.took_halted(node, answer)
             case _:

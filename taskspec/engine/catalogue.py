@@ -12,7 +12,7 @@ from taskspec.diagnostics import Code, Diagnostic, choices
 from taskspec.engine.server import Server
 from taskspec.errors import NotFound, Refused, SpecError, UsageError
 from taskspec.plan.evaluate import Evaluator
-from taskspec.plan.request import ModuleFacts, ModuleKey
+from taskspec.plan.request import LaunchRequest, ModuleFacts, ModuleKey, Request
 from taskspec.spec.model import SpecFile
 from taskspec.spec.parser import is_folder
 from taskspec.template.instances import Instance
@@ -47,6 +47,8 @@ class Catalogue:
         """The facts of every module the instances name. Raises SpecError with all that cannot be found."""
         failed: set[ModuleKey] = set()
         for instance in instances:
+            if instance.task.call is not None:
+                continue
             try:
                 key = evaluator.module_key(instance)
             except SpecError as error:
@@ -58,10 +60,13 @@ class Catalogue:
             raise SpecError(self.problems)
         return self.modules
 
-    def check_places(self, wanted: Iterable[tuple[Instance, Json, Json]]) -> None:
+    def check_places(self, wanted: Iterable[tuple[Instance, Request | None]]) -> None:
         """Every named agent exists, every launch has a workspace. Raises SpecError with all that do not."""
         seen: set[tuple[str, str]] = set()
-        for instance, workspace, agent in wanted:
+        for instance, request in wanted:
+            if not isinstance(request, LaunchRequest):
+                continue
+            workspace, agent = request.workspace, request.agent
             if (str(workspace), str(agent)) in seen:
                 continue
             seen.add((str(workspace), str(agent)))

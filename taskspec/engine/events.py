@@ -29,6 +29,15 @@ class LaunchStarted:
 
 
 @dataclass(frozen=True, slots=True)
+class CallBegan:
+    """A call is being made: a request, a wait, a platform call or a command; `what` says which, for people."""
+
+    address: str
+    kind: str
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
 class StatusChanged:
     address: str
     task_id: int
@@ -62,7 +71,7 @@ class RunEnded:
     report: RunReport
 
 
-EngineEvent = RunBegan | LaunchStarted | StatusChanged | TaskEnded | Noticed | RunEnded
+EngineEvent = RunBegan | LaunchStarted | CallBegan | StatusChanged | TaskEnded | Noticed | RunEnded
 
 
 class Listener(Protocol):
@@ -90,6 +99,11 @@ class RunReport:
     def failed(self) -> bool:
         bad = (Outcome.FAILED, Outcome.STOPPED, Outcome.SKIPPED)
         return bool(self.unstopped) or any(task.outcome in bad for task in self.tasks)
+
+    @property
+    def pending(self) -> bool:
+        """Whether something waits for people, and the next apply goes on."""
+        return any(task.outcome is Outcome.PENDING for task in self.tasks)
 
     @property
     def counts(self) -> dict[str, int]:

@@ -93,6 +93,10 @@ class Frontier:
             found |= self._needing(after) if self.graph.is_join(after) else {after}
         return found
 
+    def hold(self, node: int) -> list[tuple[int, int]]:
+        """The node stays open beyond this run, and so does everything downstream, which is returned as from `fail`."""
+        return self.fail(node)
+
     def _freed_by(self, node: int) -> list[int]:
         """Nodes that waited for this one last of all."""
         freed = []

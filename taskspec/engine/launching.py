@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from taskspec.api import StartRequest
@@ -13,7 +14,7 @@ from taskspec.errors import StalePlan, TaskspecError
 from taskspec.plan.evaluate import completes
 from taskspec.plan.model import Plan, PlannedTask
 from taskspec.plan.planner import last_key
-from taskspec.plan.request import LaunchRequest, start_key
+from taskspec.plan.request import LaunchRequest, Request, start_key
 from taskspec.sensitive import WithheldError, reveal
 from taskspec.state.model import Event, EventKind, Phase, Record
 from taskspec.values import Json, pending_ids, unknowns
@@ -48,8 +49,10 @@ class Launching:
     def register_folders(self) -> None:
         """Make every folder app that will be launched startable. Raises StalePlan when one changed since the plan."""
         for task in self.plan.tasks:
-            facts = task.request.facts if task.request and task.action.launches else None
-            if facts is None or facts.folder is None or facts.folder in self.module_ids:
+            if not isinstance(task.request, LaunchRequest) or not task.action.launches:
+                continue
+            facts = task.request.facts
+            if facts.folder is None or facts.folder in self.module_ids:
                 continue
             registered = self.tools.server.api.local.register_module(facts.folder)
             if registered.version != facts.version:
@@ -65,13 +68,20 @@ class Launching:
             self.plan = before
             raise
 
-    def final_request(self, planned: PlannedTask) -> LaunchRequest:
+    def final_launch(self, planned: PlannedTask) -> LaunchRequest:
+        """As `final_request`, for a task that launches."""
+        request = self.final_request(planned)
+        if not isinstance(request, LaunchRequest):
+            raise AssertionError("calls launch nothing")
+        return request
+
+    def final_request(self, planned: PlannedTask) -> Request:
         """The request with every result of upstream in it. Raises NotLaunchable, or SpecError from an expression."""
         instance = self.plan.expansion.instances[planned.node]
         request = self.tools.evaluator.request(instance, self.tools.catalogue.modules)
-        untold = [*unknowns(request.params)]
+        untold = [*unknowns(_open_part(request))]
         if self.tools.evaluator.has_services:
-            untold += [service.unknown for service in pending_ids(request.params)]
+            untold += [service.unknown for service in pending_ids(_open_part(request))]
         missing = ", ".join(dict.fromkeys(p for unknown in untold for p in unknown.producers))
         if missing:
             raise NotLaunchable(f"inputs are still unknown: {missing}", remedy="apply the tasks that produce them too")
@@ -153,13 +163,21 @@ def replaced_by(planned: PlannedTask) -> tuple[int, ...]:
 
 def sent(request: LaunchRequest) -> dict[str, Json]:
     """The params as the server gets them: the one place where secrets are laid open. Raises NotLaunchable."""
-    if not request.has_secrets:
-        return dict(request.params)
+    return laid_open(request.params) if request.has_secrets else dict(request.params)
+
+
+def laid_open(values: Mapping[str, Json]) -> dict[str, Json]:
+    """Values with their secrets, to be sent and nothing else. Raises NotLaunchable when one is not there."""
     try:
-        return dict(reveal(request.params))
+        return dict(reveal(values))
     except WithheldError:
         remedy = "launch the task that gives the secret again too, with --rerun"
         raise NotLaunchable("a secret that only its mark is on record of", remedy=remedy) from None
+
+
+def _open_part(request: Request) -> Json:
+    """The part of a request that may wait for upstream."""
+    return request.params if isinstance(request, LaunchRequest) else request.body
 
 
 def describe(text: str, key: str) -> str:

@@ -17,13 +17,17 @@ class OnInterrupt(StrEnum):
 
 @dataclass(slots=True)
 class Leaving:
-    """Whether, since when and how the run is ending. `gone` is set at once, so that sleeping workers wake up."""
+    """Whether, since when and how the run is ending. `gone` is set at once, so that sleeping workers wake up.
+
+    `cut` is set when calls have to end too: a launch can be left alone or stopped, a call is only ours.
+    """
 
     mode: OnInterrupt
     within: float
     deadline: float | None
     asked_at: float | None = None
     gone: threading.Event = field(default_factory=threading.Event)
+    cut: threading.Event = field(default_factory=threading.Event)
 
     @property
     def is_asked(self) -> bool:
@@ -37,6 +41,8 @@ class Leaving:
         self.mode = mode or self.mode
         if self.mode is OnInterrupt.DETACH:
             self.gone.set()
+        if self.mode is not OnInterrupt.WAIT:
+            self.cut.set()
         return True
 
     def has_passed(self, now: float) -> bool:

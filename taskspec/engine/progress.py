@@ -70,6 +70,7 @@ class Progress:
     sweep: Sweep
     retries: Retries = field(default_factory=Retries)
     active: dict[int, Active] = field(default_factory=dict)
+    calling: set[int] = field(default_factory=set)
     jobs: int = 0
     lifelines: dict[int, Lifeline] = field(default_factory=dict)
     replaced: dict[int, tuple[str, tuple[int, ...]]] = field(default_factory=dict)
@@ -83,22 +84,25 @@ class Progress:
 
     @property
     def has_room(self) -> bool:
-        """Whether another launch may begin."""
-        return not self.leaving.is_asked and not self.unfolding and len(self.active) < self.tools.pace.parallelism
+        """Whether another launch may begin; calls take no room from launches."""
+        running = len(self.active) - len(self.calling)
+        return not self.leaving.is_asked and not self.unfolding and running < self.tools.pace.parallelism
 
     def instance(self, node: int) -> Instance:
         return self.plan.expansion.instances[node]
 
-    def go_on_with(self, plan: Plan, up: Collection[str] = ()) -> dict[int, int]:
+    def go_on_with(self, plan: Plan, up: Collection[str], waiting: Collection[int]) -> dict[int, int]:
         """Go on with a plan that has more instances; what is under way goes on under its new number.
 
-        `up` are services that have succeeded and not ended. Returns the new number by each old one.
+        `up` are services that have succeeded and not ended, `waiting` nodes whose turn came and that wait for room.
+        Returns the new number by each old one.
         """
         number = {instance.address: node for node, instance in enumerate(plan.expansion.instances)}
         old = self.plan.expansion.instances
         tries = [replace(again, node=number[old[again.node].address]) for again in self.admission.give_up()]
         moved = {node: number[one.address] for node, one in enumerate(old) if one.address in number}
         self.unfolding = [number[old[node].address] for node in self.unfolding if old[node].address in number]
+        self.calling = {moved[node] for node in self.calling}
         self.active = {moved[node]: active for node, active in self.active.items()}
         self.watch.renumber(plan.expansion.instances, moved)
         self.plan = plan
@@ -107,7 +111,9 @@ class Progress:
         self.replaced = {moved[node]: replaced for node, replaced in self.replaced.items()}
         done = {*self.board.ended, *up}
         wanted = frozenset(task.node for task in plan.tasks if task.address not in done)
-        under_way = frozenset([*self.active, *(again.node for again in tries), *self.unfolding])
+        under_way = frozenset(
+            [*self.active, *(again.node for again in tries), *self.unfolding, *(moved[node] for node in waiting)]
+        )
         self.frontier = Frontier(plan.expansion.graph, wanted, under_way)
         self.admission = Admission(plan, self.frontier, self.retries)
         for again in tries:
@@ -121,6 +127,16 @@ class Progress:
         """Let a worker do this; the answer comes back with the tag."""
         self.jobs += 1
         self.workers.submit(tag, call)
+
+    def spawn(self, tag: object, call: Callable[[], object]) -> None:
+        """Let a thread of its own do this; it may take hours."""
+        self.jobs += 1
+        self.workers.spawn(tag, call)
+
+    def pause_call(self, seconds: float) -> None:
+        """Sleep inside a call; raises Interrupted as soon as calls have to end."""
+        if self.tools.hands.sleep(seconds, self.leaving.cut):
+            raise Interrupted
 
     def pause(self, seconds: float) -> None:
         """Sleep inside a worker; raises Interrupted as soon as the run is ending."""
@@ -139,6 +155,7 @@ class Progress:
     def close(self, node: int) -> None:
         """The task is no longer active; what it was doing has come to an end."""
         self.active.pop(node)
+        self.calling.discard(node)
         self.watch.remove(node)
         self.admission.release(node)
 

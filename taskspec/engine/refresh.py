@@ -35,7 +35,7 @@ def observe(server: Server, state: State) -> dict[str, Observed]:
     """The launches on record that the server still knows, by address. Touches no server when nothing is on record."""
     by_workspace: dict[int, list[Record]] = defaultdict(list)
     for record in state.records.values():
-        if record.phase is not Phase.REFUSED:
+        if record.phase is not Phase.REFUSED and not record.is_call:
             by_workspace[server.workspace(record.inputs.get("workspace"))].append(record)
     world: dict[str, Observed] = {}
     for workspace, records in by_workspace.items():

@@ -9,6 +9,7 @@ from taskspec.engine.catalogue import Catalogue
 from taskspec.engine.events import Listener
 from taskspec.engine.leaving import OnInterrupt
 from taskspec.engine.ledger import Journal
+from taskspec.engine.performing import NobodyPerforms, Performer
 from taskspec.engine.server import Server
 from taskspec.engine.start import SETTLE_SECONDS
 from taskspec.engine.workers import Hands, Threads
@@ -47,5 +48,6 @@ class Tools:
     wall: Callable[[], float]
     pace: Pace
     hands: Hands = field(default_factory=Threads)
+    performer: Performer = field(default_factory=NobodyPerforms)
     inputs: PlanInputs | None = None
     """What the plan was made of, to plan what only the run makes known."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
+from taskspec.engine.calls import Calls
 from taskspec.engine.endings import Endings
 from taskspec.engine.events import LaunchStarted, words
 from taskspec.engine.launching import Launching, Prepared, replaced_by
@@ -19,6 +20,7 @@ from taskspec.engine.start import Interrupted, StartDone, Starter
 from taskspec.engine.workers import Answer
 from taskspec.errors import LockHeld, NotSent, Refused, TaskspecError
 from taskspec.plan.model import Action, PlannedTask
+from taskspec.plan.request import LaunchRequest
 from taskspec.spec.endurance import FailureKind
 from taskspec.spec.kinds import ServiceRule
 from taskspec.state.model import Event, EventKind, Record
@@ -33,6 +35,10 @@ class Turns:
     publisher: Publisher
     endings: Endings
     services: Services
+    calls: Calls = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.calls = Calls(self.progress, self.launching, self.endings, self._keep)
 
     def take(self, node: int) -> None:
         planned = self.progress.tasks[node]
@@ -50,12 +56,17 @@ class Turns:
                     self.publisher.again(self.progress.instance(node), planned, planned.previous)
             case Action.ATTACH:
                 self._attach(node, planned)
+            case _ if self._is_call(node):
+                self.calls.take(node)
             case _:
                 self._launch(node, planned, None)
 
     def try_again(self, again: Again) -> None:
         """Another try: the same launch once more where the rule asks for it, else a new one."""
         progress, planned = self.progress, self.progress.tasks[again.node]
+        if self._is_call(again.node):
+            self.calls.take(again.node, again)
+            return
         cause = self.services.dead(again.node)
         if cause:
             progress.active[again.node] = Active(planned, again.key, progress.tools.clock())
@@ -87,8 +98,12 @@ class Turns:
         body = {"task_id": again.restart, "adopted": True, "twins": []}
         progress.ledger.write(Event(EventKind.STARTED, address, active.key, body))
         request = active.planned.request
-        progress.watch.add(node, again.restart, progress.tools.server.workspace(request.workspace if request else None))
+        workspace = request.workspace if isinstance(request, LaunchRequest) else None
+        progress.watch.add(node, again.restart, progress.tools.server.workspace(workspace))
         progress.tools.listener.on(LaunchStarted(address, again.restart, adopted=True))
+
+    def _is_call(self, node: int) -> bool:
+        return self.progress.instance(node).task.call is not None
 
     def _keep(self, node: int, planned: PlannedTask) -> None:
         if planned.previous is not None:
@@ -119,7 +134,7 @@ class Turns:
         progress = self.progress
         active = Active(planned, "", progress.tools.clock(), tries=again.tries + 1 if again else 1)
         try:
-            request = self.launching.final_request(planned)
+            request = self.launching.final_launch(planned)
             if planned.only_if_changed and _has_fingerprint(planned.previous, request.fingerprint):
                 self._go_on(node, planned)
                 return

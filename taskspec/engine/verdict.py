@@ -65,9 +65,20 @@ def judge_ready(evaluator: Evaluator, instance: Instance, info: TaskInfo) -> Ver
     launch = launch_scope(info)
     results, missing = evaluator.results(instance, launch)
     if missing:
-        summary = _missing(missing, info)
+        summary = _missing(missing, "launch's output", dict(info.output))
         return Verdict(Outcome.FAILED, summary, results, may_improve=True, kind=FailureKind.MISSING_RESULT)
     failed = evaluator.failed_checks(instance, launch, results)
+    if failed:
+        return Verdict(Outcome.FAILED, "; ".join(failed), results, kind=FailureKind.FAILED_CHECK)
+    return Verdict(Outcome.SUCCEEDED, "", results)
+
+
+def judge_response(evaluator: Evaluator, instance: Instance, response: Json) -> Verdict:
+    """The verdict on a call that was answered."""
+    results, missing = evaluator.results(instance, response)
+    if missing:
+        return Verdict(Outcome.FAILED, _missing(missing, "response", response), kind=FailureKind.MISSING_RESULT)
+    failed = evaluator.failed_checks(instance, response, results)
     if failed:
         return Verdict(Outcome.FAILED, "; ".join(failed), results, kind=FailureKind.FAILED_CHECK)
     return Verdict(Outcome.SUCCEEDED, "", results)
@@ -87,8 +98,8 @@ def _error_output(info: TaskInfo) -> str:
     return ": ".join(str(general[part]) for part in ("title", "description") if general.get(part)) or "no title"
 
 
-def _missing(missing: Mapping[str, str], info: TaskInfo) -> str:
-    found = canonical(dict(info.output))
+def _missing(missing: Mapping[str, str], source: str, content: Json) -> str:
+    found = canonical(content)
     shown = found if len(found) <= 200 else found[:200] + "…"
     names = "; ".join(f'result "{name}": {why}' for name, why in missing.items())
-    return f"{names}. The launch's output is {shown}"
+    return f"{names}. The {source} is {shown}"

@@ -6,10 +6,14 @@ The threads are daemons: a process that wants to end is never held by a server t
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import Protocol
+
+CLEANUP_SECONDS = 0.4
+"""How long a run that ends waits for calls that were told to end: less than anybody who pressed Ctrl-C notices."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +29,10 @@ class Crew(Protocol):
     """Carries out calls; every answer comes back through `next`, in the engine's own thread."""
 
     def submit(self, tag: object, call: Callable[[], object]) -> None: ...
+
+    def spawn(self, tag: object, call: Callable[[], object]) -> None:
+        """Like `submit`, beside the others: it may take hours and holds nobody up."""
+        ...
 
     def post(self, tag: object) -> None: ...
 
@@ -49,12 +57,19 @@ class Workers:
     def __init__(self, size: int) -> None:
         self._calls: SimpleQueue[tuple[object, Callable[[], object]] | None] = SimpleQueue()
         self._answers: SimpleQueue[Answer] = SimpleQueue()
+        self._own: list[threading.Thread] = []
         self._threads = [threading.Thread(target=self._work, daemon=True) for _ in range(size)]
         for thread in self._threads:
             thread.start()
 
     def submit(self, tag: object, call: Callable[[], object]) -> None:
         self._calls.put((tag, call))
+
+    def spawn(self, tag: object, call: Callable[[], object]) -> None:
+        """Carry a call out in a thread of its own."""
+        thread = threading.Thread(target=self._carry_out, args=(tag, call), daemon=True)
+        self._own = [*(other for other in self._own if other.is_alive()), thread]
+        thread.start()
 
     def post(self, tag: object) -> None:
         """Put a message among the answers; safe inside a signal handler."""
@@ -68,17 +83,22 @@ class Workers:
             return None
 
     def close(self) -> None:
-        """Let idle threads end; those inside a call end with the process."""
+        """Let idle threads end; those inside a call end with the process. A command gets a moment to be killed."""
         for _ in self._threads:
             self._calls.put(None)
+        end = time.monotonic() + CLEANUP_SECONDS
+        for thread in self._own:
+            thread.join(max(0.0, end - time.monotonic()))
 
     def _work(self) -> None:
         while (item := self._calls.get()) is not None:
-            tag, call = item
-            try:
-                self._answers.put(Answer(tag, call()))
-            except Exception as error:  # whatever it is, it belongs to the engine's thread
-                self._answers.put(Answer(tag, error=error))
+            self._carry_out(*item)
+
+    def _carry_out(self, tag: object, call: Callable[[], object]) -> None:
+        try:
+            self._answers.put(Answer(tag, call()))
+        except Exception as error:  # whatever it is, it belongs to the engine's thread
+            self._answers.put(Answer(tag, error=error))
 
 
 class Threads:

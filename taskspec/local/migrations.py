@@ -72,4 +72,11 @@ _SECOND = (
         PRIMARY KEY (module_id, name))""",
 )
 
-MIGRATIONS = (_FIRST, _SECOND)
+_LABELING = (
+    # Work for people, as far as waiting for them needs: labeling jobs and queues, which share their ids.
+    """CREATE TABLE labeling (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, name TEXT NOT NULL, status TEXT NOT NULL,
+        created_at TEXT NOT NULL, updated_at TEXT NOT NULL)""",
+)
+
+MIGRATIONS = (_FIRST, _SECOND, _LABELING)

@@ -46,7 +46,7 @@ def decide(now: Situation) -> Decision:
         return Decision(Action.RERUN, Reason.LAST_LAUNCH_FAILED, now.record.summary)
     if now.requested:
         return Decision(Action.RERUN, Reason.REQUESTED)
-    return _finished(now)
+    return decide_finished(now)
 
 
 def _unfinished(now: Situation, record: Record) -> Decision | None:
@@ -75,7 +75,8 @@ def _running(now: Situation, observed: Observed) -> Decision:
     return Decision(Action.ATTACH, Reason.STILL_RUNNING, where)
 
 
-def _finished(now: Situation) -> Decision:
+def decide_finished(now: Situation) -> Decision:
+    """Choose the action for a task that has succeeded, and whose rerun nobody has asked for."""
     if now.rerun is Rerun.ALWAYS:
         return Decision(Action.RERUN, Reason.ALWAYS)
     if now.rerun is Rerun.NEVER:

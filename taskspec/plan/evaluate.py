@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 
 from taskspec.diagnostics import Code, Diagnostic
 from taskspec.errors import SpecError
-from taskspec.plan.request import LaunchRequest, ModuleFacts, ModuleKey, build_params
+from taskspec.plan.request import CallRequest, LaunchRequest, ModuleFacts, ModuleKey, Request, build_params
 from taskspec.sensitive import HIDDEN, Secrets, Sensitive, is_sensitive
+from taskspec.spec.kinds import OWN_KEYS, Call
 from taskspec.spec.model import SpecFile
 from taskspec.spec.targets import type_problem
 from taskspec.template.instances import Instance
@@ -48,8 +49,18 @@ class Evaluator:
             return value
         raise self._failed(instance, (section,), Code.VERSION, f"{section} must be text, and is {value!r}")
 
-    def request(self, instance: Instance, facts: Facts) -> LaunchRequest:
-        """What would be sent to start, unknown parts included. Raises SpecError at the first expression that fails."""
+    def request(self, instance: Instance, facts: Facts) -> Request:
+        """What would be launched or called, unknown parts included. Raises SpecError where an expression fails."""
+        task = instance.task
+        return self._launch(instance, facts) if task.call is None else self._call(instance, task.call)
+
+    def _call(self, instance: Instance, call: Call) -> CallRequest:
+        task = instance.task
+        body = {key: self._render(instance, (key,), value) for key, value in call.body.items()}
+        workspace = self._workspace(instance) if "workspace" in OWN_KEYS[task.kind] else None
+        return CallRequest(task.kind, workspace, body, task.description, self.has_services, self.secrets.has_variables)
+
+    def _launch(self, instance: Instance, facts: Facts) -> LaunchRequest:
         task = instance.task
         module = facts[self.module_key(instance)]
         target = self._render(instance, ("target",), task.target)
@@ -98,22 +109,22 @@ class Evaluator:
         known: Mapping[str, Json] = self.secrets.recorded(results)
         return known
 
-    def results(self, instance: Instance, launch: Mapping[str, Json]) -> tuple[dict[str, Json], dict[str, str]]:
-        """The declared results of a launch, and for each that cannot be read, why."""
+    def results(self, instance: Instance, ended: Json) -> tuple[dict[str, Json], dict[str, str]]:
+        """The declared results of a launch, or of the response to a call, and for each that cannot be read, why."""
         values: dict[str, Json] = {}
         missing: dict[str, str] = {}
         for name, value in instance.task.results.items():
             try:
-                found = self.renderer.render(value, self._scope(instance, {"launch": launch}))
+                found = self.renderer.render(value, self._scope(instance, {_root(instance): ended}))
                 values[name] = self.secrets.noticed(found) if self.secrets.has_variables else found
             except RenderError as error:
                 missing[name] = error.error.message
         return values, missing
 
-    def failed_checks(self, instance: Instance, launch: Mapping[str, Json], results: Mapping[str, Json]) -> list[str]:
+    def failed_checks(self, instance: Instance, ended: Json, results: Mapping[str, Json]) -> list[str]:
         """The messages of checks that do not hold; a check that cannot be evaluated does not hold."""
         failed = []
-        scope = self._scope(instance, {"launch": launch, "results": results})
+        scope = self._scope(instance, {_root(instance): ended, "results": results})
         for check in instance.task.checks:
             try:
                 held = self.renderer.render(check.condition, scope)
@@ -124,6 +135,14 @@ class Evaluator:
             except RenderError as error:
                 failed.append(f"check {check.condition} cannot be evaluated: {error.error.message}")
         return failed
+
+    def why_not_met(self, instance: Instance, condition: Json, response: Json) -> str:
+        """Nothing where a condition on a response holds, else why it does not; what is not there yet may still come."""
+        try:
+            value = self.renderer.render(condition, self._scope(instance, {"response": response}))
+        except RenderError as error:
+            return error.error.message
+        return "" if value is True else f"{condition} is {value!r}"
 
     def _scope(self, instance: Instance, extra: Mapping[str, Json]) -> dict[str, Json]:
         return {**self.base, "each": instance.each, "tasks": self.tasks, **extra}
@@ -154,6 +173,11 @@ class Evaluator:
     def _failed(self, instance: Instance, path: Path, code: Code, message: str) -> SpecError:
         span = self.spec.task_span(instance.task.name, *path)
         return SpecError([Diagnostic(code, f'task "{instance.address}": {message}', span)])
+
+
+def _root(instance: Instance) -> str:
+    """What expressions call that which has ended."""
+    return "launch" if instance.task.call is None else "response"
 
 
 def _described(value: Json) -> Json:

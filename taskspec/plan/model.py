@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from taskspec.diagnostics import Diagnostic
-from taskspec.plan.request import LaunchRequest
+from taskspec.plan.request import CallRequest, Request
+from taskspec.spec.kinds import Kind
 from taskspec.state.model import Record
 from taskspec.template.instances import Expansion
 from taskspec.values import Json, Path
@@ -66,6 +67,8 @@ class Reason(StrEnum):
     SERVICE_NEEDED = "service_needed"
     SERVICE_NOT_NEEDED = "service_not_needed"
     INSTANCES_UNKNOWN = "instances_unknown"
+    CUT_OFF = "cut_off"
+    STILL_PENDING = "still_pending"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +103,7 @@ class PlannedTask:
     reason: Reason
     detail: str = ""
     changes: tuple[Change, ...] = ()
-    request: LaunchRequest | None = None
+    request: Request | None = None
     fingerprint: str | None = None
     previous: Record | None = None
     observed: Observed | None = None
@@ -116,6 +119,11 @@ class PlannedTask:
     def replaces_running(self) -> bool:
         """Whether the last launch still runs and has to be stopped before the new one starts."""
         return self.action.launches and self.observed is not None and not self.observed.is_terminal
+
+    @property
+    def runs_here(self) -> bool:
+        """Whether it runs a command on this machine."""
+        return self.action.launches and isinstance(self.request, CallRequest) and self.request.kind is Kind.LOCAL
 
     @property
     def only_if_changed(self) -> bool:

@@ -9,12 +9,14 @@ from dataclasses import dataclass, field, replace
 from taskspec.diagnostics import Code, Diagnostic, Severity, nearest
 from taskspec.errors import SpecError, UsageError
 from taskspec.plan import services
+from taskspec.plan.calling import NOBODY_KNOWS, decide_call, may_not_be_repeated
 from taskspec.plan.decide import Situation, decide
 from taskspec.plan.evaluate import Evaluator, Facts
 from taskspec.plan.model import Action, Change, Observed, Plan, PlannedTask, Reason
-from taskspec.plan.request import LaunchRequest, start_key
+from taskspec.plan.request import LaunchRequest, Request, start_key
 from taskspec.plan.unfolding import plan_folded, unfold
 from taskspec.sensitive import may_be_the_same
+from taskspec.spec.kinds import Kind
 from taskspec.state.model import Phase, Record, State
 from taskspec.template.instances import Expansion, Instance
 from taskspec.template.render import RenderError
@@ -171,6 +173,10 @@ class _Flow:
     newest: tuple[int, str] = (0, "")
 
 
+_RULES = {Kind.JOB: decide, Kind.SERVICE: services.decide_service}
+"""How the action of a launch is chosen; every other kind is a call."""
+
+
 @dataclass(slots=True)
 class _Walk:
     evaluator: Evaluator
@@ -188,7 +194,7 @@ class _Walk:
             self.flows[node] = above
             return
         instance = self.inputs.expansion.instances[node]
-        record = self.inputs.state.records.get(instance.address)
+        record = self._record(instance)
         if self.inputs.carried and instance.address in self.inputs.carried:
             self._carry(node, record, above)
             return
@@ -215,6 +221,11 @@ class _Walk:
             newest=(record.number, address) if record is not None else (0, ""),
         )
 
+    def _record(self, instance: Instance) -> Record | None:
+        """What is on record of an instance; a call leaves a launch of the same address nothing to go by."""
+        record = self.inputs.state.records.get(instance.address)
+        return None if record is not None and record.is_call and instance.task.call is None else record
+
     def _planned(self, node: int, instance: Instance, record: Record | None, above: _Flow) -> PlannedTask | None:
         try:
             if instance.is_folded:
@@ -225,7 +236,8 @@ class _Walk:
         except SpecError as error:
             self.problems.extend(error.diagnostics)
             return None
-        self._note_unknown_params(instance, request)
+        if isinstance(request, LaunchRequest):
+            self._note_unknown_params(instance, request)
         return self.planned[node]
 
     def _pass_on(self, instance: Instance, record: Record | None, planned: PlannedTask | None, *, chosen: bool) -> None:
@@ -246,11 +258,14 @@ class _Walk:
         self.evaluator.tasks.put(instance.task.name, instance.key, view)
 
     def _plan(
-        self, node: int, instance: Instance, record: Record | None, request: LaunchRequest, above: _Flow
+        self, node: int, instance: Instance, record: Record | None, request: Request, above: _Flow
     ) -> PlannedTask:
+        requested = node in self.requested
+        if may_not_be_repeated(record, destructive=instance.task.destructive, requested=requested):
+            raise SpecError([self._cut_off(instance)])
         fingerprint = request.fingerprint
         changes = _changes(record, request) if record is not None and record.fingerprint != fingerprint else ()
-        choose = decide if instance.task.service is None else services.decide_service
+        choose = _RULES.get(instance.task.kind, decide_call)
         decision = choose(
             Situation(
                 rerun=instance.task.rerun,
@@ -261,7 +276,7 @@ class _Walk:
                 upstream_launches=", ".join(above.launching),
                 upstream_ran_since=above.newest[1] if record is not None and above.newest[0] > record.number else "",
                 outputs_differ=self._outputs_differ(instance, record),
-                requested=node in self.requested,
+                requested=requested,
             )
         )
         return PlannedTask(
@@ -293,6 +308,15 @@ class _Walk:
                 if user in self.planned and self.planned[user].action.launches and self.planned[user].request:
                     request = self.evaluator.request(instances[user], self.inputs.facts)
                     self.planned[user] = replace(self.planned[user], request=request, fingerprint=request.fingerprint)
+
+    def _cut_off(self, instance: Instance) -> Diagnostic:
+        return Diagnostic(
+            Code.CUT_OFF,
+            f'"{instance.address}" is destructive and its last call was cut off: {NOBODY_KNOWS}',
+            self.evaluator.spec.task_span(instance.task.name, "destructive"),
+            remedy=f"Look at the server first. To make the call again, add --rerun '{instance.address}'; if it was "
+            f"carried out, leave it out with --exclude '{instance.address}'.",
+        )
 
     def _observed(self, record: Record | None, address: str) -> Observed | None:
         return self.inputs.world.get(address) if record is not None else None
@@ -337,7 +361,7 @@ def _meet(flows: Iterable[_Flow], limit: int = 5) -> _Flow:
     return _Flow(launching, newest)
 
 
-def _changes(record: Record, request: LaunchRequest) -> tuple[Change, ...]:
+def _changes(record: Record, request: Request) -> tuple[Change, ...]:
     found = tuple(Change(*difference) for difference in differences(record.inputs, request.inputs))
     return tuple(c for c in found if not may_be_the_same(c.before, c.after)) if request.has_secrets else found
 

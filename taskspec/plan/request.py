@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from taskspec.sensitive import redacted
+from taskspec.spec.kinds import Kind
 from taskspec.spec.parser import merge
 from taskspec.spec.targets import target_state
 from taskspec.values import Json, digest, is_known, symbolic
@@ -63,19 +64,44 @@ class LaunchRequest:
             "workspace": self.workspace,
             "restart_policy": self.restart_policy,
             "log_level": self.log_level,
-            "params": self._comparable,
+            "params": _comparable(self.params, self),
         }
-
-    @property
-    def _comparable(self) -> Mapping[str, Json]:
-        """The params without what changes from launch to launch of a service, and without secrets."""
-        params = symbolic(self.params) if self.may_name_services else self.params
-        return redacted(params) if self.has_secrets else params
 
     @property
     def fingerprint(self) -> str | None:
         """Digest of the inputs; None while a part of them is unknown."""
         return digest(self.inputs) if is_known(self.params) else None
+
+
+@dataclass(frozen=True, slots=True)
+class CallRequest:
+    """One call, decided but for what is known only after apply. How long it may take is not part of the identity."""
+
+    kind: Kind
+    workspace: int | None
+    body: Mapping[str, Json]
+    description: str
+    may_name_services: bool = False
+    has_secrets: bool = False
+
+    @property
+    def inputs(self) -> dict[str, Json]:
+        """The identity as JSON; `body` marks it as that of a call."""
+        return {"kind": str(self.kind), "workspace": self.workspace, "body": _comparable(self.body, self)}
+
+    @property
+    def fingerprint(self) -> str | None:
+        """Digest of the inputs; None while a part of them is unknown."""
+        return digest(self.inputs) if is_known(self.body) else None
+
+
+Request = LaunchRequest | CallRequest
+
+
+def _comparable(values: Mapping[str, Json], request: Request) -> Mapping[str, Json]:
+    """Values without what changes from launch to launch of a service, and without secrets."""
+    found = symbolic(values) if request.may_name_services else values
+    return redacted(found) if request.has_secrets else found
 
 
 def build_params(facts: ModuleFacts, target: Mapping[str, Json], params: Mapping[str, Json]) -> Mapping[str, Json]:

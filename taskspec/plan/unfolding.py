@@ -7,7 +7,7 @@ from collections.abc import Collection
 from taskspec.errors import SpecError
 from taskspec.plan.evaluate import Evaluator, Facts
 from taskspec.plan.model import Action, PlannedTask, Reason
-from taskspec.plan.request import LaunchRequest
+from taskspec.plan.request import Request
 from taskspec.state.model import Record, State
 from taskspec.template.instances import Expansion, Instance, expand
 from taskspec.template.items import ItemReader, item_limit
@@ -51,12 +51,14 @@ def plan_folded(evaluator: Evaluator, node: int, instance: Instance, facts: Fact
 
 
 def names_module(instance: Instance) -> bool:
-    """Whether the module can be looked up: one that depends on the item cannot while there is none."""
+    """Whether there is a module to look up: a call has none, and one that depends on the item has none yet."""
     written = (str(getattr(instance.task, section)) for section in _HEAD)
+    if instance.task.call is not None:
+        return False
     return not instance.is_folded or not any("each" in text and "{{" in text for text in written)
 
 
-def _request(evaluator: Evaluator, instance: Instance, facts: Facts) -> LaunchRequest | None:
+def _request(evaluator: Evaluator, instance: Instance, facts: Facts) -> Request | None:
     return evaluator.request(instance, facts) if names_module(instance) else None
 
 

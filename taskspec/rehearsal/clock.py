@@ -165,6 +165,9 @@ class VirtualCrew:
         self._waiting.append((tag, call))
         self.clock.at(self.clock.now, self._begin)
 
+    def spawn(self, tag: object, call: Callable[[], object]) -> None:
+        self.clock.at(self.clock.now, lambda: self.clock.carry_out(lambda: self._carry_out(tag, call)))
+
     def post(self, tag: object) -> None:
         self._answers.append(Answer(tag))
 
@@ -185,6 +188,11 @@ class VirtualCrew:
             self.clock.carry_out(lambda: self._work(tag, call))
 
     def _work(self, tag: object, call: Callable[[], object]) -> None:
+        self._carry_out(tag, call)
+        self._busy -= 1
+        self.clock.at(self.clock.now, self._begin)
+
+    def _carry_out(self, tag: object, call: Callable[[], object]) -> None:
         try:
             self._answers.append(Answer(tag, call()))
         except Gone:
@@ -193,8 +201,6 @@ class VirtualCrew:
             self._answers.append(Answer(tag, error=error))
         except BaseException as error:  # the end of the simulated process
             self._fatal = error
-        self._busy -= 1
-        self.clock.at(self.clock.now, self._begin)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from typing import Any
 from taskspec.api import Api
 from taskspec.engine.ledger import Journal
 from taskspec.engine.server import LOCAL_WORKSPACE, Server
+from taskspec.rehearsal.calls import RehearsedCalls
 from taskspec.rehearsal.clock import Clock, VirtualHands
 from taskspec.rehearsal.faults import Faults
 from taskspec.rehearsal.server import FakeServer
@@ -31,6 +32,7 @@ class Stage:
     clock: Clock
     hands: VirtualHands = field(init=False)
     server: Server = field(init=False)
+    performer: RehearsedCalls = field(default_factory=lambda: RehearsedCalls({}))
 
     def __post_init__(self) -> None:
         self.hands = VirtualHands(self.clock)
@@ -42,18 +44,18 @@ class Stage:
         return self.fake.wall + self.clock()
 
 
-def set_stage(faults: Faults, seed: int, renderer: Renderer, instances: Iterable[Instance]) -> Stage:
+def set_stage(faults: Faults, seed: int, renderer: Renderer, instances: Sequence[Instance]) -> Stage:
     """A stage for a spec; the same seed and faults give the same rehearsal."""
-    known = list(instances)
-    listed = _listed(renderer, known)
-    outputs = {instance.address: placeholder_output(renderer, instance, listed) for instance in known}
+    listed = _listed(renderer, instances)
+    outputs = {instance.address: placeholder_output(renderer, instance, listed) for instance in instances}
 
     def output_of(address: str) -> Mapping[str, Any]:
         folded = f"{address.partition('[')[0]}[{FOLDED}]"
         return outputs.get(address) or outputs.get(folded, {})
 
     fake = FakeServer(faults, output_of=output_of)
-    return Stage(fake, Clock(Random(seed)))  # noqa: S311 - a rehearsal, no secret
+    responses = {i.address: placeholder_response(renderer, i) for i in instances if i.task.call is not None}
+    return Stage(fake, Clock(Random(seed)), performer=RehearsedCalls(responses))  # noqa: S311 - a rehearsal, no secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +110,19 @@ def placeholder_output(
             if reference.root == "launch" and reference.steps[:1] == ("output",):
                 _put(output, [*reference.steps[1:], *([0] if text in lists else [])])
     return output
+
+
+def placeholder_response(renderer: Renderer, instance: Instance) -> Any:
+    """A response with something at every place that the task's own expressions read."""
+    task = instance.task
+    texts = templates_in([task.results, [check.condition for check in task.checks]])
+    references = [r for _, text in texts for r in renderer.parse(text).references if r.root == "response"]
+    if any(isinstance(reference.steps[0], int | Dynamic) for reference in references if reference.steps):
+        return [PLACEHOLDER]
+    response: dict[str, Any] = {}
+    for reference in references:
+        _put(response, reference.steps)
+    return response
 
 
 def _put(output: dict[str, Any], steps: Sequence[Step]) -> None:

@@ -13,6 +13,7 @@ from taskspec.spec.endurance import read_deadlines, read_retry
 from taskspec.spec.fanout import check_fan_out
 from taskspec.spec.kinds import COMMON_KEYS, NEEDED_KEYS, OWN_KEYS, Kind, Partial, RunOn, read_call, read_service
 from taskspec.spec.model import Check, Rerun, SpecFile, TaskDecl, Variable, VariableType
+from taskspec.spec.platform import check_platform_call
 from taskspec.spec.reader import read_document
 from taskspec.spec.schema import check_shape
 from taskspec.spec.targets import check_target
@@ -155,6 +156,7 @@ def merge(base: Mapping[str, Json], over: Mapping[str, Json]) -> Mapping[str, Js
 
 def _check_task(spec: SpecFile, task: TaskDecl) -> list[Diagnostic]:
     problems = [*_check_version(spec, task), *check_target(spec, task), *check_fan_out(spec, task)]
+    problems += check_platform_call(spec, task)
     for index, other in enumerate(task.depends_on):
         if other not in spec.tasks:
             span = spec.task_span(task.name, "depends_on", index).narrowed(other)

@@ -110,6 +110,11 @@ class Record:
     def succeeded(self) -> bool:
         return self.phase is Phase.ENDED and self.outcome is Outcome.SUCCEEDED
 
+    @property
+    def is_call(self) -> bool:
+        """Whether it was a call: nothing was launched, and the server keeps no trace of it."""
+        return "body" in self.inputs
+
 
 @dataclass(frozen=True, slots=True)
 class RunRecord:

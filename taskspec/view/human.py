@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from taskspec.operations import Standing
 from taskspec.plan.model import Action, Plan, PlannedTask
+from taskspec.plan.request import CallRequest, Request
 from taskspec.spec.endurance import Deadlines
 from taskspec.spec.model import TaskDecl
 from taskspec.state.model import Outcome, Phase
@@ -43,6 +44,7 @@ def draw_plan(plan: Plan, paint: Paint, *, full: bool = False) -> str:
     for task in shown:
         sign = paint(task.action.sign, COLOURS[task.action], "bold")
         mark = paint("  destructive", "red") if _is_destructive(plan, task) else ""
+        mark += paint("  runs on this machine: needs --allow-local", "yellow") if task.runs_here else ""
         lines.append(f"  {sign} {clean(task.address):<{width}}  {paint(why(task), 'dim')}{mark}")
         lines += [f"      {line}" for line in _details(task, detailed=detailed)]
         if task.action.launches:
@@ -97,20 +99,32 @@ def _details(task: PlannedTask, *, detailed: bool) -> Iterator[str]:
     if task.changes:
         for change in task.changes:
             yield show_change(change)
-    elif task.action is Action.START and task.request is not None and detailed:
-        facts = task.request.facts
-        yield f"module: {one_line(str(facts.identity))} ({one_line(facts.name)}), {facts.version or 'no version'}"
-        if task.request.agent is not None:
-            yield f"agent: {one_line(str(task.request.agent))}"
-        for path, value in _leaves(task.request.params, ("params",)):
+        if task.runs_here and task.request is not None:
+            yield from _request(task.request)
+    elif task.request is not None and (task.runs_here or (task.action is Action.START and detailed)):
+        yield from _request(task.request)
+
+
+def _request(request: Request) -> Iterator[str]:
+    """What is asked for, a line for each part."""
+    if isinstance(request, CallRequest):
+        yield f"kind: {request.kind}"
+        for path, value in _leaves(request.body, ()):
             yield f"{one_line(show_path(path))}: {show(value)}"
+        return
+    facts = request.facts
+    yield f"module: {one_line(str(facts.identity))} ({one_line(facts.name)}), {facts.version or 'no version'}"
+    if request.agent is not None:
+        yield f"agent: {one_line(str(request.agent))}"
+    for path, value in _leaves(request.params, ("params",)):
+        yield f"{one_line(show_path(path))}: {show(value)}"
 
 
 def _leaves(value: Json, path: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], Json]]:
     if isinstance(value, Mapping) and value and len(path) < 4:
         for key, item in value.items():
             yield from _leaves(item, (*path, key))
-    elif path != ("params",):
+    elif path not in ((), ("params",)):
         yield path, value
 
 
@@ -120,12 +134,13 @@ def draw_report(report: RunReport, paint: Paint, *, spec: str = "") -> str:
     for task in report.tasks:
         if task.outcome in (Outcome.FAILED, Outcome.STOPPED):
             lines += [*_failure(task, paint, spec), ""]
+    lines += _pending(report, paint)
     skipped = [task for task in report.tasks if task.outcome is Outcome.SKIPPED]
     if skipped:
         width = min(60, max(len(task.address) for task in skipped))
         named = (f"  {clean(task.address):<{width}}  {paint(task.summary, 'dim')}" for task in skipped)
         lines += [paint("Skipped:", "bold"), *named, ""]
-    if report.results and not report.failed and not report.detached:
+    if report.results and not report.failed and not report.detached and not report.pending:
         lines += [*draw_results(report.results, paint), ""]
     lines.append(report_summary(report))
     if report.detached:
@@ -133,6 +148,16 @@ def draw_report(report: RunReport, paint: Paint, *, spec: str = "") -> str:
             "Detached: the launches above go on. `taskspec apply` attaches to them, `taskspec stop` stops them."
         )
     return "\n".join(lines) + "\n"
+
+
+def _pending(report: RunReport, paint: Paint) -> list[str]:
+    """What waits for people or was interrupted; the tasks below it are in the counts."""
+    found = [task for task in report.tasks if task.outcome is Outcome.PENDING and task.summary and not task.because_of]
+    if not found:
+        return []
+    width = min(60, max(len(task.address) for task in found))
+    named = (f"  {clean(task.address):<{width}}  {paint(one_line(task.summary, 400), 'dim')}" for task in found)
+    return [paint("Pending:", "bold"), *named, ""]
 
 
 def _failure(task: TaskEnded, paint: Paint, spec: str) -> Iterator[str]:
@@ -173,11 +198,15 @@ def draw_status(standings: Sequence[Standing], in_spec: Iterable[str], paint: Pa
     lines = []
     for standing in standings:
         outcome, colour = _standing_outcome(standing)
-        launch = f"launch {standing.record.task_id}" if standing.record.task_id is not None else "no launch"
+        launch = f"launch {standing.record.task_id}" if standing.record.task_id is not None else _no_launch(standing)
         notes = "; ".join(_drift(standing, wanted))
         address = f"{clean(standing.record.address):<{width}}"
         lines.append(f"  {address}  {paint(f'{outcome:<9}', colour)}  {launch}{'  ' + notes if notes else ''}".rstrip())
     return "\n".join(lines) + "\n"
+
+
+def _no_launch(standing: Standing) -> str:
+    return "call" if standing.record.is_call else "no launch"
 
 
 def _standing_outcome(standing: Standing) -> tuple[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from taskspec.engine.events import EngineEvent, LaunchStarted, Noticed, StatusChanged, TaskEnded
+from taskspec.engine.events import CallBegan, EngineEvent, LaunchStarted, Noticed, StatusChanged, TaskEnded
 from taskspec.state.model import Outcome
 from taskspec.view.paint import Paint, clean, one_line
 from taskspec.view.words import OUTCOME_COLOURS, duration
@@ -16,6 +16,8 @@ def line(event: EngineEvent, paint: Paint) -> str | None:
     match event:
         case LaunchStarted(address, task_id, adopted):
             return f"{clean(address)}: {'attached to' if adopted else 'started'} launch {task_id}"
+        case CallBegan(address, _, what):
+            return f"{clean(address)}: {one_line(what, 200)}"
         case StatusChanged(address, _, status) if status not in _QUIET_STATUSES:
             return f"{clean(address)}: {clean(status)}"
         case TaskEnded(address, outcome) if outcome is not Outcome.KEPT:

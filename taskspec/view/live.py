@@ -12,7 +12,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from taskspec.engine.events import EngineEvent, LaunchStarted, Noticed, RunBegan, StatusChanged, TaskEnded
+from taskspec.engine.events import CallBegan, EngineEvent, LaunchStarted, Noticed, RunBegan, StatusChanged, TaskEnded
 from taskspec.plan.model import Action
 from taskspec.state.model import Outcome
 from taskspec.view.paint import clean, one_line
@@ -60,6 +60,8 @@ class LiveTable:
             case LaunchStarted(address, task_id, adopted):
                 state = "attached" if adopted else "started"
                 self._rows[address] = _Row(state, "cyan", task_id, began=self.clock())
+            case CallBegan(address, kind):
+                self._rows[address] = _Row(kind, "cyan", began=self.clock())
             case StatusChanged(address, task_id, status):
                 row = self._rows.setdefault(address, _Row(status, "cyan", task_id, began=self.clock()))
                 row.state = status

@@ -7,6 +7,7 @@ from typing import Any
 
 from taskspec.diagnostics import Diagnostic
 from taskspec.engine.events import (
+    CallBegan,
     EngineEvent,
     LaunchStarted,
     Noticed,
@@ -115,6 +116,8 @@ def event_document(event: EngineEvent) -> dict[str, Any]:
             }
         case LaunchStarted(address, task_id, adopted):
             return {"type": "launch_started", "address": address, "task_id": task_id, "adopted": adopted}
+        case CallBegan(address, kind, what):
+            return {"type": "call_began", "address": address, "kind": kind, "what": what}
         case StatusChanged(address, task_id, status):
             return {"type": "status_changed", "address": address, "task_id": task_id, "status": status}
         case TaskEnded():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from taskspec.plan.model import Action, Change, PlannedTask, Reason
+from taskspec.plan.request import CallRequest
 from taskspec.sensitive import HIDDEN, Sensitive
 from taskspec.spec import durations
 from taskspec.spec.endurance import Deadlines, How, Retry
@@ -32,7 +33,14 @@ REASONS: Mapping[Reason, str] = {
     Reason.SERVICE_NEEDED: "needed",
     Reason.SERVICE_NOT_NEEDED: "nothing to do needs it",
     Reason.INSTANCES_UNKNOWN: "known after",
+    Reason.CUT_OFF: "the last call was cut off",
+    Reason.STILL_PENDING: "still pending",
 }
+CALL_REASONS: Mapping[Reason, str] = {
+    Reason.NEVER_LAUNCHED: "never done",
+    Reason.LAST_LAUNCH_FAILED: "the last call failed",
+}
+"""Where a call has other words than a launch."""
 COLOURS: Mapping[Action, str] = {
     Action.START: "green",
     Action.RERUN: "yellow",
@@ -57,6 +65,8 @@ def why(task: PlannedTask) -> str:
     words = REASONS[task.reason]
     if task.is_folded:
         return f"{words} {one_line(task.detail)}"
+    if isinstance(task.request, CallRequest):
+        words = CALL_REASONS.get(task.reason, words)
     return f"{words}: {one_line(task.detail)}" if task.detail else words
 
 

@@ -170,6 +170,7 @@ class Workshop:
         *,
         selection: Selection | None = None,
         between: Callable[[], None] | None = None,
+        allow_local: bool = False,
         **pace: Any,
     ) -> Applied:
         """Plan and apply. `react` sees every event with the run that told it; `between` comes after the plan."""
@@ -182,7 +183,9 @@ class Workshop:
                 _PLAN.validate(plan_document(planned.plan))
                 if between is not None:
                     between()
-                run = operations.prepare_apply(project, self.server, planned, store, told, quick)
+                run = operations.prepare_apply(
+                    project, self.server, planned, store, told, quick, allow_local=allow_local
+                )
                 if react is not None:
                     told.react = lambda event: react(run, event)
                 report = run.go()

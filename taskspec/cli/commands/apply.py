@@ -22,6 +22,7 @@ from taskspec.engine.events import EngineEvent, Listener, RunReport
 from taskspec.engine.leaving import OnInterrupt
 from taskspec.engine.tools import POLL_LONGEST, Pace
 from taskspec.errors import ExitCode
+from taskspec.plan.calling import require_allowed
 from taskspec.plan.model import Plan
 from taskspec.view.diagnostic import draw_all
 from taskspec.view.human import draw_plan, draw_report
@@ -62,6 +63,7 @@ LOCAL_POLL_SECONDS = 0.25
     help="Detach after so long: 90s, 30m, 12h. Default: never.",
 )
 @options.lock_timeout_option
+@click.option("--allow-local", is_flag=True, help="Let tasks of kind local run their commands on this machine.")
 @click.option("--rehearse", is_flag=True, help="Play it through on a virtual clock; nothing is launched.")
 @click.option(
     "--faults", type=click.Path(path_type=Path), metavar="FILE", help="What goes wrong in the rehearsal (YAML)."
@@ -83,6 +85,7 @@ def command(
     on_interrupt: str,
     deadline: float | None,
     lock_timeout: float,
+    allow_local: bool,
     rehearse: bool,
     faults: Path | None,
     seed: int,
@@ -118,11 +121,12 @@ def command(
             click.echo(draw_plan(planned.plan, paint, full=full), nl=False)
             if not planned.plan.has_changes:
                 return ExitCode.DONE
+        require_allowed(planned.plan, allow_local=allow_local)
         if not _approved(planned.plan, auto_approve=auto_approve or as_json):
             click.echo("Nothing was done.")
             return ExitCode.INTERRUPTED
         with _listener(as_json=as_json, paint=error_paint) as listener:
-            run = operations.prepare_apply(project, server, planned, store, listener, pace)
+            run = operations.prepare_apply(project, server, planned, store, listener, pace, allow_local=allow_local)
             with _interruptible(run):
                 report = run.go()
     if not as_json:
@@ -138,11 +142,13 @@ def _rehearse(*what: Any) -> RunReport:
 
 
 def exit_code(report: RunReport) -> ExitCode:
-    """The exit code of a run: interrupted beats failed, failed beats done."""
+    """The exit code of a run: interrupted beats failed, failed beats pending, pending beats done."""
     if report.detached:
         running = report.counts.get("running", 0)
         return ExitCode.DETACHED if running else ExitCode.INTERRUPTED
-    return ExitCode.TASK_FAILED if report.failed else ExitCode.DONE
+    if report.failed:
+        return ExitCode.TASK_FAILED
+    return ExitCode.PENDING if report.pending else ExitCode.DONE
 
 
 def _approved(plan: Plan, *, auto_approve: bool) -> bool:

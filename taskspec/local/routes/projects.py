@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from taskspec.local import moments, places
 from taskspec.local.answers import Refusal, unknown
+from taskspec.local.cloning import record_clone
 from taskspec.local.paging import Condition, read_page
 from taskspec.local.projects import LISTING, NAME_LIMIT, TYPES, show_project
 
@@ -74,6 +75,30 @@ def edit(call: Call) -> dict[str, Any]:
     return show_project(_row(call, row["id"]))
 
 
+def clone(call: Call) -> dict[str, Any]:
+    """Copy a project under another name. It is done at once, and the task that did it is on record as finished."""
+    workspace, row = call.params.id("workspaceId"), _row(call, call.params.id("id"))
+    if workspace != places.WORKSPACE:
+        raise unknown("workspace", workspace)
+    name, moment = _name(call), moments.now()
+    kept = ("workspace_id", "type", "description", "readme", "settings", "custom_data", "created_by")
+    columns = ", ".join((*kept, "name", "created_at", "updated_at"))
+    with call.services.store.transaction():
+        project_id = call.services.store.write(
+            f"INSERT INTO projects ({columns}) VALUES ({', '.join('?' * (len(kept) + 3))})",  # noqa: S608 - constants
+            (*(row[column] for column in kept), name, moment, moment),
+        )
+        task_id = record_clone(call.services, project_id, name)
+    return {"taskId": task_id}
+
+
+def archive(call: Call) -> dict[str, Any]:
+    """Put a project away; this server keeps nothing to restore it from."""
+    row = _row(call, call.params.id("id"))
+    call.services.store.write("DELETE FROM projects WHERE id = ?", (row["id"],))
+    return {"success": True}
+
+
 def _name(call: Call) -> str:
     """A name nobody has yet."""
     name = call.params.text("name", longest=NAME_LIMIT)
@@ -96,4 +121,6 @@ ROUTES: dict[str, Route] = {
     "projects.info": info,
     "projects.list": list_projects,
     "projects.editInfo": edit,
+    "projects.clone": clone,
+    "projects.archive": archive,
 }

@@ -1,0 +1,71 @@
+"""What a call is to those who carry it out: an order in, a response or one of three ways to fail out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from taskspec.errors import TaskspecError
+from taskspec.spec.endurance import FailureKind
+from taskspec.spec.kinds import Call, Kind
+from taskspec.values import Json
+
+Pause = Callable[[float], None]
+"""Sleeps; raises Interrupted as soon as the run is ending."""
+
+
+class CallFailed(TaskspecError):
+    """The call did not do what was asked; `kind` decides whether it is tried again."""
+
+    def __init__(self, message: str, kind: FailureKind = FailureKind.ERROR, *, remedy: str = "") -> None:
+        super().__init__(message, remedy=remedy)
+        self.kind = kind
+
+
+class StillPending(TaskspecError):
+    """People are not done yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallOrder:
+    """One call with everything in it known. `why_not_met` tells what a polled response still lacks.
+
+    It is evaluated in a worker: it reads what upstream gave, which nobody changes any more.
+    """
+
+    address: str
+    kind: Kind
+    body: Mapping[str, Json]
+    call: Call
+    workspace: int | None = None
+    why_not_met: Callable[[Json], str] = lambda _: ""
+
+
+class Performer(Protocol):
+    """Carries out calls, each in a thread of its own."""
+
+    def perform(self, order: CallOrder, pause: Pause) -> Json:
+        """The response. Raises CallFailed, StillPending, an ApiError, or what `pause` raises."""
+        ...
+
+
+class NobodyPerforms:
+    """For an apply without calls."""
+
+    def perform(self, order: CallOrder, pause: Pause) -> Json:  # noqa: ARG002 - the protocol's signature
+        raise CallFailed(f"nobody here can carry out a {order.kind}", FailureKind.INPUTS)
+
+
+def describe(kind: Kind, body: Mapping[str, Json]) -> str:
+    """A call in a few words: `request train of service 17`."""
+    match kind:
+        case Kind.REQUEST:
+            return f"request {body['method']} of service {body['service']}"
+        case Kind.WAIT:
+            what, value = next(iter(body["wait"].items()))
+            return f"wait for {str(what).replace('_', ' ')} {value}"
+        case Kind.API:
+            return str(body["call"])
+        case _:
+            return f"run {' '.join(map(str, body['command']))}"

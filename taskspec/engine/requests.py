@@ -1,0 +1,167 @@
+"""Requests to a running service: one attempt unless repeating is allowed, or again until a condition holds."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING
+
+from taskspec.engine.performing import CallFailed, CallOrder, Pause
+from taskspec.engine.server import Server
+from taskspec.errors import ApiError, NotFound, NotSent, OutcomeUnknown, Refused
+from taskspec.spec.durations import show
+from taskspec.spec.endurance import FailureKind
+from taskspec.spec.kinds import Poll
+from taskspec.values import Json, canonical
+
+if TYPE_CHECKING:
+    from taskspec.api import Api
+
+LONGEST_REQUEST = 7 * 24 * 3600.0
+"""What a request may take where nobody sets a limit, in seconds; servers take no more."""
+POLL_REQUEST = 60.0
+"""How long one request of a poll may take: the service is asked again anyway."""
+LOOK_SECONDS = 10.0
+"""Between two looks whether the service is still there while an answer is awaited."""
+RESEND_LIMIT = 5
+_NAP_SHORTEST, _NAP_LONGEST = 0.005, 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Requests:
+    """Asks services of one server."""
+
+    server: Server
+    clock: Callable[[], float]
+
+    def perform(self, order: CallOrder, pause: Pause) -> Json:
+        """The service's answer."""
+        service = order.body["service"]
+        if not isinstance(service, int) or isinstance(service, bool):
+            message = f"service must be a task of kind service or the id of a launch, and is {service!r}"
+            raise CallFailed(message, FailureKind.INPUTS)
+        limit = order.call.timeout if order.call.timeout is not None else LONGEST_REQUEST
+        asked = _Asked(self.server.api, self.clock, service, order, self.clock() + limit, pause)
+        return asked.once() if order.call.poll is None else asked.until(order.call.poll)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """One request, or one poll, on its way; `end` is the moment at which its time is over."""
+
+    api: Api
+    clock: Callable[[], float]
+    service: int
+    order: CallOrder
+    end: float
+    pause: Pause
+
+    @property
+    def _method(self) -> str:
+        return str(self.order.body["method"])
+
+    def once(self) -> Json:
+        """One answer. Where the call may be repeated, a lost one is asked for again, with growing pauses."""
+        for attempt in range(1, RESEND_LIMIT if self.order.call.idempotent else 1):
+            with suppress(NotSent, OutcomeUnknown):
+                return self._accepted(self._ask(self._left()))
+            self.pause(min(2.0**attempt, max(0.0, self._left())))
+            self._check_alive()
+        try:
+            return self._accepted(self._ask(self._left()))
+        except OutcomeUnknown as error:
+            raise self._lost(error) from None
+
+    def until(self, poll: Poll) -> Json:
+        """The first answer that meets the condition; lost ones are asked for again."""
+        asked, why = 0, "nothing was answered"
+        while True:
+            asked += 1
+            try:
+                answer = self._accepted(self._ask(min(POLL_REQUEST, self._left())))
+                why = self.order.why_not_met(answer)
+                if not why:
+                    return answer
+            except (NotSent, OutcomeUnknown) as error:
+                why = error.message
+            if poll.attempts is not None and asked >= poll.attempts:
+                raise CallFailed(f"{self._method} of launch {self.service}: not met after {asked} requests: {why}")
+            if self._left() <= poll.every:
+                raise self._too_late(f"not met: {why}")
+            self.pause(poll.every)
+            self._check_alive()
+
+    def _ask(self, limit: float) -> Json:
+        """The answer to one request, within `limit` seconds; ends at once when the service or the run does."""
+        answers: SimpleQueue[tuple[Json, Exception | None]] = SimpleQueue()
+        threading.Thread(target=self._send, args=(limit, answers), daemon=True).start()
+        began, nap, look = self.clock(), _NAP_SHORTEST, self.clock() + LOOK_SECONDS
+        while True:
+            with suppress(Empty):
+                value, error = answers.get_nowait()
+                if isinstance(error, Refused):
+                    self._check_alive()  # "no app answers" has a cause worth telling
+                if error is not None:
+                    raise error
+                return value
+            if self.clock() - began > limit:
+                raise OutcomeUnknown(f"{self._method} of launch {self.service}: no answer within {show(limit)}")
+            if self.clock() >= look:
+                self._check_alive()
+                look = self.clock() + LOOK_SECONDS
+            self.pause(nap)
+            nap = min(nap * 1.5, _NAP_LONGEST)
+
+    def _send(self, limit: float, answers: SimpleQueue[tuple[Json, Exception | None]]) -> None:
+        data = dict(self.order.body.get("data", {}))
+        try:
+            value = self.api.task.send_request(self.service, self._method, data, timeout=limit, raise_error=True)
+            answers.put((value, None))
+        except Exception as error:  # whatever it is, it belongs to the thread that waits
+            answers.put((None, error))
+
+    def _accepted(self, answer: Json) -> Json:
+        """The answer, unless the service says in it that it has failed."""
+        error = answer.get("error") if isinstance(answer, Mapping) else None
+        if error:
+            said = error if isinstance(error, str) else canonical(error)
+            raise CallFailed(f"{self._method} of launch {self.service} answered with an error: {said}")
+        return answer
+
+    def _check_alive(self) -> None:
+        """Raises CallFailed once the service has ended; a server that does not answer says nothing about it."""
+        try:
+            info = self.api.task.get_info_by_id(self.service)
+        except NotFound:
+            raise self._gone("is not known to the server") from None
+        except Refused:
+            raise
+        except ApiError:
+            return
+        if info.status is not None and info.status.is_terminal:
+            raise self._gone(f"is {info.raw_status}")
+
+    def _left(self) -> float:
+        left = self.end - self.clock()
+        if left <= 0:
+            raise self._too_late("no answer")
+        return left
+
+    def _gone(self, how: str) -> CallFailed:
+        message = f"the service {how} (launch {self.service}), so {self._method} cannot be answered"
+        return CallFailed(message, remedy="start the service again; `taskspec logs` shows why it ended")
+
+    def _too_late(self, why: str) -> CallFailed:
+        limit = show(self.order.call.timeout or LONGEST_REQUEST)
+        return CallFailed(f"{self._method} of launch {self.service}: {why} within {limit}", remedy="raise `timeout`")
+
+    def _lost(self, error: OutcomeUnknown) -> CallFailed:
+        remedy = "see whether the service did it; add `idempotent: true` if asking twice does no harm"
+        return CallFailed(f"{error.message}; the service may have done what was asked", remedy=remedy, kind=_LOST)
+
+
+_LOST = FailureKind.UNKNOWN_START
+"""Never tried again by itself: nobody knows whether it was carried out."""

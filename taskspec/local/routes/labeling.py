@@ -1,0 +1,75 @@
+"""`jobs.*` and `labeling-queues.*`: work for people, as far as waiting for it needs.
+
+`jobs.add` and `jobs.set-status` are what people and their tools do; everything an editor shows is beyond this server.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from taskspec.local import moments, places
+from taskspec.local.answers import unknown
+
+if TYPE_CHECKING:
+    import sqlite3
+
+    from taskspec.local.call import Call, Route
+
+NAME_LIMIT = 255
+STATUSES = ("pending", "in_progress", "on_review", "completed", "stopped", "review_completed")
+_WORDS = {"job": "labeling job", "queue": "labeling queue"}
+
+
+def add(kind: str, call: Call) -> Any:
+    """A new job for each of its people, as the answer to `jobs.add` is a list; a queue is one for all of them."""
+    name, moment = call.params.text("name", longest=NAME_LIMIT), moments.now()
+    count = len(call.params.array("userIds", ())) or 1 if kind == "job" else 1
+    rows = []
+    for _ in range(count):
+        number = call.services.store.write(
+            "INSERT INTO labeling (kind, name, status, created_at, updated_at) VALUES (?, ?, 'pending', ?, ?)",
+            (kind, name, moment, moment),
+        )
+        rows.append(_show(_row(kind, call, number)))
+    return rows if kind == "job" else rows[0]
+
+
+def info(kind: str, call: Call) -> dict[str, Any]:
+    return _show(_row(kind, call, call.params.id("id")))
+
+
+def set_status(kind: str, call: Call) -> dict[str, Any]:
+    """Move it on, in whatever direction."""
+    row = _row(kind, call, call.params.id("id"))
+    status = call.params.choice("status", STATUSES)
+    call.services.store.write(
+        "UPDATE labeling SET status = ?, updated_at = ? WHERE id = ?", (status, moments.now(), row["id"])
+    )
+    return _show(_row(kind, call, row["id"]))
+
+
+def _row(kind: str, call: Call, number: int) -> sqlite3.Row:
+    row = call.services.store.one("SELECT * FROM labeling WHERE kind = ? AND id = ?", (kind, number))
+    if row is None:
+        raise unknown(_WORDS[kind], number)
+    return row
+
+
+def _show(row: sqlite3.Row) -> dict[str, Any]:
+    return {
+        "id": row["id"],
+        "name": row["name"],
+        "status": row["status"],
+        "teamId": places.TEAM,
+        "workspaceId": places.WORKSPACE,
+        "createdAt": row["created_at"],
+        "updatedAt": row["updated_at"],
+    }
+
+
+ROUTES: dict[str, Route] = {
+    f"{prefix}.{name}": partial(route, kind)
+    for kind, prefix in (("job", "jobs"), ("queue", "labeling-queues"))
+    for name, route in (("add", add), ("info", info), ("set-status", set_status))
+}

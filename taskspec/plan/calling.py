@@ -1,0 +1,51 @@
+"""What a plan does about calls: nothing on the server tells what became of one. Pure."""
+
+from __future__ import annotations
+
+from taskspec.errors import UsageError
+from taskspec.plan.decide import Decision, Situation, decide_finished
+from taskspec.plan.model import Action, Plan, Reason
+from taskspec.state.model import Outcome, Phase, Record
+
+NOBODY_KNOWS = "nobody knows what became of it"
+
+
+def decide_call(now: Situation) -> Decision:
+    """Choose the action for a call. The rules are tried from the top."""
+    record = now.record
+    if record is None:
+        return Decision(Action.START, Reason.NEVER_LAUNCHED)
+    if not record.is_call:
+        return Decision(Action.RERUN, Reason.INPUTS_CHANGED, _replaced(now))
+    if record.phase is not Phase.ENDED:
+        return Decision(Action.START, Reason.CUT_OFF, NOBODY_KNOWS)
+    if record.outcome is Outcome.PENDING:
+        return Decision(Action.RERUN, Reason.STILL_PENDING, record.summary)
+    if not record.succeeded:
+        return Decision(Action.RERUN, Reason.LAST_LAUNCH_FAILED, record.summary)
+    if now.requested:
+        return Decision(Action.RERUN, Reason.REQUESTED)
+    return decide_finished(now)
+
+
+def may_not_be_repeated(record: Record | None, *, destructive: bool, requested: bool) -> bool:
+    """Whether a person has to decide: the call deletes or overwrites, and may have been carried out already."""
+    return record is not None and record.is_call and record.phase is Phase.INTENDED and destructive and not requested
+
+
+def require_allowed(plan: Plan, *, allow_local: bool) -> None:
+    """Raises UsageError where a plan would run commands on this machine and nobody has allowed that."""
+    found = [task.address for task in plan.tasks if task.runs_here] if not allow_local else []
+    if found:
+        shown = ", ".join(f'"{address}"' for address in found[:5]) + (", …" if len(found) > 5 else "")
+        raise UsageError(
+            f"{shown} would run commands on this machine, and that is off",
+            remedy="read the commands in the plan, then apply with --allow-local",
+        )
+
+
+def _replaced(now: Situation) -> str:
+    """What becomes of the launch that this address had before it was a call."""
+    if now.observed is None or now.observed.is_terminal:
+        return "it was a launch before"
+    return f"launch {now.observed.task_id} is {now.observed.status} and will be stopped first"

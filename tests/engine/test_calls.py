@@ -1,0 +1,488 @@
+"""Calls: requests to a real service, waits for files and people, platform calls, commands on this machine."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import psutil
+import pytest
+
+from taskspec.engine.apply import Apply
+from taskspec.engine.events import CallBegan, EngineEvent
+from taskspec.engine.leaving import OnInterrupt
+from taskspec.errors import SpecError, UsageError
+from taskspec.plan.model import Action, Reason
+from taskspec.plan.planner import Selection
+from taskspec.state.model import Outcome, Phase
+
+from .workshop import Applied, Workshop, until
+
+SERVICE = """
+import os, time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+CALLS = []
+
+class Handler(BaseHTTPRequestHandler):
+    def do_POST(self):
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        command = self.path.lstrip("/")
+        CALLS.append(command)
+        open("CALLS", "a").write(command + chr(10))
+        if command == "echo":
+            self.answer(200, {"data": body["state"], "count": CALLS.count(command)})
+        elif command == "fails":
+            self.answer(200, {"error": {"message": "no such model"}})
+        elif command == "breaks":
+            self.answer(500, {"message": "boom"})
+        elif command == "progress":
+            done = CALLS.count(command) >= 3
+            self.answer(200, {"status": "done", "map": 0.5} if done else {})
+        elif command == "hang":
+            time.sleep(600)
+        elif command == "leave":
+            self.answer(200, {"done": False})
+            os._exit(3)
+        elif command == "sly/shutdown":
+            os._exit(0)
+        else:
+            self.answer(200, {})
+
+    def answer(self, status, content):
+        content = json.dumps(content).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_):
+        pass
+
+server = ThreadingHTTPServer(("127.0.0.1", int(os.environ["VIRTUAL_PORT"])), Handler)
+server.daemon_threads = True
+server.serve_forever(0.01)
+"""
+
+
+@pytest.fixture
+def service(workshop: Workshop) -> Iterator[int]:
+    """A running service; it writes every method it is asked for into the file `asked`."""
+    folder = workshop.folder / "service"
+    folder.mkdir()
+    config = {"name": "service", "entrypoint": "python3 program.py", "port": 8000}
+    (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    program = "import json\n" + SERVICE.replace('"CALLS"', repr(str(workshop.folder / "asked")))
+    (folder / "program.py").write_text(program, encoding="utf-8")
+    api = workshop.server.api
+    module = api.local.register_module(folder)
+    launch = api.task.start(agent_id=1, workspace_id=1, module_id=module.module_id, app_version=module.version)
+    number = int(launch["id"])
+    until(lambda: api.task.is_running(number), "the service")
+    (workshop.folder / "asked").write_text("")
+    yield number
+    api.task.stop(number)
+    workshop.end_of(number)
+
+
+def asked(workshop: Workshop) -> list[str]:
+    return (workshop.folder / "asked").read_text().split()
+
+
+def test_a_request_gives_results_and_is_kept(workshop: Workshop, service: int) -> None:
+    workshop.spec(f"""
+        tasks:
+          evaluate:
+            kind: request
+            service: {service}
+            method: echo
+            data: {{nested: {{list: [1, {{deep: true}}]}}}}
+            results: {{deep: "{{{{ response.data.nested.list[1].deep }}}}"}}
+            checks: [{{assert: "{{{{ response.count == 1 }}}}", message: asked twice}}]
+          after:
+            kind: request
+            service: {service}
+            method: echo
+            data: {{seen: "{{{{ tasks.evaluate.results.deep }}}}"}}
+        """)
+    applied = workshop.apply()
+    assert applied.outcomes == {"evaluate": "succeeded", "after": "succeeded"}
+    assert workshop.record("evaluate").results == {"deep": True}
+    assert workshop.kinds("evaluate") == ["intent", "ended"]
+    assert workshop.record("after").inputs["body"]["data"] == {"seen": True}
+    before = asked(workshop)
+    again = workshop.apply()
+    assert again.outcomes == {"evaluate": "kept", "after": "kept"}
+    assert asked(workshop) == before
+
+
+def test_an_error_in_the_answer_is_a_failure(workshop: Workshop, service: int) -> None:
+    workshop.spec(f"tasks: {{ask: {{kind: request, service: {service}, method: fails}}}}")
+    applied = workshop.apply()
+    assert applied.outcomes == {"ask": "failed"}
+    assert "no such model" in applied.ended("ask").summary
+    assert workshop.plan().tasks[0].reason is Reason.LAST_LAUNCH_FAILED
+
+
+def test_a_lost_answer_is_not_asked_for_again(workshop: Workshop, service: int) -> None:
+    workshop.spec(f"""
+        tasks: {{ask: {{kind: request, service: {service}, method: breaks, retry: {{attempts: 3, backoff: 0}}}}}}
+        """)
+    applied = workshop.apply()
+    assert applied.outcomes == {"ask": "failed"}
+    assert "idempotent: true" in applied.ended("ask").summary
+    assert asked(workshop) == ["breaks"]
+
+
+def test_an_idempotent_request_is_asked_again(workshop: Workshop, service: int) -> None:
+    workshop.spec(
+        f"tasks: {{ask: {{kind: request, service: {service}, method: breaks, idempotent: true, timeout: 3s}}}}"
+    )
+    assert workshop.apply().outcomes == {"ask": "failed"}
+    assert len(asked(workshop)) > 1
+
+
+def test_a_poll_asks_until_its_condition_holds(workshop: Workshop, service: int) -> None:
+    workshop.spec(f"""
+        tasks:
+          ask:
+            kind: request
+            service: {service}
+            method: progress
+            poll: {{until: "{{{{ response.status == 'done' }}}}", every: 0.01}}
+            results: {{map: "{{{{ response.map }}}}"}}
+        """)
+    assert workshop.apply().outcomes == {"ask": "succeeded"}
+    assert workshop.record("ask").results == {"map": 0.5}
+    assert asked(workshop) == ["progress"] * 3
+
+
+def test_a_poll_gives_up_after_its_attempts(workshop: Workshop, service: int) -> None:
+    workshop.spec(f"""
+        tasks:
+          ask:
+            kind: request
+            service: {service}
+            method: echo
+            poll: {{until: "{{{{ response.count > 100 }}}}", every: 0.01, attempts: 2}}
+        """)
+    applied = workshop.apply()
+    assert "not met after 2 requests" in applied.ended("ask").summary
+    assert asked(workshop) == ["echo", "echo"]
+
+
+def test_a_poll_fails_once_its_service_has_ended(workshop: Workshop, service: int) -> None:
+    workshop.spec(f"""
+        tasks:
+          ask:
+            kind: request
+            service: {service}
+            method: leave
+            poll: {{until: "{{{{ response.done }}}}", every: 0.3}}
+        """)
+    summary = workshop.apply().ended("ask").summary
+    assert f"the service is error (launch {service})" in summary
+
+
+def test_an_interrupt_leaves_a_long_request_at_once_and_the_next_apply_asks_again(
+    workshop: Workshop, service: int
+) -> None:
+    workshop.spec(f"tasks: {{ask: {{kind: request, service: {service}, method: hang, timeout: 3h}}}}")
+
+    def interrupt(run: Apply, event: EngineEvent) -> None:
+        if isinstance(event, CallBegan):
+            run.interrupt()
+
+    applied = workshop.apply(interrupt)
+    assert applied.report.detached
+    assert applied.outcomes == {"ask": "pending"}
+    assert workshop.record("ask").phase is Phase.INTENDED
+    (task,) = workshop.plan().tasks
+    assert (task.action, task.reason) == (Action.START, Reason.CUT_OFF)
+
+
+def test_a_long_request_takes_no_room_from_launches(workshop: Workshop, service: int) -> None:
+    workshop.app("quick", shell="true")
+    workshop.spec(f"""
+        tasks:
+          ask: {{kind: request, service: {service}, method: hang, timeout: 3h}}
+          launch: {{module: ./quick}}
+        """)
+
+    def interrupt(run: Apply, event: EngineEvent) -> None:
+        if getattr(event, "outcome", None) is Outcome.SUCCEEDED:
+            run.interrupt()
+
+    applied = workshop.apply(interrupt, parallelism=1)
+    assert applied.outcomes == {"ask": "pending", "launch": "succeeded"}
+
+
+def test_a_destructive_call_that_was_cut_off_asks_for_a_person(workshop: Workshop, service: int) -> None:
+    workshop.spec(f"""
+        tasks: {{ask: {{kind: request, service: {service}, method: breaks, destructive: true}}}}
+        """)
+    assert workshop.apply().outcomes == {"ask": "failed"}
+    with pytest.raises(SpecError) as caught:
+        workshop.plan()
+    assert "--rerun 'ask'" in caught.value.diagnostics[0].remedy
+    (task,) = workshop.plan(Selection(reruns=("ask",))).tasks
+    assert task.reason is Reason.CUT_OFF
+
+
+def test_a_failed_call_is_tried_again_where_its_rule_says_so(workshop: Workshop) -> None:
+    workshop.spec("""
+        tasks:
+          flaky:
+            kind: local
+            command: [sh, -c, "test -e once || { touch once; echo no luck >&2; exit 4; }"]
+            retry: {attempts: 2, backoff: 0}
+        """)
+    applied = workshop.apply(allow_local=True)
+    assert applied.outcomes == {"flaky": "succeeded"}
+    assert workshop.kinds("flaky") == ["intent", "ended", "intent", "ended"]
+    assert any("exit code 4: no luck" in notice for notice in applied.told.notices())
+
+
+def test_a_file_is_waited_for(workshop: Workshop) -> None:
+    path = f"/waited/{time.time_ns()}.txt"
+    workshop.spec(f"""
+        tasks:
+          file:
+            kind: wait
+            wait: {{team_file: {path}}}
+            every: 0.01
+            results: {{size: "{{{{ response.size }}}}"}}
+        """)
+    (workshop.folder / "local.txt").write_text("four")
+
+    def upload(_: Apply, event: EngineEvent) -> None:
+        if isinstance(event, CallBegan):
+            workshop.server.api.file.upload(1, workshop.folder / "local.txt", path)
+
+    assert workshop.apply(upload).outcomes == {"file": "succeeded"}
+    assert workshop.record("file").results == {"size": 4}
+
+
+def test_a_file_that_does_not_come_is_a_failure(workshop: Workshop) -> None:
+    workshop.spec("tasks: {file: {kind: wait, wait: {team_file: /never}, every: 0.01, timeout: 0.05}}")
+    assert 'no "/never"' in workshop.apply().ended("file").summary
+
+
+def labeling(workshop: Workshop, method: str = "jobs.add") -> int:
+    answer: Any = workshop.server.api.transport.post(method, {"name": "lemons", "userIds": [1]})
+    return int((answer[0] if isinstance(answer, list) else answer)["id"])
+
+
+@pytest.mark.parametrize(("key", "add"), [("labeling_job", "jobs.add"), ("labeling_queue", "labeling-queues.add")])
+def test_people_outlast_an_apply_and_the_next_one_goes_on(workshop: Workshop, key: str, add: str) -> None:
+    number = labeling(workshop, add)
+    workshop.app("quick", shell="true")
+    workshop.spec(f"""
+        tasks:
+          review: {{kind: wait, wait: {{{key}: {number}}}, results: {{name: "{{{{ response.name }}}}"}}}}
+          train: {{module: ./quick, title: "{{{{ each.key }}}}", for_each: [a], depends_on: review}}
+          other: {{module: ./quick}}
+        """)
+    applied = workshop.apply()
+    assert applied.outcomes == {"review": "pending", "train[a]": "pending", "other": "succeeded"}
+    assert applied.report.pending
+    assert not applied.report.failed
+    assert 'lemons" is pending' in applied.ended("review").summary
+    assert applied.ended("train[a]").because_of == "review"
+    assert workshop.plan().tasks[0].reason is Reason.STILL_PENDING
+    getattr(workshop.server.api, key).set_status(number, "completed")
+    assert workshop.apply().outcomes == {"review": "succeeded", "train[a]": "succeeded", "other": "kept"}
+    assert workshop.record("review").results == {"name": "lemons"}
+
+
+def test_people_are_looked_for_again_while_others_work(workshop: Workshop) -> None:
+    number = labeling(workshop)
+    workshop.waiting_app("slow")
+    workshop.spec(f"""
+        tasks:
+          review: {{kind: wait, wait: {{labeling_job: {number}}}, every: 0.01}}
+          slow: {{module: ./slow}}
+        """)
+
+    def complete(_: Apply, event: EngineEvent) -> None:
+        if getattr(event, "status", "") == "started":
+            workshop.server.api.labeling_job.set_status(number, "completed")
+        elif getattr(event, "address", "") == "review" and getattr(event, "outcome", None) is Outcome.SUCCEEDED:
+            workshop.open_gate()
+
+    assert workshop.apply(complete).outcomes == {"review": "succeeded", "slow": "succeeded"}
+
+
+def test_an_apply_has_the_patience_for_people_it_was_given(workshop: Workshop) -> None:
+    number = labeling(workshop)
+    workshop.spec(f"tasks: {{review: {{kind: wait, wait: {{labeling_job: {number}}}, every: 0.01, timeout: 1h}}}}")
+
+    def complete(_: Apply, event: EngineEvent) -> None:
+        if isinstance(event, CallBegan):
+            workshop.server.api.labeling_job.set_status(number, "in_progress")
+            threading.Timer(0.2, workshop.server.api.labeling_job.set_status, (number, "completed")).start()
+
+    assert workshop.apply(complete).outcomes == {"review": "succeeded"}
+
+
+def test_work_that_people_stopped_is_a_failure(workshop: Workshop) -> None:
+    number = labeling(workshop)
+    workshop.server.api.labeling_job.set_status(number, "stopped")
+    workshop.spec(f"tasks: {{review: {{kind: wait, wait: {{labeling_job: {number}}}}}}}")
+    assert "was stopped" in workshop.apply().ended("review").summary
+
+
+def test_platform_calls_give_results(workshop: Workshop) -> None:
+    mark = str(time.time_ns())
+    api = workshop.server.api
+    project = api.transport.post("projects.add", {"workspaceId": 1, "name": f"lemons {mark}"})["id"]
+    (workshop.folder / "data" / "sub").mkdir(parents=True)
+    (workshop.folder / "data" / "a.txt").write_text("a")
+    (workshop.folder / "data" / "sub" / "b.txt").write_text("b")
+    workshop.spec(f"""
+        tasks:
+          clone:
+            kind: api
+            call: clone_project
+            with: {{project: {project}, name: copy {mark}}}
+            results: {{id: "{{{{ response.project }}}}"}}
+          upload:
+            kind: api
+            call: upload_files
+            with: {{from: data, to: /up/{mark}}}
+            results: {{count: "{{{{ response.count }}}}", folder: "{{{{ response.folder }}}}"}}
+          copy:
+            kind: api
+            call: copy_files
+            with: {{from: "{{{{ tasks.upload.results.folder }}}}", to: /copied/{mark}}}
+            results: {{paths: "{{{{ response.paths }}}}"}}
+          clean:
+            kind: api
+            call: remove_files
+            destructive: true
+            with: {{path: /up/{mark}}}
+            depends_on: copy
+          drop:
+            kind: api
+            call: remove_project
+            destructive: true
+            with: {{project: "{{{{ tasks.clone.results.id }}}}"}}
+            results: {{name: "{{{{ response.name }}}}"}}
+        """)
+    applied = workshop.apply()
+    assert set(applied.outcomes.values()) == {"succeeded"}, applied.report
+    assert workshop.record("upload").results["count"] == 2
+    assert workshop.record("copy").results["paths"] == [f"/copied/{mark}/a.txt", f"/copied/{mark}/sub/b.txt"]
+    assert api.file.exists(1, f"/copied/{mark}/sub/b.txt")
+    assert not api.file.exists(1, f"/up/{mark}")
+    assert workshop.record("drop").results == {"name": f"copy {mark}"}
+    assert [info.id for info in api.project.get_list(1) if mark in info.name] == [project]
+
+
+@pytest.mark.parametrize("path", ["../secret", "/etc/passwd", "link"])
+def test_nothing_outside_the_folder_of_the_spec_is_uploaded(workshop: Workshop, path: str) -> None:
+    (workshop.folder / "link").symlink_to("/etc/passwd")
+    workshop.spec(f"tasks: {{up: {{kind: api, call: upload_files, with: {{from: {path}, to: /x}}}}}}")
+    assert "not inside the folder" in workshop.apply().ended("up").summary
+
+
+def test_a_command_gives_what_it_prints(workshop: Workshop) -> None:
+    workshop.spec("""
+        tasks:
+          measure:
+            kind: local
+            command:
+              - python3
+              - -c
+              - "import json, os, sys; print(json.dumps([os.environ['WHO'], os.getcwd(), sys.argv[1:]]))"
+              - 1
+              - true
+            env: {WHO: me, SOME: 2}
+            results: {said: "{{ response.json }}", code: "{{ response.exit_code }}"}
+        """)
+    assert workshop.apply(allow_local=True).outcomes == {"measure": "succeeded"}
+    assert workshop.record("measure").results == {"said": ["me", str(workshop.folder), ["1", "true"]], "code": 0}
+
+
+def test_commands_are_off_unless_allowed_and_nothing_starts_then(workshop: Workshop) -> None:
+    workshop.app("quick", shell="true")
+    workshop.spec('tasks: {launch: {module: ./quick}, run: {kind: local, command: ["true"]}}')
+    with pytest.raises(UsageError, match='"run" would run commands'):
+        workshop.apply()
+    assert workshop.journal() == []
+    assert list(workshop.launches()) == []
+
+
+def test_a_command_that_does_not_exist_is_a_failure(workshop: Workshop) -> None:
+    workshop.spec("tasks: {run: {kind: local, command: [no-such-program]}}")
+    assert 'program "no-such-program"' in workshop.apply(allow_local=True).ended("run").summary
+
+
+def running(workshop: Workshop) -> list[psutil.Process]:
+    mark = str(workshop.folder)
+    return [p for p in psutil.process_iter() if p.pid != os.getpid() and mark in " ".join(_command(p))]
+
+
+def _command(process: psutil.Process) -> list[str]:
+    try:
+        return list(process.cmdline())
+    except psutil.Error:
+        return []
+
+
+@pytest.mark.parametrize("mode", ["detach", "stop"])
+def test_an_interrupt_kills_a_command_and_its_children(workshop: Workshop, mode: str) -> None:
+    marker = workshop.folder / "running"
+    workshop.spec(f"""
+        tasks:
+          run:
+            kind: local
+            command: [sh, -c, "sh -c 'touch {marker}; trap : TERM; while :; do sleep 0.05; done' {marker} & wait"]
+        """)
+
+    def interrupt(run: Apply, event: EngineEvent) -> None:
+        if isinstance(event, CallBegan):
+
+            def later() -> None:
+                until(marker.exists, "the command")
+                run.interrupt()
+
+            threading.Thread(target=later, daemon=True).start()
+
+    applied = workshop.apply(interrupt, allow_local=True, on_interrupt=OnInterrupt(mode))
+    assert applied.outcomes == {"run": "pending"}
+    until(lambda: not running(workshop), "the end of the command")
+
+
+def test_a_command_has_its_time(workshop: Workshop) -> None:
+    workshop.spec("tasks: {run: {kind: local, command: [sleep, 100], timeout: 0.1}}")
+    assert "did not end within" in workshop.apply(allow_local=True).ended("run").summary
+
+
+def test_only_the_end_of_a_long_output_is_kept(workshop: Workshop) -> None:
+    workshop.spec("""
+        tasks:
+          run:
+            kind: local
+            command: [sh, -c, "yes 0123456 | head -c 1000000; echo end"]
+            results: {size: "{{ response.stdout | length }}", json: "{{ response.json }}"}
+        """)
+    workshop.apply(allow_local=True)
+    assert workshop.record("run").results == {"size": 64 * 1024, "json": None}
+
+
+def test_a_job_that_becomes_a_call_and_back(workshop: Workshop) -> None:
+    workshop.app("quick", shell="true")
+    job, call = "tasks: {x: {module: ./quick}}", 'tasks: {x: {kind: local, command: ["true"]}}'
+    reasons: list[Applied] = []
+    for text in (job, call, job):
+        workshop.spec(text)
+        reasons.append(workshop.apply(allow_local=True))
+    assert [str(a.plan.tasks[0].reason) for a in reasons] == ["never_launched", "inputs_changed", "never_launched"]
+    assert all(a.outcomes == {"x": "succeeded"} for a in reasons)
+    assert len(list(workshop.launches())) == 2
