@@ -55,7 +55,7 @@ class Apply:
         self._endings = Endings(progress, self._publisher)
         self._services = Services(progress, self._endings, self._publisher)
         self._turns = Turns(progress, self._launching, self._publisher, self._endings, self._services)
-        self._unfolding = Unfolding(progress, self._launching, self._endings, self._services, self._turns.calls)
+        self._unfolding = Unfolding(progress, self._launching, self._turns)
         self._stopped: list[str] = []
         self._unstopped: list[str] = []
 
@@ -206,8 +206,8 @@ class Apply:
                 self._turns.took_restarted(again, answer)
             case ("overdue", Ending() as ending):
                 self._endings.took_overdue(ending, answer)
-            case ("call", int(node)):
-                self._turns.calls.took(node, answer)
+            case ("call", str(address)):
+                self._turns.calls.took(self._turns.calls.find(address), answer)
             case ("halt", int(node)):
                 self._endings.took_halted(node, answer)
             case _:

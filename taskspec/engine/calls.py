@@ -71,18 +71,6 @@ class Calls:
         if self.held:
             self._look_again()
 
-    @property
-    def waiting(self) -> list[int]:
-        """Calls whose turn has come and that have not begun."""
-        return [node for node, _ in self._waiting]
-
-    def renumber(self, moved: Mapping[int, int]) -> None:
-        """Go on under other numbers, of a plan that has more instances."""
-        self.held = {moved[node]: held for node, held in self.held.items()}
-        self._orders = {moved[node]: order for node, order in self._orders.items() if node in moved}
-        again = ((node, replace(a, node=moved[node]) if a is not None else None) for node, a in self._waiting)
-        self._waiting = deque((moved[node], a) for node, a in again)
-
     def seconds_left(self, now: float, limit: float) -> float:
         """How long the loop may sleep before a look is due."""
         return min([limit, *(max(0.0, min(held.look_at, held.patient_until) - now) for held in self.held.values())])
@@ -107,6 +95,27 @@ class Calls:
             self._hold(node, active, answer.error)
         else:
             self._fail(node, active, answer.error)
+
+    def find(self, address: str) -> int:
+        """The node of a call that is out: it may have another number than when the call was made."""
+        return next((node for node in self.progress.calling if self._orders[node].address == address), -1)
+
+    @property
+    def out(self) -> int:
+        """Calls that are on their way, which may be for hours."""
+        return len(self.progress.calling) - len(self.held)
+
+    @property
+    def waiting(self) -> list[int]:
+        """Calls whose turn has come and that wait for room."""
+        return [node for node, _ in self._waiting]
+
+    def renumber(self, nodes: Mapping[int, int]) -> None:
+        """Go on under other numbers."""
+        self.held = {nodes[node]: held for node, held in self.held.items()}
+        self._orders = {nodes[node]: order for node, order in self._orders.items() if node in nodes}
+        again = ((node, None if one is None else replace(one, node=nodes[node])) for node, one in self._waiting)
+        self._waiting = deque((nodes[node], one) for node, one in again)
 
     def give_up(self, node: int) -> None:
         """Tell of a call that is still out when the run ends."""
@@ -172,7 +181,7 @@ class Calls:
         progress, observed = self.progress, self.progress.tasks[node].observed
         forerunner = observed.task_id if observed is not None and not observed.is_terminal else None
         perform = partial(self._perform, self._orders[node], forerunner)
-        progress.ledger.then(partial(progress.spawn, ("call", node), perform))
+        progress.ledger.then(partial(progress.spawn, ("call", self._orders[node].address), perform))
 
     def _perform(self, order: CallOrder, forerunner: int | None) -> Json:
         """Make the call, in a thread of its own; a launch that this task was before is stopped first."""

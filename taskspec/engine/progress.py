@@ -103,11 +103,11 @@ class Progress:
         return self.plan.expansion.instances[node]
 
     def go_on_with(
-        self, plan: Plan, rules: Mapping[int, Rule], up: Collection[str] = (), begun: Collection[int] = ()
+        self, plan: Plan, rules: Mapping[int, Rule], up: Collection[str], waiting: Collection[int]
     ) -> dict[int, int]:
         """Go on with a plan that has more instances; what is under way goes on under its new number.
 
-        `up` are services that have succeeded and not ended, `begun` nodes that were handed out and are not active yet.
+        `up` are services that have succeeded and not ended, `waiting` nodes whose turn came and that wait for room.
         Returns the new number by each old one.
         """
         number = {instance.address: node for node, instance in enumerate(plan.expansion.instances)}
@@ -115,6 +115,7 @@ class Progress:
         tries = [replace(again, node=number[old[again.node].address]) for again in self.admission.give_up()]
         moved = {node: number[one.address] for node, one in enumerate(old) if one.address in number}
         self.unfolding = [number[old[node].address] for node in self.unfolding if old[node].address in number]
+        self.calling = {moved[node] for node in self.calling}
         self.active = {moved[node]: active for node, active in self.active.items()}
         self.watch.renumber(plan.expansion.instances, moved)
         self.plan = plan
@@ -123,8 +124,9 @@ class Progress:
         self.replaced = {moved[node]: replaced for node, replaced in self.replaced.items()}
         done = {*self.board.ended, *up}
         wanted = frozenset(task.node for task in plan.tasks if task.address not in done)
-        waiting = (moved[node] for node in begun)
-        under_way = frozenset([*self.active, *(again.node for again in tries), *self.unfolding, *waiting])
+        under_way = frozenset(
+            [*self.active, *(again.node for again in tries), *self.unfolding, *(moved[node] for node in waiting)]
+        )
         self.calling = {moved[node] for node in self.calling}
         self.remarks = {moved[node]: remark for node, remark in self.remarks.items() if node in moved}
         past = self.frontier.so_far(moved)

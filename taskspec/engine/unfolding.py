@@ -1,6 +1,6 @@
 """In the middle of a run the items of a for_each have become known: plan what that adds, and go on in the same run.
 
-Nothing new begins until every call that is out has been answered; launches that run are not touched.
+Nothing new begins until every start, stop and look that is out has been answered; launches and calls that run go on.
 """
 
 from __future__ import annotations
@@ -8,14 +8,12 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 
-from taskspec.engine.calls import Calls
-from taskspec.engine.endings import Endings
 from taskspec.engine.events import words
 from taskspec.engine.launching import Launching, NotLaunchable
 from taskspec.engine.progress import Active, Progress
 from taskspec.engine.refresh import observe
-from taskspec.engine.services import Services
 from taskspec.engine.skipping import rules_of, tell
+from taskspec.engine.turns import Turns
 from taskspec.errors import TaskspecError
 from taskspec.plan.model import Plan, PlannedTask
 from taskspec.plan.planner import Carried, PlanInputs, make_plan
@@ -33,9 +31,7 @@ class Unfolding:
 
     progress: Progress
     launching: Launching
-    endings: Endings
-    services: Services
-    calls: Calls
+    turns: Turns
 
     def go_on(self) -> bool:
         """Unfold what waits for it, once nothing is on its way to the server; whether anything was done."""
@@ -43,7 +39,7 @@ class Unfolding:
         if not progress.unfolding or progress.leaving.is_asked:
             return False
         progress.ledger.flush()
-        if progress.jobs:
+        if progress.jobs > self.turns.calls.out:
             return False
         node = progress.unfolding.pop(0)
         try:
@@ -96,7 +92,7 @@ class Unfolding:
     def _check(self, inputs: PlanInputs, plan: Plan) -> None:
         """Agents and workspaces of what is new exist."""
         instances = plan.expansion.instances
-        new = [task for task in plan.tasks if task.address not in inputs.carried and task.request is not None]
+        new = [task for task in plan.tasks if task.address not in inputs.carried and not task.is_folded]
         self.progress.tools.catalogue.check_places((instances[task.node], task.request) for task in new)
 
     def _use(self, node: int, plan: Plan) -> None:
@@ -107,11 +103,11 @@ class Unfolding:
         new = [task for task in plan.tasks if task.address not in known]
         self.launching.go_on_with(plan)
         strays = [stop for stop in plan.stops if stop.address not in {stop.address for stop in before.stops}]
-        up = [service.active.planned.address for service in self.services.up.values()]
+        up = [service.active.planned.address for service in self.turns.services.up.values()]
         further = replace(plan, stops=before.stops, warnings=before.warnings)
-        moved = self.progress.go_on_with(further, rules_of(further), up, self.calls.waiting)
-        self.services.renumber(moved)
-        self.calls.renumber(moved)
+        moved = self.progress.go_on_with(further, rules_of(further), up, self.turns.calls.waiting)
+        self.turns.services.renumber(moved)
+        self.turns.calls.renumber(moved)
         tell(self.progress, self.progress.frontier.skipped_at_once)
         self._tell(before, strays)
         for task in new:
@@ -136,7 +132,7 @@ class Unfolding:
         progress = self.progress
         self._forget_problems()
         progress.active[node] = Active(progress.tasks[node], "", progress.tools.clock())
-        self.endings.fail(node, words(error), kind=FailureKind.INPUTS)
+        self.turns.endings.fail(node, words(error), kind=FailureKind.INPUTS)
 
     def _forget_problems(self) -> None:
         """Leave no trace of a plan that could not be made."""

@@ -237,3 +237,24 @@ tasks:
     assert applied.outcomes == dict.fromkeys(
         ["import", "split[north]", "split[south]", "train[north]", "train[south]"], "succeeded"
     )
+
+
+def test_calls_go_on_while_a_run_unfolds(workshop: Workshop) -> None:
+    beside = """
+  user: {module: ./slow}
+  poke: {kind: local, command: [sh, -c, "while [ ! -e GATE ]; do sleep 0.02; done"]}
+  after: {module: ./quick, depends_on: [poke, user]}
+""".replace("GATE", str(workshop.gate))
+    spec = SPEC.replace("\nresults:", beside + "\nresults:")
+    set_up(workshop, "north", "south", spec=spec)
+    workshop.waiting_app("slow")
+
+    def react(_: Apply, event: EngineEvent) -> None:
+        if isinstance(event, TaskEnded) and event.address == "compare":
+            workshop.open_gate()
+
+    applied = workshop.apply(react, allow_local=True)
+    assert {a: o for a, o in applied.outcomes.items() if o != "succeeded"} == {}
+    started = applied.told.started()
+    assert len(started) == len(set(started))
+    assert started.count("user") == 1
