@@ -115,7 +115,6 @@ class Progress:
         tries = [replace(again, node=number[old[again.node].address]) for again in self.admission.give_up()]
         moved = {node: number[one.address] for node, one in enumerate(old) if one.address in number}
         self.unfolding = [number[old[node].address] for node in self.unfolding if old[node].address in number]
-        self.calling = {moved[node] for node in self.calling}
         self.active = {moved[node]: active for node, active in self.active.items()}
         self.watch.renumber(plan.expansion.instances, moved)
         self.plan = plan
