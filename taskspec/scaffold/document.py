@@ -40,7 +40,7 @@ def spec_text(name: str, draft: Draft) -> str:
     tasks = replace(block(draft.tasks), spaced=True)
     entries.append(_section("tasks", tasks))
     header = (EDITOR_LINE, *(f"# {line}" for line in draft.about))
-    return _checked(write_tree(Tree(header, block(entries))), "what init wrote")
+    return _checked(write_tree(Tree(header, ordered(block(entries)))), "what init wrote")
 
 
 def appended(name: str, content: bytes, draft: Draft) -> str:

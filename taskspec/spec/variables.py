@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from taskspec.diagnostics import Code, Diagnostic, Span, choices
@@ -43,7 +43,7 @@ class Assigned:
 
     value: Json
     origin: str
-    span: Span | None = None
+    span: Span | None = field(default=None, compare=False)
 
 
 def assign_variables(
