@@ -14,6 +14,7 @@ from taskspec.diagnostics import Span, choices
 from taskspec.errors import UsageError
 from taskspec.operations import Project
 from taskspec.plan.model import Change, Plan, PlannedTask
+from taskspec.plan.request import LaunchRequest
 from taskspec.spec.model import TaskDecl
 from taskspec.spec.targets import target_state
 from taskspec.spec.variables import Assigned
@@ -148,7 +149,7 @@ class _Look:
 
     def values(self) -> Iterator[Explained]:
         request = self.planned.request
-        if request is None:
+        if not isinstance(request, LaunchRequest):  # a stop has none
             return
         for key, value in request.inputs.items():
             if key not in ("params", "branch"):
@@ -215,8 +216,13 @@ class _Look:
                 value = HIDDEN if any(part.is_secret for part in parts) else self._value(reference)
                 return Origin(OriginKind.LOCAL, reference.text, value, _shown(spec.locals[str(name)]), place, parts)
             case "each":
-                place = spec.task_span(self.instance.task.name, "for_each")
-                return Origin(OriginKind.ITEM, reference.text, self._value(reference), "for_each", place)
+                task = self.instance.task
+                parts = tuple(part for _, text in templates_in(task.for_each) for part in self._parts(text))
+                value = HIDDEN if any(part.is_secret for part in parts) else self._value(reference)
+                place = spec.task_span(task.name, "for_each" if task.has_for_each else "matrix")
+                return Origin(
+                    OriginKind.ITEM, reference.text, value, "for_each" if task.has_for_each else "matrix", place, parts
+                )
             case "tasks":
                 value = self._value(reference)
                 note = "known after apply" if isinstance(value, Unknown) else "known from its last launch"

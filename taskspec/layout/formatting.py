@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from taskspec.diagnostics import Code, Diagnostic, Source, Span
 from taskspec.errors import SpecError
 from taskspec.layout.order import ordered
@@ -11,8 +9,6 @@ from taskspec.layout.reading import comments_in, read_tree
 from taskspec.layout.tree import Tree
 from taskspec.layout.writing import write_tree
 from taskspec.spec.document import SourceDocument
-from taskspec.spec.model import SpecFile
-from taskspec.spec.parser import parse_spec
 from taskspec.spec.reader import read_document
 from taskspec.values import Json, Path
 
@@ -42,13 +38,8 @@ def _refuse_odd_breaks(source: Source) -> None:
     at = source.text.replace("\r\n", "\n\n").find("\r")
     if at >= 0:
         summary = "a carriage return without a line feed ends the line here"
-        raise SpecError(
-            [
-                Diagnostic(
-                    Code.YAML_FORBIDDEN, summary, Span(source, at, at + 1), remedy="Save with one kind of line end."
-                )
-            ]
-        )
+        remedy = "Save with one kind of line end."
+        raise SpecError([Diagnostic(Code.YAML_FORBIDDEN, summary, Span(source, at, at + 1), remedy=remedy)])
 
 
 def _refuse_change(before: SourceDocument, text: str, *, is_spec: bool) -> None:
@@ -56,7 +47,7 @@ def _refuse_change(before: SourceDocument, text: str, *, is_spec: bool) -> None:
     name = before.source.name
     try:
         after = read_document(name, text.encode())
-        same = _same(before.data, after.data, is_spec=is_spec) and _spec(name, before) == _spec(name, after)
+        same = _same(before.data, after.data, is_spec=is_spec)
         same = same and sorted(comments_in(before.source)) == sorted(comments_in(after.source))
     except SpecError:
         same = False
@@ -79,12 +70,3 @@ def _same(before: Json, after: Json, path: Path = (), *, is_spec: bool = False) 
 
 def _is_sorted(path: Path) -> bool:
     return path in ((), ("defaults",)) or (len(path) == 2 and path[0] in ("tasks", "variables"))
-
-
-def _spec(name: str, document: SourceDocument) -> SpecFile | None:
-    """What the spec means, without its places; nothing for a text that is no valid spec."""
-    try:
-        spec, _ = parse_spec(name, document.source.text.encode())
-    except SpecError:
-        return None
-    return replace(spec, document=SourceDocument(Source("", ""), None, (0, 0)))

@@ -33,7 +33,8 @@ def read_tree(source: Source) -> Tree:
     events = _events(source)
     if not events:
         return Tree(tuple(comments_in(source)), Leaf("", is_text=False))
-    build = _Build(source, events, sorted(_comments(source, events), key=lambda comment: comment.offset))
+    rows = source.text.split("\n")
+    build = _Build(source, rows, events, sorted(_comments(source, events), key=lambda comment: comment.offset))
     start = _first(events)
     header = build.lines(build.take(start))
     if header and build.after_blank(start):
@@ -58,26 +59,27 @@ def _first(events: list[Any]) -> int:
 
 def _comments(source: Source, events: list[Any]) -> Iterator[_Comment]:
     """Comments stand between scalars, and on the first line of a block of lines."""
+    rows = source.text.split("\n")
     scalars: list[Any] = [e for e in events if isinstance(e, yaml.ScalarEvent)]
     ends = [0, *(e.end_mark.index for e in scalars)]
     starts = [*(e.start_mark.index for e in scalars), len(source.text)]
     for end, start in zip(ends, starts, strict=True):
         for match in _COMMENT.finditer(source.text, end, start):
-            yield _comment(source, match.start(), match.group())
+            yield _comment(source, rows, match.start(), match.group())
     for event in scalars:
         header = _BLOCK_HEADER.match(source.text, event.start_mark.index) if event.style in ("|", ">") else None
         if header and header.group(2):
-            yield _comment(source, header.start(2), header.group(2))
+            yield _comment(source, rows, header.start(2), header.group(2))
 
 
-def _comment(source: Source, offset: int, text: str) -> _Comment:
+def _comment(source: Source, rows: list[str], offset: int, text: str) -> _Comment:
     line, column = source.position(offset)
-    alone = not source.line(line)[: column - 1].strip()
-    return _Comment(offset, line, column - 1, text.rstrip(), alone, _blank(source, line - 1))
+    alone = not rows[line - 1][: column - 1].strip()
+    return _Comment(offset, line, column - 1, text.rstrip(), alone, _is_blank_above(rows, line))
 
 
-def _blank(source: Source, line: int) -> bool:
-    return line > 0 and not source.line(line).strip()
+def _is_blank_above(rows: list[str], line: int) -> bool:
+    return line > 1 and not rows[line - 2].strip()
 
 
 def _without_blank(leading: tuple[str, ...]) -> tuple[str, ...]:
@@ -85,11 +87,20 @@ def _without_blank(leading: tuple[str, ...]) -> tuple[str, ...]:
     return leading[1:] if leading and not leading[0] else leading
 
 
+def _hoisted(value: Node) -> tuple[Node, tuple[str, ...]]:
+    """The value of an item, and the comments above its first entry: they are written above the dash."""
+    if not isinstance(value, Branch) or value.in_line or value.anchor or not value.entries:
+        return value, ()
+    first = value.entries[0]
+    return replace(value, entries=(replace(first, leading=()), *value.entries[1:])), first.leading
+
+
 @dataclass(slots=True)
 class _Build:
     """Goes through the parser's events and the comments side by side."""
 
     source: Source
+    rows: list[str]
     events: list[Any]
     comments: list[_Comment]
     at: int = 0
@@ -122,7 +133,7 @@ class _Build:
         return ""
 
     def after_blank(self, offset: int) -> bool:
-        return _blank(self.source, self.source.position(offset)[0] - 1)
+        return _is_blank_above(self.rows, self.source.position(offset)[0])
 
     def lines(self, comments: list[_Comment]) -> tuple[str, ...]:
         """Comment lines, each after an empty one where the author left a blank line."""
@@ -190,14 +201,24 @@ class _Build:
         value, extra, comment = self.value(column)
         return Entry(key, value, (*([beside] if beside and comment else []), *leading, *extra), comment or beside)
 
+    def dash(self, start: int) -> int:
+        """Where the dash of the next item stands: the last one before its value, outside comments."""
+        is_start = isinstance(self.events[self.at - 1], yaml.SequenceStartEvent)
+        end = self.events[self.at - 1].start_mark.index if is_start else self.events[self.at - 1].end_mark.index
+        gap = _COMMENT.sub(lambda match: " " * len(match.group()), self.source.text[end:start])
+        return int(end + max(0, gap.rfind("-")))
+
     def item(self, column: int) -> Entry:
         start = self.peek().start_mark.index
         before = self.take(start)
         beside = next((c.text for c in before if not c.is_alone), "")
         leading = self.lines([c for c in before if c.is_alone])
-        leading = (*leading, "") if self.after_blank(start) else leading
+        leading = (*leading, "") if self.after_blank(self.dash(start)) else leading
         value, extra, comment = self.value(column)
-        return Entry(None, value, (*([beside] if beside and comment else []), *leading, *extra), comment or beside)
+        value, above = _hoisted(value)
+        return Entry(
+            None, value, (*([beside] if beside and comment else []), *leading, *above, *extra), comment or beside
+        )
 
     def value(self, column: int) -> tuple[Node, tuple[str, ...], str]:
         """A value, comment lines that stand inside it where it is one scalar, and the comment beside it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,11 +11,14 @@ from hypothesis import strategies as st
 
 from taskspec.diagnostics import Code, Source
 from taskspec.errors import SpecError
+from taskspec.layout import formatting
 from taskspec.layout.formatting import formatted
 from taskspec.layout.order import ROOT, TASK, VARIABLE
 from taskspec.layout.quoting import is_plain, quoted
 from taskspec.layout.reading import comments_in
 from taskspec.schemas import load_schema
+from taskspec.spec.document import SourceDocument
+from taskspec.spec.parser import parse_spec
 from taskspec.spec.reader import read_document
 
 REPOSITORY = Path(__file__).parents[2]
@@ -115,6 +119,24 @@ def test_every_spec_here_can_be_formatted_or_has_a_diagnostic(path: Path) -> Non
     assert neat(text) == text
 
 
+@pytest.mark.parametrize("text", [MESSY, *(path.read_text() for path in REPOSITORY.glob("examples/specs/*.yaml"))])
+def test_the_spec_that_is_parsed_is_the_same(text: str) -> None:
+    nowhere = SourceDocument(Source("", ""), None, (0, 0))
+    before, after = (parse_spec("spec.yaml", content.encode())[0] for content in (text, neat(text)))
+    assert replace(before, document=nowhere) == replace(after, document=nowhere)
+    assert list(before.tasks) == list(after.tasks)
+
+
+def test_a_result_that_would_mean_something_else_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(formatting, "write_tree", lambda tree: "a: 2\n")
+    with pytest.raises(SpecError) as caught:
+        neat("a: 1\n")
+    assert "left as it is" in caught.value.diagnostics[0].summary
+    monkeypatch.setattr(formatting, "write_tree", lambda tree: "a: 1\n")
+    with pytest.raises(SpecError):
+        neat("a: 1  # a comment\n")
+
+
 def test_every_key_has_its_place() -> None:
     schema = load_schema("spec")
     assert set(schema["definitions"]["task"]["properties"]) == set(TASK)
@@ -148,6 +170,9 @@ def test_every_key_has_its_place() -> None:
         ("a: [  ]\nb: { }\nc:\n", "a: []\nb: {}\nc:\n"),
         ("a: &x {k: 1}\nb: *x\n", "a: &x {k: 1}\nb: *x\n"),
         ("a:\n-   - 1\n    - 2\n", "a:\n  - - 1\n    - 2\n"),
+        ("a:\n  -   # one\n\n    - 1\n", "a:\n  -  # one\n    - 1\n"),
+        ("a:\n  -\n    -\n      # one\n      - 1\n", "a:\n  # one\n  - - - 1\n"),
+        ("a: [1, # one\n  2]\n", "a:\n  - 1  # one\n  - 2\n"),
         ("---\na: 1\n...\n", "a: 1\n"),
         ("", ""),
         ("# only this\n", "# only this\n"),
