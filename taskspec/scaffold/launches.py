@@ -161,10 +161,12 @@ class _Drawing:
 
 
 def _name(launch: Launch) -> str:
-    """The title where it is a word, as an address of ours is; else what the app is called."""
-    title = launch.info.name.split("[", 1)[0]
-    own = title not in _PLACEHOLDERS and title.isidentifier() and title.isascii()
-    return title if own else launch.app.task_name
+    """The title where it is a word or an address, `train[yolo]` as train_yolo; else what the app is called."""
+    title = launch.info.name
+    task = title.split("[", 1)[0]
+    if title in _PLACEHOLDERS or not (task.isidentifier() and task.isascii()):
+        return launch.app.task_name
+    return task if task == title else identifier(title)
 
 
 def _split(launch: Launch) -> tuple[dict[str, Json], dict[str, Json]]:

@@ -198,6 +198,21 @@ def test_launches_become_a_spec_that_means_the_same(taskspec: Command, registere
     assert said.code == 0, said.err
 
 
+def test_what_a_launch_was_given_itself_is_no_result_of_it(taskspec: Command, registered: Config, api: Api) -> None:
+    slug = registered("passing", context_menu={"target": ["images_project"]})
+    first = launch(api, slug, slyProjectId=777001)
+    api.task.set_output_experiment(
+        first, {"project_id": 777001, "evaluation_report_id": 777002, "dir": "/experiments/1"}
+    )
+    second = launch(api, slug, slyProjectId=777001, report_id=777002, folder="/experiments/1", width=777002)
+    text = taskspec("init", "--from-task", str(first), str(second)).out
+    assert text.count("images_project: 777001") == 2
+    assert 'report_id: "{{ tasks.passing.results.evaluation_report_id }}"' in text
+    assert 'evaluation_report_id: "{{ launch.output.experiment.data.evaluation_report_id }}"' in text
+    assert 'folder: "{{ tasks.passing.results.dir }}"' in text
+    assert "width: 777002" in text
+
+
 def test_a_session_token_is_never_written(taskspec: Command, registered: Config, api: Api) -> None:
     slug = registered("plain")
     first = launch(api, slug)
@@ -214,8 +229,9 @@ def test_a_default_that_a_launch_did_without_is_told(taskspec: Command, register
 
 def test_launches_of_one_app_get_names_of_their_own(taskspec: Command, registered: Config, api: Api) -> None:
     slug = registered("twin")
-    ids = [launch(api, slug), launch(api, slug)]
+    ids = [launch(api, slug), launch(api, slug), launch(api, slug, "train[Big one]")]
     said = taskspec("init", "--from-task", *map(str, ids))
+    assert "  train_big_one:\n    title: train[Big one]\n" in said.out
     assert "  twin:\n" in said.out
     assert "  twin_2:\n" in said.out
 

@@ -330,3 +330,20 @@ def test_values_and_comments_survive_and_a_second_time_changes_nothing(lines: li
     assert read_document("x", once.encode()).data == before.data
     assert sorted(comments_in(Source("", once))) == sorted(comments_in(before.source))
     assert neat(once) == once
+
+
+PIECES = (
+    "a§b: §: §- §\n§\n  §\n    §# c§ # d§{§}§[§]§, §'§\"§|§>§&x §*x§? §!!str §<<§---\n§...\n§%YAML 1.2\n§\t§~§1§\\"
+    "§{{ x }}§\r\n§k: v\n§\n- z"
+)
+pieces = st.lists(st.sampled_from(PIECES.split("§")), max_size=25).map("".join)
+
+
+@given(pieces)
+def test_any_text_is_formatted_for_good_or_has_a_diagnostic(text: str) -> None:
+    try:
+        once = neat(text)
+    except SpecError:
+        return
+    assert read_document("x", once.encode()).data == read_document("x", text.encode()).data
+    assert neat(once) == once
