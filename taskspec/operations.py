@@ -31,7 +31,7 @@ from taskspec.sensitive import Secrets
 from taskspec.spec.model import SpecFile
 from taskspec.spec.parser import is_folder, parse_spec
 from taskspec.spec.secretvalues import SecretKeeper
-from taskspec.spec.variables import VariableFile, assign_variables
+from taskspec.spec.variables import Assigned, VariableFile, assign_variables
 from taskspec.state.database import is_there, usable
 from taskspec.state.lease import this_owner
 from taskspec.state.model import Record, State
@@ -113,20 +113,23 @@ def _read(path: Path, what: str) -> bytes:
         raise UsageError(f'{what} "{path}" cannot be read: {reason}', remedy="check the path") from None
 
 
-def _variables(request: Request, spec: SpecFile, *, required: bool) -> dict[str, Json]:
+def assigned(request: Request, spec: SpecFile, *, looks_up: bool = False) -> dict[str, Assigned]:
+    """The value of every variable, and where it came from. Raises SpecError with every missing or unfit one."""
     files = [VariableFile(str(path), _read(path, "--var-file")) for path in request.var_files]
     source = SecretSource(request.environment, request.path.resolve().parent, request.trust)
-    keeper = SecretKeeper(request.secrets, source.read if required and request.trust.looks_up_secrets else None)
+    keeper = SecretKeeper(request.secrets, source.read if looks_up and request.trust.looks_up_secrets else None)
+    return assign_variables(spec, environment=request.environment, files=files, flags=request.var_flags, keeper=keeper)
+
+
+def _variables(request: Request, spec: SpecFile, *, required: bool) -> dict[str, Json]:
     try:
-        assigned = assign_variables(
-            spec, environment=request.environment, files=files, flags=request.var_flags, keeper=keeper
-        )
+        found = assigned(request, spec, looks_up=required)
     except SpecError as error:
         serious = [problem for problem in error.diagnostics if problem.code is not Code.VARIABLE_MISSING]
         if required or serious:
             raise
         return {name: Unknown(f"var.{name}") for name in spec.variables}
-    return {name: value.value for name, value in assigned.items()}
+    return {name: value.value for name, value in found.items()}
 
 
 def validate(project: Project, server: Server) -> Sequence[Diagnostic]:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from taskspec.view.paint import Paint
 
 COMMANDS = {
+    "init": "Begin a spec: a small one that runs, one for an app, or one from launches.",
     "validate": "Check a spec without a server.",
     "plan": "Show what apply would do, and why. Touches nothing.",
     "apply": "Launch what the plan says; safe to interrupt, safe to repeat.",
@@ -31,6 +32,8 @@ COMMANDS = {
     "logs": "The log of a task's last launch.",
     "stop": "Stop what this spec started and still runs.",
     "graph": "What depends on what.",
+    "explain": "Why this action, where each value comes from, and what a task waits for.",
+    "fmt": "Write specs in the one way; comments and meaning stay.",
     "runs": "Past applies of a spec.",
     "state": "Past launches on record: list, show, verify, export, import, adopt, forget, mv.",
     "lock": "Who writes to the state: show, break.",

@@ -107,23 +107,27 @@ def check_shape(document: SourceDocument, schema: str = "spec") -> list[Diagnost
     """Every place where the document is not shaped as its schema says."""
     problems: list[Diagnostic] = []
     for error in _validator(schema).iter_errors(document.data):
-        problems.extend(_explain(document, error))
+        problems.extend(_explain(document, error, _WHOLE.get(schema, '"{name}"').format(name=document.source.name)))
     return problems
 
 
-def _explain(document: SourceDocument, error: ValidationError) -> Iterator[Diagnostic]:
+_WHOLE = {"spec": "the spec", "faults": 'the fault script "{name}"'}
+"""How people call a whole document of each schema."""
+
+
+def _explain(document: SourceDocument, error: ValidationError, whole: str) -> Iterator[Diagnostic]:
     path: Path = tuple(error.absolute_path)
     if error.validator == "additionalProperties":
-        yield from _unknown_keys(document, path, error)
+        yield from _unknown_keys(document, path, error, whole)
     elif error.validator == "required":
-        yield from _missing_keys(document, path, error)
+        yield from _missing_keys(document, path, error, whole)
     elif "propertyNames" in error.absolute_schema_path:
         yield _bad_name(document, path, error)
     else:
-        yield _wrong_value(document, path, error)
+        yield _wrong_value(document, path, error, whole)
 
 
-def _unknown_keys(document: SourceDocument, path: Path, error: ValidationError) -> Iterator[Diagnostic]:
+def _unknown_keys(document: SourceDocument, path: Path, error: ValidationError, whole: str) -> Iterator[Diagnostic]:
     schema: Any = error.schema
     instance: Any = error.instance
     allowed: Iterable[str] = schema.get("properties", {})
@@ -133,13 +137,13 @@ def _unknown_keys(document: SourceDocument, path: Path, error: ValidationError) 
         if key not in schema.get("properties", {}) and (path or not key.startswith("x-")):
             yield Diagnostic(
                 Code.UNKNOWN_KEY,
-                f'{_owner(path)} has no key "{key}"',
+                f'{_owner(path, whole)} has no key "{key}"',
                 document.span((*path, key), key=True),
                 remedy=choices(key, allowed, label="Keys allowed here", limit=30),
             )
 
 
-def _missing_keys(document: SourceDocument, path: Path, error: ValidationError) -> Iterator[Diagnostic]:
+def _missing_keys(document: SourceDocument, path: Path, error: ValidationError, whole: str) -> Iterator[Diagnostic]:
     schema: Any = error.schema
     required: Any = error.validator_value
     instance: Any = error.instance
@@ -149,7 +153,7 @@ def _missing_keys(document: SourceDocument, path: Path, error: ValidationError) 
     description = schema.get("properties", {}).get(key, {}).get("description", "")
     yield Diagnostic(
         Code.MISSING_KEY,
-        f'{_owner(path)} needs a key "{key}"',
+        f'{_owner(path, whole)} needs a key "{key}"',
         document.span(path, key=bool(path)),
         remedy=f"There is a key that looks like it. {close.replace('Did you mean', 'Is it')}"
         if close
@@ -169,12 +173,12 @@ def _bad_name(document: SourceDocument, path: Path, error: ValidationError) -> D
     )
 
 
-def _wrong_value(document: SourceDocument, path: Path, error: ValidationError) -> Diagnostic:
+def _wrong_value(document: SourceDocument, path: Path, error: ValidationError, whole: str) -> Diagnostic:
     return Diagnostic(
         Code.WRONG_VALUE,
-        f"{_owner(path)} must be {_expected(error)}, and is {_seen(error.instance)}",
+        f"{_owner(path, whole)} must be {_expected(error)}, and is {_seen(error.instance)}",
         document.span(path),
-        remedy=_advice(error),
+        remedy=_advice(error, whole),
     )
 
 
@@ -208,9 +212,11 @@ def _seen(value: Any) -> str:
     return f'"{value}"' if isinstance(value, str) else f"the number {value}"
 
 
-def _advice(error: ValidationError) -> str:
+def _advice(error: ValidationError, whole: str) -> str:
     schema: Any = error.schema
     value: Any = error.validator_value
+    if not error.absolute_path and whole != _WHOLE["spec"]:
+        return 'A fault script is a map with at least "taskspec_faults: 1".'
     if not error.absolute_path:
         return 'A spec is a map with at least "taskspec: 1" and "tasks:".'
     if error.validator == "enum" and isinstance(error.instance, str):
@@ -218,14 +224,15 @@ def _advice(error: ValidationError) -> str:
     if error.validator == "type" and isinstance(error.instance, int | float) and "string" in str(value):
         return f'Write "{error.instance}" in quotes to make it text.'
     if error.validator == "const":
-        return f"This taskspec reads version {value} of the spec language."
+        what = "the spec language" if whole == _WHOLE["spec"] else "fault scripts"
+        return f"This taskspec reads version {value} of {what}."
     return str(schema.get("description", ""))
 
 
-def _owner(path: Path) -> str:
+def _owner(path: Path, whole: str) -> str:
     """How people call the thing at `path`."""
     if not path:
-        return "the spec"
+        return whole
     if path[0] == "tasks" and len(path) >= 2:
         task = f'task "{path[1]}"'
         return task if len(path) == 2 else f'"{".".join(map(str, path[2:]))}" of {task}'

@@ -41,12 +41,13 @@ class VariableFile:
 
 @dataclass(frozen=True, slots=True)
 class Assigned:
-    """A value and where it came from."""
+    """A value and where it came from; a file also tells the place."""
 
     value: Json
     origin: str
     is_trusted: bool = field(default=False, compare=False)
     """The person who runs taskspec gave it; a spec or a file of values may come from somebody else."""
+    span: Span | None = field(default=None, compare=False)
 
 
 def assign_variables(
@@ -139,7 +140,8 @@ def _from_file(spec: SpecFile, file: VariableFile, problems: list[Diagnostic]) -
         return {}
     unknown = [name for name in document.data if name not in spec.variables]
     problems.extend(_unknown(spec, name, file.name, document.span((name,), key=True)) for name in unknown)
-    return {name: Assigned(value, file.name) for name, value in document.data.items() if name in spec.variables}
+    known = {name: value for name, value in document.data.items() if name in spec.variables}
+    return {name: Assigned(value, file.name, document.span((name,))) for name, value in known.items()}
 
 
 def _unknown(spec: SpecFile, name: str, origin: str, span: Span | None) -> Diagnostic:

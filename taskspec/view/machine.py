@@ -58,13 +58,13 @@ def _task(plan: Plan, task: PlannedTask) -> dict[str, Any]:
         "detail": task.detail,
         "depends_on": [plan.expansion.instances[node].address for node in upstream],
         "changes": [
-            {"path": show_path(change.path), "before": _side(change.before), "after": _side(change.after)}
+            {"path": show_path(change.path), "before": side(change.before), "after": side(change.after)}
             for change in task.changes
         ],
         "fingerprint": task.fingerprint,
         "inputs": json_value(task.request.inputs) if task.request is not None else None,
         "task_id": task.previous.task_id if task.previous is not None else None,
-        "endurance": _endurance(plan.expansion.instances[task.node].task) if task.node >= 0 else None,
+        "endurance": endurance_document(plan.expansion.instances[task.node].task) if task.node >= 0 else None,
         **_service(plan.expansion.instances[task.node].task.service if task.node >= 0 else None),
         **({"condition": task.condition} if task.condition else {}),
         **({"root": task.root} if task.root else {}),
@@ -75,7 +75,8 @@ def _service(rule: ServiceRule | None) -> dict[str, Any]:
     return {} if rule is None else {"service": {"ready": str(rule.ready), "reuse": rule.reuse, "keep": rule.keep}}
 
 
-def _endurance(task: TaskDecl) -> dict[str, Any]:
+def endurance_document(task: TaskDecl) -> dict[str, Any]:
+    """The deadlines and the retry rule in force."""
     retry = task.retry
     return {
         "deadlines": {str(stage): limit for stage, limit in task.deadlines.limits.items()},
@@ -87,7 +88,8 @@ def _endurance(task: TaskDecl) -> dict[str, Any]:
     }
 
 
-def _side(value: Json) -> dict[str, Any]:
+def side(value: Json) -> dict[str, Any]:
+    """One side of a change; it may not be there at all."""
     return {"present": False} if value is ABSENT else {"present": True, "value": json_value(value)}
 
 

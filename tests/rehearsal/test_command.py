@@ -126,6 +126,17 @@ def test_a_slug_the_server_does_not_know_is_a_mistake_in_the_spec(
     assert "spec.yaml:6" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("text", ["taskspec_fault: 1", "taskspec_faults: 1\nlunches: []", "[1]"])
+def test_what_is_wrong_with_a_whole_fault_script_is_said_of_the_fault_script(
+    folder: Path, capsys: pytest.CaptureFixture[str], text: str
+) -> None:
+    Path("faults.yaml").write_text(text, encoding="utf-8")
+    assert run(["apply", "spec.yaml", "--rehearse", "--faults", "faults.yaml"]) == ExitCode.SPEC
+    said = capsys.readouterr().err
+    assert 'the fault script "faults.yaml"' in said
+    assert "the spec" not in said
+
+
 def test_every_mistake_in_a_fault_script_is_told_with_its_place(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
 import click
 
+from taskspec.cli import options
 from taskspec.errors import ExitCode
 from taskspec.local import daemon
 from taskspec.local.home import find_home
@@ -51,10 +53,22 @@ def stop() -> int:
 
 
 @command.command("status")
-def status() -> int:
+@options.json_option
+def status(as_json: bool) -> int:
     """Whether the server runs, where, and where it keeps its things."""
     home = find_home(os.environ)
     endpoint = daemon.find_running(home)
+    if as_json:
+        document = {
+            "taskspec_server": 1,
+            "running": endpoint is not None,
+            "address": endpoint.address if endpoint else None,
+            "pid": endpoint.pid if endpoint else None,
+            "home": str(home.path),
+            "log": str(home.log),
+        }
+        click.echo(json.dumps(document))
+        return ExitCode.DONE
     click.echo(f"Runs at {endpoint.address} (process {endpoint.pid})." if endpoint else "Is not running.")
     click.echo(f"Home: {home.path}")
     click.echo(f"Log:  {home.log}")

@@ -1,0 +1,57 @@
+"""taskspec explain"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from taskspec import operations
+from taskspec.cli import options, screen
+from taskspec.errors import ExitCode, UsageError
+from taskspec.explain import explain
+from taskspec.view.explain import draw_explanation, explanation_document
+
+
+@click.command("explain")
+@click.argument("arguments", nargs=-1, metavar="[SPEC] ADDRESS")
+@options.variable_options
+@click.option("--path", "value_path", default="", metavar="PATH", help="Only this value, as params.lr or agent.")
+@options.json_option
+@options.no_color_option
+def command(
+    arguments: tuple[str, ...],
+    var_flags: tuple[str, ...],
+    var_files: tuple[Path, ...],
+    value_path: str,
+    as_json: bool,
+    no_color: bool,
+) -> int:
+    """Why the plan does what it does with one task: the action, where each value comes from, what it waits for.
+
+    A value comes from the spec, a variable (and what gave it), a local, the app's defaults, the spec's defaults, or
+    another task. Nothing is touched.
+    """
+    spec, address = _split(arguments)
+    request, server = options.request(spec, var_flags, var_files), options.server()
+    project = operations.open_project(request)
+    state = operations.read_state(operations.state_path(project, request, server))
+    plan = operations.make(project, server, state, options.selection((), (), ())).plan
+    found = explain(project, plan, operations.assigned(request, project.spec), address, value_path)
+    if as_json:
+        click.echo(json.dumps(explanation_document(found), ensure_ascii=False))
+    else:
+        click.echo(draw_explanation(found, screen.paint(no_color=no_color)), nl=False)
+    return ExitCode.DONE
+
+
+def _split(arguments: tuple[str, ...]) -> tuple[Path | None, str]:
+    """The spec, where one is named, and the address; in either order, since a spec's name ends in .yaml or .yml."""
+    if len(arguments) == 1:
+        return None, arguments[0]
+    if len(arguments) == 2:
+        first, second = arguments
+        swapped = second.endswith((".yaml", ".yml")) and not first.endswith((".yaml", ".yml"))
+        return (Path(second), first) if swapped else (Path(first), second)
+    raise UsageError("explain wants an ADDRESS", remedy="taskspec explain [SPEC] ADDRESS")

@@ -1,0 +1,137 @@
+"""taskspec init"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from taskspec.cli import options
+from taskspec.cli.files import replace_file
+from taskspec.errors import ExitCode, UsageError
+from taskspec.scaffold.document import Draft, appended, fresh_names, spec_text
+from taskspec.scaffold.launches import draft_launches
+from taskspec.scaffold.lookup import find_app, find_launches
+from taskspec.scaffold.module import draft_task
+from taskspec.scaffold.starter import starter_files
+from taskspec.scaffold.words import identifier
+from taskspec.spec.parser import parse_spec
+from taskspec.view.paint import clean
+
+STARTER = Path("pipeline.yaml")
+
+
+@click.command("init")
+@click.argument("more_ids", nargs=-1, type=int, metavar="[ID]...")
+@click.option("--from", "module", metavar="MODULE", help="A task for this app: a slug, a module id, or ./folder.")
+@click.option("--from-task", "task_id", type=int, metavar="ID", help="A spec from this launch, and the IDs after it.")
+@click.option("--version", help="With --from: this release, and not the newest.")
+@click.option("--name", help="With --from: the name of the task.")
+@click.option("--out", type=click.Path(path_type=Path), help="Write to this file; without it, to standard output.")
+@click.option("--append", type=click.Path(path_type=Path), help="With --from: add the task to this spec.")
+@click.option("--force", is_flag=True, help="Write over files that are there.")
+def command(
+    more_ids: tuple[int, ...],
+    module: str | None,
+    task_id: int | None,
+    version: str | None,
+    name: str | None,
+    out: Path | None,
+    append: Path | None,
+    force: bool,
+) -> int:
+    """Begin a spec.
+
+    Without options it writes pipeline.yaml and a small app that it runs. With --from it writes a task for an app:
+    its newest release, what it is launched on, its defaults and likely results as comments. With --from-task it
+    writes the spec that launches on the server could have come from, with a reference where one used what another
+    made; secrets become variables.
+    """
+    _check_flags(more_ids, module, task_id, version, name, out, append)
+    if module is not None:
+        return _from_module(module, version, name, out, append, force=force)
+    if task_id is not None:
+        draft = draft_launches(find_launches(options.server(), (task_id, *more_ids)))
+        return _deliver(spec_text(_spec_name(out, "pipeline"), draft), out, force=force)
+    return _starter(out or STARTER, force=force)
+
+
+def _check_flags(
+    more_ids: tuple[int, ...],
+    module: str | None,
+    task_id: int | None,
+    version: str | None,
+    name: str | None,
+    out: Path | None,
+    append: Path | None,
+) -> None:
+    if module is not None and task_id is not None:
+        raise UsageError("--from and --from-task exclude each other", remedy="give one of them")
+    if more_ids and task_id is None:
+        raise UsageError("an ID is wanted only after --from-task", remedy="taskspec init --from-task ID [ID]...")
+    if module is None and (version, name, append) != (None, None, None):
+        raise UsageError("--version, --name and --append belong to --from", remedy="name the app: --from MODULE")
+    if out is not None and append is not None:
+        raise UsageError("--out and --append exclude each other", remedy="give one of them")
+
+
+def _from_module(
+    module: str, version: str | None, name: str | None, out: Path | None, append: Path | None, *, force: bool
+) -> int:
+    beside = append or out
+    base = beside.resolve().parent if beside is not None else Path.cwd()
+    app = find_app(options.server(), module, version, base)
+    task = name or app.task_name
+    if not (task.isidentifier() and task.isascii()):
+        raise UsageError(f'"{task}" cannot be the name of a task', remedy=f"for example --name {identifier(task)}")
+    draft = draft_task(app, task)
+    if append is None:
+        return _deliver(spec_text(_spec_name(out, task), draft), out, force=force)
+    return _append(append, task, draft)
+
+
+def _append(path: Path, task: str, draft: Draft) -> int:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise UsageError(f'"{path}" cannot be read: {error.strerror}', remedy="check the path, or use --out") from None
+    spec, _ = parse_spec(str(path), content)
+    fresh_names(spec, [task])
+    replace_file(path, appended(str(path), content, draft).encode())
+    click.echo(f'Added task "{clean(task)}" to {clean(str(path))}.', err=True)
+    return ExitCode.DONE
+
+
+def _spec_name(out: Path | None, otherwise: str) -> str:
+    return out.stem if out is not None else otherwise
+
+
+def _deliver(text: str, out: Path | None, *, force: bool) -> int:
+    """To standard output, or to a file that is not there yet."""
+    if out is None:
+        click.echo(text, nl=False)
+        return ExitCode.DONE
+    _refuse_overwriting([out], force=force)
+    replace_file(out, text.encode())
+    click.echo(f"Wrote {clean(str(out))}. See what it would do: taskspec plan {clean(str(out))}", err=True)
+    return ExitCode.DONE
+
+
+def _starter(spec: Path, *, force: bool) -> int:
+    files = {spec.parent / name: text for name, text in starter_files(spec.name).items()}
+    _refuse_overwriting(list(files), force=force)
+    for path, text in files.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        replace_file(path, text.encode())
+        click.echo(f"Wrote {clean(str(path))}")
+    name = clean(str(spec))
+    click.echo(f"\nSee what it would do: taskspec plan {name}\nThen do it:           taskspec apply {name}")
+    return ExitCode.DONE
+
+
+def _refuse_overwriting(paths: list[Path], *, force: bool) -> None:
+    there = [path for path in paths if path.exists()]
+    if there and not force:
+        raise UsageError(
+            f'"{there[0]}" is there already, and was left as it is', remedy="write over it with --force, or use --out"
+        )

@@ -1,0 +1,273 @@
+"""Why a plan does what it does with one task: where each value comes from, what it waits for, who waits for it.
+
+Nothing is evaluated a second time in another way: values are those of the plan, and expressions go through its own
+evaluator. The value of a sensitive variable, and of everything made from one, is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from taskspec.diagnostics import Span, choices
+from taskspec.errors import UsageError
+from taskspec.operations import Project
+from taskspec.plan.model import Change, Plan, PlannedTask
+from taskspec.plan.request import LaunchRequest
+from taskspec.spec.model import TaskDecl
+from taskspec.spec.targets import target_state
+from taskspec.spec.variables import Assigned
+from taskspec.targets import TARGETS
+from taskspec.template.expression import Dynamic, Reference
+from taskspec.template.instances import Instance
+from taskspec.template.render import RenderError, templates_in
+from taskspec.values import Json, Path, Unknown, show_path
+
+
+class Hidden:
+    """Stands for a value that is made from a secret."""
+
+    __slots__ = ()
+
+
+HIDDEN = Hidden()
+
+
+class OriginKind(StrEnum):
+    """Where a value comes from."""
+
+    LITERAL = "literal"
+    EXPRESSION = "expression"
+    VARIABLE = "variable"
+    LOCAL = "local"
+    ITEM = "item"
+    UPSTREAM = "upstream"
+    APP_DEFAULT = "app_default"
+    CONTENT = "content"
+    BUILT_IN = "built_in"
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a value comes from. `note` says it in words, `place` is where it is written, `parts` are what it reads."""
+
+    kind: OriginKind
+    text: str
+    value: Json
+    note: str = ""
+    place: Span | None = None
+    parts: tuple[Origin, ...] = ()
+
+    @property
+    def is_secret(self) -> bool:
+        return self.value is HIDDEN or any(part.is_secret for part in self.parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """One value that would be sent, and where it comes from."""
+
+    path: Path
+    value: Json
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Everything there is to say about one planned task."""
+
+    planned: PlannedTask
+    task: TaskDecl | None
+    changes: tuple[Change, ...]
+    values: tuple[Explained, ...]
+    waits_for: tuple[PlannedTask, ...]
+    needed_by: tuple[PlannedTask, ...]
+
+
+def explain(
+    project: Project, plan: Plan, variables: Mapping[str, Assigned], address: str, path: str = ""
+) -> Explanation:
+    """The explanation of an address, of all its values or of those at one path. Raises UsageError for a wrong name."""
+    planned = _find(plan, address)
+    if planned.node < 0:
+        return Explanation(planned, None, planned.changes, (), (), ())
+    instance = plan.expansion.instances[planned.node]
+    look = _Look(project, variables, instance, planned)
+    values = tuple(look.values())
+    chosen = tuple(value for value in values if _is_at(value.path, path))
+    if path and not chosen:
+        known = [show_path(value.path) for value in values]
+        raise UsageError(f'"{address}" is sent nothing at "{path}"', remedy=choices(path, known, label="Paths"))
+    by_node = {task.node: task for task in plan.tasks}
+    graph = plan.expansion.graph
+    upstream = graph.upstream(planned.node)
+    downstream = [node for node in sorted(by_node) if planned.node in graph.upstream(node)]
+    return Explanation(
+        planned,
+        instance.task,
+        tuple(_veiled(change, values) for change in planned.changes if _is_at(change.path, path)),
+        chosen,
+        tuple(by_node[node] for node in upstream if node in by_node),
+        tuple(by_node[node] for node in downstream),
+    )
+
+
+def _find(plan: Plan, address: str) -> PlannedTask:
+    planned = {task.address: task for task in (*plan.tasks, *plan.stops)}
+    if address not in planned:
+        raise UsageError(f'the plan has no "{address}"', remedy=choices(address, planned, label="Addresses"))
+    return planned[address]
+
+
+def _veiled(change: Change, values: tuple[Explained, ...]) -> Change:
+    """The change without its values where a secret is part of them."""
+    secrets = [value.path for value in values if value.value is HIDDEN]
+    meets = any(change.path[: len(path)] == path[: len(change.path)] for path in secrets)
+    return replace(change, before=HIDDEN, after=HIDDEN) if meets else change
+
+
+def _is_at(path: Path, wanted: str) -> bool:
+    text = show_path(path)
+    return not wanted or text == wanted or text.startswith((f"{wanted}.", f"{wanted}["))
+
+
+def _leaves(value: Json, path: Path) -> Iterator[tuple[Path, Json]]:
+    if isinstance(value, Mapping) and value:
+        for key, item in value.items():
+            yield from _leaves(item, (*path, key))
+    else:
+        yield path, value
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    project: Project
+    variables: Mapping[str, Assigned]
+    instance: Instance
+    planned: PlannedTask
+
+    def values(self) -> Iterator[Explained]:
+        request = self.planned.request
+        if not isinstance(request, LaunchRequest):  # a stop has none
+            return
+        for key, value in request.inputs.items():
+            if key not in ("params", "branch"):
+                yield self._explained((key,), value, self._setting(key, value))
+        for path, value in _leaves(request.params, ("params",)):
+            if path != ("params",):
+                yield self._explained(path, value, self._param(path, value))
+
+    def _explained(self, path: Path, value: Json, origin: Origin) -> Explained:
+        return Explained(path, HIDDEN if origin.is_secret else value, origin)
+
+    def _setting(self, key: str, value: Json) -> Origin:
+        """A key of the task itself, or of `defaults`; else what holds without one."""
+        task, document = self.instance.task, self.project.spec.document
+        written = "branch" if key == "version" and task.branch is not None else key
+        for holder, note in ((("tasks", task.name), ""), (("defaults",), "defaults")):
+            if document.has((*holder, written)):
+                return self._written((*holder, written), _at(document.data, (*holder, written)), value, note)
+        if key == "version":
+            return Origin(OriginKind.CONTENT, "", value, "the content of the folder")
+        return Origin(OriginKind.BUILT_IN, "", value, _WITHOUT.get(key, "the default"))
+
+    def _param(self, path: Path, value: Json) -> Origin:
+        """The layer that gives a param: the task, `defaults`, the target, or the app."""
+        task, document = self.instance.task, self.project.spec.document
+        for holder, note in ((("tasks", task.name), ""), (("defaults",), "defaults")):
+            found = _deepest(document.data, (*holder, *path), len(holder) + 1)
+            if found is not None:
+                return self._written(found, _at(document.data, found), value, note)
+        for name in task.target:
+            if TARGETS[name].key == path[1] and path[1] in target_state(task.target):
+                place = ("tasks", task.name, "target", name)
+                return self._written(place, task.target[name], value, f"target {name}")
+        facts = self.planned.request.facts if self.planned.request is not None else None
+        return Origin(OriginKind.APP_DEFAULT, "", value, f'default of app "{facts.name}"' if facts is not None else "")
+
+    def _written(self, path: Path, written: Json, value: Json, note: str) -> Origin:
+        parts = tuple(part for _, text in templates_in(written) for part in self._parts(text))
+        kind = OriginKind.EXPRESSION if any(True for _ in templates_in(written)) else OriginKind.LITERAL
+        text = written if kind is OriginKind.EXPRESSION and isinstance(written, str) else ""
+        return Origin(kind, text, value, note, self.project.spec.span(path), parts)
+
+    def _parts(self, text: str) -> Iterator[Origin]:
+        references = dict.fromkeys(self.project.evaluator.renderer.parse(text).references)
+        for reference in references:
+            part = self._reference(reference)
+            if part is not None:
+                yield part
+
+    def _reference(self, reference: Reference) -> Origin | None:
+        name = reference.steps[0] if reference.steps and not isinstance(reference.steps[0], Dynamic) else ""
+        spec = self.project.spec
+        match reference.root:
+            case "var" if name in self.variables:
+                variable, assigned = spec.variables[str(name)], self.variables[str(name)]
+                place = assigned.span or (
+                    spec.span(("variables", variable.name, "default")) if assigned.origin == "default" else None
+                )
+                value = HIDDEN if variable.sensitive else self._value(reference)
+                return Origin(OriginKind.VARIABLE, reference.text, value, _given_by(assigned), place)
+            case "local" if name in spec.locals:
+                parts = tuple(part for _, text in templates_in(spec.locals[str(name)]) for part in self._parts(text))
+                place = spec.span(("locals", str(name)))
+                value = HIDDEN if any(part.is_secret for part in parts) else self._value(reference)
+                return Origin(OriginKind.LOCAL, reference.text, value, _shown(spec.locals[str(name)]), place, parts)
+            case "each":
+                task = self.instance.task
+                parts = tuple(part for _, text in templates_in(task.for_each) for part in self._parts(text))
+                value = HIDDEN if any(part.is_secret for part in parts) else self._value(reference)
+                place = spec.task_span(task.name, "for_each" if task.has_for_each else "matrix")
+                return Origin(
+                    OriginKind.ITEM, reference.text, value, "for_each" if task.has_for_each else "matrix", place, parts
+                )
+            case "tasks":
+                value = self._value(reference)
+                note = "known after apply" if isinstance(value, Unknown) else "known from its last launch"
+                return Origin(OriginKind.UPSTREAM, reference.text, value, note)
+        return None
+
+    def _value(self, reference: Reference) -> Json:
+        """What a reference gives in this plan."""
+        evaluator = self.project.evaluator
+        scope = {**evaluator.base, "each": self.instance.each, "tasks": evaluator.tasks}
+        try:
+            return evaluator.renderer.render("{{ " + reference.text + " }}", scope)
+        except RenderError:
+            return None
+
+
+_WITHOUT = {
+    "agent": "the server chooses",
+    "workspace": "WORKSPACE_ID, or the local server's only one",
+}
+
+
+def _given_by(assigned: Assigned) -> str:
+    if assigned.origin == "default":
+        return "default of the variable"
+    return f"--var-file {assigned.origin}" if assigned.span is not None else assigned.origin
+
+
+def _shown(written: Json) -> str:
+    return written if isinstance(written, str) else ""
+
+
+def _at(data: Json, path: Path) -> Json:
+    for part in path:
+        data = data[part]
+    return data
+
+
+def _deepest(data: Json, path: Path, least: int) -> Path | None:
+    """The place that gives the value at `path`: itself, or an expression further up that gives a whole map."""
+    node = data
+    for index, part in enumerate(path):
+        if isinstance(node, Mapping) and part in node:
+            node = node[part]
+            continue
+        is_expression = index > least - 1 and isinstance(node, str) and next(templates_in(node), None) is not None
+        return path[:index] if is_expression else None
+    return None if isinstance(node, Mapping) and node else path

@@ -1,0 +1,72 @@
+"""`fmt`: the one way a spec is written. The values are never changed: what would change them is refused. Pure."""
+
+from __future__ import annotations
+
+from taskspec.diagnostics import Code, Diagnostic, Source, Span
+from taskspec.errors import SpecError
+from taskspec.layout.order import ordered
+from taskspec.layout.reading import comments_in, read_tree
+from taskspec.layout.tree import Tree
+from taskspec.layout.writing import write_tree
+from taskspec.spec.document import SourceDocument
+from taskspec.spec.reader import read_document
+from taskspec.values import Json, Path
+
+_BREAKS = ("\x85", "\u2028", "\u2029", "\x0b", "\x0c")
+
+
+def formatted(name: str, content: bytes) -> str:
+    """The text of a YAML file as fmt writes it. Raises SpecError for what is no valid YAML, or cannot be kept."""
+    document = read_document(name, content)
+    text = document.source.text
+    _refuse_odd_breaks(document.source)
+    tree = read_tree(Source(name, text.replace("\r\n", "\n")))
+    is_spec = isinstance(document.data, dict) and "taskspec" in document.data
+    after = write_tree(Tree(tree.header, ordered(tree.root)) if is_spec else tree)
+    _refuse_change(document, after, is_spec=is_spec)
+    return after.replace("\n", "\r\n") if "\r\n" in text else after
+
+
+def _refuse_odd_breaks(source: Source) -> None:
+    """Line ends that editors do not see as such: nobody could tell where a comment ends."""
+    for character in _BREAKS:
+        at = source.text.find(character)
+        if at >= 0:
+            summary = f"a character U+{ord(character):04X} ends the line here, and most editors do not show it"
+            remedy = 'Remove it, or write it as an escape in "double quotes".'
+            raise SpecError([Diagnostic(Code.YAML_FORBIDDEN, summary, Span(source, at, at + 1), remedy=remedy)])
+    at = source.text.replace("\r\n", "\n\n").find("\r")
+    if at >= 0:
+        summary = "a carriage return without a line feed ends the line here"
+        remedy = "Save with one kind of line end."
+        raise SpecError([Diagnostic(Code.YAML_FORBIDDEN, summary, Span(source, at, at + 1), remedy=remedy)])
+
+
+def _refuse_change(before: SourceDocument, text: str, *, is_spec: bool) -> None:
+    """Whatever goes wrong here is our mistake; the file is left as it is."""
+    name = before.source.name
+    try:
+        after = read_document(name, text.encode())
+        same = _same(before.data, after.data, is_spec=is_spec)
+        same = same and sorted(comments_in(before.source)) == sorted(comments_in(after.source))
+    except SpecError:
+        same = False
+    if not same:
+        summary = f'"{name}" has something in it that fmt cannot write without changing it; it was left as it is'
+        remedy = "Write it in a simpler way (blocks of lines, comments inside brackets, anchors), or report it."
+        raise SpecError([Diagnostic(Code.YAML_FORBIDDEN, summary, before.span(()), remedy=remedy)])
+
+
+def _same(before: Json, after: Json, path: Path = (), *, is_spec: bool = False) -> bool:
+    """Equal in values, types and order; keys may only be in another order where fmt has an order of its own."""
+    if isinstance(before, dict) and isinstance(after, dict):
+        if before.keys() != after.keys() or (list(before) != list(after) and not (is_spec and _is_sorted(path))):
+            return False
+        return all(_same(before[key], after[key], (*path, key), is_spec=is_spec) for key in before)
+    if isinstance(before, list) and isinstance(after, list):
+        return len(before) == len(after) and all(_same(a, b, (*path, 0)) for a, b in zip(before, after, strict=True))
+    return type(before) is type(after) and bool(before == after)
+
+
+def _is_sorted(path: Path) -> bool:
+    return path in ((), ("defaults",)) or (len(path) == 2 and path[0] in ("tasks", "variables"))

@@ -1,0 +1,99 @@
+"""The text of a spec that is written for an author: a tree of variables and tasks, checked before anybody sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from taskspec.diagnostics import Source
+from taskspec.errors import SpecError, UsageError
+from taskspec.layout.order import ordered
+from taskspec.layout.reading import read_tree
+from taskspec.layout.tree import Branch, Entry, Leaf, Node, Tree, block, entry, leaf, node
+from taskspec.layout.writing import write_tree
+from taskspec.spec.model import SpecFile
+from taskspec.spec.parser import parse_spec
+from taskspec.template.analysis import analyse
+from taskspec.template.render import Renderer
+from taskspec.values import Json
+
+EDITOR_LINE = "# yaml-language-server: $schema=https://taskspec.dev/schemas/spec.schema.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What is to be written: tasks with their comments, and the variables they need."""
+
+    tasks: tuple[Entry, ...]
+    variables: Mapping[str, Mapping[str, Json]]
+    defaults: Mapping[str, Json]
+    about: tuple[str, ...] = ()
+
+
+def spec_text(name: str, draft: Draft) -> str:
+    """A whole spec. Its shape and references are checked: what we write is valid."""
+    entries = [entry("taskspec", leaf(1)), entry("name", leaf(name))]
+    if draft.variables:
+        entries.append(_section("variables", _variables(draft.variables)))
+    if draft.defaults:
+        entries.append(_section("defaults", node(dict(draft.defaults))))
+    tasks = replace(block(draft.tasks), spaced=True)
+    entries.append(_section("tasks", tasks))
+    header = (EDITOR_LINE, *(f"# {line}" for line in draft.about))
+    return _checked(write_tree(Tree(header, ordered(block(entries)))), "what init wrote")
+
+
+def appended(name: str, content: bytes, draft: Draft) -> str:
+    """A spec with the tasks and variables of a draft behind its own. Raises SpecError for a spec that is wrong."""
+    spec, _ = parse_spec(name, content)
+    tree = read_tree(Source(name, spec.document.source.text.replace("\r\n", "\n")))
+    if not isinstance(tree.root, Branch):  # a spec is a map; only a checker of types does not know
+        raise UsageError(f'"{name}" is no spec', remedy="name a file with tasks in it")
+    root = tree.root
+    missing = {key: body for key, body in draft.variables.items() if key not in spec.variables}
+    if missing:
+        root = _with(root, "variables", _variables(missing))
+    root = _with(root, "tasks", Branch(draft.tasks, is_map=True, spaced=True))
+    return _checked(write_tree(Tree(tree.header, ordered(root))), name)
+
+
+def fresh_names(spec: SpecFile, draft: Sequence[str]) -> None:
+    """Raises UsageError where a task of that name is there already."""
+    for name in draft:
+        if name in spec.tasks:
+            raise UsageError(f'the spec has a task "{name}" already', remedy="give the new one another name: --name")
+
+
+def _section(key: str, value: Node) -> Entry:
+    return Entry(Leaf(key, is_text=True), value, ("",))
+
+
+def _variables(variables: Mapping[str, Mapping[str, Json]]) -> Branch:
+    return block(entry(name, node(dict(body), in_line=True)) for name, body in variables.items())
+
+
+def _with(root: Branch, section: str, more: Branch) -> Branch:
+    """The root with entries added to a section, which is made where there is none."""
+    if all(e.key is None or e.key.text != section for e in root.entries):
+        return replace(root, entries=(*root.entries, _section(section, more)))
+
+    def extended(value: Node) -> Node:
+        if not isinstance(value, Branch):
+            return more
+        return replace(value, entries=(*value.entries, *more.entries), in_line=False, spaced=more.spaced)
+
+    return replace(
+        root,
+        entries=tuple(
+            replace(e, value=extended(e.value)) if e.key is not None and e.key.text == section else e
+            for e in root.entries
+        ),
+    )
+
+
+def _checked(text: str, name: str) -> str:
+    spec, _ = parse_spec(name, text.encode())
+    problems = analyse(spec, Renderer()).problems
+    if problems:
+        raise SpecError(problems)
+    return text

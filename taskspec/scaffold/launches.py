@@ -1,0 +1,252 @@
+"""`init --from-task`: the spec that launches on a server could have come from. Pure.
+
+What an app has by default is left out, what one launch took from another becomes a reference, secrets become variables.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from taskspec.layout.tree import Entry, Leaf, block, entry, leaf, node
+from taskspec.scaffold.app import App
+from taskspec.scaffold.document import Draft
+from taskspec.scaffold.words import identifier, literal, names_a_secret, names_an_id, unique
+from taskspec.targets import TARGETS
+from taskspec.values import ABSENT, Json, Path, canonical, show_path
+
+if TYPE_CHECKING:
+    from taskspec.api import TaskInfo
+
+COMMON = ("agent", "workspace", "restart_policy", "log_level")
+"""Settings that move to `defaults` when every launch has the same."""
+_BUILT_IN = {"restart_policy": "never", "log_level": "info"}
+_PLACEHOLDERS = frozenset({"", "pythonSpawned", "run-from-python"})
+_SHORTEST_PATH = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """A launch on the server, and the app it runs."""
+
+    info: TaskInfo
+    app: App
+
+    @property
+    def state(self) -> Mapping[str, Json]:
+        """The params it was started with."""
+        state = self.info.params.get("state")
+        return state if isinstance(state, dict) else {}
+
+
+@dataclass(slots=True)
+class _Written:
+    """A launch on its way to become a task."""
+
+    name: str
+    launch: Launch
+    results: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+def draft_launches(launches: Sequence[Launch]) -> Draft:
+    """One task for each launch, the oldest first: what was made can only have been used later."""
+    drawing = _Drawing()
+    for launch in sorted(launches, key=lambda one: one.info.id):
+        drawing.add(launch)
+    shared = _shared([_settings(launch) for launch in launches])
+    tasks = tuple(drawing.entry(written, shared) for written in drawing.tasks)
+    ids = ", ".join(str(written.launch.info.id) for written in drawing.tasks)
+    about = (f"Written from the launches {ids}. What the apps have by default is left out.",)
+    return Draft(tasks, drawing.variables, shared, about)
+
+
+def _settings(launch: Launch) -> dict[str, Json]:
+    """Where and how it ran, as far as the server tells."""
+    info, settings = launch.info, launch.info.raw.get("settings")
+    told = settings if isinstance(settings, dict) else {}
+    found: dict[str, Json] = {
+        "agent": info.agent_name or info.agent_id,
+        "workspace": info.workspace_id,
+        "restart_policy": told.get("restartPolicy"),
+        "log_level": told.get("logLevel"),
+    }
+    return {key: value for key, value in found.items() if value is not None and _BUILT_IN.get(key) != value}
+
+
+def _shared(settings: Sequence[Mapping[str, Json]]) -> dict[str, Json]:
+    counts = Counter((key, canonical(value)) for one in settings for key, value in one.items())
+    first = settings[0] if settings else {}
+    return {k: first[k] for k in COMMON if k in first and counts[(k, canonical(first[k]))] == len(settings)}
+
+
+@dataclass(slots=True)
+class _Drawing:
+    tasks: list[_Written] = field(default_factory=list)
+    variables: dict[str, Mapping[str, Json]] = field(default_factory=dict)
+    body: dict[str, tuple[dict[str, Json], dict[str, Json]]] = field(default_factory=dict)
+
+    def add(self, launch: Launch) -> None:
+        """Name the task, and find what it took from those before it."""
+        name = unique(_name(launch), [written.name for written in self.tasks])
+        written = _Written(name, launch)
+        target, params = _split(launch)
+        written.notes += _unsaid(launch)
+        drawn = self._drawn(params, written, ())
+        self.body[name] = (self._drawn(target, written, ("target",)), drawn if isinstance(drawn, dict) else {})
+        self.tasks.append(written)
+
+    def _drawn(self, value: Json, written: _Written, path: Path) -> Json:
+        """A value with references, variables and guarded texts in it."""
+        if isinstance(value, dict):
+            return {key: self._drawn(item, written, (*path, key)) for key, item in value.items()}
+        if isinstance(value, list):
+            return [self._drawn(item, written, (*path, index)) for index, item in enumerate(value)]
+        secret = self._secret(value, written, path)
+        return secret or self._reference(value, path) or literal(value)
+
+    def _secret(self, value: Json, written: _Written, path: Path) -> str:
+        """A variable in the place of a secret; nothing for what is none."""
+        tokens = {one.launch.info.session_token for one in (*self.tasks, written)} - {""}
+        named = any(isinstance(part, str) and names_a_secret(part) for part in path)
+        is_one = isinstance(value, str | int | float) and not isinstance(value, bool) and value != "" and named
+        if not is_one and not (isinstance(value, str) and any(token in value for token in tokens)):
+            return ""
+        variable = unique(identifier(f"{written.name}_{show_path(path)}", "secret"), self.variables)
+        kind = "string" if isinstance(value, str) else "number"
+        about = f"{show_path(path)} of {written.name}; it was not written down"
+        self.variables[variable] = {"type": kind, "sensitive": True, "description": about}
+        return "{{ var." + variable + " }}"
+
+    def _reference(self, value: Json, path: Path) -> str:
+        """A reference in the place of an id, or of a path, that an earlier launch has or made."""
+        if isinstance(value, bool) or not isinstance(value, int | str):
+            return ""
+        key = next((part for part in reversed(path) if isinstance(part, str)), "")
+        is_id = isinstance(value, int) and (names_an_id(key) or path[:1] == ("target",))
+        is_path = isinstance(value, str) and len(value) >= _SHORTEST_PATH and "/" in value
+        if not is_id and not is_path:
+            return ""
+        for earlier in self.tasks:
+            if is_id and value == earlier.launch.info.id:
+                return "{{ tasks." + earlier.name + ".id }}"
+            made = next(
+                (place for place, leaf in _made(earlier.launch) if leaf == value and type(leaf) is type(value)), None
+            )
+            if made is not None:
+                return "{{ tasks." + f"{earlier.name}.results.{_result(earlier, made)}" + " }}"
+        return ""
+
+    def entry(self, written: _Written, shared: Mapping[str, Json]) -> Entry:
+        """The task as it is written."""
+        launch, app = written.launch, written.launch.app
+        target, params = self.body[written.name]
+        fields: list[Entry] = []
+        title = launch.info.name
+        if title not in _PLACEHOLDERS and title not in (app.name, written.name):
+            fields.append(entry("title", leaf(literal(title))))
+        if app.stays_up and launch.info.raw_status not in ("finished", "error"):
+            fields.append(entry("kind", leaf("service")))
+        fields.append(entry("module", leaf(app.module)))
+        fields += [entry(k, leaf(v)) for k, v in (("version", app.version), ("branch", app.branch)) if v is not None]
+        own = {key: value for key, value in _settings(launch).items() if shared.get(key, ABSENT) != value}
+        fields += [entry(key, leaf(value)) for key, value in own.items()]
+        for key, value in (("target", target), ("params", params), ("results", written.results)):
+            if value:
+                fields.append(entry(key, node(dict(value))))
+        about = (f"# Launch {launch.info.id}, {launch.info.raw_status}: {app.name}", *(f"# {n}" for n in written.notes))
+        return Entry(Leaf(written.name, is_text=True), block(fields), tuple(" ".join(line.split()) for line in about))
+
+
+def _name(launch: Launch) -> str:
+    """The title where it is a word or an address, `train[yolo]` as train_yolo; else what the app is called."""
+    title = launch.info.name
+    task = title.split("[", 1)[0]
+    if title in _PLACEHOLDERS or not (task.isidentifier() and task.isascii()):
+        return launch.app.task_name
+    return task if task == title else identifier(title)
+
+
+def _split(launch: Launch) -> tuple[dict[str, Json], dict[str, Json]]:
+    """Target and params: what is left of the state once the app's defaults are taken away."""
+    params = _beyond(launch.state, launch.app.defaults)
+    for place in launch.app.places:
+        value = params.get(TARGETS[place].key)
+        if type(value) is TARGETS[place].kind:
+            del params[TARGETS[place].key]
+            return {place: value}, params
+    return {}, params
+
+
+def _beyond(state: Mapping[str, Json], defaults: Mapping[str, Json]) -> dict[str, Json]:
+    """What must be laid over the defaults to get the state."""
+    more: dict[str, Json] = {}
+    for key, value in state.items():
+        default = defaults.get(key, ABSENT)
+        if isinstance(value, dict) and isinstance(default, dict):
+            inner = _beyond(value, default)
+            if inner:
+                more[key] = inner
+        elif default is ABSENT or canonical(value) != canonical(default):
+            more[key] = value
+    return more
+
+
+def _unsaid(launch: Launch) -> Iterator[str]:
+    """Defaults that the launch was started without: a spec always sends them."""
+    missing = [show_path(path) for path in _without(launch.state, launch.app.defaults, ())]
+    if missing:
+        yield f"It was started without {', '.join(missing[:8])}; the app's defaults will be sent for them."
+
+
+def _without(state: Mapping[str, Json], defaults: Mapping[str, Json], path: Path) -> Iterator[Path]:
+    for key, default in defaults.items():
+        value = state.get(key, ABSENT)
+        if value is ABSENT:
+            yield (*path, key)
+        elif isinstance(value, dict) and isinstance(default, dict):
+            yield from _without(value, default, (*path, key))
+
+
+def _made(launch: Launch) -> Iterator[tuple[Path, Any]]:
+    """Ids and paths in a launch's output that it was not given itself."""
+    given = {canonical(value) for _, value in _leaves(launch.state, ())}
+    for path, value in _leaves(launch.info.output, ()):
+        key = next((part for part in reversed(path) if isinstance(part, str)), "")
+        is_id = isinstance(value, int) and not isinstance(value, bool) and names_an_id(key)
+        if (is_id or isinstance(value, str)) and canonical(value) not in given and not names_a_secret(key):
+            yield path, value
+
+
+def _leaves(value: Json, path: Path) -> Iterator[tuple[Path, Json]]:
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _leaves(item, (*path, key))
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _leaves(item, (*path, index))
+    else:
+        yield path, value
+
+
+def _result(written: _Written, path: Path) -> str:
+    """The name of the result that reads a place in the output; declared when nobody asked for it yet."""
+    text = "{{ launch.output" + "".join(_step(part) for part in path) + " }}"
+    for name, known in written.results.items():
+        if known == text:
+            return name
+    words = [str(part) for part in path if isinstance(part, str)]
+    last = words[-1] if words else "output"
+    name = "_".join(words[-2:]) if last.lower() in ("id", "ids", "path", "name", "url") else last
+    name = unique(identifier(name, "output"), written.results)
+    written.results[name] = text
+    return name
+
+
+def _step(part: str | int) -> str:
+    if isinstance(part, int):
+        return f"[{part}]"
+    simple = part.isidentifier() and part.isascii() and not part.startswith("_")
+    return f".{part}" if simple else "['" + part.replace("\\", "\\\\").replace("'", "\\'") + "']"

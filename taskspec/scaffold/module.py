@@ -1,0 +1,96 @@
+"""`init --from MODULE`: a commented task for an app, with all it can be given. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+from taskspec.layout.tree import Entry, Leaf, Tree, block, entry, leaf, node
+from taskspec.layout.writing import write_tree
+from taskspec.scaffold.app import App
+from taskspec.scaffold.document import Draft
+from taskspec.scaffold.words import literal, names_a_secret
+from taskspec.targets import TARGETS
+from taskspec.values import Json
+
+_TYPES: Mapping[type, str] = {
+    str: "text",
+    bool: "true or false",
+    int: "integer",
+    float: "number",
+    list: "list",
+    dict: "map",
+}
+
+
+def draft_task(app: App, name: str) -> Draft:
+    """A task for an app. Defaults and likely results are comments: what is not changed need not be said."""
+    variables: dict[str, Mapping[str, Json]] = {}
+    entries = [Entry(Leaf("kind", is_text=True), leaf("service"), ("# The app stays up until it is stopped.",))]
+    entries = entries if app.stays_up else []
+    entries.append(entry("module", leaf(app.module)))
+    if app.version is not None or app.branch is not None:
+        key, text = ("version", app.version) if app.branch is None else ("branch", app.branch)
+        entries.append(entry(key, leaf(text)))
+    if app.needs_target:
+        place = app.places[0]
+        variable = f"{name}_{_what(place)}"
+        kind = "integer" if TARGETS[place].kind is int else "string"
+        variables[variable] = {"type": kind, "description": f"What {app.name} is launched on: {place}"}
+        target = block([entry(place, leaf("{{ var." + variable + " }}"))])
+        entries.append(Entry(Leaf("target", is_text=True), target, _other_places(app)))
+    foot = (*([] if app.needs_target else _other_places(app)), *_defaults(app), *_results(app))
+    about = [f"# {line}" for line in (app.name + (f": {app.description}" if app.description else ""),)]
+    if app.needs_clicks:
+        about.append(
+            "# It has an interface of its own and may wait for clicks: see what it can be given to start by itself."
+        )
+    task = Entry(Leaf(name, is_text=True), block(entries, foot=foot), tuple(about))
+    return Draft((task,), variables, {})
+
+
+def _what(place: str) -> str:
+    """`project_id` for images_project, `folder` for files_folder."""
+    word = place.rsplit("_", 1)[-1]
+    return f"{word}_id" if TARGETS[place].kind is int else word
+
+
+def _other_places(app: App) -> tuple[str, ...]:
+    others = app.places[1:] if app.needs_target else app.places
+    if not others:
+        return ()
+    instead = "Instead" if app.needs_target else "It can be launched on something, as target"
+    return (f"# {instead}: {', '.join(others)}.",)
+
+
+def _defaults(app: App) -> tuple[str, ...]:
+    """The app's defaults as a commented block of params."""
+    if not app.defaults:
+        return ("# The app declares no defaults; what it reads is in its documentation.", "# params: {}")
+    lines = ["# The app's defaults. Uncomment what you change."]
+    params = block(_default(app, key, value) for key, value in app.defaults.items())
+    text = write_tree(Tree((), block([entry("params", params)])))
+    return (*lines, *(f"# {line}".rstrip() for line in text.splitlines()))
+
+
+def _default(app: App, key: str, value: Json) -> Entry:
+    words = [word for word in (_TYPES.get(type(value), "any"), app.describe(key)) if word]
+    if names_a_secret(key):
+        words.append("a secret: pass it in a variable with sensitive: true")
+        value = "" if isinstance(value, str) else value
+    return Entry(Leaf(key, is_text=True), node(literal(value), in_line=_is_short(value)), (), f"# {'; '.join(words)}")
+
+
+def _is_short(value: Json) -> bool:
+    return len(json.dumps(value)) <= 60
+
+
+def _results(app: App) -> tuple[str, ...]:
+    """Results as comments: a launch without a declared result counts as failed, and only the author can know."""
+    found = app.likely_results or {"task_id": "{{ launch.id }}"}
+    text = write_tree(Tree((), block([entry("results", node(dict(found)))])))
+    lines = text.splitlines()
+    return (
+        "# What apps like it often leave. A launch without a declared result counts as failed.",
+        *(f"# {x}" for x in lines),
+    )

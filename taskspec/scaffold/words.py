@@ -1,0 +1,58 @@
+"""Names for what is written, and what a name tells: is it an id, is it a secret. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+
+from taskspec.template.expression import is_template
+from taskspec.values import Json
+
+_ID = re.compile(r"(?i:^|_)ids?$|[a-z]I[dD]s?$|(?i:(project|dataset|task|session|launch|report|collection)s?$)")
+_SECRET = re.compile(
+    r"(?i)(token|secret|passw(or)?d|passphrase|credential|api_?key|access_?key|private_?key|auth_?key|authorization)"
+)
+
+
+def identifier(text: str, otherwise: str = "task") -> str:
+    """A name that templates can use, made from any text: `Train YOLO v8` becomes train_yolo_v8."""
+    words = re.sub(r"[^A-Za-z0-9]+", "_", text).strip("_").lower()
+    if not words:
+        return otherwise
+    return f"{otherwise}_{words}" if words[0].isdigit() else words[:60].strip("_")
+
+
+def unique(name: str, taken: Collection[str]) -> str:
+    """The name, with a number behind it when it is taken."""
+    number, found = 2, name
+    while found in taken:
+        found = f"{name}_{number}"
+        number += 1
+    return found
+
+
+def names_an_id(key: str) -> bool:
+    """Whether a value under this key is the id of something."""
+    return _ID.search(key) is not None
+
+
+def names_a_secret(key: str) -> bool:
+    """Whether a value under this key must not be written down."""
+    return _SECRET.search(key) is not None
+
+
+def literal(value: Json) -> Json:
+    """The value as it has to be written so that nothing in it is taken for an expression."""
+    if isinstance(value, dict):
+        return {key: literal(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [literal(item) for item in value]
+    return _guarded(value) if isinstance(value, str) and is_template(value) else value
+
+
+def _guarded(text: str) -> str:
+    """A text with braces in it, as an expression that gives it."""
+    inner = (
+        text.replace("\\", "\\\\").replace("'", "\\'").replace("\n", "\\n").replace("\t", "\\t").replace("\r", "\\r")
+    )
+    return "{{ '" + inner + "' }}"

@@ -1,0 +1,349 @@
+"""fmt: one way to write a spec, and never another meaning."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from taskspec.diagnostics import Code, Source
+from taskspec.errors import SpecError
+from taskspec.layout import formatting
+from taskspec.layout.formatting import formatted
+from taskspec.layout.order import ROOT, TASK, VARIABLE
+from taskspec.layout.quoting import is_plain, quoted
+from taskspec.layout.reading import comments_in
+from taskspec.schemas import load_schema
+from taskspec.spec.document import SourceDocument
+from taskspec.spec.parser import parse_spec
+from taskspec.spec.reader import read_document
+
+REPOSITORY = Path(__file__).parents[2]
+FILES = sorted([*REPOSITORY.glob("examples/**/*.yaml"), *REPOSITORY.glob("tests/cases/**/*.yaml")])
+
+MESSY = """\
+# yaml-language-server: $schema=spec.schema.json
+# What this is for.
+
+name:   'demo'
+taskspec: 1   # the version
+
+
+variables:
+    lr:  {default: 0.1, type: number}   # the rate
+tasks:
+    # about a
+    a:
+        params: {text: "no", number: "3.10", plain: "abc",
+            long: [1,2]}
+        # the app
+        module: "x/y"
+        version: 'v1'
+    b: {version: v1, module: x/y}
+    c:
+        module: x/y
+        version: v1
+        params:
+            list:
+            - "{{ var.lr }}"   # one
+            # between
+            - k: 1
+              j: 2
+            lines: |   # as they are
+                first
+                  second
+# the end
+"""
+NEAT = """\
+# yaml-language-server: $schema=spec.schema.json
+# What this is for.
+
+taskspec: 1  # the version
+name: demo
+
+variables:
+  lr: {type: number, default: 0.1}  # the rate
+tasks:
+  # about a
+  a:
+    # the app
+    module: x/y
+    version: v1
+    params: {text: "no", number: "3.10", plain: abc, long: [1, 2]}
+
+  b: {module: x/y, version: v1}
+
+  c:
+    module: x/y
+    version: v1
+    params:
+      list:
+        - "{{ var.lr }}"  # one
+        # between
+        - k: 1
+          j: 2
+      lines: |  # as they are
+        first
+          second
+# the end
+"""
+
+
+def neat(text: str) -> str:
+    return formatted("spec.yaml", text.encode())
+
+
+def test_keys_get_their_order_comments_stay_with_what_they_are_about() -> None:
+    assert neat(MESSY) == NEAT
+
+
+def test_what_is_formatted_stays_as_it_is() -> None:
+    assert neat(NEAT) == NEAT
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(REPOSITORY)))
+def test_every_spec_here_can_be_formatted_or_has_a_diagnostic(path: Path) -> None:
+    content = path.read_bytes()
+    try:
+        before = read_document(path.name, content)
+    except SpecError:
+        with pytest.raises(SpecError):
+            formatted(path.name, content)
+        return
+    text = formatted(path.name, content)
+    assert read_document(path.name, text.encode()).data == before.data
+    assert sorted(comments_in(Source("", text))) == sorted(comments_in(before.source))
+    assert neat(text) == text
+
+
+@pytest.mark.parametrize("text", [MESSY, *(path.read_text() for path in REPOSITORY.glob("examples/specs/*.yaml"))])
+def test_the_spec_that_is_parsed_is_the_same(text: str) -> None:
+    nowhere = SourceDocument(Source("", ""), None, (0, 0))
+    before, after = (parse_spec("spec.yaml", content.encode())[0] for content in (text, neat(text)))
+    assert replace(before, document=nowhere) == replace(after, document=nowhere)
+    assert list(before.tasks) == list(after.tasks)
+
+
+def test_a_result_that_would_mean_something_else_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(formatting, "write_tree", lambda tree: "a: 2\n")
+    with pytest.raises(SpecError) as caught:
+        neat("a: 1\n")
+    assert "left as it is" in caught.value.diagnostics[0].summary
+    monkeypatch.setattr(formatting, "write_tree", lambda tree: "a: 1\n")
+    with pytest.raises(SpecError):
+        neat("a: 1  # a comment\n")
+
+
+def test_every_key_has_its_place() -> None:
+    schema = load_schema("spec")
+    assert set(schema["definitions"]["task"]["properties"]) == set(TASK)
+    assert set(schema["definitions"]["variable"]["properties"]) == set(VARIABLE)
+    assert set(schema["properties"]) <= set(ROOT)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("a: 'x'\n", "a: x\n"),
+        ("a: 'no'\n", 'a: "no"\n'),
+        ("a: '3.10'\n", 'a: "3.10"\n'),
+        ("a: '12'\n", 'a: "12"\n'),
+        ("a: ''\n", 'a: ""\n'),
+        ("a: 'x: y'\n", 'a: "x: y"\n'),
+        ("a: 'x #y'\n", 'a: "x #y"\n'),
+        ("a: 'say \"hi\"'\n", 'a: say "hi"\n'),
+        ("a: '{{ var[\"x\"] }}'\n", "a: '{{ var[\"x\"] }}'\n"),
+        ("a: '- x'\n", 'a: "- x"\n'),
+        ("a: '2024-01-01'\n", 'a: "2024-01-01"\n'),
+        ("a: '{{ var.x }}'\n", 'a: "{{ var.x }}"\n'),
+        ("a: 'data/{{ var.x }}'\n", 'a: "data/{{ var.x }}"\n'),
+        ("a: ['x,y', 'z']\n", 'a: ["x,y", z]\n'),
+        ("a: 'https://x.y/z'\n", "a: https://x.y/z\n"),
+        ("a: two\n  lines\n", "a: two lines\n"),
+        ("a:    # why\n  - 1\n", "a:  # why\n  - 1\n"),
+        ("a:\n- 1\n# about b\nb: 2\n", "a:\n  - 1\n# about b\nb: 2\n"),
+        ("a:\n    b: 1\n    # still a\nc: 2\n", "a:\n  b: 1\n  # still a\nc: 2\n"),
+        ("a: 1\n\n\n\nb: 2\n", "a: 1\n\nb: 2\n"),
+        ("a: [  ]\nb: { }\nc:\n", "a: []\nb: {}\nc:\n"),
+        ("a: &x {k: 1}\nb: *x\n", "a: &x {k: 1}\nb: *x\n"),
+        ("a:\n-   - 1\n    - 2\n", "a:\n  - - 1\n    - 2\n"),
+        ("a:\n  -   # one\n\n    - 1\n", "a:\n  -  # one\n    - 1\n"),
+        ("a:\n  -\n    -\n      # one\n      - 1\n", "a:\n  # one\n  - - - 1\n"),
+        ("a: [1, # one\n  2]\n", "a:\n  - 1  # one\n  - 2\n"),
+        ("---\na: 1\n...\n", "a: 1\n"),
+        ("", ""),
+        ("# only this\n", "# only this\n"),
+    ],
+)
+def test_how_things_are_written(before: str, after: str) -> None:
+    assert neat(before) == after
+    assert neat(after) == after
+
+
+def test_a_collection_in_brackets_that_is_too_long_becomes_lines() -> None:
+    text = "a: [" + ", ".join("word" for _ in range(40)) + "]\n"
+    assert neat(text) == "a:\n" + "  - word\n" * 40
+
+
+def test_keys_are_not_moved_before_an_anchor_they_need() -> None:
+    text = "taskspec: 1\ntasks:\n  a: {version: &v v1, module: x/y, title: *v}\n"
+    assert neat(text) == text
+
+
+def test_keys_of_params_keep_the_order_of_the_author() -> None:
+    text = "taskspec: 1\ntasks:\n  a:\n    module: x/y\n    version: v1\n    params: {z: 1, a: 2}\n"
+    assert neat(text) == text
+
+
+def test_a_file_that_is_no_spec_only_gets_its_layout() -> None:
+    assert neat("tasks:   1\nname: 'x'\n") == "tasks: 1\nname: x\n"
+
+
+def test_windows_line_ends_stay() -> None:
+    assert neat("a:   1\r\n# c\r\nb: |\r\n  x\r\n  y\r\n") == "a: 1\r\n# c\r\nb: |\r\n  x\r\n  y\r\n"
+
+
+def test_invalid_yaml_is_the_usual_diagnostic() -> None:
+    with pytest.raises(SpecError) as caught:
+        neat("a: [1\n")
+    assert caught.value.diagnostics[0].code is Code.YAML_SYNTAX
+
+
+@pytest.mark.parametrize("character", ["\x85", "\u2028", "\u2029", "\r"])
+def test_a_line_end_that_nobody_sees_is_refused(character: str) -> None:
+    with pytest.raises(SpecError):
+        neat(f"a: 1 # x{character}b: 2\n")
+
+
+texts = st.text(st.characters(codec="utf-8", exclude_categories=["Cs"]), max_size=12) | st.sampled_from(
+    [
+        "no",
+        "3.10",
+        "0x1F",
+        "1e3",
+        "~",
+        "null",
+        "- a",
+        "a: b",
+        "a #b",
+        "=",
+        "<<",
+        "{{ x }}",
+        "'",
+        '"',
+        "---",
+        "...",
+        "a:",
+        "?",
+    ]
+)
+
+
+@given(texts)
+def test_a_quoted_text_is_read_as_the_same_text(text: str) -> None:
+    for written in (f"a: {quoted(text)}\n", f"a: [{quoted(text, in_line=True)}]\n"):
+        data = read_document("x", written.encode()).data
+        assert data in ({"a": text}, {"a": [text]})
+
+
+@given(texts)
+def test_a_text_without_quotes_needs_none(text: str) -> None:
+    if is_plain(text):
+        assert (
+            not text.startswith(("-", "?", ":", "{", "[", "&", "*", "!", "|", ">", "@", "`", "#", "%"))
+            or text[1:2] != " "
+        )
+
+
+scalars = st.sampled_from(
+    [
+        "1",
+        "1.5",
+        "true",
+        "null",
+        "",
+        "abc",
+        "'q'",
+        '"d"',
+        "'no'",
+        '"{{ var.x }}"',
+        "x y",
+        "'it''s'",
+        '"a\\nb"',
+        "a:b",
+        "é",
+    ]
+)
+flows = st.recursive(
+    scalars.map(lambda text: text or "x"),
+    lambda inner: (
+        st.lists(inner, max_size=3).map(lambda items: "[" + ",  ".join(items) + "]")
+        | st.lists(inner, max_size=3).map(
+            lambda items: "{" + ", ".join(f"k{i}:   {item}" for i, item in enumerate(items)) + "}"
+        )
+    ),
+    max_leaves=5,
+)
+comments = st.sampled_from(["", "", "", "# one", "#two", "# [three"])
+blanks = st.integers(0, 2)
+
+
+@st.composite
+def blocks(draw: st.DrawFn, indent: int = 0, depth: int = 3) -> list[str]:
+    """Lines of a map or a list, with comments and blank lines anywhere a person may write them."""
+    pad = " " * indent
+    is_map = draw(st.booleans()) if indent else True
+    lines: list[str] = []
+    for index in range(draw(st.integers(1, 3))):
+        lines += [""] * draw(blanks)
+        if comment := draw(comments):
+            lines.append(pad + comment)
+        head = f"{pad}k{index}:" if is_map else f"{pad}-"
+        beside = draw(comments)
+        beside = f"   {beside}" if beside else ""
+        kind = draw(st.sampled_from(["scalar", "flow", "literal", "folded", "block"] if depth else ["scalar", "flow"]))
+        step = draw(st.integers(2, 4))
+        if kind == "block":
+            lines += [head + beside, *draw(blocks(indent=indent + step, depth=depth - 1))]
+        elif kind in ("literal", "folded"):
+            mark = "|" if kind == "literal" else ">"
+            body = draw(
+                st.lists(st.sampled_from(["text", "# no comment", "", "  deep", "a: b"]), min_size=1, max_size=4)
+            )
+            lines += [f"{head} {mark}{draw(st.sampled_from(['', '-']))}{beside}", " " * (indent + step) + "first"]
+            lines += [" " * (indent + step) + line if line else "" for line in body]
+        else:
+            lines.append(f"{head} {draw(scalars if kind == 'scalar' else flows)}{beside}")
+        if comment := draw(comments):
+            lines.append(pad + comment)
+    return lines
+
+
+@given(blocks())
+def test_values_and_comments_survive_and_a_second_time_changes_nothing(lines: list[str]) -> None:
+    text = "\n".join(lines) + "\n"
+    before = read_document("x", text.encode())
+    once = neat(text)
+    assert read_document("x", once.encode()).data == before.data
+    assert sorted(comments_in(Source("", once))) == sorted(comments_in(before.source))
+    assert neat(once) == once
+
+
+PIECES = (
+    "a§b: §: §- §\n§\n  §\n    §# c§ # d§{§}§[§]§, §'§\"§|§>§&x §*x§? §!!str §<<§---\n§...\n§%YAML 1.2\n§\t§~§1§\\"
+    "§{{ x }}§\r\n§k: v\n§\n- z"
+)
+pieces = st.lists(st.sampled_from(PIECES.split("§")), max_size=25).map("".join)
+
+
+@given(pieces)
+def test_any_text_is_formatted_for_good_or_has_a_diagnostic(text: str) -> None:
+    try:
+        once = neat(text)
+    except SpecError:
+        return
+    assert read_document("x", once.encode()).data == read_document("x", text.encode()).data
+    assert neat(once) == once
