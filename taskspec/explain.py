@@ -183,7 +183,8 @@ class _Look:
             if TARGETS[name].key == path[1] and path[1] in target_state(task.target):
                 place = ("tasks", task.name, "target", name)
                 return self._written(place, task.target[name], value, f"target {name}")
-        facts = self.planned.request.facts if self.planned.request is not None else None
+        request = self.planned.request
+        facts = request.facts if isinstance(request, LaunchRequest) else None
         return Origin(OriginKind.APP_DEFAULT, "", value, f'default of app "{facts.name}"' if facts is not None else "")
 
     def _written(self, path: Path, written: Json, value: Json, note: str) -> Origin:

@@ -94,7 +94,7 @@ def _secret(
         problems.append(found)
         return assigned
     if found is not None and keeper.read is None:
-        return Assigned(keeper.secrets.unread(variable.name), assigned.origin)
+        return Assigned(keeper.secrets.unread(variable.name), assigned.origin, span=assigned.span)
     value = assigned.value if found is None else _from_text(variable, found)
     if value is None:
         problems.extend(_check(spec, variable, assigned))
@@ -102,7 +102,7 @@ def _secret(
     problem = _unfit(variable, value)
     if problem:
         problems.append(unfit(spec, variable, problem, assigned.origin))
-    return Assigned(keeper.secrets.keep(variable.name, value), assigned.origin)
+    return Assigned(keeper.secrets.keep(variable.name, value), assigned.origin, span=assigned.span)
 
 
 def _from_text(variable: Variable, text: str) -> Json:
@@ -141,7 +141,7 @@ def _from_file(spec: SpecFile, file: VariableFile, problems: list[Diagnostic]) -
     unknown = [name for name in document.data if name not in spec.variables]
     problems.extend(_unknown(spec, name, file.name, document.span((name,), key=True)) for name in unknown)
     known = {name: value for name, value in document.data.items() if name in spec.variables}
-    return {name: Assigned(value, file.name, document.span((name,))) for name, value in known.items()}
+    return {name: Assigned(value, file.name, span=document.span((name,))) for name, value in known.items()}
 
 
 def _unknown(spec: SpecFile, name: str, origin: str, span: Span | None) -> Diagnostic:
