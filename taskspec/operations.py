@@ -121,6 +121,12 @@ def validate(project: Project, server: Server) -> Sequence[Diagnostic]:
             instance.task.name, instance.key, unknown_view(instance.address, instance.task.results)
         )
     problems: list[Diagnostic] = []
+    for instance in project.expansion.instances:
+        if instance.task.when is not True:
+            try:
+                project.evaluator.condition(instance)
+            except SpecError as error:
+                problems.extend(error.diagnostics)
     for instance in local if facts else []:
         try:
             project.evaluator.request(instance, facts)

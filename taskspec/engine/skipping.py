@@ -44,7 +44,8 @@ def skip_itself(progress: Progress, node: int, planned: PlannedTask) -> None:
     else:
         is_known = planned.action is Action.SKIP
         words = planned.detail if is_known else explain(progress.tools.evaluator, progress.instance(node))
-        _end(progress, node, SkipReason.CONDITION_FALSE, f"its condition does not hold: {words}")
+        summary = f"its condition is false: {words}" if words else "its condition is false"
+        _end(progress, node, SkipReason.CONDITION_FALSE, summary)
     tell(progress, progress.frontier.skip(node))
 
 

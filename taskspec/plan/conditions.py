@@ -114,9 +114,11 @@ def conditional(evaluator: Evaluator, instance: Instance, planned: PlannedTask) 
 
 
 def explain(evaluator: Evaluator, instance: Instance) -> str:
-    """The condition as written, and the values it read."""
+    """The condition as written, and the values it read; nothing for one that is simply false."""
+    if not isinstance(instance.task.when, str):
+        return ""
     values = ", ".join(f"{text} = {_shown(value)}" for text, value in evaluator.reads(instance, instance.task.when))
-    return f"{instance.task.when} with {values}" if values else str(instance.task.when).lower()
+    return f"{instance.task.when} with {values}" if values else instance.task.when
 
 
 def _shown(value: Json) -> str:

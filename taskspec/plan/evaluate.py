@@ -72,7 +72,8 @@ class Evaluator:
         value = self._render(instance, ("when",), when) if isinstance(when, str) else when
         if isinstance(value, bool | Unknown):
             return value
-        message = f"a condition must be true or false, and this one is {value!r}; compare it with something"
+        advice = f"write {{{{ {when} }}}}" if value == when else "compare it with something"
+        message = f"a condition must be true or false, and this one is {value!r}; {advice}"
         raise self._failed(instance, ("when",), Code.WRONG_VALUE, message)
 
     def reads(self, instance: Instance, value: Json) -> Iterator[tuple[str, Json]]:

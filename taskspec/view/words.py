@@ -28,7 +28,7 @@ REASONS: Mapping[Reason, str] = {
     Reason.UNCHANGED: "unchanged",
     Reason.NEVER_RERUNS: "never reruns",
     Reason.NOT_IN_SPEC: "no longer in the spec",
-    Reason.CONDITION_FALSE: "its condition does not hold",
+    Reason.CONDITION_FALSE: "its condition is false",
     Reason.RUNS_ON_FAILURE: "only if something that it needs fails",
     Reason.RUNS_ALWAYS: "runs whatever becomes of what it needs",
 }
@@ -53,7 +53,9 @@ OUTCOME_COLOURS: Mapping[Outcome, str] = {
 
 
 def why(task: PlannedTask) -> str:
-    """The reason in words, with its detail."""
+    """The reason in words, with its detail; that of another task only by the need of it."""
+    if task.root:
+        return one_line(task.detail)
     words = REASONS[task.reason]
     return f"{words}: {one_line(task.detail)}" if task.detail else words
 
