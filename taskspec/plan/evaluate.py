@@ -12,13 +12,15 @@ from taskspec.plan.request import LaunchRequest, ModuleFacts, ModuleKey, build_p
 from taskspec.spec.kinds import Partial
 from taskspec.spec.model import SpecFile
 from taskspec.spec.targets import type_problem
-from taskspec.template.absent import SucceededTasks
+from taskspec.template.absent import SucceededTasks, reads_absent
 from taskspec.template.expression import Reference
 from taskspec.template.instances import Instance
 from taskspec.template.render import Renderer, RenderError, templates_in
 from taskspec.template.scope import TasksView
 from taskspec.values import Json, Path, Unknown, digest, is_known, unknowns
 
+_FAIL = Partial.FAIL
+"""Looked up once: an enum's member costs more than the question."""
 Facts = Mapping[ModuleKey, ModuleFacts]
 
 
@@ -86,6 +88,12 @@ class Evaluator:
             with suppress(RenderError):
                 yield text, self.renderer.render(f"{{{{ {text} }}}}", self._scope(instance, {}))
 
+    def reads_absent(self, text: str) -> bool:
+        """Whether an expression reads a task that did not succeed."""
+        return any(
+            r.root == "tasks" and r.steps and reads_absent(self.tasks, r.steps[0]) for r in self._references(text)
+        )
+
     def _references(self, text: str) -> tuple[Reference, ...]:
         return self.renderer.parse(text).references
 
@@ -130,8 +138,7 @@ class Evaluator:
         return failed
 
     def _scope(self, instance: Instance, extra: Mapping[str, Json]) -> dict[str, Json]:
-        goes_on = instance.task.partial is Partial.CONTINUE
-        tasks = SucceededTasks(self.tasks) if goes_on else self.tasks
+        tasks = self.tasks if instance.task.partial is _FAIL else SucceededTasks(self.tasks)
         return {**self.base, "each": instance.each, "tasks": tasks, **extra}
 
     def _title(self, instance: Instance) -> str:
