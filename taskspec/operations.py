@@ -143,6 +143,12 @@ def validate(project: Project, server: Server) -> Sequence[Diagnostic]:
             project.evaluator.tasks.put(instance.task.name, instance.key, view)
     problems: list[Diagnostic] = []
     calls = [instance for instance in project.expansion.instances if instance.task.call is not None]
+    for instance in project.expansion.instances:
+        if instance.task.when is not True:
+            try:
+                project.evaluator.condition(instance)
+            except SpecError as error:
+                problems.extend(error.diagnostics)
     for instance in [*(local if facts else ()), *calls]:
         try:
             project.evaluator.request(instance, facts)

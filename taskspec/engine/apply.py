@@ -236,7 +236,7 @@ class Apply:
             self._unstopped.append(planned.address)
             board.notice(planned.address, f"could not be stopped: {words(answer.error)}")
             return
-        why = "no longer in the spec" if planned.reason is Reason.NOT_IN_SPEC else "its condition does not hold"
+        why = "no longer in the spec" if planned.reason is Reason.NOT_IN_SPEC else "its condition is false"
         body = {"outcome": Outcome.STOPPED, "summary": f"stopped: {why}", "results": {}}
         self._progress.ledger.write(Event(EventKind.ENDED, planned.address, planned.previous.key, body))
         self._stopped.append(planned.address)

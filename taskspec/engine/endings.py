@@ -98,5 +98,5 @@ class Endings:
         hide(progress, node, outcome, active.task_id)
         what = "failed" if outcome is Outcome.FAILED else f"was {outcome}"
         tell(progress, progress.frontier.fail(node), what=what)
-        if progress.fails_fast:
+        if progress.fails_fast and not progress.leaving.is_asked:
             end_all(progress, node)

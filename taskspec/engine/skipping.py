@@ -17,15 +17,16 @@ NOTHING_FAILED = "nothing that it needs has failed"
 
 
 def rules_of(plan: Plan) -> dict[int, Rule]:
-    """The rules of tasks that do not simply need the success of all."""
+    """The rules of tasks that do not simply need the success of all. What runs already is awaited in any case."""
     graph, instances = plan.expansion.graph, plan.expansion.instances
-    special = [
-        (planned.node, instances[planned.node].task.run_on)
-        for planned in plan.tasks
-        if instances[planned.node].task.run_on is not RunOn.SUCCESS
-        or instances[planned.node].task.partial is Partial.CONTINUE
-    ]
-    return {node: rule_of(graph, node, run_on, lambda one: instances[one].task.name) for node, run_on in special}
+    rules: dict[int, Rule] = {}
+    for planned in plan.tasks:
+        task = instances[planned.node].task
+        if task.run_on is not RunOn.SUCCESS or task.partial is not Partial.FAIL:
+            is_soft = planned.action is Action.ATTACH and task.run_on is RunOn.FAILURE
+            run_on = RunOn.ALWAYS if is_soft else task.run_on
+            rules[planned.node] = rule_of(graph, planned.node, run_on, lambda one: instances[one].task.name)
+    return rules
 
 
 def tell(progress: Progress, skips: Iterable[Skip], *, what: str = "failed", fail_fast: bool = False) -> None:
@@ -44,7 +45,8 @@ def skip_itself(progress: Progress, node: int, planned: PlannedTask) -> None:
     else:
         is_known = planned.action is Action.SKIP
         words = planned.detail if is_known else explain(progress.tools.evaluator, progress.instance(node))
-        _end(progress, node, SkipReason.CONDITION_FALSE, f"its condition does not hold: {words}")
+        summary = f"its condition is false: {words}" if words else "its condition is false"
+        _end(progress, node, SkipReason.CONDITION_FALSE, summary)
     tell(progress, progress.frontier.skip(node))
 
 

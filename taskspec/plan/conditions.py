@@ -7,12 +7,14 @@ from dataclasses import dataclass, field, replace
 
 from taskspec.graph import TaskGraph
 from taskspec.plan.evaluate import Evaluator
-from taskspec.plan.model import Action, PlannedTask, Reason
+from taskspec.plan.model import Action, Observed, PlannedTask, Reason
 from taskspec.spec.kinds import Partial, RunOn
 from taskspec.spec.model import TaskDecl
+from taskspec.state.model import Record
 from taskspec.template.instances import Instance
 from taskspec.values import Json, Unknown, canonical
 
+_SUCCESS = RunOn.SUCCESS
 _SHOWN = 80
 """Characters of a value that a reason shows."""
 NOTHING_CAN_FAIL = "nothing that it needs runs now"
@@ -27,9 +29,19 @@ class Skipped:
     root: int
 
 
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What is known of a node before its plan."""
+
+    node: int
+    record: Record | None
+    observed: Observed | None
+    attempts: int
+
+
 def is_plain_task(task: TaskDecl) -> bool:
     """Whether a task simply runs when all it needs has succeeded."""
-    return task.when is True and task.run_on is RunOn.SUCCESS
+    return task.when is True and task.run_on is _SUCCESS
 
 
 @dataclass(slots=True)
@@ -53,24 +65,30 @@ class Conditions:
             if all(before in self._void for before in members):
                 self._void.add(join)
 
-    def plan(self, past: PlannedTask, *, may_fail: bool) -> tuple[PlannedTask | None, PlannedTask | None]:
-        """The plan for a node that is skipped, and for a launch of it that has to stop; None for each that is not.
+    def plan(self, past: Past, *, may_fail: bool) -> tuple[PlannedTask | None, list[PlannedTask]]:
+        """The plan for a node that is skipped, None where it is not, and the stop of a launch of it that runs.
 
-        `past` holds what is known of the node. Raises SpecError for a condition that fails or is no truth value.
+        Raises SpecError for a condition that fails or is no truth value.
         """
-        node, runs = past.node, past.observed is not None and not past.observed.is_terminal
-        found = self._skip(node, self.instances[node], may_fail=may_fail or runs)
+        node, instance = past.node, self.instances[past.node]
+        running = past.observed if past.observed is not None and not past.observed.is_terminal else None
+        found = self._skip(node, instance, may_fail=may_fail or running is not None)
         if found is None:
-            return None, None
+            return None, []
         self.skipped[node] = found
         self._void.add(node)
-        root = self.instances[found.root].address if found.root != node else ""
-        skip = replace(past, reason=found.reason, detail=found.detail, root=root)
-        if not runs or past.observed is None:
-            return skip, None
-        detail = f"launch {past.observed.task_id} is {past.observed.status}"
-        stop = replace(past, action=Action.STOP, reason=found.reason, detail=detail, node=-1)
-        return replace(skip, observed=None), stop
+        skip = PlannedTask(
+            address=instance.address,
+            action=Action.SKIP,
+            reason=found.reason,
+            detail=found.detail,
+            previous=past.record,
+            observed=past.observed if running is None else None,
+            node=node,
+            attempts=past.attempts,
+            root=self.instances[found.root].address if found.root != node else "",
+        )
+        return skip, [] if running is None else [_stop(skip, running)]
 
     def _skip(self, node: int, instance: Instance, *, may_fail: bool) -> Skipped | None:
         above = self._above(node, instance.task)
@@ -100,6 +118,11 @@ class Conditions:
         return (group[0] for group in groups.values() if all(before in self._void for before in group))
 
 
+def _stop(skip: PlannedTask, running: Observed) -> PlannedTask:
+    detail = f"launch {running.task_id} is {running.status}"
+    return replace(skip, action=Action.STOP, detail=detail, observed=running, node=-1, root="")
+
+
 def conditional(evaluator: Evaluator, instance: Instance, planned: PlannedTask) -> PlannedTask:
     """What is planned for a task that is not plain, saying what it still depends on."""
     task = instance.task
@@ -114,9 +137,11 @@ def conditional(evaluator: Evaluator, instance: Instance, planned: PlannedTask) 
 
 
 def explain(evaluator: Evaluator, instance: Instance) -> str:
-    """The condition as written, and the values it read."""
+    """The condition as written, and the values it read; nothing for one that is simply false."""
+    if not isinstance(instance.task.when, str):
+        return ""
     values = ", ".join(f"{text} = {_shown(value)}" for text, value in evaluator.reads(instance, instance.task.when))
-    return f"{instance.task.when} with {values}" if values else str(instance.task.when).lower()
+    return f"{instance.task.when} with {values}" if values else instance.task.when
 
 
 def _shown(value: Json) -> str:

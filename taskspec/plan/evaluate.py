@@ -14,13 +14,15 @@ from taskspec.spec.kinds import OWN_KEYS, Call, Partial
 from taskspec.spec.model import SpecFile
 from taskspec.spec.platform import PlatformCall
 from taskspec.spec.targets import type_problem
-from taskspec.template.absent import SucceededTasks
+from taskspec.template.absent import SucceededTasks, reads_absent
 from taskspec.template.expression import Reference
 from taskspec.template.instances import Instance
 from taskspec.template.render import Renderer, RenderError, templates_in
 from taskspec.template.scope import TasksView
 from taskspec.values import Json, Path, Unknown, digest, is_known, unknowns
 
+_FAIL = Partial.FAIL
+"""Looked up once: an enum's member costs more than the question."""
 Facts = Mapping[ModuleKey, ModuleFacts]
 
 
@@ -110,7 +112,8 @@ class Evaluator:
         value = self._render(instance, ("when",), when) if isinstance(when, str) else when
         if isinstance(value, bool | Unknown):
             return value
-        message = f"a condition must be true or false, and this one is {value!r}; compare it with something"
+        advice = f"write {{{{ {when} }}}}" if value == when else "compare it with something"
+        message = f"a condition must be true or false, and this one is {value!r}; {advice}"
         raise self._failed(instance, ("when",), Code.WRONG_VALUE, message)
 
     def reads(self, instance: Instance, value: Json) -> Iterator[tuple[str, Json]]:
@@ -122,6 +125,12 @@ class Evaluator:
                 continue
             with suppress(RenderError):
                 yield text, self.renderer.render(f"{{{{ {text} }}}}", self._scope(instance, {}))
+
+    def reads_absent(self, text: str) -> bool:
+        """Whether an expression reads a task that did not succeed."""
+        return any(
+            r.root == "tasks" and r.steps and reads_absent(self.tasks, r.steps[0]) for r in self._references(text)
+        )
 
     def _references(self, text: str) -> tuple[Reference, ...]:
         return self.renderer.parse(text).references
@@ -190,8 +199,7 @@ class Evaluator:
         return "" if value is True else f"{condition} is {value!r}"
 
     def _scope(self, instance: Instance, extra: Mapping[str, Json]) -> dict[str, Json]:
-        goes_on = instance.task.partial is Partial.CONTINUE
-        tasks = SucceededTasks(self.tasks) if goes_on else self.tasks
+        tasks = self.tasks if instance.task.partial is _FAIL else SucceededTasks(self.tasks)
         return {**self.base, "each": instance.each, "tasks": tasks, **extra}
 
     def _title(self, instance: Instance) -> str:

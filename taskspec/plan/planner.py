@@ -10,7 +10,7 @@ from taskspec.diagnostics import Code, Diagnostic, Severity, nearest
 from taskspec.errors import SpecError, UsageError
 from taskspec.plan import services
 from taskspec.plan.calling import NOBODY_KNOWS, decide_call, may_not_be_repeated
-from taskspec.plan.conditions import Conditions, conditional, is_plain_task
+from taskspec.plan.conditions import Conditions, Past, conditional, is_plain_task
 from taskspec.plan.decide import Situation, decide
 from taskspec.plan.evaluate import Evaluator, Facts
 from taskspec.plan.model import Action, Change, Observed, Plan, PlannedTask, Reason
@@ -19,7 +19,7 @@ from taskspec.plan.unfolding import plan_folded, unfold
 from taskspec.sensitive import may_be_the_same
 from taskspec.spec.kinds import Kind
 from taskspec.state.model import Outcome, Phase, Record, State
-from taskspec.template.absent import AbsentView, reads_absent
+from taskspec.template.absent import AbsentView
 from taskspec.template.instances import Expansion, Instance
 from taskspec.template.render import RenderError
 from taskspec.template.scope import TaskView, unknown_view
@@ -118,18 +118,13 @@ def final_results(evaluator: Evaluator) -> dict[str, Json]:
         try:
             values[name] = evaluator.renderer.render(value, scope)
         except RenderError as error:
-            if _reads_absent(evaluator, error.text):
+            if evaluator.reads_absent(error.text):
                 continue
             span = evaluator.spec.span(("results", name, *error.path))
             problems.append(error.diagnostic(span, f'result "{name}"'))
     if problems:
         raise SpecError(problems)
     return values
-
-
-def _reads_absent(evaluator: Evaluator, text: str) -> bool:
-    references = evaluator.renderer.parse(text).references
-    return any(r.root == "tasks" and r.steps and reads_absent(evaluator.tasks, r.steps[0]) for r in references)
 
 
 def _stops(inputs: PlanInputs) -> Iterable[PlannedTask]:
@@ -271,17 +266,10 @@ class _Walk:
 
     def _skipped(self, node: int, instance: Instance, record: Record | None, above: _Flow) -> PlannedTask | None:
         """The plan for a task that is skipped, if it is; a launch of it that still runs is stopped."""
-        past = PlannedTask(
-            address=instance.address,
-            action=Action.SKIP,
-            reason=Reason.CONDITION_FALSE,
-            previous=record,
-            observed=self._observed(record, instance.address),
-            node=node,
-            attempts=self.inputs.state.attempts.get(instance.address, 0),
-        )
-        skip, stop = self.conditions.plan(past, may_fail=above.may_fail)
-        self.stops += [stop] if stop is not None else []
+        attempts = self.inputs.state.attempts.get(instance.address, 0)
+        past = Past(node, record, self._observed(record, instance.address), attempts)
+        skip, stops = self.conditions.plan(past, may_fail=above.may_fail)
+        self.stops += stops
         return skip
 
     def _pass_on(self, instance: Instance, record: Record | None, planned: PlannedTask | None, *, chosen: bool) -> None:
@@ -299,7 +287,7 @@ class _Walk:
         elif planned is not None and planned.observed is not None and action is Action.ATTACH:
             # A start that was cut off has no id on record; the server has one, and apply will use that.
             view = replace(view, id=planned.observed.task_id)
-        if action is Action.SKIP:
+        elif action is Action.SKIP:
             self.evaluator.tasks.put(instance.task.name, instance.key, AbsentView(instance.address, Outcome.SKIPPED))
             return
         self.evaluator.tasks.put(instance.task.name, instance.key, view)

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from taskspec.diagnostics import Code, Diagnostic, Span, choices
-from taskspec.spec.kinds import CALL_BODY, COMMON_KEYS
+from taskspec.spec.kinds import CALL_BODY, COMMON_KEYS, RunOn
 from taskspec.spec.model import SpecFile, TaskDecl
 from taskspec.template.expression import Dynamic, Index, Reference
 from taskspec.template.matrix import axes_of
@@ -110,11 +110,23 @@ def analyse(spec: SpecFile, renderer: Renderer) -> Analysis:
     for path, text in templates_in(spec.locals):
         look.references(text, Place(spec, None, ("locals", *path)), _HEAD)
     dependencies = {task.name: _once_each(look.task(task)) for task in spec.tasks.values()}
+    for task in spec.tasks.values():
+        if task.run_on is RunOn.FAILURE and not dependencies[task.name]:
+            look.problems.append(_waits_for_nothing(spec, task))
     for path, text in templates_in(spec.results):
         place = Place(spec, None, ("results", *path))
         for reference in look.references(text, place, _BODY):
             look.task_reference(reference, place)
     return Analysis(dependencies, tuple(look.problems))
+
+
+def _waits_for_nothing(spec: SpecFile, task: TaskDecl) -> Diagnostic:
+    return Diagnostic(
+        Code.WRONG_VALUE,
+        f'task "{task.name}" runs on failure and needs nothing, so nothing that it needs can fail',
+        spec.task_span(task.name, "run_on"),
+        remedy="Name the tasks in depends_on after whose failure it runs.",
+    )
 
 
 def _once_each(dependencies: Iterator[Dependency]) -> tuple[Dependency, ...]:

@@ -7,8 +7,10 @@ from enum import StrEnum
 
 from taskspec.errors import UsageError
 from taskspec.graph import generations
+from taskspec.spec.kinds import Partial, RunOn
+from taskspec.spec.model import TaskDecl
 from taskspec.template.instances import Expansion
-from taskspec.view.paint import clean
+from taskspec.view.paint import clean, one_line
 
 MERMAID_EDGE_LIMIT = 500
 """Mermaid refuses to draw more (its documented default)."""
@@ -39,13 +41,36 @@ def _text(expansion: Expansion) -> str:
         lines.append(f"step {number}")
         for node in column:
             needs = ", ".join(expansion.instances[n].address for n in expansion.graph.upstream(node))
-            lines.append(f"  {clean(expansion.instances[node].address)}" + (f"  ← {clean(needs)}" if needs else ""))
+            rule = _rule(expansion.instances[node].task)
+            note = f"  ({one_line(rule)})" if rule else ""
+            needed = f"  ← {clean(needs)}" if needs else ""
+            lines.append(f"  {clean(expansion.instances[node].address)}{needed}{note}")
     return "\n".join(lines) + "\n"
+
+
+def _rule(task: TaskDecl) -> str:
+    """On what, beside the success of all it needs, a task runs; nothing for most."""
+    rules = {
+        RunOn.FAILURE: "on failure",
+        RunOn.ALWAYS: "always",
+        RunOn.SUCCESS: "with what succeeded" if task.partial is Partial.CONTINUE else "",
+    }
+    condition = "" if task.when is True else f"if {task.when or 'false'}"
+    return ", ".join(filter(None, (rules[task.run_on], condition)))
+
+
+def _is_soft(expansion: Expansion, node: int) -> bool:
+    """Whether a failure above a node need not keep it from running."""
+    task = expansion.instances[node].task
+    return task.run_on is not RunOn.SUCCESS or task.partial is Partial.CONTINUE
 
 
 def _dot(expansion: Expansion) -> str:
     names = [json.dumps(clean(instance.address), ensure_ascii=False) for instance in expansion.instances]
-    edges = [f"  {names[before]} -> {names[node]};" for before, node in expansion.graph.edges()]
+    edges = [
+        f"  {names[before]} -> {names[node]}{' [style=dashed]' if _is_soft(expansion, node) else ''};"
+        for before, node in expansion.graph.edges()
+    ]
     return "\n".join(["digraph taskspec {", "  rankdir=LR;", *(f"  {name};" for name in names), *edges, "}"]) + "\n"
 
 
@@ -57,7 +82,8 @@ def _mermaid(expansion: Expansion) -> str:
             remedy="use --format dot, or --format json",
         )
     nodes = [f'  n{n}["{_entities(instance.address)}"]' for n, instance in enumerate(expansion.instances)]
-    return "\n".join(["graph LR", *nodes, *(f"  n{before} --> n{node}" for before, node in edges)]) + "\n"
+    arrows = [f"  n{before} {'-.->' if _is_soft(expansion, node) else '-->'} n{node}" for before, node in edges]
+    return "\n".join(["graph LR", *nodes, *arrows]) + "\n"
 
 
 def _entities(text: str) -> str:
@@ -67,4 +93,6 @@ def _entities(text: str) -> str:
 def _json(expansion: Expansion) -> str:
     addresses = [instance.address for instance in expansion.instances]
     edges = [{"from": addresses[before], "to": addresses[node]} for before, node in expansion.graph.edges()]
-    return json.dumps({"taskspec_graph": 1, "nodes": addresses, "edges": edges}, ensure_ascii=False, indent=2) + "\n"
+    rules = {instance.address: rule for instance in expansion.instances if (rule := _rule(instance.task))}
+    graph = {"taskspec_graph": 1, "nodes": addresses, "edges": edges, **({"rules": rules} if rules else {})}
+    return json.dumps(graph, ensure_ascii=False, indent=2) + "\n"

@@ -35,7 +35,7 @@ REASONS: Mapping[Reason, str] = {
     Reason.INSTANCES_UNKNOWN: "known after",
     Reason.CUT_OFF: "the last call was cut off",
     Reason.STILL_PENDING: "still pending",
-    Reason.CONDITION_FALSE: "its condition does not hold",
+    Reason.CONDITION_FALSE: "its condition is false",
     Reason.RUNS_ON_FAILURE: "only if something that it needs fails",
     Reason.RUNS_ALWAYS: "runs whatever becomes of what it needs",
 }
@@ -65,7 +65,9 @@ OUTCOME_COLOURS: Mapping[Outcome, str] = {
 
 
 def why(task: PlannedTask) -> str:
-    """The reason in words, with its detail."""
+    """The reason in words, with its detail; that of another task only by the need of it."""
+    if task.root:
+        return one_line(task.detail)
     words = REASONS[task.reason]
     if task.is_folded:
         return f"{words} {one_line(task.detail)}"

@@ -209,6 +209,48 @@ def test_an_interrupt_begins_no_clean_up_and_the_next_apply_does(shop: Workshop)
     assert shop.apply().outcomes == {"train": "succeeded", "tidy": "succeeded"}
 
 
+def test_clean_up_that_still_runs_is_awaited_although_nothing_fails_now(shop: Workshop) -> None:
+    shop.waiting_app("slow")
+    spec = "tasks: {train: {module: ./APP}, undo: {module: ./slow, depends_on: train, run_on: failure}}"
+    shop.spec(spec.replace("APP", "bad"))
+    assert shop.apply(interrupt_once_running("undo")).outcomes == {"train": "failed", "undo": "running"}
+    shop.spec(spec.replace("APP", "good"))
+    shop.open_gate()
+    applied = shop.apply()
+    assert applied.outcomes == {"train": "succeeded", "undo": "succeeded"}
+    assert applied.told.attached() == ["undo"]
+
+
+def test_clean_up_that_failed_is_tried_by_its_own_rule_also_in_a_run_that_fails_fast(shop: Workshop) -> None:
+    shop.spec(f"""
+        fail_fast: true
+        tasks:
+          train: {{module: ./bad}}
+          tidy:
+            {counting(shop, 2).replace(", ", chr(10) + " " * 12, 1)}
+            depends_on: train
+            run_on: always
+            retry: {{attempts: 2, backoff: 0}}
+    """)
+    assert shop.apply().outcomes == {"train": "failed", "tidy": "succeeded"}
+
+
+def test_an_interrupt_is_no_failure_that_ends_a_run_fast(shop: Workshop) -> None:
+    shop.waiting_app("slow")
+    shop.spec("fail_fast: true\ntasks: {slow: {module: ./slow}, later: {module: ./good}}")
+    applied = shop.apply(interrupt_once_running("slow"), on_interrupt=OnInterrupt.STOP, parallelism=1)
+    assert applied.outcomes == {"slow": "stopped", "later": "pending"}
+
+
+def test_a_run_that_fails_fast_still_takes_over_what_runs(shop: Workshop) -> None:
+    shop.waiting_app("slow")
+    shop.spec("fail_fast: true\ntasks: {zz: {module: ./slow}}")
+    shop.apply(interrupt_once_running("zz"))
+    shop.spec("fail_fast: true\ntasks: {aa: {module: ./bad}, zz: {module: ./slow}}")
+    applied = shop.apply(open_the_gate_at_the_end_of(shop, "aa"), parallelism=1)
+    assert applied.outcomes == {"aa": "failed", "zz": "succeeded"}
+
+
 def test_clean_up_is_not_part_of_a_plan_about_what_it_needs(shop: Workshop) -> None:
     shop.spec(CLEANED.replace("APP", "bad"))
     assert shop.apply(selection=Selection(targets=("use",))).outcomes == {"train": "failed", "use": "skipped"}

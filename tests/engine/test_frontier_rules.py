@@ -162,12 +162,13 @@ def test_after_a_stop_only_clean_up_is_handed_out_and_all_have_an_outcome(
     frontier = Frontier(graph, wanted, rules_for(graph, modes, tasks))
     ended: dict[int, str] = {}
     running: list[int] = []
+    because: dict[int, int] = {}
 
     def told(skips: Sequence[Skip]) -> None:
-        for node, _ in skips:
+        for node, cause in skips:
             assert node not in ended
             assert node not in running
-            ended[node] = "skipped"
+            ended[node], because[node] = "skipped", cause
 
     told(frontier.skipped_at_once)
     is_stopped = False
@@ -188,6 +189,9 @@ def test_after_a_stop_only_clean_up_is_handed_out_and_all_have_an_outcome(
     assert ended.keys() == wanted
     for node in wanted:
         assert modes[node] is not Mode.ALWAYS or ended[node] != "skipped"
+        if modes[node] is Mode.ON_FAILURE and ended[node] == "skipped":
+            above = {because.get(before, before) for before in graph.upstream(node)}
+            assert not any(ended[cause] == End.FAILURE for cause in above), "clean-up of a failure was left out"
 
 
 def chain(size: int, rules: Mapping[int, Rule]) -> Frontier:

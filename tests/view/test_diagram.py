@@ -103,3 +103,33 @@ def test_a_mermaid_graph_that_nothing_could_show_is_refused_with_a_way_out(
     assert str(size) in refused.value.message
     assert "dot" in refused.value.remedy
     assert draw_graph(big, DiagramFormat.DOT).count("->") == size
+
+
+CLEANED = """
+taskspec: 1
+name: graph
+tasks:
+  train: {module: owner/app, version: v1}
+  undo: {module: owner/app, version: v1, depends_on: train, run_on: failure}
+  tidy: {module: owner/app, version: v1, depends_on: train, run_on: always, when: false}
+  next: {module: owner/app, version: v1, depends_on: train, when: "{{ 1 > 0 }}"}
+  join: {module: owner/app, version: v1, depends_on: train, partial: continue}
+"""
+
+
+def test_what_a_task_runs_on_is_shown_and_its_edges_are_dashed(tmp_path: Path) -> None:
+    path = tmp_path / "spec.yaml"
+    path.write_text(CLEANED, encoding="utf-8")
+    expansion = open_project(Request(path, "spec.yaml", {})).expansion
+    assert draw_graph(expansion, DiagramFormat.TEXT).splitlines()[3:] == [
+        "  undo  ← train  (on failure)",
+        "  tidy  ← train  (always, if false)",
+        "  next  ← train  (if {{ 1 > 0 }})",
+        "  join  ← train  (with what succeeded)",
+    ]
+    dot = draw_graph(expansion, DiagramFormat.DOT)
+    assert '  "train" -> "undo" [style=dashed];' in dot
+    assert '  "train" -> "next";' in dot
+    mermaid = draw_graph(expansion, DiagramFormat.MERMAID)
+    assert [mermaid.count(arrow) for arrow in (" -.-> ", " --> ")] == [3, 1]
+    assert json.loads(draw_graph(expansion, DiagramFormat.JSON))["rules"]["undo"] == "on failure"
