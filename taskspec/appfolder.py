@@ -69,11 +69,12 @@ def read_app_folder(path: Path, *, inside: Path | None = None) -> AppFolder:
     if "\0" in str(path):
         raise AppFolderError("a path with a NUL character is no path", remedy="check the path")
     for place in (path, path / CONFIG_NAME) if inside is not None else ():
-        if inside is not None and not place.resolve().is_relative_to(inside):
+        if inside is not None and not _resolved(place).is_relative_to(inside):
             raise OutsideError(
                 f'"{path}" leads outside of the project, "{inside}"',
                 remedy="Move the app into the project, or allow it with --allow-outside.",
             )
+    _resolved(path)
     if not path.is_dir():
         raise AppFolderError(f'no folder "{path}"', remedy="check the path; it is resolved against the spec file")
     return AppFolder(path=path.resolve(), config=_read_config(path / CONFIG_NAME), digest=_digest(path))
@@ -87,6 +88,17 @@ def app_files(root: Path) -> Iterator[Path]:
             file = Path(folder) / name
             if not name.startswith(".") and file.is_file() and file.resolve().is_relative_to(root.resolve()):
                 yield file.relative_to(root)
+
+
+def _resolved(path: Path) -> Path:
+    """Where a path leads. Raises AppFolderError for one that leads nowhere: a circle of links, a name too long."""
+    try:
+        real = path.resolve()
+        real.exists()
+    except (OSError, RuntimeError) as error:
+        reason = getattr(error, "strerror", None) or "its links lead in a circle"
+        raise AppFolderError(f'"{str(path)[:80]}" is no path: {reason}', remedy="check the path") from None
+    return real
 
 
 def _read_config(path: Path) -> Mapping[str, Any]:

@@ -100,7 +100,13 @@ def strict_validator(schema: dict[str, Any]) -> Any:
         validators={"pattern": _pattern, "properties": _properties, "propertyNames": _property_names},
         type_checker=checker,
     )
-    return strict(schema, format_checker=FormatChecker(formats=["regex"]))
+    checker_of_formats = FormatChecker(formats=())
+    checker_of_formats.checks("regex", raises=(re.error, OverflowError, RecursionError, MemoryError))(_is_regex)
+    return strict(schema, format_checker=checker_of_formats)
+
+
+def _is_regex(value: object) -> bool:
+    return not isinstance(value, str) or bool(re.compile(value))
 
 
 def check_shape(document: SourceDocument, schema: str = "spec") -> list[Diagnostic]:
