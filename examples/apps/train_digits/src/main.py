@@ -48,7 +48,10 @@ def read(path: Path) -> list[tuple[tuple[int, ...], int]]:
 
 
 def predict(train: list[tuple[tuple[int, ...], int]], pixels: tuple[int, ...], neighbours: int) -> int:
-    distances = sorted((sum((a - b) ** 2 for a, b in zip(pixels, other, strict=True)), label) for other, label in train)
+    power = {"euclidean": 2, "manhattan": 1}[STATE["distance"]]
+    distances = sorted(
+        (sum(abs(a - b) ** power for a, b in zip(pixels, other, strict=True)), label) for other, label in train
+    )
     return Counter(label for _, label in distances[:neighbours]).most_common(1)[0][0]
 
 

@@ -1,0 +1,123 @@
+"""The recipes: each runs on a local server of its own and does what its page says."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PAGES = sorted(page for page in (ROOT / "docs" / "recipes").glob("*.md") if page.stem != "README")
+
+
+class Kitchen:
+    """A copy of the examples with a server of its own, and the command line as a user calls it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        shutil.copytree(ROOT / "examples", folder / "examples", ignore=shutil.ignore_patterns(".taskspec"))
+        inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+        self.environment = {**inherited, "TASKSPEC_HOME": str(folder / "home"), "CI": "true", "NO_COLOR": "1"}
+
+    def taskspec(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "taskspec", *arguments],
+            cwd=self.folder,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+    def apply(self, name: str, *arguments: str, code: int = 0) -> dict[str, str]:
+        """Apply an example; the outcome of each task."""
+        done = self.taskspec("apply", spec(name), "--json", *arguments)
+        assert done.returncode == code, done.stdout[-3000:] + done.stderr[-3000:]
+        events = [json.loads(line) for line in done.stdout.splitlines()]
+        (ended,) = (event for event in events if event["type"] == "run_ended")
+        return {task["address"]: task["outcome"] for task in ended["tasks"]}
+
+    def results(self, name: str) -> dict[str, object]:
+        return json.loads(self.taskspec("results", spec(name), "--json").stdout)["results"]
+
+
+def spec(name: str) -> str:
+    return f"examples/specs/{name}.yaml"
+
+
+@pytest.fixture(scope="module")
+def kitchen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kitchen]:
+    kitchen = Kitchen(tmp_path_factory.mktemp("recipes"))
+    yield kitchen
+    kitchen.taskspec("server", "stop")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_what_a_page_shows_is_in_its_spec(page: Path) -> None:
+    text = (ROOT / spec(page.stem)).read_text(encoding="utf-8")
+    for block in re.findall(r"```yaml\n(.*?)```", page.read_text(encoding="utf-8"), flags=re.S):
+        assert block in text
+
+
+def test_every_example_has_its_page() -> None:
+    specs = {path.stem for path in (ROOT / "examples" / "specs").glob("*.yaml")} - {"quickstart"}
+    assert specs == {page.stem for page in PAGES}
+
+
+def test_an_import_with_a_trap(kitchen: Kitchen) -> None:
+    first = kitchen.apply("import_with_a_trap", code=1)
+    assert first == {"import": "failed", "train": "skipped"}
+    assert kitchen.apply("import_with_a_trap", "--var", "batch=tuesday") == {
+        "import": "succeeded",
+        "train": "succeeded",
+    }
+    assert kitchen.results("import_with_a_trap")["scans"] == 70
+
+
+def test_one_import_a_day(kitchen: Kitchen) -> None:
+    outcomes = kitchen.apply("import_matrix", code=1)
+    assert outcomes.pop("import[wednesday]") == "failed"
+    assert set(outcomes.values()) == {"succeeded"}
+    assert kitchen.results("import_matrix")["scans"] == 180
+    whole = shutil.copy(kitchen.folder / "examples/apps/import_batch/data/monday.csv", kitchen.folder / "monday.csv")
+    shutil.copy(whole, kitchen.folder / "examples/apps/import_batch/data/wednesday.csv")
+    assert set(kitchen.apply("import_matrix").values()) == {"succeeded"}
+    assert kitchen.results("import_matrix")["scans"] == 240
+
+
+def test_train_a_grid_and_compare(kitchen: Kitchen) -> None:
+    outcomes = kitchen.apply("train_and_compare")
+    assert set(outcomes) == {
+        "import", "train[1,euclidean]", "train[1,manhattan]", "train[5,euclidean]", "compare",
+    }  # fmt: skip
+    assert Path(str(kitchen.results("train_and_compare")["page"])).exists()
+    assert set(kitchen.apply("train_and_compare").values()) == {"kept"}
+
+
+def test_back_up_before_you_overwrite(kitchen: Kitchen) -> None:
+    assert set(kitchen.apply("backup_then_relabel").values()) == {"succeeded"}
+    results = kitchen.results("backup_then_relabel")
+    assert results["changed"] == 2
+    assert isinstance(results["backup"], int)
+    assert set(kitchen.apply("backup_then_relabel").values()) == {"kept"}
+
+
+def test_promote_if_better(kitchen: Kitchen) -> None:
+    assert set(kitchen.apply("promote_if_better").values()) == {"succeeded"}
+    worse = kitchen.apply("promote_if_better", "--var", "neighbours=60")
+    assert worse["candidate"] == "succeeded"
+    assert worse["promote"] == "skipped"
+
+
+def test_wait_for_people(kitchen: Kitchen) -> None:
+    outcomes = kitchen.apply("wait_for_people", code=7)
+    assert outcomes == {"import": "succeeded", "labelled": "pending", "train": "pending"}
