@@ -92,6 +92,7 @@ def test_examples_are_valid_and_can_be_planned(
 ) -> None:
     # A copy: somebody may have applied the example in this checkout, and its state belongs to their server.
     shutil.copytree(ROOT / "examples", tmp_path / "examples", ignore=shutil.ignore_patterns(".taskspec"))
+    (tmp_path / ".git").mkdir()  # the apps lie beside the specs, in one project
     copy = tmp_path / "examples" / "specs" / example.name
     assert run(["validate", str(copy)]) == ExitCode.DONE, capsys.readouterr().err
     capsys.readouterr()

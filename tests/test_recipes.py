@@ -13,6 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from taskspec.api import Api
+from taskspec.local.home import find_home, read_info, read_token
+
 ROOT = Path(__file__).parent.parent
 PAGES = sorted(page for page in (ROOT / "docs" / "recipes").glob("*.md") if page.stem != "README")
 
@@ -45,6 +48,23 @@ class Kitchen:
         events = [json.loads(line) for line in done.stdout.splitlines()]
         (ended,) = (event for event in events if event["type"] == "run_ended")
         return {task["address"]: task["outcome"] for task in ended["tasks"]}
+
+    def people_are_done(self) -> None:
+        """Complete the first labeling job, as people would."""
+        home = find_home(self.environment)
+        info = read_info(home)
+        assert info is not None
+        with Api(info.address, read_token(home)) as api:
+            api.labeling_job.set_status(1, "completed")
+
+    def running(self) -> list[str]:
+        """The launches that run on the server, as it says."""
+        home = find_home(self.environment)
+        info = read_info(home)
+        assert info is not None
+        with Api(info.address, read_token(home)) as api:
+            launches = api.task.get_list(1)
+        return [launch.raw_status for launch in launches if launch.raw_status in ("queued", "started", "deployed")]
 
     def results(self, name: str) -> dict[str, object]:
         return json.loads(self.taskspec("results", spec(name), "--json").stdout)["results"]
@@ -120,4 +140,18 @@ def test_promote_if_better(kitchen: Kitchen) -> None:
 
 def test_wait_for_people(kitchen: Kitchen) -> None:
     outcomes = kitchen.apply("wait_for_people", code=7)
-    assert outcomes == {"import": "succeeded", "labelled": "pending", "train": "pending"}
+    assert outcomes == {"import": "succeeded", "ask": "succeeded", "labelled": "pending", "train": "pending"}
+    kitchen.people_are_done()
+    outcomes = kitchen.apply("wait_for_people")
+    assert outcomes == {"import": "kept", "ask": "kept", "labelled": "succeeded", "train": "succeeded"}
+
+
+def test_serve_evaluate_always_stop(kitchen: Kitchen) -> None:
+    outcomes = kitchen.apply("serve_and_evaluate")
+    assert set(outcomes.values()) == {"succeeded"}
+    assert kitchen.results("serve_and_evaluate")["digit"] == 0
+    assert kitchen.running() == []
+    assert set(kitchen.apply("serve_and_evaluate").values()) == {"kept"}
+    failed = kitchen.apply("serve_and_evaluate", "--var", "good_enough=0.99", "--rerun", "evaluate", code=1)
+    assert failed["evaluate"] == "failed"
+    assert kitchen.running() == []

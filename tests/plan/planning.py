@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -38,9 +38,10 @@ class Pipeline:
 
     path: Path
     shown_as: str = "spec.yaml"
+    environment: Mapping[str, str] = field(default_factory=dict)
 
     def open(self) -> Project:
-        return open_project(Request(self.path, self.shown_as, {}))
+        return open_project(Request(self.path, self.shown_as, self.environment))
 
     def plan(self, state: State = NOTHING, world: World | None = None, **selection: tuple[str, ...]) -> Plan:
         """The plan, its JSON held against the schema; by default the server says that every launch has finished."""
