@@ -7,11 +7,10 @@ from dataclasses import replace
 
 import pytest
 
+from taskspec.diagnostics import Code
 from taskspec.errors import SpecError
 from taskspec.plan.model import Action, Plan, PlannedTask
 from taskspec.values import Unknown
-from taskspec.view.human import draw_plan
-from taskspec.view.paint import Paint
 
 from .planning import Pipeline, changed, told, world_with
 
@@ -160,7 +159,7 @@ def test_every_condition_that_is_wrong_is_named(write: Write) -> None:
     assert 'there is no result "y": task "c" has been skipped' in summaries[2]
 
 
-def test_what_a_secret_decides_does_not_tell_the_secret(write: Write) -> None:
+def test_a_secret_decides_nothing_that_others_see(write: Write) -> None:
     pipeline = write("""
         variables: {token: {type: string, sensitive: true, default: "env:TOKEN"}}
         locals: {copy: "{{ var.token }}"}
@@ -168,8 +167,9 @@ def test_what_a_secret_decides_does_not_tell_the_secret(write: Write) -> None:
           a: {module: owner/a, version: v1, when: "{{ var.token == 'x' }}"}
           b: {module: owner/a, version: v1, when: "{{ local.copy == 'x' }}"}
     """)
-    pipeline = replace(pipeline, environment={"TOKEN": "canary-5f"})
-    assert "canary" not in draw_plan(pipeline.plan(), Paint(enabled=False))
+    with pytest.raises(SpecError) as caught:
+        replace(pipeline, environment={"TOKEN": "canary-5f"}).plan()
+    assert {problem.code for problem in caught.value.diagnostics} == {Code.SECRET_SHOWN}
 
 
 FANNED = """
