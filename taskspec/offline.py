@@ -8,9 +8,11 @@ from taskspec.engine.catalogue import Catalogue
 from taskspec.engine.server import Server
 from taskspec.errors import UsageError
 from taskspec.operations import Project, Request, read_state, state_path
+from taskspec.plan.inputs import PlanInputs, World
 from taskspec.plan.model import Observed, Plan
-from taskspec.plan.planner import PlanInputs, Selection, World, make_plan
+from taskspec.plan.planner import make_plan
 from taskspec.plan.request import LaunchRequest
+from taskspec.plan.selection import Selection
 from taskspec.state.model import Phase, State
 
 NOT_ASKED = "not asked about"

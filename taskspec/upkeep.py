@@ -18,8 +18,8 @@ from taskspec.engine.server import Server
 from taskspec.errors import UsageError
 from taskspec.operations import Project, Request
 from taskspec.plan.model import Change, PlannedTask
-from taskspec.plan.planner import Selection
 from taskspec.plan.request import CallRequest, LaunchRequest, start_key
+from taskspec.plan.selection import Selection
 from taskspec.sensitive import marked_like, redacted
 from taskspec.state.database import is_there
 from taskspec.state.lease import Lease, this_owner

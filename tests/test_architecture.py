@@ -24,7 +24,7 @@ FLOORS = (
     {"engine"},
     {"rehearsal"},
     {"operations"},
-    {"offline", "upkeep", "explain", "scaffold"},
+    {"offline", "standing", "upkeep", "explain", "scaffold"},
     {"view"},
     {"cli"},
     {"__main__"},

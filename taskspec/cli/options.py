@@ -19,7 +19,7 @@ from taskspec.engine.secretsource import Trust
 from taskspec.engine.server import Server, choose_server
 from taskspec.errors import UsageError
 from taskspec.operations import Request, Turn
-from taskspec.plan.planner import Selection
+from taskspec.plan.selection import Selection
 from taskspec.spec.durations import seconds, show
 from taskspec.view.paint import clean
 

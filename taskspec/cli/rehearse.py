@@ -17,7 +17,7 @@ from taskspec import operations
 from taskspec.engine.events import EngineEvent, Listener, RunReport
 from taskspec.engine.tools import Pace
 from taskspec.errors import UsageError
-from taskspec.plan.planner import Selection
+from taskspec.plan.selection import Selection
 from taskspec.rehearsal.clock import Clock
 from taskspec.rehearsal.faults import Script, read_script
 from taskspec.rehearsal.stage import AnnouncedJournal, set_stage

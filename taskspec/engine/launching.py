@@ -11,9 +11,9 @@ from taskspec.engine.refresh import marker
 from taskspec.engine.start import Forerunner, StartOrder
 from taskspec.engine.tools import Tools
 from taskspec.errors import StalePlan, TaskspecError
+from taskspec.plan.attempts import last_key
 from taskspec.plan.evaluate import completes
 from taskspec.plan.model import Plan, PlannedTask
-from taskspec.plan.planner import last_key
 from taskspec.plan.request import LaunchRequest, Request, start_key
 from taskspec.sensitive import WithheldError, reveal
 from taskspec.state.model import Event, EventKind, Phase, Record

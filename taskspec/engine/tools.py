@@ -14,7 +14,7 @@ from taskspec.engine.server import Server
 from taskspec.engine.start import SETTLE_SECONDS
 from taskspec.engine.workers import Hands, Threads
 from taskspec.plan.evaluate import Evaluator
-from taskspec.plan.planner import PlanInputs
+from taskspec.plan.inputs import PlanInputs
 
 POLL_LONGEST = 5.0
 """The longest pause between two looks at a server."""

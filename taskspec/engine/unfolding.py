@@ -15,8 +15,9 @@ from taskspec.engine.refresh import observe
 from taskspec.engine.skipping import rules_of, tell
 from taskspec.engine.turns import Turns
 from taskspec.errors import TaskspecError
+from taskspec.plan.inputs import Carried, PlanInputs
 from taskspec.plan.model import Plan, PlannedTask
-from taskspec.plan.planner import Carried, PlanInputs, make_plan
+from taskspec.plan.planner import make_plan
 from taskspec.spec.endurance import FailureKind
 from taskspec.state.model import State
 from taskspec.template.instances import Instance

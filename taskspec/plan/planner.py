@@ -2,67 +2,32 @@
 
 from __future__ import annotations
 
-import fnmatch
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from taskspec.diagnostics import Code, Diagnostic, Severity, nearest
-from taskspec.errors import SpecError, UsageError
+from taskspec.errors import SpecError
 from taskspec.plan import services
+from taskspec.plan.attempts import changes_of, is_certain
 from taskspec.plan.calling import NOBODY_KNOWS, decide_call, may_not_be_repeated
 from taskspec.plan.conditions import Conditions, Past, conditional, is_plain_task
 from taskspec.plan.decide import Situation, decide
-from taskspec.plan.evaluate import Evaluator, Facts
-from taskspec.plan.model import Action, Change, Observed, Plan, PlannedTask, Reason
-from taskspec.plan.request import LaunchRequest, Request, start_key
+from taskspec.plan.evaluate import Evaluator
+from taskspec.plan.flows import Flow, meet, through
+from taskspec.plan.inputs import PlanInputs
+from taskspec.plan.model import Action, Observed, Plan, PlannedTask, Reason
+from taskspec.plan.request import LaunchRequest, Request
+from taskspec.plan.selection import chosen_nodes
 from taskspec.plan.unfolding import plan_folded, unfold
-from taskspec.sensitive import may_be_the_same
 from taskspec.spec.kinds import Kind
-from taskspec.state.model import Outcome, Phase, Record, State
+from taskspec.state.model import Outcome, Record
 from taskspec.template.absent import AbsentView
-from taskspec.template.instances import Expansion, Instance
+from taskspec.template.instances import Instance
 from taskspec.template.render import RenderError
 from taskspec.template.scope import TaskView, unknown_view
-from taskspec.values import ABSENT, Json, differences, is_known
+from taskspec.values import Json
 
 _MAY_FAIL = (Action.START, Action.RERUN, Action.ATTACH)
-World = Mapping[str, Observed]
-"""What the server says, by address; an address without an entry is one the server does not know."""
-
-
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """Which instances a plan is about: addresses, task names or patterns of them."""
-
-    targets: tuple[str, ...] = ()
-    excludes: tuple[str, ...] = ()
-    reruns: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class PlanInputs:
-    """Everything a plan is made of, gathered at the rim."""
-
-    server: str
-    expansion: Expansion
-    facts: Facts
-    state: State
-    world: World
-    selection: Selection
-    warnings: tuple[Diagnostic, ...] = ()
-    look_up: Callable[[Iterable[Instance]], Facts] | None = None
-    """Finds the modules of instances that were not known when `facts` was gathered."""
-    keep_folded: Collection[str] = ()
-    carried: Mapping[str, Carried] = field(default_factory=dict)
-    """What a run has decided already, by address: it is taken over as it is."""
-
-
-@dataclass(frozen=True, slots=True)
-class Carried:
-    """A task of a plan that is being carried out; `is_over` once it has its outcome."""
-
-    planned: PlannedTask
-    is_over: bool
 
 
 def make_plan(evaluator: Evaluator, inputs: PlanInputs) -> Plan:
@@ -82,7 +47,7 @@ def make_plan(evaluator: Evaluator, inputs: PlanInputs) -> Plan:
 
 
 def _plan_once(evaluator: Evaluator, inputs: PlanInputs) -> Plan:
-    walk = _Walk(evaluator, inputs, *_chosen(inputs))
+    walk = _Walk(evaluator, inputs, *chosen_nodes(inputs.expansion, inputs.selection))
     for node in inputs.expansion.graph.order:
         walk.visit(node)
     if evaluator.has_services:
@@ -142,47 +107,6 @@ def _stops(inputs: PlanInputs) -> Iterable[PlannedTask]:
             yield PlannedTask(address, Action.STOP, Reason.NOT_IN_SPEC, detail, previous=record, observed=observed)
 
 
-def _chosen(inputs: PlanInputs) -> tuple[set[int], set[int]]:
-    """The nodes in the plan, and those whose rerun was asked for."""
-    graph, selection = inputs.expansion.graph, inputs.selection
-    chosen = set(range(graph.first_join))
-    if selection.targets:
-        chosen &= graph.closure(_matching(inputs.expansion, "--target", selection.targets), downstream=False)
-    if selection.excludes:
-        chosen -= graph.closure(_matching(inputs.expansion, "--exclude", selection.excludes), downstream=True)
-    return chosen, _matching(inputs.expansion, "--rerun", selection.reruns)
-
-
-def _matching(expansion: Expansion, flag: str, patterns: Iterable[str]) -> set[int]:
-    """Nodes by address, by task name, or by a pattern of addresses. Raises UsageError for one that fits nothing."""
-    nodes: set[int] = set()
-    for pattern in patterns:
-        exact = {
-            node
-            for node, instance in enumerate(expansion.instances)
-            if pattern in (instance.address, instance.task.name)
-            or (instance.is_folded and pattern.startswith(f"{instance.task.name}["))
-        }
-        found = exact or {
-            node for node, instance in enumerate(expansion.instances) if fnmatch.fnmatchcase(instance.address, pattern)
-        }
-        if not found:
-            close = nearest(pattern, [*expansion.by_task, *(i.address for i in expansion.instances)])
-            raise UsageError(f'{flag} "{pattern}" fits no task of the spec', remedy=close or "see `taskspec graph`")
-        nodes |= found
-    return nodes
-
-
-@dataclass(frozen=True, slots=True)
-class _Flow:
-    """What reaches a node from above: who launches in this plan, the youngest launch on record, and whether
-    anything that it needs may still fail."""
-
-    launching: tuple[str, ...] = ()
-    newest: tuple[int, str] = (0, "")
-    may_fail: bool = False
-
-
 _RULES = {Kind.JOB: decide, Kind.SERVICE: services.decide_service}
 """How the action of a launch is chosen; every other kind is a call."""
 
@@ -196,7 +120,7 @@ class _Walk:
     planned: dict[int, PlannedTask] = field(default_factory=dict)
     problems: list[Diagnostic] = field(default_factory=list)
     warnings: dict[tuple[str, str], Diagnostic] = field(default_factory=dict)
-    flows: dict[int, _Flow] = field(default_factory=dict)
+    flows: dict[int, Flow] = field(default_factory=dict)
     stops: list[PlannedTask] = field(default_factory=list)
     conditions: Conditions = field(init=False)
 
@@ -205,7 +129,7 @@ class _Walk:
         self.conditions = Conditions(self.evaluator, expansion.graph, expansion.instances)
 
     def visit(self, node: int) -> None:
-        above = _meet(self.flows[before] for before in self.inputs.expansion.graph.predecessors[node])
+        above = meet(self.flows[before] for before in self.inputs.expansion.graph.predecessors[node])
         if self.inputs.expansion.graph.is_join(node):
             self.flows[node] = above
             self.conditions.pass_on(node)
@@ -218,23 +142,23 @@ class _Walk:
         planned = self._planned(node, instance, record, above) if node in self.chosen else None
         self._pass_on(instance, record, planned, chosen=node in self.chosen)
         if instance.task.service is not None:
-            self.flows[node] = _through(above, record, planned)
+            self.flows[node] = through(above, record, planned)
             return
-        self.flows[node] = _Flow(
+        self.flows[node] = Flow(
             launching=(instance.address,) if planned is not None and planned.action.launches else (),
             newest=(record.number, instance.address) if record is not None else (0, ""),
             may_fail=above.may_fail or (planned is not None and planned.action in _MAY_FAIL),
         )
 
-    def _carry(self, node: int, record: Record | None, above: _Flow) -> None:
+    def _carry(self, node: int, record: Record | None, above: Flow) -> None:
         """A task of the run that goes on; what others see of it is in place already."""
         address = self.inputs.expansion.instances[node].address
         carried = self.inputs.carried[address]
         self.planned[node] = replace(carried.planned, node=node)
         if self.inputs.expansion.instances[node].task.service is not None:
-            self.flows[node] = _through(above, record, carried.planned)
+            self.flows[node] = through(above, record, carried.planned)
             return
-        self.flows[node] = _Flow(
+        self.flows[node] = Flow(
             launching=(address,) if carried.planned.action.launches and not carried.is_over else (),
             newest=(record.number, address) if record is not None else (0, ""),
         )
@@ -244,7 +168,7 @@ class _Walk:
         record = self.inputs.state.records.get(instance.address)
         return None if record is not None and record.is_call and instance.task.call is None else record
 
-    def _planned(self, node: int, instance: Instance, record: Record | None, above: _Flow) -> PlannedTask | None:
+    def _planned(self, node: int, instance: Instance, record: Record | None, above: Flow) -> PlannedTask | None:
         try:
             if instance.is_folded:
                 self.planned[node] = plan_folded(self.evaluator, node, instance, self.inputs.facts)
@@ -264,7 +188,7 @@ class _Walk:
             self._note_unknown_params(instance, request)
         return self.planned[node]
 
-    def _skipped(self, node: int, instance: Instance, record: Record | None, above: _Flow) -> PlannedTask | None:
+    def _skipped(self, node: int, instance: Instance, record: Record | None, above: Flow) -> PlannedTask | None:
         """The plan for a task that is skipped, if it is; a launch of it that still runs is stopped."""
         attempts = self.inputs.state.attempts.get(instance.address, 0)
         past = Past(node, record, self._observed(record, instance.address), attempts)
@@ -292,14 +216,12 @@ class _Walk:
             return
         self.evaluator.tasks.put(instance.task.name, instance.key, view)
 
-    def _plan(
-        self, node: int, instance: Instance, record: Record | None, request: Request, above: _Flow
-    ) -> PlannedTask:
+    def _plan(self, node: int, instance: Instance, record: Record | None, request: Request, above: Flow) -> PlannedTask:
         requested = node in self.requested
         if may_not_be_repeated(record, destructive=instance.task.destructive, requested=requested):
             raise SpecError([self._cut_off(instance)])
         fingerprint = request.fingerprint
-        changes = _changes(record, request) if record is not None and record.fingerprint != fingerprint else ()
+        changes = changes_of(record, request) if record is not None and record.fingerprint != fingerprint else ()
         choose = _RULES.get(instance.task.kind, decide_call)
         decision = choose(
             Situation(
@@ -307,7 +229,7 @@ class _Walk:
                 record=record,
                 observed=self._observed(record, instance.address),
                 fingerprint=fingerprint,
-                inputs_differ=any(_is_certain(change) for change in changes),
+                inputs_differ=any(is_certain(change) for change in changes),
                 upstream_launches=", ".join(above.launching),
                 upstream_ran_since=above.newest[1] if record is not None and above.newest[0] > record.number else "",
                 outputs_differ=self._outputs_differ(instance, record),
@@ -376,49 +298,3 @@ class _Walk:
                     remedy=f"{close} Apps may read params they do not declare, so this is only a warning.",
                     severity=Severity.WARNING,
                 )
-
-
-def _through(above: _Flow, record: Record | None, planned: PlannedTask | None) -> _Flow:
-    """What a service hands down: what it needs itself, and its own name only when it is another one than before."""
-    fingerprint = planned.fingerprint if planned is not None else None
-    if record is None or fingerprint is None or fingerprint == record.fingerprint:
-        return above
-    return _Flow((*above.launching, record.address), above.newest)
-
-
-def _meet(flows: Iterable[_Flow], limit: int = 5) -> _Flow:
-    """All flows into a node as one; only the first few names are kept, they are for people."""
-    launching: tuple[str, ...] = ()
-    newest = (0, "")
-    may_fail = False
-    for flow in flows:
-        launching = (launching + flow.launching)[:limit]
-        newest = max(newest, flow.newest)
-        may_fail = may_fail or flow.may_fail
-    return _Flow(launching, newest, may_fail)
-
-
-def _changes(record: Record, request: Request) -> tuple[Change, ...]:
-    found = tuple(Change(*difference) for difference in differences(record.inputs, request.inputs))
-    if request.has_secrets:
-        found = tuple(change for change in found if not may_be_the_same(change.before, change.after))
-    if not request.is_checked:  # what the spec does not say may be a default of the app
-        found = tuple(change for change in found if change.after is not ABSENT)
-    return found
-
-
-def _is_certain(change: Change) -> bool:
-    return is_known(change.after)
-
-
-def last_key(
-    record: Record | None, lineage: str, address: str, fingerprint: str, *, highest: int = 0
-) -> tuple[str, int]:
-    """Key and number of the attempt to make now: the one that never arrived again, else the next.
-
-    `highest` is the last attempt the address ever had, so that a forgotten launch never lends its key to a new one.
-    """
-    if record is not None and record.phase is Phase.INTENDED and record.fingerprint == fingerprint:
-        return record.key, record.attempt
-    attempt = max(record.attempt if record is not None else 0, highest) + 1
-    return start_key(lineage, address, fingerprint, attempt), attempt

@@ -6,11 +6,11 @@ import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from taskspec.operations import Standing
 from taskspec.plan.model import Action, Plan, PlannedTask
 from taskspec.plan.request import CallRequest, Request
 from taskspec.spec.endurance import Deadlines
 from taskspec.spec.model import TaskDecl
+from taskspec.standing import Standing
 from taskspec.state.model import Outcome, Phase
 from taskspec.template.items import item_limit
 from taskspec.values import Json, show_path

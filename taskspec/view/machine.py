@@ -17,11 +17,11 @@ from taskspec.engine.events import (
     StatusChanged,
     TaskEnded,
 )
-from taskspec.operations import Standing
 from taskspec.plan.model import Plan, PlannedTask
 from taskspec.sensitive import HIDDEN, Sensitive
 from taskspec.spec.kinds import ServiceRule
 from taskspec.spec.model import TaskDecl
+from taskspec.standing import Standing
 from taskspec.state.model import Record
 from taskspec.values import ABSENT, Json, ServiceId, Unknown, show_path
 from taskspec.view.human import plan_summary, report_summary

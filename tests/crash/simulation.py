@@ -18,7 +18,7 @@ from taskspec.engine.events import EngineEvent, RunReport
 from taskspec.engine.server import Server
 from taskspec.engine.tools import Pace
 from taskspec.errors import ApiError
-from taskspec.plan.planner import Selection
+from taskspec.plan.selection import Selection
 from taskspec.rehearsal.calls import RehearsedCalls
 from taskspec.rehearsal.clock import Clock, VirtualHands
 from taskspec.rehearsal.faults import Course, Ends, ServerFaults, StartAnswer, StartFault

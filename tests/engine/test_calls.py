@@ -17,7 +17,7 @@ from taskspec.engine.events import CallBegan, EngineEvent
 from taskspec.engine.leaving import OnInterrupt
 from taskspec.errors import SpecError, UsageError
 from taskspec.plan.model import Action, Reason
-from taskspec.plan.planner import Selection
+from taskspec.plan.selection import Selection
 from taskspec.state.model import Outcome, Phase
 
 from .workshop import Applied, Workshop, interrupt_once_running, until

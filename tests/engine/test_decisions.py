@@ -9,7 +9,7 @@ import pytest
 from taskspec.engine.apply import Apply
 from taskspec.engine.events import EngineEvent, Noticed, SkipReason, StatusChanged, TaskEnded
 from taskspec.engine.leaving import OnInterrupt
-from taskspec.plan.planner import Selection
+from taskspec.plan.selection import Selection
 
 from .test_endurance import counting
 from .workshop import Applied, Workshop, interrupt_once_running

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from taskspec.engine.apply import Apply
 from taskspec.engine.events import EngineEvent, LaunchStarted, TaskEnded
-from taskspec.plan.planner import Selection
+from taskspec.plan.selection import Selection
 
 from .faultserver import FaultServer
 from .workshop import Applied, Workshop, interrupt_once_running

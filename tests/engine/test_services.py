@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from taskspec import operations
+from taskspec import operations, standing
 from taskspec.engine.apply import Apply
 from taskspec.engine.events import EngineEvent, LaunchStarted, Noticed, StatusChanged, TaskEnded
 from taskspec.engine.leaving import OnInterrupt
-from taskspec.plan.planner import Selection
+from taskspec.plan.selection import Selection
 from taskspec.state.model import Outcome, Phase
 
 from .workshop import Workshop, interrupt_once_running, until
@@ -352,7 +352,7 @@ def test_a_running_launch_with_the_same_params_is_reused_and_never_stopped(shop:
     assert shop.record("serve").reused
     assert running(shop) == [first]
     with operations.writing(shop.state_path) as store:
-        assert operations.stop(shop.server, store, (), lambda *_: None) == []
+        assert standing.stop(shop.server, store, (), lambda *_: None) == []
     assert running(shop) == [first]
 
 
@@ -434,7 +434,7 @@ def test_stop_stops_services_too(shop: Workshop) -> None:
     spec(shop, ", keep: true")
     shop.apply()
     with operations.writing(shop.state_path) as store:
-        assert operations.stop(shop.server, store, (), lambda *_: None) == []
+        assert standing.stop(shop.server, store, (), lambda *_: None) == []
     assert running(shop) == []
 
 

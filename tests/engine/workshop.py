@@ -21,7 +21,7 @@ from taskspec.engine.server import Server
 from taskspec.engine.tools import Pace
 from taskspec.local.daemon import Endpoint
 from taskspec.plan.model import Plan
-from taskspec.plan.planner import Selection
+from taskspec.plan.selection import Selection
 from taskspec.schemas import load_schema
 from taskspec.state.model import Record, State, StoredEvent
 from taskspec.state.store import open_store

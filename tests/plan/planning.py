@@ -10,9 +10,11 @@ from typing import Any
 from jsonschema import Draft7Validator
 
 from taskspec.operations import Project, Request, open_project
+from taskspec.plan.inputs import PlanInputs, World
 from taskspec.plan.model import Observed, Plan
-from taskspec.plan.planner import PlanInputs, Selection, World, make_plan
+from taskspec.plan.planner import make_plan
 from taskspec.plan.request import ModuleFacts, ModuleKey
+from taskspec.plan.selection import Selection
 from taskspec.schemas import load_schema
 from taskspec.state.model import Outcome, Phase, Record, State
 from taskspec.template.scope import TaskView

@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 
 from taskspec.errors import ExitCode, SpecError, UsageError
+from taskspec.plan.attempts import last_key
 from taskspec.plan.model import Action, Change, Plan, PlannedTask
-from taskspec.plan.planner import last_key
 from taskspec.plan.request import start_key
 from taskspec.state.model import Outcome, Phase, Record
 from taskspec.values import ABSENT, Unknown, is_known

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from taskspec.operations import Standing
 from taskspec.plan.model import Observed
+from taskspec.standing import Standing
 from taskspec.state.model import Outcome, Phase, Record
 from taskspec.view.human import draw_status
 from taskspec.view.machine import status_document

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from taskspec.engine.events import RunReport, TaskEnded
-from taskspec.operations import Standing
 from taskspec.plan.model import Action, Observed, Reason
+from taskspec.standing import Standing
 from taskspec.state.model import Outcome, Phase, Record
 from taskspec.view.human import draw_report, draw_results, draw_status, report_summary
 from taskspec.view.paint import Paint

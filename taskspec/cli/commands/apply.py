@@ -101,8 +101,7 @@ def command(
 ) -> int:
     """Do what the plan says: launch, wait, read results, publish outputs, in the order the graph asks for.
 
-    Safe to interrupt and to repeat: Ctrl-C leaves launches running, and the next apply attaches to them. At a terminal
-    the plan is confirmed once; without one it is carried out. With --json every event is a JSON object on a line.
+    Safe to interrupt and to repeat: Ctrl-C leaves launches running, and the next apply attaches to them.
     """
     request = options.request(spec, var_flags, var_files)
     server = options.server()

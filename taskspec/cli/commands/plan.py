@@ -13,7 +13,7 @@ from taskspec.engine.server import Server
 from taskspec.errors import ExitCode
 from taskspec.offline import not_checked, plan_offline
 from taskspec.plan.model import Plan
-from taskspec.plan.planner import Selection
+from taskspec.plan.selection import Selection
 from taskspec.view.diagnostic import draw_all
 from taskspec.view.human import draw_plan
 from taskspec.view.paint import clean

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from taskspec import operations
+from taskspec import operations, standing
 from taskspec.cli import options, screen
 from taskspec.diagnostics import choices
 from taskspec.errors import ExitCode, UsageError
@@ -36,7 +36,7 @@ def command(
     server = options.server()
     project = operations.open_project(request, variables_required=False)
     state = operations.read_state(operations.state_path(project, request, server))
-    of_spec, of_tasks = operations.known_results(project, state)
+    of_spec, of_tasks = standing.known_results(project, state)
     if name is not None:
         named = {**of_spec, **{f"{a}.{k}": v for a, values in of_tasks.items() for k, v in values.items()}}
         if name not in named:

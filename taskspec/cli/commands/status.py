@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from taskspec import operations
+from taskspec import operations, standing
 from taskspec.cli import options, screen
 from taskspec.errors import ExitCode
 from taskspec.plan.unfolding import addresses_in_spec
@@ -25,7 +25,7 @@ def command(spec: Path | None, as_json: bool, no_color: bool) -> int:
     server = options.server()
     project = operations.open_project(request, variables_required=False)
     state = operations.read_state(operations.state_path(project, request, server))
-    standings = operations.standings(server, state)
+    standings = standing.standings(server, state)
     in_spec = addresses_in_spec(project.evaluator, project.expansion, state)
     if as_json:
         click.echo(json.dumps(status_document(standings, in_spec), ensure_ascii=False))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from taskspec import operations
+from taskspec import operations, standing
 from taskspec.cli import options
 from taskspec.errors import ExitCode
 from taskspec.state.database import is_there
@@ -36,7 +36,7 @@ def command(spec: Path | None, addresses: tuple[str, ...], lock_timeout: float) 
             click.echo(f"{clean(address)}: launch {task_id} stopped")
 
     with operations.writing(path, options.turn(lock_timeout)) as store:
-        failed = operations.stop(server, store, addresses, told)
+        failed = standing.stop(server, store, addresses, told)
     if not stopped and not failed:
         click.echo("Nothing is running.")
     return ExitCode.TASK_FAILED if failed else ExitCode.DONE

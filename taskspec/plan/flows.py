@@ -1,0 +1,39 @@
+"""What reaches a task from above in a plan: who launches, and the youngest launch on record. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from taskspec.plan.model import PlannedTask
+from taskspec.state.model import Record
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """What reaches a node from above: who launches in this plan, the youngest launch on record, and whether
+    anything that it needs may still fail."""
+
+    launching: tuple[str, ...] = ()
+    newest: tuple[int, str] = (0, "")
+    may_fail: bool = False
+
+
+def through(above: Flow, record: Record | None, planned: PlannedTask | None) -> Flow:
+    """What a service hands down: what it needs itself, and its own name only when it is another one than before."""
+    fingerprint = planned.fingerprint if planned is not None else None
+    if record is None or fingerprint is None or fingerprint == record.fingerprint:
+        return above
+    return Flow((*above.launching, record.address), above.newest)
+
+
+def meet(flows: Iterable[Flow], limit: int = 5) -> Flow:
+    """All flows into a node as one; only the first few names are kept, they are for people."""
+    launching: tuple[str, ...] = ()
+    newest = (0, "")
+    may_fail = False
+    for flow in flows:
+        launching = (launching + flow.launching)[:limit]
+        newest = max(newest, flow.newest)
+        may_fail = may_fail or flow.may_fail
+    return Flow(launching, newest, may_fail)
