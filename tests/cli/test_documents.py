@@ -23,13 +23,18 @@ Write = Callable[[str], Path]
 SCHEMA = load_schema("documents")
 PAGE = (Path(__file__).parents[2] / "docs" / "json.md").read_text(encoding="utf-8")
 SPEC = """
-    variables: {token: {type: string, sensitive: true, default: canary}}
+    variables: {token: {type: string, sensitive: true, default: "env:CANARY"}}
     tasks:
       first: {module: ./good, results: {id: "{{ launch.id }}"}}
       second: {module: ./bad, params: {of: "{{ tasks.first.results.id }}", key: "{{ var.token }}"}}
       third: {module: ./good, params: {of: "{{ tasks.second.id }}"}}
     results: {id: "{{ tasks.first.results.id }}", of: "{{ tasks.third.id }}"}
 """
+
+
+@pytest.fixture(autouse=True)
+def a_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CANARY", "canary-7f3a")
 
 
 def fits(kind: str, said: str) -> dict[str, Any]:

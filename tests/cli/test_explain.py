@@ -15,7 +15,7 @@ Write = Callable[[str], Path]
 SPEC = """
     variables:
       rate: {type: number, default: 0.5}
-      token: {type: string, sensitive: true, default: canary}
+      token: {type: string, sensitive: true, default: "env:CANARY"}
     locals:
       half: "{{ var.rate / 2 }}"
       door: "x/{{ var.token }}"
@@ -32,6 +32,11 @@ SPEC = """
         retry: {attempts: 2}
       third: {module: ./good, depends_on: second}
 """
+
+
+@pytest.fixture(autouse=True)
+def a_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CANARY", "canary-7f3a")
 
 
 def explained(taskspec: Command, *arguments: str) -> dict[str, Any]:
