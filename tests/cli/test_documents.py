@@ -67,7 +67,9 @@ def test_documents_fit_before_and_after_an_apply(taskspec: Command, spec: Write)
     spec(SPEC)
     for kind, commands in documents(taskspec).items():
         for command in commands:
-            fits(kind, taskspec(*command, "--json").out)
+            said = taskspec(*command, "--json")
+            assert said.out, (command, said)
+            fits(kind, said.out)
     assert taskspec("apply", "spec.yaml").code == 1
     for kind, commands in documents(taskspec).items():
         for command in commands:
@@ -76,7 +78,9 @@ def test_documents_fit_before_and_after_an_apply(taskspec: Command, spec: Write)
         assert fits("record", taskspec("state", "show", "spec.yaml", address, "--json").out)["address"] == address
     assert fits("verified", taskspec("state", "verify", "spec.yaml", "--json").out)["events"] > 0
     spec(SPEC.replace("key:", "other: 1, key:").replace("results: {id:", "params: {lr: 2}, results: {id:", 1))
-    assert fits("explanation", taskspec("explain", "spec.yaml", "first", "--json").out)["changes"]
+    said = taskspec("explain", "spec.yaml", "first", "--json")
+    assert said.out, said.err
+    assert fits("explanation", said.out)["changes"]
 
 
 def test_a_lock_that_is_held_fits(taskspec: Command, spec: Write, folder: Path) -> None:
