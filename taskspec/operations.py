@@ -8,12 +8,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from taskspec.diagnostics import Code, Diagnostic, in_order
 from taskspec.engine.catalogue import Catalogue
+from taskspec.engine.places import Fit, look_up_names
 from taskspec.engine.refresh import observe
 from taskspec.engine.server import Server
 from taskspec.engine.stopping import try_stop
@@ -209,6 +210,7 @@ def make(project: Project, server: Server, state: State, selection: Selection) -
     """Look up, refresh and plan. Raises SpecError, UsageError or ApiError; changes nothing anywhere."""
     catalogue = Catalogue(project.spec, project.folder, server)
     facts = catalogue.look_up(project.evaluator, project.expansion.instances)
+    look_up_names(catalogue.places, project.evaluator, project.expansion.instances)
     inputs = PlanInputs(
         server=server.label,
         expansion=project.expansion,
@@ -221,7 +223,19 @@ def make(project: Project, server: Server, state: State, selection: Selection) -
     plan = make_plan(project.evaluator, inputs)
     requests = [(project.expansion.instances[t.node], t.request) for t in plan.tasks if t.request is not None]
     catalogue.check_places((instance, request.workspace, request.agent) for instance, request in requests)
-    return Planned(plan, catalogue)
+    return Planned(_with_agents(project, catalogue, plan), catalogue)
+
+
+def _with_agents(project: Project, catalogue: Catalogue, plan: Plan) -> Plan:
+    """The plan with the agents that fit its rules now. Raises SpecError where none can ever fit."""
+    fit = Fit()
+    for planned in plan.tasks:
+        fit.add(catalogue.places, project.spec, project.expansion.instances[planned.node], planned, time.monotonic())
+    if any(problem.is_error for problem in fit.problems):
+        raise SpecError(in_order(fit.problems))
+    if not fit.names:
+        return plan
+    return replace(plan, agents=fit.names, warnings=(*plan.warnings, *fit.problems))
 
 
 def prepare_apply(

@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from taskspec.appfolder import AppFolderError, read_app_folder
+from taskspec.appfolder import AppFolderError, needs_gpu, read_app_folder
 from taskspec.diagnostics import Code, Diagnostic, choices
+from taskspec.engine.places import Places
 from taskspec.engine.server import Server
 from taskspec.errors import NotFound, Refused, SpecError, UsageError
+from taskspec.plan.agents import is_rule
 from taskspec.plan.evaluate import Evaluator
 from taskspec.plan.request import ModuleFacts, ModuleKey
 from taskspec.spec.model import SpecFile
@@ -32,6 +34,10 @@ class Catalogue:
     modules: dict[ModuleKey, ModuleFacts] = field(default_factory=dict)
     agents: dict[tuple[int, str], int] = field(default_factory=dict)
     problems: list[Diagnostic] = field(default_factory=list)
+    places: Places = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.places = Places(self.server)
 
     def agent_id(self, workspace: int, agent: Json) -> int | None:
         """The id for an agent as the spec names it; None lets the server choose."""
@@ -59,9 +65,14 @@ class Catalogue:
         return self.modules
 
     def check_places(self, wanted: Iterable[tuple[Instance, Json, Json]]) -> None:
-        """Every named agent exists, every launch has a workspace. Raises SpecError with all that do not."""
+        """Every named agent exists, every launch has a workspace. Raises SpecError with all that do not.
+
+        Rules are left to `Fit`: what fits them changes with the hour.
+        """
         seen: set[tuple[str, str]] = set()
         for instance, workspace, agent in wanted:
+            if is_rule(agent):
+                continue
             if (str(workspace), str(agent)) in seen:
                 continue
             seen.add((str(workspace), str(agent)))
@@ -103,6 +114,8 @@ class Catalogue:
             name=app.name,
             defaults=app.defaults,
             folder=str(app.path),
+            targets=app.targets,
+            needs_gpu=app.needs_gpu,
         )
 
     def _published(self, key: ModuleKey, instance: Instance) -> ModuleFacts:
@@ -117,6 +130,8 @@ class Catalogue:
             name=info.name or str(key.module),
             defaults=info.defaults,
             module_id=info.id,
+            targets=info.targets,
+            needs_gpu=needs_gpu(info.config),
         )
 
     def _module(self, key: ModuleKey, instance: Instance) -> ModuleInfo:

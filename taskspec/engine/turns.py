@@ -108,6 +108,8 @@ class Turns:
             return
         active.key, active.attempt = prepared.order.key, prepared.attempt
         progress.active[node] = active
+        if prepared.note:
+            progress.board.notice(planned.address, prepared.note)
         if planned.replaces_running and planned.observed is not None and again is None:
             progress.submit(("replace", node, prepared), progress.stopper(planned.observed.task_id))
         else:

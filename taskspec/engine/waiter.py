@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass, field
 
+from taskspec.plan.evidence import Findings
 from taskspec.spec.endurance import Stage
 
 MISSING_LIMIT = 3
@@ -16,7 +17,8 @@ class Awaited:
     """A launch whose end we wait for.
 
     `settling_until` is set while a finished launch still owes a result, `is_given_up` while it is being stopped
-    because a deadline has passed.
+    because a deadline has passed. `found` is what was looked for since it ended, `is_looking` while somebody does,
+    `blind_since` the moment of the first look that did not come through.
     """
 
     node: int
@@ -29,6 +31,9 @@ class Awaited:
     stage: Stage = Stage.QUEUED
     stage_since: float = 0.0
     is_given_up: bool = False
+    found: Findings = field(default_factory=dict)
+    is_looking: bool = False
+    blind_since: float | None = None
 
     def enter(self, stage: Stage, now: float) -> None:
         """The launch is in this stage now; the clock of a stage starts when it is first seen in it."""

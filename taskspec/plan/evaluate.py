@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from taskspec.diagnostics import Code, Diagnostic
 from taskspec.errors import SpecError
+from taskspec.plan.agents import ANY
 from taskspec.plan.request import LaunchRequest, ModuleFacts, ModuleKey, build_params
+from taskspec.plan.results import read, why_missing
 from taskspec.spec.model import SpecFile
-from taskspec.spec.targets import type_problem
+from taskspec.spec.settings import normal, settings_problems
+from taskspec.spec.targets import place_problem, type_problem
 from taskspec.template.instances import Instance
+from taskspec.template.missing import ExpressionError
 from taskspec.template.render import Renderer, RenderError
 from taskspec.template.scope import TasksView
 from taskspec.values import Json, Path, Unknown, digest, is_known, unknowns
 
 Facts = Mapping[ModuleKey, ModuleFacts]
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """Ids behind the names a spec uses for workspaces and users: looked up before anything is evaluated."""
+
+    workspaces: dict[str, int] = field(default_factory=dict)
+    users: dict[Json, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +38,7 @@ class Evaluator:
     renderer: Renderer
     base: Mapping[str, Json]
     tasks: TasksView
+    names: Names = field(default_factory=Names)
 
     def module_key(self, instance: Instance) -> ModuleKey:
         """The module an instance names. Raises SpecError when an expression in it fails."""
@@ -48,18 +61,21 @@ class Evaluator:
         module = facts[self.module_key(instance)]
         target = self._render(instance, ("target",), task.target)
         for name, value in target.items():
-            problem = "" if isinstance(value, Unknown) else type_problem(name, value)
+            problem = place_problem(module.targets, module.name, name) or (
+                "" if isinstance(value, Unknown) else type_problem(name, value)
+            )
             if problem:
                 raise self._failed(instance, ("target", name), Code.TARGET, problem)
         return LaunchRequest(
             facts=module,
-            agent=self._head(instance, "agent", task.agent),
+            agent=self._agent(instance),
             workspace=self._workspace(instance),
             params=build_params(module, target, self._render(instance, ("params",), task.params)),
             restart_policy=task.restart_policy,
             log_level=task.log_level,
             title=self._title(instance),
             description=task.description,
+            settings=self._settings(instance) if task.settings else {},
         )
 
     def outputs(self, instance: Instance, extra: Mapping[str, Json], *, failed: bool) -> dict[str, Json]:
@@ -83,11 +99,12 @@ class Evaluator:
         """The declared results of a launch, and for each that cannot be read, why."""
         values: dict[str, Json] = {}
         missing: dict[str, str] = {}
+        scope = self._scope(instance, {"launch": launch})
         for name, value in instance.task.results.items():
             try:
-                values[name] = self.renderer.render(value, self._scope(instance, {"launch": launch}))
-            except RenderError as error:
-                missing[name] = error.error.message
+                values[name] = read(self.renderer, value, scope)
+            except (RenderError, ExpressionError) as error:
+                missing[name] = why_missing(self.renderer, error, scope)
         return values, missing
 
     def failed_checks(self, instance: Instance, launch: Mapping[str, Json], results: Mapping[str, Json]) -> list[str]:
@@ -111,12 +128,39 @@ class Evaluator:
         return instance.address if isinstance(value, Unknown) or not value else str(value)
 
     def _workspace(self, instance: Instance) -> int | None:
+        value = self.workspace(instance)
+        return self.names.workspaces.get(value) if isinstance(value, str) else value
+
+    def workspace(self, instance: Instance) -> int | str | None:
+        """The workspace as the task names it, by id or by name. Raises SpecError for anything else."""
         value = self._head(instance, "workspace", instance.task.workspace)
         if isinstance(value, Unknown):
             return None
-        if value is None or (isinstance(value, int) and not isinstance(value, bool)):
+        if value is None or (isinstance(value, int | str) and not isinstance(value, bool) and value != ""):
             return value
-        raise self._failed(instance, ("workspace",), Code.PLACE, f"workspace must be an integer id, and is {value!r}")
+        raise self._failed(instance, ("workspace",), Code.PLACE, f"workspace must be an id or a name, and is {value!r}")
+
+    def _agent(self, instance: Instance) -> Json:
+        """The agent as the task names it; `any` is to name none. A rule may hold expressions."""
+        written = instance.task.agent
+        if isinstance(written, Mapping):
+            return self._render(instance, ("agent",), written)
+        value = self._head(instance, "agent", written)
+        return None if isinstance(value, str) and value == ANY else value
+
+    def users(self, instance: Instance) -> list[Json]:
+        """The users of a task as it names them, by id or login. Raises SpecError for anything else."""
+        rendered = self._render(instance, ("settings",), instance.task.settings)
+        for path, what, remedy in settings_problems(rendered):
+            span = self.spec.task_span(instance.task.name, "settings", *path)
+            summary = f'task "{instance.address}": {what}'
+            raise SpecError([Diagnostic(Code.WRONG_VALUE, summary, span, remedy=remedy)])
+        return list(rendered.get("users", ()))
+
+    def _settings(self, instance: Instance) -> dict[str, Json]:
+        users = [self.names.users.get(user, user) for user in self.users(instance)]
+        rendered: dict[str, Json] = self._render(instance, ("settings",), instance.task.settings)
+        return normal({**rendered, "users": users})
 
     def _head(self, instance: Instance, section: str, value: Json) -> Json:
         return self._render(instance, (section,), value) if isinstance(value, str) else value

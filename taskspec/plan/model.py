@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from taskspec.diagnostics import Diagnostic
@@ -125,6 +125,7 @@ class Plan:
     """The whole proposal, in an order in which it could be carried out one by one.
 
     `serial` and `lineage` name the state it was made from; `stops` are launches that left the spec and still run.
+    `agents` are those that fit now, by address, where a rule names the agent.
     """
 
     name: str
@@ -137,6 +138,7 @@ class Plan:
     results: Mapping[str, Json]
     expansion: Expansion
     warnings: tuple[Diagnostic, ...] = ()
+    agents: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def has_changes(self) -> bool:

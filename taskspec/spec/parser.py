@@ -13,7 +13,9 @@ from taskspec.spec.endurance import read_deadlines, read_retry
 from taskspec.spec.kinds import COMMON_KEYS, NEEDED_KEYS, OWN_KEYS, Kind, Partial, RunOn, read_call, read_service
 from taskspec.spec.model import Check, Rerun, SpecFile, TaskDecl, Variable, VariableType
 from taskspec.spec.reader import read_document
+from taskspec.spec.results import check_results
 from taskspec.spec.schema import check_shape
+from taskspec.spec.settings import check_settings
 from taskspec.spec.targets import check_target
 from taskspec.values import Json
 
@@ -152,7 +154,9 @@ def merge(base: Mapping[str, Json], over: Mapping[str, Json]) -> Mapping[str, Js
 
 
 def _check_task(spec: SpecFile, task: TaskDecl) -> list[Diagnostic]:
-    problems = [*_check_version(spec, task), *check_target(spec, task)]
+    problems = [*_check_version(spec, task), *check_target(spec, task), *check_results(spec, task)]
+    if task.settings:
+        problems.extend(check_settings(spec, task))
     for index, other in enumerate(task.depends_on):
         if other not in spec.tasks:
             span = spec.task_span(task.name, "depends_on", index).narrowed(other)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from taskspec.operations import Standing
+from taskspec.plan.agents import describe, is_rule
 from taskspec.plan.model import Action, Plan, PlannedTask
 from taskspec.spec.endurance import Deadlines
 from taskspec.spec.model import TaskDecl
@@ -42,7 +43,7 @@ def draw_plan(plan: Plan, paint: Paint, *, full: bool = False) -> str:
         sign = paint(task.action.sign, COLOURS[task.action], "bold")
         mark = paint("  destructive", "red") if _is_destructive(plan, task) else ""
         lines.append(f"  {sign} {clean(task.address):<{width}}  {paint(why(task), 'dim')}{mark}")
-        lines += [f"      {line}" for line in _details(task, detailed=detailed)]
+        lines += [f"      {line}" for line in _details(task, plan.agents.get(task.address, ()), detailed=detailed)]
         if task.action.launches:
             lines += [f"      {line}" for line in _endurance(plan.expansion.instances[task.node].task)]
     if launches:
@@ -77,7 +78,7 @@ def _server(label: str) -> str:
     return "the local server" if label == "local" else label
 
 
-def _details(task: PlannedTask, *, detailed: bool) -> Iterator[str]:
+def _details(task: PlannedTask, agents: Sequence[str], *, detailed: bool) -> Iterator[str]:
     if task.twins:
         yield f"started more than once; launches to stop: {', '.join(map(str, task.twins))}"
     if task.changes:
@@ -87,9 +88,17 @@ def _details(task: PlannedTask, *, detailed: bool) -> Iterator[str]:
         facts = task.request.facts
         yield f"module: {one_line(str(facts.identity))} ({one_line(facts.name)}), {facts.version or 'no version'}"
         if task.request.agent is not None:
-            yield f"agent: {one_line(str(task.request.agent))}"
+            yield f"agent: {_agent(task.request.agent, agents)}"
         for path, value in _leaves(task.request.params, ("params",)):
             yield f"{one_line(show_path(path))}: {show(value)}"
+
+
+def _agent(agent: Json, fitting: Sequence[str]) -> str:
+    """An agent as it is named; a rule in words, with the agents that fit it now."""
+    if not is_rule(agent):
+        return one_line(str(agent))
+    now = ", ".join(map(one_line, fitting)) or "none"
+    return f"{one_line(describe(agent))}; now: {now}"
 
 
 def _leaves(value: Json, path: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], Json]]:

@@ -59,6 +59,7 @@ def _task(plan: Plan, task: PlannedTask) -> dict[str, Any]:
         "inputs": json_value(task.request.inputs) if task.request is not None else None,
         "task_id": task.previous.task_id if task.previous is not None else None,
         "endurance": _endurance(plan.expansion.instances[task.node].task) if task.node >= 0 else None,
+        **({"agents": list(plan.agents[task.address])} if task.address in plan.agents else {}),
     }
 
 
