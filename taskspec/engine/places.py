@@ -136,7 +136,9 @@ def _look_up(places: Places, evaluator: Evaluator, instance: Instance) -> None:
     try:
         workspace = evaluator.workspace(instance)
         if isinstance(workspace, str):
-            workspace = evaluator.names.workspaces[workspace] = places.workspace_id(workspace)
+            number = places.workspace_id(workspace)
+            evaluator.names.workspaces[workspace] = number
+            workspace = number
         logins = [user for user in evaluator.users(instance) if isinstance(user, str)] if instance.task.settings else []
         section = ("settings", "users")
         for login in logins:

@@ -149,7 +149,7 @@ def test_a_result_of_its_type_is_the_value(workshop: Workshop) -> None:
     at = "{{ launch.output.experiment.data"
     spec_of(
         workshop,
-        f"n: {{value: '{at}.n }}}}', type: integer, description: how many}}, f: {{value: '{at}.f }}}}', type: number}}, "
+        f"n: {{value: '{at}.n }}}}', type: integer, description: n}}, f: {{value: '{at}.f }}}}', type: number}}, "
         f"l: {{value: '{at}.l }}}}', type: list}}, map: {{a: '{at}.n }}}}'}}",
     )
     assert results(workshop) == {"n": 5, "f": 1, "l": [1], "map": {"a": 5}}
