@@ -8,13 +8,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from taskspec.diagnostics import Code, Diagnostic, in_order
 from taskspec.engine.catalogue import Catalogue
-from taskspec.engine.places import Fit, look_up_names
+from taskspec.engine.places import look_up_names, with_agents
 from taskspec.engine.refresh import observe
 from taskspec.engine.server import Server
 from taskspec.engine.stopping import try_stop
@@ -223,19 +223,7 @@ def make(project: Project, server: Server, state: State, selection: Selection) -
     plan = make_plan(project.evaluator, inputs)
     requests = [(project.expansion.instances[t.node], t.request) for t in plan.tasks if t.request is not None]
     catalogue.check_places((instance, request.workspace, request.agent) for instance, request in requests)
-    return Planned(_with_agents(project, catalogue, plan), catalogue)
-
-
-def _with_agents(project: Project, catalogue: Catalogue, plan: Plan) -> Plan:
-    """The plan with the agents that fit its rules now. Raises SpecError where none can ever fit."""
-    fit = Fit()
-    for planned in plan.tasks:
-        fit.add(catalogue.places, project.spec, project.expansion.instances[planned.node], planned, time.monotonic())
-    if any(problem.is_error for problem in fit.problems):
-        raise SpecError(in_order(fit.problems))
-    if not fit.names:
-        return plan
-    return replace(plan, agents=fit.names, warnings=(*plan.warnings, *fit.problems))
+    return Planned(with_agents(catalogue.places, project.spec, plan, time.monotonic()), catalogue)
 
 
 def prepare_apply(
@@ -253,6 +241,7 @@ def prepare_apply(
     """
     # The engine and its client cost start-up time that a plan does not need.
     from taskspec.engine.apply import Apply  # noqa: PLC0415 - see above
+    from taskspec.engine.evidence import look  # noqa: PLC0415 - see above
     from taskspec.engine.tools import Tools  # noqa: PLC0415 - see above
     from taskspec.engine.workers import Threads  # noqa: PLC0415 - see above
 
@@ -266,6 +255,7 @@ def prepare_apply(
         wall=stage.wall if stage is not None else time.time,
         pace=pace,
         hands=stage.hands if stage is not None else Threads(),
+        look=stage.elsewhere.look if stage is not None else look,
     )
     return Apply(planned.plan, tools)
 

@@ -67,7 +67,7 @@ class Catalogue:
     def check_places(self, wanted: Iterable[tuple[Instance, Json, Json]]) -> None:
         """Every named agent exists, every launch has a workspace. Raises SpecError with all that do not.
 
-        Rules are left to `Fit`: what fits them changes with the hour.
+        Rules are left to `with_agents`: what fits them changes with the hour.
         """
         seen: set[tuple[str, str]] = set()
         for instance, workspace, agent in wanted:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from taskspec.diagnostics import Code, Diagnostic, Severity
+from taskspec.diagnostics import Code, Diagnostic, Severity, in_order
 from taskspec.engine.server import Server
 from taskspec.errors import NotFound, Refused, SpecError, UsageError
 from taskspec.plan.agents import AgentFacts, Choice, choose, describe, is_rule
 from taskspec.plan.evaluate import Evaluator
-from taskspec.plan.model import PlannedTask
+from taskspec.plan.model import Plan
 from taskspec.plan.request import LaunchRequest
 from taskspec.spec.model import SpecFile
 from taskspec.template.instances import Instance
@@ -149,23 +149,22 @@ def _look_up(places: Places, evaluator: Evaluator, instance: Instance) -> None:
         raise SpecError([Diagnostic(Code.PLACE, summary, span, remedy=error.remedy)]) from None
 
 
-@dataclass(slots=True)
-class Fit:
-    """Which agents fit the rules of a plan now: names by address, and what to say where none does."""
-
-    names: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    problems: list[Diagnostic] = field(default_factory=list)
-    _said: set[tuple[str, str]] = field(default_factory=set)
-
-    def add(self, places: Places, spec: SpecFile, instance: Instance, planned: PlannedTask, now: float) -> None:
+def with_agents(places: Places, spec: SpecFile, plan: Plan, now: float) -> Plan:
+    """The plan with the agents that fit its rules now. Raises SpecError where none can ever fit."""
+    names: dict[str, tuple[str, ...]] = {}
+    problems: dict[tuple[str, str], Diagnostic] = {}
+    for planned in plan.tasks:
         request = planned.request
         if request is None or not is_rule(request.agent) or not planned.action.launches:
-            return
+            continue
         choice = places.choice(places.server.workspace(request.workspace), request, now)
-        self.names[planned.address] = tuple(agent.name for agent in choice.fitting)
-        if not choice.fitting and (instance.task.name, choice.why_not) not in self._said:
-            self._said.add((instance.task.name, choice.why_not))
-            self.problems.append(_no_fit(spec, instance, choice, request.agent))
+        names[planned.address] = tuple(agent.name for agent in choice.fitting)
+        instance = plan.expansion.instances[planned.node]
+        if not choice.fitting:
+            problems.setdefault((instance.task.name, choice.why_not), _no_fit(spec, instance, choice, request.agent))
+    if any(problem.is_error for problem in problems.values()):
+        raise SpecError(in_order(problems.values()))
+    return replace(plan, agents=names, warnings=(*plan.warnings, *problems.values())) if names else plan
 
 
 def _no_fit(spec: SpecFile, instance: Instance, choice: Choice, rule: Json) -> Diagnostic:

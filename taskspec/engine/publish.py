@@ -8,7 +8,6 @@ from functools import partial
 
 from taskspec.api import Api, TaskInfo
 from taskspec.engine.events import words
-from taskspec.engine.evidence import look
 from taskspec.engine.ledger import Ledger
 from taskspec.engine.scoreboard import Scoreboard
 from taskspec.engine.tools import Tools
@@ -76,7 +75,7 @@ class Publisher:
             outputs = self.tools.evaluator.outputs(instance, extra, failed=False)
             if not evidence.wanted:
                 return outputs
-            found = look(self.tools.server.api, info, evidence.wanted).findings
+            found = self.tools.look(self.tools.server.api, info, evidence.wanted).findings
             evidence = Evidence({**evidence.found, **found})
 
     def took(self, publication: Publication, answer: Answer) -> None:

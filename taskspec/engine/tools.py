@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from taskspec.engine.catalogue import Catalogue
 from taskspec.engine.events import Listener
+from taskspec.engine.evidence import Looked, look
 from taskspec.engine.leaving import OnInterrupt
 from taskspec.engine.ledger import Journal
 from taskspec.engine.server import Server
 from taskspec.engine.start import SETTLE_SECONDS
 from taskspec.engine.workers import Hands, Threads
 from taskspec.plan.evaluate import Evaluator
+from taskspec.plan.evidence import Need
+
+if TYPE_CHECKING:
+    from taskspec.api import Api, TaskInfo
 
 POLL_LONGEST = 5.0
 """The longest pause between two looks at a server."""
@@ -35,7 +41,10 @@ class Pace:
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """Everything outside that an apply touches; `clock` is monotonic, `wall` is the time of day."""
+    """Everything outside that an apply touches; `clock` is monotonic, `wall` is the time of day.
+
+    `look` finds what launches left elsewhere than in their output.
+    """
 
     server: Server
     store: Journal
@@ -46,3 +55,4 @@ class Tools:
     wall: Callable[[], float]
     pace: Pace
     hands: Hands = field(default_factory=Threads)
+    look: Callable[[Api, TaskInfo, Iterable[Need]], Looked] = look

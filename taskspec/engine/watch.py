@@ -8,7 +8,7 @@ from functools import partial
 
 from taskspec.api import TaskInfo
 from taskspec.engine.events import StatusChanged
-from taskspec.engine.evidence import EVIDENCE, Looked, look
+from taskspec.engine.evidence import EVIDENCE, Looked
 from taskspec.engine.refresh import known
 from taskspec.engine.tools import Tools
 from taskspec.engine.verdict import Verdict, judge
@@ -133,7 +133,7 @@ class Watch:
         verdict = judge(self.tools.evaluator, self.instances[awaited.node], info, awaited.found)
         if verdict.wants:
             awaited.is_looking = True
-            call = partial(look, self.tools.server.api, info, verdict.wants)
+            call = partial(self.tools.look, self.tools.server.api, info, verdict.wants)
             self.workers.submit((EVIDENCE, awaited.node, awaited.task_id), call)
             return None
         if verdict.may_improve and self._may_wait(awaited, now):

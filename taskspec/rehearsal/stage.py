@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
@@ -11,9 +11,13 @@ from taskspec.api import Api
 from taskspec.engine.ledger import Journal
 from taskspec.engine.server import LOCAL_WORKSPACE, Server
 from taskspec.rehearsal.clock import Clock, VirtualHands
+from taskspec.rehearsal.elsewhere import Elsewhere, agents_for
 from taskspec.rehearsal.faults import Faults
 from taskspec.rehearsal.server import FakeServer
 from taskspec.rehearsal.transport import ADDRESS, VirtualTransport
+from taskspec.spec.model import TaskDecl
+from taskspec.spec.parser import merge
+from taskspec.spec.results import is_declaration
 from taskspec.state.model import Event, EventKind, StoredEvent
 from taskspec.template.expression import Dynamic, Step
 from taskspec.template.instances import Instance
@@ -21,6 +25,7 @@ from taskspec.template.render import Renderer, templates_in
 
 PLACEHOLDER = 1
 """What a rehearsed launch gives for every result that is read from its output."""
+_OF_TYPE: Mapping[str, Any] = {"string": "1", "boolean": True, "list": [1], "map": {"placeholder": 1}}
 
 
 @dataclass(slots=True)
@@ -29,6 +34,7 @@ class Stage:
 
     fake: FakeServer
     clock: Clock
+    elsewhere: Elsewhere = field(default_factory=Elsewhere)
     hands: VirtualHands = field(init=False)
     server: Server = field(init=False)
 
@@ -44,9 +50,13 @@ class Stage:
 
 def set_stage(faults: Faults, seed: int, renderer: Renderer, instances: Iterable[Instance]) -> Stage:
     """A stage for a spec; the same seed and faults give the same rehearsal."""
-    outputs = {instance.address: placeholder_output(renderer, instance) for instance in instances}
-    fake = FakeServer(faults, output_of=lambda address: outputs.get(address, {}))
-    return Stage(fake, Clock(Random(seed)))  # noqa: S311 - a rehearsal, no secret
+    known = list(instances)
+    outputs = {instance.address: placeholder_output(renderer, instance) for instance in known}
+    fields: Mapping[str, Any] = {}
+    for instance in known:
+        fields = merge(fields, placeholder_output(renderer, instance, "fields"))
+    fake = FakeServer(faults, output_of=lambda address: outputs.get(address, {}), agents=agents_for(known))
+    return Stage(fake, Clock(Random(seed)), Elsewhere(fields))  # noqa: S311 - a rehearsal, no secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,18 +79,26 @@ class AnnouncedJournal:
         self.journal.confirm()
 
 
-def placeholder_output(renderer: Renderer, instance: Instance) -> dict[str, Any]:
+def placeholder_output(renderer: Renderer, instance: Instance, part: str = "output") -> dict[str, Any]:
     """An output with something at every place that the task's own expressions read from `launch.output`."""
-    task = instance.task
     output: dict[str, Any] = {}
-    for _, text in templates_in([task.results, [c.condition for c in task.checks], task.outputs]):
+    for text, value in _read(instance.task):
         for reference in renderer.parse(text).references:
-            if reference.root == "launch" and reference.steps[:1] == ("output",):
-                _put(output, reference.steps[1:])
+            if reference.root == "launch" and reference.steps[:1] == (part,):
+                _put(output, reference.steps[1:], value)
     return output
 
 
-def _put(output: dict[str, Any], steps: Sequence[Step]) -> None:
+def _read(task: TaskDecl) -> Iterator[tuple[str, Any]]:
+    """Every expression of a task about its launch, with what it should give."""
+    for written in task.results.values():
+        kind = written.get("type") if is_declaration(written) else None
+        yield from ((text, _OF_TYPE.get(str(kind), PLACEHOLDER)) for _, text in templates_in(written))
+    for _, text in templates_in([[c.condition for c in task.checks], task.outputs]):
+        yield text, PLACEHOLDER
+
+
+def _put(output: dict[str, Any], steps: Sequence[Step], value: Any) -> None:
     """Make a place for a path; an index into a list, or one that is computed, ends it."""
     place = output
     names = []
@@ -95,4 +113,4 @@ def _put(output: dict[str, Any], steps: Sequence[Step]) -> None:
         place = inner
     if names:
         is_list = len(names) < len(steps)
-        place.setdefault(names[-1], [PLACEHOLDER] if is_list else PLACEHOLDER)
+        place.setdefault(names[-1], [value] if is_list else value)
