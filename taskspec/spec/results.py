@@ -91,7 +91,7 @@ def check_results(spec: SpecFile, task: TaskDecl) -> Iterator[Diagnostic]:
             yield Diagnostic(Code.WRONG_VALUE, f'result "{name}" of task "{task.name}" {what}', span, remedy=remedy)
             continue
         allowed = _KEYS[sources[0]]
-        for key in written.keys() - set(allowed):
+        for key in sorted(written.keys() - set(allowed)):
             at = spec.task_span(task.name, "results", name, key, key=True)
             summary = f'result "{name}" of task "{task.name}" has no key "{key}" beside "{sources[0]}"'
             yield Diagnostic(Code.UNKNOWN_KEY, summary, at, remedy=choices(key, allowed, label="Keys allowed here"))
