@@ -127,9 +127,10 @@ class Evaluator:
         # Unknown only while a spec is validated without the values of its variables; as below.
         return instance.address if isinstance(value, Unknown) or not value else str(value)
 
-    def _workspace(self, instance: Instance) -> int | None:
+    def _workspace(self, instance: Instance) -> int | str | None:
+        """The id of the workspace; its name, which nothing can be launched with, where nobody has looked it up."""
         value = self.workspace(instance)
-        return self.names.workspaces.get(value) if isinstance(value, str) else value
+        return self.names.workspaces.get(value, value) if isinstance(value, str) else value
 
     def workspace(self, instance: Instance) -> int | str | None:
         """The workspace as the task names it, by id or by name. Raises SpecError for anything else."""

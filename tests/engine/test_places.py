@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from taskspec.errors import SpecError
+from taskspec.errors import SpecError, UsageError
 
 from .faultserver import FaultServer
 from .workshop import Workshop
@@ -208,6 +208,12 @@ def test_a_name_of_several_workspaces_is_refused_with_their_ids(shop: Workshop) 
     assert "12 (team vision), 13 (team audio)" in refusal(shop)
     shop.server.default_workspace = 1
     assert shop.plan().tasks[0].request is not None
+
+
+def test_a_name_that_was_not_looked_up_never_becomes_the_default(shop: Workshop) -> None:
+    assert shop.server.workspace(None) == 1
+    with pytest.raises(UsageError):
+        shop.server.workspace("research")
 
 
 def test_a_name_of_no_workspace_is_refused_with_a_near_one(shop: Workshop) -> None:
