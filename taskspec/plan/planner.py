@@ -14,6 +14,7 @@ from taskspec.plan.conditions import Conditions, Past, conditional, is_plain_tas
 from taskspec.plan.decide import Situation, decide
 from taskspec.plan.evaluate import Evaluator, Facts
 from taskspec.plan.model import Action, Change, Observed, Plan, PlannedTask, Reason
+from taskspec.plan.params import slips
 from taskspec.plan.request import LaunchRequest, Request, start_key
 from taskspec.plan.unfolding import plan_folded, unfold
 from taskspec.sensitive import may_be_the_same
@@ -23,7 +24,7 @@ from taskspec.template.absent import AbsentView
 from taskspec.template.instances import Expansion, Instance
 from taskspec.template.render import RenderError
 from taskspec.template.scope import TaskView, unknown_view
-from taskspec.values import ABSENT, Json, differences, is_known
+from taskspec.values import ABSENT, Json, differences, is_known, show_path
 
 _MAY_FAIL = (Action.START, Action.RERUN, Action.ATTACH)
 World = Mapping[str, Observed]
@@ -365,14 +366,13 @@ class _Walk:
             return True
 
     def _note_unknown_params(self, instance: Instance, request: LaunchRequest) -> None:
-        declared = request.facts.defaults
-        for name in instance.task.params:
-            close = nearest(name, declared) if declared and name not in declared else ""
-            if close and (instance.task.name, name) not in self.warnings:
+        for path, close in slips(instance.task.params, request.facts.defaults):
+            name = show_path(path)
+            if (instance.task.name, name) not in self.warnings:
                 self.warnings[(instance.task.name, name)] = Diagnostic(
                     Code.UNKNOWN_PARAM,
                     f'app "{request.facts.name}" declares no param "{name}"',
-                    self.evaluator.spec.task_span(instance.task.name, "params", name, key=True),
+                    self.evaluator.spec.task_span(instance.task.name, "params", *path, key=True),
                     remedy=f"{close} Apps may read params they do not declare, so this is only a warning.",
                     severity=Severity.WARNING,
                 )
