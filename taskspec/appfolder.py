@@ -54,6 +54,25 @@ class AppFolder:
         """The launch dialog's defaults; they become the base of `params`."""
         return dict(self.config.get("modal_template_state") or {})
 
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """What the app can be launched on; empty where it does not say."""
+        menu = self.config.get("context_menu")
+        listed = menu.get("target") if isinstance(menu, dict) else None
+        return tuple(place for place in listed if isinstance(place, str)) if isinstance(listed, list) else ()
+
+    @property
+    def needs_gpu(self) -> bool:
+        """Whether the app says that it cannot do without a GPU."""
+        return needs_gpu(self.config)
+
+
+def needs_gpu(config: Mapping[str, Any]) -> bool:
+    """What a config says of GPUs; the old key counts only where the new one does not."""
+    if config.get("gpu") in {"required", "preferred"}:
+        return bool(config["gpu"] == "required")
+    return config.get("need_gpu") is True or config.get("needGPU") is True
+
 
 def project_root(folder: Path) -> Path:
     """The project a folder belongs to: the nearest folder above that git looks after, or else the folder itself."""

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from taskspec.beside import digest_beside
 from taskspec.diagnostics import Code, Diagnostic, in_order
 from taskspec.engine.catalogue import Catalogue
+from taskspec.engine.places import look_up_names, with_agents
 from taskspec.engine.refresh import observe
 from taskspec.engine.secretsource import SecretSource, Trust
 from taskspec.engine.server import Server
@@ -241,6 +242,8 @@ def make(project: Project, server: Server, state: State, selection: Selection) -
     catalogue = Catalogue(project.spec, project.folder, server)
 
     def look_up(instances: Iterable[Instance]) -> Facts:
+        there = [instance for instance in instances if not instance.is_folded]
+        look_up_names(catalogue.places, project.evaluator, there)
         return catalogue.look_up(project.evaluator, filter(names_module, instances))
 
     facts = look_up(project.expansion.instances)
@@ -257,7 +260,7 @@ def make(project: Project, server: Server, state: State, selection: Selection) -
     plan = make_plan(project.evaluator, inputs)
     instances = plan.expansion.instances
     catalogue.check_places((instances[task.node], task.request) for task in plan.tasks if not task.is_folded)
-    return Planned(plan, catalogue, inputs)
+    return Planned(with_agents(catalogue.places, project.spec, plan, time.monotonic()), catalogue, inputs)
 
 
 def prepare_apply(
@@ -279,6 +282,7 @@ def prepare_apply(
     """
     # The engine and its client cost start-up time that a plan does not need.
     from taskspec.engine.apply import Apply  # noqa: PLC0415 - see above
+    from taskspec.engine.evidence import look  # noqa: PLC0415 - see above
     from taskspec.engine.performers import performers  # noqa: PLC0415 - see above
     from taskspec.engine.tools import Tools  # noqa: PLC0415 - see above
     from taskspec.engine.workers import Threads  # noqa: PLC0415 - see above
@@ -299,5 +303,6 @@ def prepare_apply(
         hands=stage.hands if stage is not None else Threads(),
         performer=stage.performer if stage is not None else real,
         inputs=planned.inputs,
+        look=stage.elsewhere.look if stage is not None else look,
     )
     return Apply(planned.plan, tools)

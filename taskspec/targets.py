@@ -32,3 +32,5 @@ TARGETS: Mapping[str, Target] = {
     "team_member": Target("slyMemberId", int),
     "labeling_job": Target("slyJobId", int),
 }
+TARGET_TWINS: Mapping[str, str] = {"mesh_project": "meshes_project", "mesh_dataset": "meshes_dataset"}
+"""Names of the vendor's SDK for what apps call otherwise: the same target."""

@@ -208,7 +208,7 @@ def _differences(info: TaskInfo, request: LaunchRequest, workspace: int) -> Iter
     wanted: dict[str, Json] = {"version": facts.version, "workspace": workspace}
     if facts.module_id is not None:  # a folder's identity is its content, which is its version
         told["module"], wanted["module"] = info.module_id or ABSENT, facts.module_id
-    if request.agent is not None:
+    if isinstance(request.agent, int | str):  # which agent a rule takes is not part of what a launch is
         told["agent"] = info.agent_id if isinstance(request.agent, int) else info.agent_name
         wanted["agent"] = request.agent
     told["params"] = marked_like(info.params.get("state", {}), request.params)

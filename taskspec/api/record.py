@@ -97,6 +97,15 @@ def without_secrets(value: Any) -> Any:
     return value
 
 
+def without_tokens(value: Any) -> Any:
+    """The same JSON without its tokens."""
+    if isinstance(value, dict):
+        return {key: without_tokens(item) for key, item in value.items() if key not in HIDDEN}
+    if isinstance(value, list):
+        return [without_tokens(item) for item in value]
+    return value
+
+
 def as_text(value: Any) -> str:
     """The JSON text, or an empty one for anything else the server may have put there."""
     return value if isinstance(value, str) else ""

@@ -155,6 +155,33 @@ class AgentInfo(Record):
     def capabilities(self) -> Mapping[str, Any]:
         return self._object("capabilities")
 
+    def runs(self, kind: str) -> bool | None:
+        """Whether it runs tasks of a kind (`app`, `app_gpu`); None where it does not say."""
+        enabled = as_object(as_object(self.capabilities.get("types")).get(kind)).get("enabled")
+        return enabled if isinstance(enabled, bool) else None
+
+    @property
+    def gpu_info(self) -> Mapping[str, Any]:
+        """What it tells of its GPUs; only lists that ask for it have it."""
+        return self._object("gpuInfo")
+
+    @property
+    def has_gpu(self) -> bool:
+        return (
+            bool(self._cards) or self.gpu_info.get("device_count", 0) not in {0, None} or self.runs("app_gpu") is True
+        )
+
+    @property
+    def free_memory(self) -> int | None:
+        """Bytes free on its emptiest card; None where it does not tell."""
+        free = [card["available"] for card in self._cards if is_integer(card.get("available"))]
+        return max(free, default=None)
+
+    @property
+    def _cards(self) -> list[Mapping[str, Any]]:
+        listed = self.gpu_info.get("device_memory")
+        return [card for card in listed if isinstance(card, dict)] if isinstance(listed, list) else []
+
 
 class TeamInfo(Record):
     """A team: the owner of workspaces, agents and files."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 import uuid
 from dataclasses import replace
 
+from taskspec.engine import evidence
 from taskspec.engine.discretion import DiscreetJournal
 from taskspec.engine.endings import Endings
 from taskspec.engine.events import RunBegan, RunEnded, RunReport, TaskEnded, words
@@ -189,9 +190,21 @@ class Apply:
                 (self._services if ending.node in self._services.up else self._endings).take(ending)
             self._services.look()
             return
+        if self._took_evidence(answer):
+            return
         self._progress.jobs -= 1
         if not self._took_launch(answer) and not self._services.took(answer):
             self._took_other(answer)
+
+    def _took_evidence(self, answer: Answer) -> bool:
+        """A look for results elsewhere has come back; whether it was one."""
+        match answer.tag:
+            case (evidence.EVIDENCE, int(node), int(task_id)):
+                for ending in self._progress.watch.take_evidence(node, task_id, answer):
+                    self._endings.take(ending)
+            case _:
+                return False
+        return True
 
     def _took_launch(self, answer: Answer) -> bool:
         """Answers that begin or end the launch of a task; whether it was one."""

@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from taskspec.appfolder import AppFolderError, OutsideError, read_app_folder
+from taskspec.appfolder import AppFolderError, OutsideError, needs_gpu, read_app_folder
 from taskspec.diagnostics import Code, Diagnostic, choices
+from taskspec.engine.places import Places
 from taskspec.engine.server import Server
 from taskspec.errors import NotFound, Refused, SpecError, UsageError
+from taskspec.plan.agents import is_rule
 from taskspec.plan.evaluate import Evaluator
 from taskspec.plan.request import LaunchRequest, ModuleFacts, ModuleKey, Request
 from taskspec.spec.model import SpecFile
@@ -37,6 +39,10 @@ class Catalogue:
     modules: dict[ModuleKey, ModuleFacts] = field(default_factory=dict)
     agents: dict[tuple[int, str], int] = field(default_factory=dict)
     problems: list[Diagnostic] = field(default_factory=list)
+    places: Places = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.places = Places(self.server)
 
     def agent_id(self, workspace: int, agent: Json) -> int | None:
         """The id for an agent as the spec names it; None lets the server choose."""
@@ -66,10 +72,13 @@ class Catalogue:
         return self.modules
 
     def check_places(self, wanted: Iterable[tuple[Instance, Request | None]]) -> None:
-        """Every named agent exists, every launch has a workspace. Raises SpecError with all that do not."""
+        """Every named agent exists, every launch has a workspace. Raises SpecError with all that do not.
+
+        Rules are left to `with_agents`: what fits them changes with the hour.
+        """
         seen: set[tuple[str, str]] = set()
         for instance, request in wanted:
-            if not isinstance(request, LaunchRequest):
+            if not isinstance(request, LaunchRequest) or is_rule(request.agent):
                 continue
             workspace, agent = request.workspace, request.agent
             if (str(workspace), str(agent)) in seen:
@@ -118,6 +127,8 @@ class Catalogue:
             name=app.name,
             defaults=app.defaults,
             folder=str(app.path),
+            targets=app.targets,
+            needs_gpu=app.needs_gpu,
         )
 
     def _unchecked(self, key: ModuleKey) -> ModuleFacts:
@@ -145,6 +156,8 @@ class Catalogue:
             name=info.name or str(key.module),
             defaults=info.defaults,
             module_id=info.id,
+            targets=info.targets,
+            needs_gpu=needs_gpu(info.config),
         )
 
     def _module(self, key: ModuleKey, instance: Instance) -> ModuleInfo:

@@ -10,7 +10,8 @@ from taskspec.api.wire import DESCRIPTION_LIMIT
 from taskspec.engine.refresh import marker
 from taskspec.engine.start import Forerunner, StartOrder
 from taskspec.engine.tools import Tools
-from taskspec.errors import StalePlan, TaskspecError
+from taskspec.errors import StalePlan, TaskspecError, UsageError
+from taskspec.plan.agents import is_rule
 from taskspec.plan.attempts import last_key
 from taskspec.plan.evaluate import completes
 from taskspec.plan.model import Plan, PlannedTask
@@ -30,11 +31,12 @@ class NotLaunchable(TaskspecError):
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """An intent to be made durable, and the order to carry out afterwards."""
+    """An intent to be made durable, and the order to carry out afterwards. `note`: something people should know."""
 
     intent: Event
     order: StartOrder
     attempt: int
+    note: str = ""
 
 
 @dataclass(slots=True)
@@ -104,10 +106,11 @@ class Launching:
         workspace = self.tools.server.workspace(request.workspace)
         repeated = planned.previous if planned.previous is not None and planned.previous.key == key else None
         watermark = repeated.watermark if repeated is not None else self._watermark(workspace)
+        agent, note = self._agent(request, workspace)
         order = StartOrder(
             address=planned.address,
             key=key,
-            request=self._start_request(request, key, workspace),
+            request=self._start_request(request, key, workspace, agent),
             workspace=workspace,
             watermark=watermark,
             unresolved_for=NOTHING_PASSED if repeated and repeated.phase is Phase.INTENDED else None,
@@ -121,7 +124,16 @@ class Launching:
         }
         if self.plan.expansion.instances[planned.node].task.service is not None:
             body |= {"service": True, "replaces": list(replaced_by(planned))}
-        return Prepared(Event(EventKind.INTENT, planned.address, key, body), order, attempt)
+        return Prepared(Event(EventKind.INTENT, planned.address, key, body), order, attempt, note)
+
+    def _agent(self, request: LaunchRequest, workspace: int) -> tuple[int | None, str]:
+        """The agent to launch on, and a word on it where a rule chose. Raises NotLaunchable when none fits."""
+        if not is_rule(request.agent):
+            return self.tools.catalogue.agent_id(workspace, request.agent), ""
+        try:
+            return self.tools.catalogue.places.take(workspace, request, self.tools.clock())
+        except UsageError as error:
+            raise NotLaunchable(error.message, remedy=error.remedy) from None
 
     def _forerunner(self, previous: Record | None, key: str) -> Forerunner | None:
         """The last start, where it was cut off and the inputs have changed since: it may still arrive."""
@@ -135,11 +147,11 @@ class Launching:
             self.watermarks[workspace] = self.tools.server.api.task.highest_id(workspace)
         return self.watermarks[workspace]
 
-    def _start_request(self, request: LaunchRequest, key: str, workspace: int) -> StartRequest:
-        facts = request.facts
+    def _start_request(self, request: LaunchRequest, key: str, workspace: int, agent: int | None) -> StartRequest:
+        facts, settings = request.facts, request.settings
         module_id = self.module_ids[facts.folder] if facts.folder is not None else facts.module_id
         return StartRequest(
-            agent_id=self.tools.catalogue.agent_id(workspace, request.agent),
+            agent_id=agent,
             module_id=module_id,
             workspace_id=workspace,
             description=describe(request.description, key),
@@ -149,6 +161,10 @@ class Launching:
             is_branch=facts.is_branch,
             task_name=request.title,
             restart_policy=request.restart_policy,
+            users_ids=settings.get("users"),
+            limit_by_workspace=settings.get("limit_by_workspace", False),
+            kubernetes_settings=settings.get("kubernetes"),
+            multi_user_session=settings.get("multi_user", False),
         )
 
 

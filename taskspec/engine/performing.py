@@ -38,7 +38,7 @@ class CallOrder:
     kind: Kind
     body: Mapping[str, Json]
     call: Call
-    workspace: int | None = None
+    workspace: int | str | None = None
     why_not_met: Callable[[Json], str] = lambda _: ""
 
 

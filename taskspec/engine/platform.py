@@ -9,8 +9,8 @@ from pathlib import Path, PurePosixPath
 
 from taskspec.api import LaunchStatus, TaskInfo
 from taskspec.beside import files_beside
+from taskspec.engine.callplaces import team_of, workspace_of
 from taskspec.engine.performing import CallFailed, CallOrder, Pause
-from taskspec.engine.places import team_of, workspace_of
 from taskspec.engine.server import Server
 from taskspec.spec.durations import show
 from taskspec.spec.endurance import FailureKind

@@ -11,9 +11,10 @@ from taskspec.engine.events import words
 from taskspec.engine.ledger import Ledger
 from taskspec.engine.scoreboard import Scoreboard
 from taskspec.engine.tools import Tools
-from taskspec.engine.verdict import Verdict, launch_scope
+from taskspec.engine.verdict import Verdict, after_scope, launch_scope
 from taskspec.engine.workers import Answer
 from taskspec.errors import TaskspecError
+from taskspec.plan.evidence import Evidence
 from taskspec.plan.model import PlannedTask
 from taskspec.state.model import Event, EventKind, Outcome, Record
 from taskspec.template.instances import Instance
@@ -44,11 +45,7 @@ class Publisher:
         if not instance.task.outputs:
             return
         failed = verdict.outcome is not Outcome.SUCCEEDED
-        extra = {
-            "launch": launch_scope(info),
-            "results": dict(verdict.results),
-            "failure": {"summary": verdict.summary, "status": info.raw_status},
-        }
+        extra = after_scope(info, verdict, Evidence(verdict.found))
         try:
             outputs = self.tools.evaluator.outputs(instance, extra, failed=failed)
             digest = "" if failed else self.tools.evaluator.outputs_digest(instance, verdict.results)
@@ -62,14 +59,24 @@ class Publisher:
         """Publish on a launch that is kept."""
         try:
             info = self.tools.server.api.task.get_info_by_id(record.task_id or 0)
-            extra = {"launch": launch_scope(info), "results": dict(record.results)}
-            outputs = self.tools.evaluator.outputs(instance, extra, failed=False)
+            outputs = self._outputs(instance, info, record)
             digest = self.tools.evaluator.outputs_digest(instance, record.results)
         except TaskspecError as error:
             self._failed(planned, error)
             return
         found = {} if record.published else dict(info.output)  # what we published before is ours to replace
         self._send(Publication(planned, record.key, digest, _call(self.tools, instance, info.id, outputs, found=found)))
+
+    def _outputs(self, instance: Instance, info: TaskInfo, record: Record) -> Mapping[str, Json]:
+        """The outputs of a launch that is kept, after a look for what they read of it elsewhere."""
+        evidence = Evidence()
+        while True:
+            extra = {"launch": launch_scope(info, evidence), "results": dict(record.results)}
+            outputs = self.tools.evaluator.outputs(instance, extra, failed=False)
+            if not evidence.wanted:
+                return outputs
+            found = self.tools.look(self.tools.server.api, info, evidence.wanted).findings
+            evidence = Evidence({**evidence.found, **found})
 
     def took(self, publication: Publication, answer: Answer) -> None:
         """The server has answered."""

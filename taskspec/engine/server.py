@@ -48,9 +48,11 @@ class Server:
         return "" if self.is_local else f"{self.api.server_address}/apps/sessions/{task_id}"
 
     def workspace(self, wanted: int | str | None) -> int:
-        """The workspace to launch in. Raises UsageError where nobody names one."""
+        """The workspace to launch in. Raises UsageError where nobody names one, or only by a name."""
         if isinstance(wanted, int):
             return wanted
+        if wanted is not None:  # never the default in place of the one that was meant
+            raise UsageError(f'the id of workspace "{wanted}" is not known yet', remedy="name the workspace by its id")
         if self.default_workspace is not None:
             return self.default_workspace
         raise UsageError(

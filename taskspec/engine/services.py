@@ -14,6 +14,7 @@ from functools import partial
 from taskspec.api import TaskInfo
 from taskspec.engine.endings import Endings
 from taskspec.engine.events import StatusChanged, TaskEnded, words
+from taskspec.engine.evidence import Looked
 from taskspec.engine.leaving import OnInterrupt
 from taskspec.engine.leftovers import Leftovers
 from taskspec.engine.logtail import log_tail
@@ -197,13 +198,21 @@ class Services:
             return
         if answer.error is not None:
             raise answer.error
-        if isinstance(answer.value, TaskInfo):
-            verdict = judge_ready(self.progress.tools.evaluator, self.progress.instance(node), answer.value)
-            if verdict.outcome is Outcome.SUCCEEDED:
-                self._rise(node, active, verdict, answer.value)
+        info, found = (
+            (answer.value.info, answer.value.findings) if isinstance(answer.value, Looked) else (answer.value, {})
+        )
+        if isinstance(info, TaskInfo):
+            tools = self.progress.tools
+            verdict = judge_ready(tools.evaluator, self.progress.instance(node), info, found)
+            if verdict.wants:
+                self._asked.add(node)
+                wants = {*verdict.wants, *found}
+                self.progress.submit(("ready", node, task_id), partial(tools.look, tools.server.api, info, wants))
+            elif verdict.outcome is Outcome.SUCCEEDED:
+                self._rise(node, active, verdict, info)
             elif not verdict.may_improve or not self.progress.watch.bears(node):
                 self.progress.watch.give_up(node)
-                self.endings.take(Ending(node, verdict, answer.value, must_stop=not active.reused))
+                self.endings.take(Ending(node, verdict, info, must_stop=not active.reused))
 
     def _rise(self, node: int, active: Active, verdict: Verdict, info: TaskInfo) -> None:
         progress, address = self.progress, active.planned.address

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from taskspec.engine.catalogue import Catalogue
 from taskspec.engine.events import Listener
+from taskspec.engine.evidence import Looked, look
 from taskspec.engine.leaving import OnInterrupt
 from taskspec.engine.ledger import Journal
 from taskspec.engine.performing import NobodyPerforms, Performer
@@ -14,7 +16,11 @@ from taskspec.engine.server import Server
 from taskspec.engine.start import SETTLE_SECONDS
 from taskspec.engine.workers import Hands, Threads
 from taskspec.plan.evaluate import Evaluator
+from taskspec.plan.evidence import Need
 from taskspec.plan.inputs import PlanInputs
+
+if TYPE_CHECKING:
+    from taskspec.api import Api, TaskInfo
 
 POLL_LONGEST = 5.0
 """The longest pause between two looks at a server."""
@@ -39,7 +45,10 @@ class Pace:
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """Everything outside that an apply touches; `clock` is monotonic, `wall` is the time of day."""
+    """Everything outside that an apply touches; `clock` is monotonic, `wall` is the time of day.
+
+    `look` finds what launches left elsewhere than in their output.
+    """
 
     server: Server
     store: Journal
@@ -53,3 +62,4 @@ class Tools:
     performer: Performer = field(default_factory=NobodyPerforms)
     inputs: PlanInputs | None = None
     """What the plan was made of, to plan what only the run makes known."""
+    look: Callable[[Api, TaskInfo, Iterable[Need]], Looked] = look

@@ -182,6 +182,8 @@ class Turns:
         active.key, active.attempt = prepared.order.key, prepared.attempt
         active.fingerprint = request.fingerprint or ""
         progress.active[node] = active
+        if prepared.note:
+            progress.board.notice(planned.address, prepared.note)
         rule = progress.instance(node).task.service
         if rule is not None:
             self._launch_service(node, prepared, rule)

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from taskspec.plan.evidence import Findings
 from taskspec.spec.endurance import Stage
 
 _SILENT = ("", "queued", "consumed", "terminating")
@@ -18,7 +19,9 @@ class Awaited:
     """A launch whose end we wait for.
 
     `settling_until` is set while a finished launch still owes a result, `is_given_up` while it is being stopped
-    because a deadline has passed, `is_rising` while a service is not up yet.
+    because a deadline has passed, `is_rising` while a service is not up yet. `found` is what was looked for
+    since it ended, `is_looking` while somebody does, `blind_since` the moment of the
+    first look that did not come through.
     """
 
     node: int
@@ -37,6 +40,10 @@ class Awaited:
     def is_answerable(self) -> bool:
         """Whether the app of a service may be asked if it is up."""
         return not self.is_given_up and self.status not in _SILENT
+
+    found: Findings = field(default_factory=dict)
+    is_looking: bool = False
+    blind_since: float | None = None
 
     def enter(self, stage: Stage, now: float) -> None:
         """The launch is in this stage now; the clock of a stage starts when it is first seen in it."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from taskspec.engine.callplaces import team_of
 from taskspec.engine.performing import CallFailed, CallOrder, Pause, StillPending
-from taskspec.engine.places import team_of
 from taskspec.engine.server import Server
 from taskspec.errors import NotFound, NotSent, OutcomeUnknown
 from taskspec.spec.durations import show

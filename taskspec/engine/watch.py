@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 from taskspec.api import TaskInfo
 from taskspec.engine.events import StatusChanged
+from taskspec.engine.evidence import EVIDENCE, Looked
 from taskspec.engine.refresh import known
 from taskspec.engine.tools import Tools
 from taskspec.engine.verdict import Verdict, fallen, judge
@@ -143,7 +145,7 @@ class Watch:
 
     def _ended(self, awaited: Awaited, info: TaskInfo, now: float) -> Ending | None:
         awaited.missing = 0
-        if awaited.is_given_up:
+        if awaited.is_given_up or awaited.is_looking:
             return None
         if info.status is None or not info.status.is_terminal:
             stage = _STAGES.get(info.raw_status, Stage.RUNNING)
@@ -151,10 +153,37 @@ class Watch:
             return self._overdue(awaited, info, now)
         if self.instances[awaited.node].task.service is not None:
             return Ending(awaited.node, fallen(info, was_up=not awaited.is_rising), info)
-        verdict = judge(self.tools.evaluator, self.instances[awaited.node], info)
+        verdict = judge(self.tools.evaluator, self.instances[awaited.node], info, awaited.found)
+        if verdict.wants:
+            awaited.is_looking = True
+            call = partial(self.tools.look, self.tools.server.api, info, verdict.wants)
+            self.workers.submit((EVIDENCE, awaited.node, awaited.task_id), call)
+            return None
         if verdict.may_improve and self._may_wait(awaited, now):
+            awaited.found = {}
             return None
         return Ending(awaited.node, verdict, info)
+
+    def take_evidence(self, node: int, task_id: int, answer: Answer) -> Iterator[Ending]:
+        """What a look for results elsewhere brought; passing trouble is waited out, the next poll looks again."""
+        awaited = self.waiter.launches.get(node)
+        if awaited is None or awaited.task_id != task_id:
+            return
+        awaited.is_looking = False
+        now = self.tools.clock()
+        if isinstance(answer.value, Looked):
+            awaited.found = {**awaited.found, **answer.value.findings}
+            ending = self._ended(awaited, answer.value.info, now)
+            if ending is not None:
+                yield ending
+        elif answer.error is not None:
+            self._bear_blindness(awaited, answer.error, now)
+
+    def _bear_blindness(self, awaited: Awaited, error: Exception, now: float) -> None:
+        if awaited.blind_since is None:
+            awaited.blind_since = now
+        if not isinstance(error, ApiError) or now - awaited.blind_since > self.tools.pace.server_patience:
+            raise error
 
     def _overdue(self, awaited: Awaited, info: TaskInfo, now: float) -> Ending | None:
         """The end of a launch that has been in one stage for too long; it has to be stopped first."""

@@ -25,6 +25,7 @@ _NAMED = {
 }
 TEAMS = Listing("teams", {**_NAMED, "description": Column("description")})
 WORKSPACES = Listing("workspaces", {**_NAMED, "description": Column("description")})
+MEMBERS = Listing("users", {**{k: v for k, v in _NAMED.items() if k != "name"}, "login": Column("login")})
 AGENTS = Listing("agents", {**_NAMED, "status": Column("status")})
 
 

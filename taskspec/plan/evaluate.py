@@ -8,15 +8,19 @@ from dataclasses import dataclass, field
 
 from taskspec.diagnostics import Code, Diagnostic
 from taskspec.errors import SpecError, UsageError
+from taskspec.plan.agents import ANY
 from taskspec.plan.request import CallRequest, LaunchRequest, ModuleFacts, ModuleKey, Request, build_params
+from taskspec.plan.results import read, why_missing
 from taskspec.sensitive import HIDDEN, Secrets, Sensitive, is_sensitive
 from taskspec.spec.kinds import OWN_KEYS, Call, Partial
 from taskspec.spec.model import SpecFile
 from taskspec.spec.platform import PlatformCall
-from taskspec.spec.targets import type_problem
+from taskspec.spec.settings import normal, settings_problems
+from taskspec.spec.targets import place_problem, type_problem
 from taskspec.template.absent import SucceededTasks, reads_absent
 from taskspec.template.expression import Reference
 from taskspec.template.instances import Instance
+from taskspec.template.missing import ExpressionError
 from taskspec.template.render import Renderer, RenderError, templates_in
 from taskspec.template.scope import TasksView
 from taskspec.values import Json, Path, Unknown, digest, is_known, unknowns
@@ -24,6 +28,14 @@ from taskspec.values import Json, Path, Unknown, digest, is_known, unknowns
 _FAIL = Partial.FAIL
 """Looked up once: an enum's member costs more than the question."""
 Facts = Mapping[ModuleKey, ModuleFacts]
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """Ids behind the names a spec uses for workspaces and users: looked up before anything is evaluated."""
+
+    workspaces: dict[str, int] = field(default_factory=dict)
+    users: dict[Json, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +49,7 @@ class Evaluator:
     secrets: Secrets = field(default_factory=Secrets)
     digest_of: Callable[[str], str] = lambda _: ""
     """The digest of files beside the spec, by path. Raises UsageError."""
+    names: Names = field(default_factory=Names)
     has_services: bool = field(init=False)
 
     def __post_init__(self) -> None:
@@ -90,12 +103,14 @@ class Evaluator:
         module = facts[self.module_key(instance)]
         target = self._render(instance, ("target",), task.target)
         for name, value in target.items():
-            problem = "" if isinstance(value, Unknown) else type_problem(name, value)
+            problem = place_problem(module.targets, module.name, name) or (
+                "" if isinstance(value, Unknown) else type_problem(name, value)
+            )
             if problem:
                 raise self._failed(instance, ("target", name), Code.TARGET, problem)
         return LaunchRequest(
             facts=module,
-            agent=self._head(instance, "agent", task.agent),
+            agent=self._agent(instance),
             workspace=self._workspace(instance),
             params=build_params(module, target, self._render(instance, ("params",), task.params)),
             restart_policy=task.restart_policy,
@@ -104,6 +119,7 @@ class Evaluator:
             description=task.description,
             may_name_services=self.has_services,
             has_secrets=self.secrets.has_variables,
+            settings=self._settings(instance) if task.settings else {},
         )
 
     def condition(self, instance: Instance) -> bool | Unknown:
@@ -167,12 +183,13 @@ class Evaluator:
         """The declared results of a launch, or of the response to a call, and for each that cannot be read, why."""
         values: dict[str, Json] = {}
         missing: dict[str, str] = {}
+        scope = self._scope(instance, {_root(instance): ended})
         for name, value in instance.task.results.items():
             try:
-                found = self.renderer.render(value, self._scope(instance, {_root(instance): ended}))
+                found = read(self.renderer, value, scope)
                 values[name] = self.secrets.noticed(found) if self.secrets.has_variables else found
-            except RenderError as error:
-                missing[name] = error.error.message
+            except (RenderError, ExpressionError) as error:
+                missing[name] = why_missing(self.renderer, error, scope)
         return values, missing
 
     def failed_checks(self, instance: Instance, ended: Json, results: Mapping[str, Json]) -> list[str]:
@@ -207,13 +224,41 @@ class Evaluator:
         # Unknown only while a spec is validated without the values of its variables; as below.
         return instance.address if isinstance(value, Unknown) or not value else str(value)
 
-    def _workspace(self, instance: Instance) -> int | None:
+    def _workspace(self, instance: Instance) -> int | str | None:
+        """The id of the workspace; its name, which nothing can be launched with, where nobody has looked it up."""
+        value = self.workspace(instance)
+        return self.names.workspaces.get(value, value) if isinstance(value, str) else value
+
+    def workspace(self, instance: Instance) -> int | str | None:
+        """The workspace as the task names it, by id or by name. Raises SpecError for anything else."""
         value = self._head(instance, "workspace", instance.task.workspace)
         if isinstance(value, Unknown):
             return None
-        if value is None or (isinstance(value, int) and not isinstance(value, bool)):
+        if value is None or (isinstance(value, int | str) and not isinstance(value, bool) and value != ""):
             return value
-        raise self._failed(instance, ("workspace",), Code.PLACE, f"workspace must be an integer id, and is {value!r}")
+        raise self._failed(instance, ("workspace",), Code.PLACE, f"workspace must be an id or a name, and is {value!r}")
+
+    def _agent(self, instance: Instance) -> Json:
+        """The agent as the task names it; `any` is to name none. A rule may hold expressions."""
+        written = instance.task.agent
+        if isinstance(written, Mapping):
+            return self._render(instance, ("agent",), written)
+        value = self._head(instance, "agent", written)
+        return None if isinstance(value, str) and value == ANY else value
+
+    def users(self, instance: Instance) -> list[Json]:
+        """The users of a task as it names them, by id or login. Raises SpecError for anything else."""
+        rendered = self._render(instance, ("settings",), instance.task.settings)
+        for path, what, remedy in settings_problems(rendered):
+            span = self.spec.task_span(instance.task.name, "settings", *path)
+            summary = f'task "{instance.address}": {what}'
+            raise SpecError([Diagnostic(Code.WRONG_VALUE, summary, span, remedy=remedy)])
+        return list(rendered.get("users", ()))
+
+    def _settings(self, instance: Instance) -> dict[str, Json]:
+        users = [self.names.users.get(user, user) for user in self.users(instance)]
+        rendered: dict[str, Json] = self._render(instance, ("settings",), instance.task.settings)
+        return normal({**rendered, "users": users})
 
     def _head(self, instance: Instance, section: str, value: Json) -> Json:
         return self._render(instance, (section,), value) if isinstance(value, str) else value

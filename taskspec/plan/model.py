@@ -154,6 +154,7 @@ class Plan:
     """The whole proposal, in an order in which it could be carried out one by one.
 
     `serial` and `lineage` name the state it was made from; `stops` are launches that left the spec and still run.
+    `agents` are those that fit now, by address, where a rule names the agent.
     """
 
     name: str
@@ -168,6 +169,7 @@ class Plan:
     warnings: tuple[Diagnostic, ...] = ()
     pools: Mapping[str, int] = field(default_factory=dict)
     slots_per_agent: int | None = None
+    agents: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def has_changes(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from taskspec.diagnostics import Code, Diagnostic, Severity, nearest
+from taskspec.diagnostics import Code, Diagnostic, Severity
 from taskspec.errors import SpecError
 from taskspec.plan import services
 from taskspec.plan.attempts import changes_of, is_certain
@@ -16,6 +16,7 @@ from taskspec.plan.evaluate import Evaluator
 from taskspec.plan.flows import Flow, meet, through
 from taskspec.plan.inputs import PlanInputs
 from taskspec.plan.model import Action, Observed, Plan, PlannedTask, Reason
+from taskspec.plan.params import slips
 from taskspec.plan.request import LaunchRequest, Request
 from taskspec.plan.selection import chosen_nodes
 from taskspec.plan.unfolding import plan_folded, unfold
@@ -25,7 +26,7 @@ from taskspec.template.absent import AbsentView
 from taskspec.template.instances import Instance
 from taskspec.template.render import RenderError
 from taskspec.template.scope import TaskView, unknown_view
-from taskspec.values import Json
+from taskspec.values import Json, show_path
 
 _MAY_FAIL = (Action.START, Action.RERUN, Action.ATTACH)
 
@@ -287,14 +288,13 @@ class _Walk:
             return True
 
     def _note_unknown_params(self, instance: Instance, request: LaunchRequest) -> None:
-        declared = request.facts.defaults
-        for name in instance.task.params:
-            close = nearest(name, declared) if declared and name not in declared else ""
-            if close and (instance.task.name, name) not in self.warnings:
+        for path, close in slips(instance.task.params, request.facts.defaults):
+            name = show_path(path)
+            if (instance.task.name, name) not in self.warnings:
                 self.warnings[(instance.task.name, name)] = Diagnostic(
                     Code.UNKNOWN_PARAM,
                     f'app "{request.facts.name}" declares no param "{name}"',
-                    self.evaluator.spec.task_span(instance.task.name, "params", name, key=True),
+                    self.evaluator.spec.task_span(instance.task.name, "params", *path, key=True),
                     remedy=f"{close} Apps may read params they do not declare, so this is only a warning.",
                     severity=Severity.WARNING,
                 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from taskspec.sensitive import redacted
 from taskspec.spec.kinds import Kind
@@ -28,6 +28,7 @@ class ModuleFacts:
     `identity` and `version` are the same on every machine: a slug with its release, or a folder with the digest of
     its content. `folder` is set for an app on this disk, `module_id` where the server already knows the module.
     Where it is not `is_checked` nobody asked the server, and its defaults are not known.
+    `targets` are the launch places the app offers, none where it does not say.
     """
 
     identity: str | int
@@ -38,6 +39,8 @@ class ModuleFacts:
     module_id: int | None = None
     folder: str | None = None
     is_checked: bool = True
+    targets: tuple[str, ...] = ()
+    needs_gpu: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +48,7 @@ class LaunchRequest:
     """One launch, decided but for what is known only after apply. Cosmetic fields are not part of the identity."""
 
     facts: ModuleFacts
-    agent: str | int | None
+    agent: Json
     workspace: str | int | None
     params: Mapping[str, Json]
     restart_policy: str
@@ -54,6 +57,7 @@ class LaunchRequest:
     description: str
     may_name_services: bool = False
     has_secrets: bool = False
+    settings: Mapping[str, Json] = field(default_factory=dict)
 
     @property
     def inputs(self) -> dict[str, Json]:
@@ -67,6 +71,7 @@ class LaunchRequest:
             "restart_policy": self.restart_policy,
             "log_level": self.log_level,
             "params": _comparable(self.params, self),
+            **({"settings": _comparable(self.settings, self)} if self.settings else {}),
         }
 
     @property
@@ -88,7 +93,7 @@ class CallRequest:
     """
 
     kind: Kind
-    workspace: int | None
+    workspace: int | str | None
     body: Mapping[str, Json]
     description: str
     content: str = ""
@@ -124,8 +129,14 @@ def _comparable(values: Mapping[str, Json], request: Request) -> Mapping[str, Js
 
 def build_params(facts: ModuleFacts, target: Mapping[str, Json], params: Mapping[str, Json]) -> Mapping[str, Json]:
     """The app's defaults, then the target, then the author's params, each laid over the one before."""
-    state = merge(merge(facts.defaults, target_state(target)), params)
+    state = merge(merge(facts.defaults, target_state(target)), _bare(facts, params))
     return dict(state)
+
+
+def _bare(facts: ModuleFacts, params: Mapping[str, Json]) -> Mapping[str, Json]:
+    """Params without the wrapper of the wire, which some copy from a script: the state is wrapped once, by us."""
+    inner = params.get("state") if len(params) == 1 else None
+    return inner if isinstance(inner, Mapping) and "state" not in facts.defaults else params
 
 
 def start_key(lineage: str, address: str, fingerprint: str, attempt: int) -> str:

@@ -61,6 +61,7 @@ class FakeServer:
     launches: dict[int, Launch] = field(default_factory=dict)
     starts: Counter[str] = field(default_factory=Counter)
     addresses: dict[str, str] = field(default_factory=dict)
+    agents: tuple[str, ...] = ("rehearsal",)
     _late: list[tuple[float, Mapping[str, Any]]] = field(default_factory=list)
     _sent: Counter[str] = field(default_factory=Counter)
     _carried_out: Counter[str] = field(default_factory=Counter)
@@ -134,6 +135,8 @@ class FakeServer:
             "agents.list": self._agents,
             "tasks.request.direct": self._ask_app,
             "users.me": lambda *_: (200, {"id": 1, "login": "rehearsal"}),
+            "workspaces.list": lambda body, _: _namesake(body, "name"),
+            "members.list": lambda body, _: _namesake(body, "login"),
             "file-storage.info": lambda body, _: (200, {"id": body["id"], "storagePath": "/rehearsal"}),
             "projects.info": lambda body, _: (200, {"id": body["id"], "name": "rehearsal", "type": "images"}),
         }
@@ -224,9 +227,24 @@ class FakeServer:
         return 200, {"moduleId": number, "slug": app.name, "version": app.version}
 
     def _agents(self, body: Mapping[str, Any], _: float) -> Answer:
-        names = [clause["value"] for clause in body.get("filter", ()) if clause["field"] == "name"]
-        rows = [{"id": 1 + sum(map(ord, name)), "name": name, "status": "running", "teamId": 1} for name in names]
-        return 200, {"total": len(rows), "perPage": _PAGE, "pagesCount": 1, "entities": rows}
+        if body.get("filter"):
+            return _namesake(body, "name")
+        rows = []
+        for number, name in enumerate(self.agents):
+            about = {"name": name, "status": "running", "teamId": 1}
+            with_gpu = {"gpuInfo": {"device_count": 1}}
+            rows += [{"id": 2 * number + 1, **about}, {"id": 2 * number + 2, **about, **with_gpu}]
+        return _page(rows)
+
+
+def _namesake(body: Mapping[str, Any], field: str) -> Answer:
+    """Whatever is asked for by name is there."""
+    names = [clause["value"] for clause in body.get("filter", ()) if clause["field"] == field]
+    return _page([{"id": 1 + sum(map(ord, name)), field: name, "status": "running", "teamId": 1} for name in names])
+
+
+def _page(rows: list[dict[str, Any]]) -> Answer:
+    return 200, {"total": len(rows), "perPage": _PAGE, "pagesCount": 1, "entities": rows}
 
 
 def key_in(body: Mapping[str, Any]) -> str:

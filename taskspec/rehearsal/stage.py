@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
@@ -12,9 +12,13 @@ from taskspec.engine.ledger import Journal
 from taskspec.engine.server import LOCAL_WORKSPACE, Server
 from taskspec.rehearsal.calls import RehearsedCalls
 from taskspec.rehearsal.clock import Clock, VirtualHands
+from taskspec.rehearsal.elsewhere import Elsewhere, agents_for
 from taskspec.rehearsal.faults import Faults
 from taskspec.rehearsal.server import FakeServer
 from taskspec.rehearsal.transport import ADDRESS, VirtualTransport
+from taskspec.spec.model import TaskDecl
+from taskspec.spec.parser import merge
+from taskspec.spec.results import is_declaration
 from taskspec.state.model import Event, EventKind, State, StoredEvent
 from taskspec.template.expression import Dynamic, Step
 from taskspec.template.instances import FOLDED, Instance
@@ -22,6 +26,7 @@ from taskspec.template.render import Renderer, templates_in
 
 PLACEHOLDER = 1
 """What a rehearsed launch gives for every result that is read from its output."""
+_OF_TYPE: Mapping[str, Any] = {"string": "1", "boolean": True, "list": [1], "map": {"placeholder": 1}}
 
 
 @dataclass(slots=True)
@@ -30,6 +35,7 @@ class Stage:
 
     fake: FakeServer
     clock: Clock
+    elsewhere: Elsewhere = field(default_factory=Elsewhere)
     hands: VirtualHands = field(init=False)
     server: Server = field(init=False)
     performer: RehearsedCalls = field(default_factory=lambda: RehearsedCalls({}))
@@ -50,13 +56,17 @@ def set_stage(faults: Faults, seed: int, renderer: Renderer, instances: Sequence
     known = list(instances)
     listed = _listed(renderer, known)
     outputs = {instance.address: placeholder_output(renderer, instance, listed) for instance in known}
+    fields: Mapping[str, Any] = {}
+    for instance in known:
+        fields = merge(fields, placeholder_output(renderer, instance, listed, "fields"))
 
     def output_of(address: str) -> Mapping[str, Any]:
         folded = f"{address.partition('[')[0]}[{FOLDED}]"
         return outputs.get(address) or outputs.get(folded, {})
 
-    fake = FakeServer(faults, output_of=output_of)
-    return Stage(fake, Clock(Random(seed)), performer=RehearsedCalls(responses))  # noqa: S311 - a rehearsal, no secret
+    fake = FakeServer(faults, output_of=output_of, agents=agents_for(known))
+    performer = RehearsedCalls(responses)
+    return Stage(fake, Clock(Random(seed)), Elsewhere(fields), performer=performer)  # noqa: S311 - a rehearsal, no secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,22 +105,28 @@ def _listed(renderer: Renderer, instances: Iterable[Instance]) -> set[tuple[str,
 
 
 def placeholder_output(
-    renderer: Renderer, instance: Instance, listed: Collection[tuple[str, str]] = ()
+    renderer: Renderer, instance: Instance, listed: Collection[tuple[str, str]] = (), part: str = "output"
 ) -> dict[str, Any]:
     """An output with something at every place that the task's own expressions read from `launch.output`.
 
     Where a for_each takes its items from a result, that is a list with one placeholder.
     """
-    task = instance.task
     output: dict[str, Any] = {}
-    lists = {
-        text for name, value in task.results.items() if (task.name, name) in listed for _, text in templates_in(value)
-    }
-    for _, text in templates_in([task.results, [c.condition for c in task.checks], task.outputs]):
+    for text, value in _read(instance.task, listed):
         for reference in renderer.parse(text).references:
-            if reference.root == "launch" and reference.steps[:1] == ("output",):
-                _put(output, [*reference.steps[1:], *([0] if text in lists else [])])
+            if reference.root == "launch" and reference.steps[:1] == (part,):
+                _put(output, reference.steps[1:], value)
     return output
+
+
+def _read(task: TaskDecl, listed: Collection[tuple[str, str]]) -> Iterator[tuple[str, Any]]:
+    """Every expression of a task about its launch, with what it should give."""
+    for name, written in task.results.items():
+        kind = written.get("type") if is_declaration(written) else None
+        value = [PLACEHOLDER] if kind is None and (task.name, name) in listed else _OF_TYPE.get(str(kind), PLACEHOLDER)
+        yield from ((text, value) for _, text in templates_in(written))
+    for _, text in templates_in([[c.condition for c in task.checks], task.outputs]):
+        yield text, PLACEHOLDER
 
 
 def placeholder_response(renderer: Renderer, instance: Instance) -> Any:
@@ -122,11 +138,11 @@ def placeholder_response(renderer: Renderer, instance: Instance) -> Any:
         return [PLACEHOLDER]
     response: dict[str, Any] = {}
     for reference in references:
-        _put(response, reference.steps)
+        _put(response, reference.steps, PLACEHOLDER)
     return response
 
 
-def _put(output: dict[str, Any], steps: Sequence[Step]) -> None:
+def _put(output: dict[str, Any], steps: Sequence[Step], value: Any) -> None:
     """Make a place for a path; an index into a list, or one that is computed, ends it."""
     place = output
     names = []
@@ -141,4 +157,4 @@ def _put(output: dict[str, Any], steps: Sequence[Step]) -> None:
         place = inner
     if names:
         is_list = len(names) < len(steps)
-        place.setdefault(names[-1], [PLACEHOLDER] if is_list else PLACEHOLDER)
+        place.setdefault(names[-1], [value] if is_list else value)

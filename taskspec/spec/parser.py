@@ -15,7 +15,9 @@ from taskspec.spec.kinds import COMMON_KEYS, NEEDED_KEYS, OWN_KEYS, Kind, Partia
 from taskspec.spec.model import Check, Rerun, SpecFile, TaskDecl, Variable, VariableType
 from taskspec.spec.platform import check_platform_call
 from taskspec.spec.reader import read_document
+from taskspec.spec.results import check_results
 from taskspec.spec.schema import check_shape
+from taskspec.spec.settings import check_settings
 from taskspec.spec.targets import check_target
 from taskspec.values import Json
 
@@ -154,8 +156,10 @@ def merge(base: Mapping[str, Json], over: Mapping[str, Json]) -> Mapping[str, Js
 
 
 def _check_task(spec: SpecFile, task: TaskDecl) -> list[Diagnostic]:
-    problems = [*_check_version(spec, task), *check_target(spec, task), *check_fan_out(spec, task)]
-    problems += check_platform_call(spec, task)
+    problems = [*_check_version(spec, task), *check_target(spec, task), *check_results(spec, task)]
+    problems += [*check_fan_out(spec, task), *check_platform_call(spec, task)]
+    if task.settings:
+        problems.extend(check_settings(spec, task))
     for index, other in enumerate(task.depends_on):
         if other not in spec.tasks:
             span = spec.task_span(task.name, "depends_on", index).narrowed(other)

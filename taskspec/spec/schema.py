@@ -32,6 +32,8 @@ _TYPE_WORDS = {
 }
 
 _PLAIN_KEYWORDS = {"type", "enum", "pattern", "propertyNames", "description", "examples", "default", "title"}
+_MAP_KEYWORDS = {"properties", "additionalProperties", "required", "minProperties"}
+"""They say nothing of a value that is no map."""
 
 
 def _is_integer(_: object, value: object) -> bool:
@@ -71,7 +73,7 @@ def _property_names(validator: Any, schema: dict[str, Any], value: Any, _: objec
 
 def is_plainly_right(validator: Any, schema: dict[str, Any], value: object) -> bool:
     """Whether the schema asks for no more than a type, a word of a list, a pattern or names, and the value has it."""
-    if not schema.keys() <= _PLAIN_KEYWORDS:
+    if not schema.keys() <= _PLAIN_KEYWORDS and not _is_plain_for(validator, schema, value):
         return False
     kinds = schema.get("type", ())
     if isinstance(kinds, str):
@@ -85,6 +87,18 @@ def is_plainly_right(validator: Any, schema: dict[str, Any], value: object) -> b
     if isinstance(value, dict) and "propertyNames" in schema:
         return all(is_plainly_right(validator, schema["propertyNames"], name) for name in value)
     return "enum" not in schema
+
+
+def _is_plain_for(validator: Any, schema: dict[str, Any], value: object) -> bool:
+    """Whether what else the schema asks for is met: it is about maps, or it is one schema for every value of one."""
+    if not schema.keys() <= _PLAIN_KEYWORDS | _MAP_KEYWORDS:
+        return False
+    if not isinstance(value, dict):
+        return True
+    each = schema.get("additionalProperties")
+    if not isinstance(each, dict) or schema.keys() & {"properties", "required", "minProperties"}:
+        return False
+    return all(is_plainly_right(validator, each, item) for item in value.values())
 
 
 @cache

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from taskspec.diagnostics import Code, Diagnostic, choices
 from taskspec.spec.model import SpecFile, TaskDecl
-from taskspec.targets import TARGETS
+from taskspec.targets import TARGET_TWINS, TARGETS
 from taskspec.values import Json
 
 
@@ -36,6 +36,14 @@ def check_target(spec: SpecFile, task: TaskDecl) -> list[Diagnostic]:
         if problem:
             problems.append(Diagnostic(Code.TARGET, problem, spec.span((*task.path, "target", name)), remedy=""))
     return problems
+
+
+def place_problem(targets: Collection[str], app: str, name: str) -> str:
+    """What is wrong with launching this app on such a target; empty when nothing is, or when it names no targets."""
+    if not targets or TARGET_TWINS.get(name, name) in {TARGET_TWINS.get(each, each) for each in targets}:
+        return ""
+    taken = sorted(each for each in targets if each in TARGETS) or ["no target"]
+    return f'app "{app}" is not launched on "{name}"; it takes: {", ".join(taken)}'
 
 
 def type_problem(name: str, value: Json) -> str:

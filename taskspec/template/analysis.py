@@ -18,7 +18,7 @@ TASK_ATTRIBUTES = ("id", "name", "outcome", "results")
 DEPENDS_ON = "depends_on"
 _ATTRIBUTES: Mapping[str, Collection[str]] = {
     "each": ("key", "value"),
-    "launch": ("id", "name", "output", "params", "status"),
+    "launch": ("fields", "files", "id", "meta", "name", "output", "params", "project", "status"),
     "failure": ("summary", "status"),
 }
 

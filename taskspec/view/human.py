@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from taskspec.plan.agents import describe, is_rule
 from taskspec.plan.model import Action, Plan, PlannedTask
 from taskspec.plan.request import CallRequest, Request
 from taskspec.spec.endurance import Deadlines
@@ -47,7 +48,8 @@ def draw_plan(plan: Plan, paint: Paint, *, full: bool = False) -> str:
         mark = paint("  destructive", "red") if _is_destructive(plan, task) else ""
         mark += paint("  runs on this machine: needs --allow-local", "yellow") if task.runs_here else ""
         lines.append(f"  {sign} {clean(task.address):<{width}}  {paint(why(task), 'dim')}{mark}")
-        lines += [f"      {line}" for line in _details(task, detailed=detailed)]
+        fitting = plan.agents.get(task.address, ())
+        lines += [f"      {line}" for line in _details(task, fitting, detailed=detailed)]
         if task.node >= 0 and task.action is not Action.KEEP:
             lines += [f"      {line}" for line in _service(plan.expansion.instances[task.node].task)]
         if task.action.launches:
@@ -106,7 +108,7 @@ def _server(label: str) -> str:
     return "the local server" if label == "local" else label
 
 
-def _details(task: PlannedTask, *, detailed: bool) -> Iterator[str]:
+def _details(task: PlannedTask, agents: Sequence[str], *, detailed: bool) -> Iterator[str]:
     if task.twins:
         yield f"started more than once; launches to stop: {', '.join(map(str, task.twins))}"
     if task.condition:
@@ -117,10 +119,10 @@ def _details(task: PlannedTask, *, detailed: bool) -> Iterator[str]:
         if task.runs_here and task.request is not None:
             yield from _request(task.request)
     elif task.request is not None and (task.runs_here or (task.action is Action.START and detailed)):
-        yield from _request(task.request)
+        yield from _request(task.request, agents)
 
 
-def _request(request: Request) -> Iterator[str]:
+def _request(request: Request, agents: Sequence[str] = ()) -> Iterator[str]:
     """What is asked for, a line for each part."""
     if isinstance(request, CallRequest):
         yield f"kind: {request.kind}"
@@ -130,9 +132,17 @@ def _request(request: Request) -> Iterator[str]:
     facts = request.facts
     yield f"module: {one_line(str(facts.identity))} ({one_line(facts.name)}), {facts.version or 'no version'}"
     if request.agent is not None:
-        yield f"agent: {one_line(str(request.agent))}"
+        yield f"agent: {_agent(request.agent, agents)}"
     for path, value in _leaves(request.params, ("params",)):
         yield f"{one_line(show_path(path))}: {show(value)}"
+
+
+def _agent(agent: Json, fitting: Sequence[str]) -> str:
+    """An agent as it is named; a rule in words, with the agents that fit it now."""
+    if not is_rule(agent):
+        return one_line(str(agent))
+    now = ", ".join(map(one_line, fitting)) or "none"
+    return f"{one_line(describe(agent))}; now: {now}"
 
 
 def _leaves(value: Json, path: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], Json]]:

@@ -68,6 +68,7 @@ def _task(plan: Plan, task: PlannedTask) -> dict[str, Any]:
         **_service(plan.expansion.instances[task.node].task.service if task.node >= 0 else None),
         **({"condition": task.condition} if task.condition else {}),
         **({"root": task.root} if task.root else {}),
+        **({"agents": list(plan.agents[task.address])} if task.address in plan.agents else {}),
     }
 
 

@@ -165,7 +165,11 @@ def test_places_are_found_by_name(api: Api) -> None:
     assert api.workspace.get_info_by_name(TEAM, "local").id == WORKSPACE
     assert api.team.get_info_by_name("local").id == TEAM
     assert [agent.id for agent in api.agent.get_list_available(TEAM)] == [AGENT]
-    assert api.user.get_my_info().login
+    login = api.user.get_my_info().login
+    assert api.user.get_member_info_by_login(TEAM, login).login == login
+    with pytest.raises(NotFound) as nobody:
+        api.user.get_member_info_by_login(TEAM, "nobody at all")
+    assert login in nobody.value.remedy
     with pytest.raises(NotFound) as caught:
         api.agent.get_info_by_name(TEAM, "locl")
     assert caught.value.remedy == 'did you mean "local"?'

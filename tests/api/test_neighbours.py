@@ -7,6 +7,7 @@ import pytest
 
 from taskspec.api import Api
 from taskspec.api.record import Record
+from taskspec.api.records import AgentInfo
 from taskspec.errors import NotFound, OutcomeUnknown, Refused, Unauthorized
 
 from .recorder import Answer, Handler, Recorder
@@ -110,6 +111,21 @@ def test_agents_can_be_listed_with_their_gpus(server: Recorder, api: Api) -> Non
     server.answer("agents.list", names("a"))
     api.agent.get_list(3, with_gpu_info=True)
     assert server.bodies("agents.list")[0]["extraFields"] == ["gpuInfo"]
+
+
+@pytest.mark.parametrize(
+    ("told", "has_gpu", "free"),
+    [
+        ({}, False, None),
+        ({"gpuInfo": None}, False, None),
+        ({"capabilities": {"types": {"app_gpu": {"enabled": True}}}}, True, None),
+        ({"gpuInfo": {"device_count": 2, "device_memory": [{"available": 3}, {"available": 7}, 1]}}, True, 7),
+        ({"gpuInfo": {"device_count": 1}}, True, None),
+    ],
+)
+def test_an_agent_tells_of_its_gpus(told: dict[str, Any], has_gpu: bool, free: int | None) -> None:
+    agent = AgentInfo.parse({"id": 1, **told})
+    assert (agent.has_gpu, agent.free_memory) == (has_gpu, free)
 
 
 def test_we_are_somebody(server: Recorder, api: Api) -> None:

@@ -60,6 +60,33 @@ def test_everything_runs_and_nothing_is_touched(folder: Path, home: Path, capsys
     assert not (home / "taskspec").exists()
 
 
+def test_results_from_elsewhere_and_places_by_name_and_rule_are_played_too(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "spec.yaml").write_text(
+        """
+taskspec: 1
+tasks:
+  first:
+    module: owner/app
+    version: v1
+    workspace: research
+    agent: {gpu: required, name: gpu-*}
+    settings: {users: [ann]}
+    results:
+      name: {value: "{{ launch.output.general.title }}", type: string}
+      layers: {value: "{{ launch.fields.data.layers }}", type: list}
+      map: "{{ launch.fields.data.map }}"
+      weights: {file: {folder: "/models/{{ launch.id }}", match: "*.pt"}}
+      project: {project: {name: "made by {{ launch.id }}"}}
+    checks: [{assert: "{{ launch.files['/models/*.pt'] | length == 1 }}"}]
+""",
+        encoding="utf-8",
+    )
+    code, found, said = outcomes(capsys)
+    assert (code, found) == (ExitCode.DONE, {"first": "succeeded"}), said
+
+
 def test_the_same_seed_tells_the_same_story_and_another_seed_another(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

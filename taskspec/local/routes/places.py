@@ -30,6 +30,12 @@ def user(call: Call) -> dict[str, Any]:
     return _one(call, "users", call.params.id("id"), places.show_user)
 
 
+def list_members(call: Call) -> dict[str, Any]:
+    """Everybody is in the one team."""
+    _team(call)
+    return read_page(call.services.store, places.MEMBERS, call.params, places.show_user)
+
+
 def list_teams(call: Call) -> dict[str, Any]:
     return read_page(call.services.store, places.TEAMS, call.params, places.show_team)
 
@@ -86,6 +92,7 @@ ROUTES: dict[str, Route] = {
     "instance.version": version,
     "users.me": me,
     "users.info": user,
+    "members.list": list_members,
     "teams.list": list_teams,
     "teams.info": team,
     "workspaces.list": list_workspaces,

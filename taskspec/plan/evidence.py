@@ -1,0 +1,151 @@
+"""What a launch left elsewhere than in its output: fields, files, projects. Asked for only when read. Pure.
+
+An expression that reads a thing nobody has looked for yet gets an unknown value, and the need is noted down. Whoever
+judges a launch sees the needs, somebody looks, and the same expressions are evaluated once more.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from typing import Any
+
+from taskspec.template.missing import Addressable, ExpressionError
+from taskspec.values import Json, Unknown
+
+_WILD = re.compile(r"[*?\[]")
+
+
+@dataclass(frozen=True, slots=True)
+class FieldNeed:
+    """One top-level field of the document that a launch keeps: `data`, `state`."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class FilesNeed:
+    """Files in Team Files below a folder whose names match."""
+
+    folder: str
+    match: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectNeed:
+    """Projects of a name that were made after the launch began."""
+
+    name: str
+
+
+Need = FieldNeed | FilesNeed | ProjectNeed
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a look brought: the value, a list for files and projects, and in words what was there instead.
+
+    `trouble` is why nobody could look.
+    """
+
+    value: Json
+    instead: str = ""
+    trouble: str = ""
+
+
+Findings = Mapping[Need, Finding]
+
+
+@dataclass(slots=True)
+class Evidence:
+    """What has been found so far; notes down what else is wanted."""
+
+    found: Findings = field(default_factory=dict)
+    wanted: set[Need] = field(default_factory=set)
+
+    def of(self, need: Need) -> Finding | None:
+        """The finding, or None where nobody has looked yet. Raises ExpressionError where nobody could."""
+        finding = self.found.get(need)
+        if finding is None:
+            self.wanted.add(need)
+        elif finding.trouble:
+            raise ExpressionError(finding.trouble)
+        return finding
+
+
+@dataclass(frozen=True, slots=True)
+class FieldsView(Addressable):
+    """`launch.fields`: the document of the launch."""
+
+    evidence: Evidence
+
+    def look_up(self, key: Any) -> Any:
+        finding = self.evidence.of(FieldNeed(str(key)))
+        if finding is None:
+            return Unknown("launch.fields")
+        if finding.value is None:
+            raise ExpressionError(f'the launch has no field "{key}"')
+        return finding.value
+
+
+@dataclass(frozen=True, slots=True)
+class FilesView(Addressable):
+    """`launch.files['/folder/*.pt']`: files in Team Files, the oldest first."""
+
+    evidence: Evidence
+
+    def look_up(self, key: Any) -> Any:
+        need = files_need(str(key))
+        finding = self.evidence.of(need)
+        return Unknown("launch.files") if finding is None else finding.value
+
+    def one(self, folder: str, match: str, *, newest: bool) -> Json:
+        """The one file of a rule. Raises ExpressionError when there is none, or more than one and no way to choose."""
+        finding = self.evidence.of(FilesNeed(folder.rstrip("/") or "/", match))
+        if finding is None:
+            return Unknown("launch.files")
+        found: Sequence[Json] = finding.value
+        if not found:
+            raise ExpressionError(f'no file in "{folder}" matches "{match}"; {finding.instead}')
+        if len(found) > 1 and not newest:
+            names = _listed([each["path"] for each in found])
+            raise ExpressionError(f'{len(found)} files in "{folder}" match "{match}": {names}; say `newest: true`')
+        return found[-1]
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectView(Addressable):
+    """`launch.project['name']`: the project that was made under that name since the launch began."""
+
+    evidence: Evidence
+
+    def look_up(self, key: Any) -> Any:
+        finding = self.evidence.of(ProjectNeed(str(key)))
+        if finding is None:
+            return Unknown("launch.project")
+        found: Sequence[Json] = finding.value
+        if not found:
+            raise ExpressionError(f'no project "{key}" was made since the launch began; {finding.instead}')
+        if len(found) > 1:
+            names = _listed([f'"{each["name"]}" ({each["id"]})' for each in found])
+            raise ExpressionError(f'{len(found)} projects "{key}" were made since the launch began: {names}')
+        return found[0]
+
+
+def files_need(pattern: str) -> FilesNeed:
+    """The need of a path with wildcards: the folder is what stands before the first of them."""
+    path = PurePosixPath(pattern)
+    parts = path.parts
+    wild = next((index for index, part in enumerate(parts) if _WILD.search(part)), max(len(parts) - 1, 0))
+    return FilesNeed(str(PurePosixPath(*parts[:wild])) if wild else "/", "/".join(parts[wild:]) or "*")
+
+
+def evidence_views(evidence: Evidence) -> dict[str, Json]:
+    """What `launch` has beyond what the server tells of it."""
+    return {"fields": FieldsView(evidence), "files": FilesView(evidence), "project": ProjectView(evidence)}
+
+
+def _listed(names: Sequence[str], limit: int = 5) -> str:
+    return ", ".join(names[:limit]) + (f", … ({len(names) - limit} more)" if len(names) > limit else "")

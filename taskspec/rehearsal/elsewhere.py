@@ -1,0 +1,42 @@
+"""What a rehearsed launch leaves elsewhere than in its output, and the agents there are: one of all asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from taskspec.engine.evidence import Looked
+from taskspec.plan.evidence import FieldNeed, FilesNeed, Finding, Need
+from taskspec.template.instances import Instance
+
+if TYPE_CHECKING:
+    from taskspec.api import Api, TaskInfo
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """Finds whatever is looked for; `fields` is the one document that all launches keep."""
+
+    fields: Mapping[str, Any] = field(default_factory=dict)
+
+    def look(self, _: Api, info: TaskInfo, needs: Iterable[Need]) -> Looked:
+        return Looked(info, {need: self._finding(need) for need in needs})
+
+    def _finding(self, need: Need) -> Finding:
+        if isinstance(need, FieldNeed):
+            return Finding(self.fields.get(need.name))
+        if isinstance(need, FilesNeed):
+            return Finding([{"path": f"{need.folder.rstrip('/')}/{_filled(need.match)}", "id": 1, "size": 1}])
+        return Finding([{"id": 1, "name": need.name, "type": "images", "items_count": 1}])
+
+
+def agents_for(instances: Iterable[Instance]) -> tuple[str, ...]:
+    """Names of agents, one that fits each rule; a pattern that is computed fits none."""
+    rules = (instance.task.agent for instance in instances)
+    names = (str(rule.get("name", "rehearsal")) for rule in rules if isinstance(rule, Mapping))
+    return tuple(dict.fromkeys(map(_filled, names))) or ("rehearsal",)
+
+
+def _filled(pattern: str) -> str:
+    return pattern.replace("*", "1").replace("?", "1")
