@@ -8,13 +8,13 @@ from dataclasses import replace
 from taskspec.layout.tree import Branch, Entry, Node
 
 ROOT = (
-    "taskspec", "name", "description", "x-", "variables", "locals", "pools", "slots_per_agent", "fail_fast",
+    "taskspec", "name", "description", "x-", "include", "profiles", "variables", "locals", "pools", "fail_fast",
     "defaults", "tasks", "results",
 )  # fmt: skip
 VARIABLE = ("type", "description", "default", "enum", "minimum", "maximum", "pattern", "sensitive")
 TASK = (
     "description", "title", "kind", "module", "version", "branch", "service", "method", "wait", "call", "command",
-    "agent", "workspace", "team", "target", "params", "data", "with", "env",
+    "agent", "workspace", "team", "target", "params", "data", "with", "env", "settings",
     "for_each", "matrix", "at_most", "depends_on", "when", "run_on", "partial", "rerun",
     "pool", "max_parallel", "priority",
     "ready", "reuse", "keep", "poll", "every", "timeout", "idempotent",

@@ -101,7 +101,7 @@ COMMON_KEYS = frozenset({
 })  # fmt: skip
 LAUNCH_KEYS = frozenset({
     "title", "module", "version", "branch", "agent", "workspace", "target", "params", "restart_policy", "log_level",
-    "outputs", "deadlines",
+    "outputs", "deadlines", "settings",
 })  # fmt: skip
 OWN_KEYS: Mapping[Kind, frozenset[str]] = {
     Kind.JOB: LAUNCH_KEYS,

@@ -99,6 +99,7 @@ class TaskDecl:
     when: Json = True
     run_on: RunOn = RunOn.SUCCESS
     partial: Partial = Partial.FAIL
+    settings: Mapping[str, Json] = field(default_factory=dict)
 
     @property
     def is_fanned_out(self) -> bool:

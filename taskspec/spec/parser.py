@@ -110,6 +110,7 @@ def _task(name: str, body: Mapping[str, Any], defaults: Mapping[str, Any]) -> Ta
         when=body.get("when", True),
         run_on=RunOn(setting("run_on", RunOn.SUCCESS)),
         partial=Partial(body.get("partial", Partial.FAIL)),
+        settings=merge(defaults.get("settings", {}), body.get("settings", {})),
     )
 
 

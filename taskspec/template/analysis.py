@@ -34,6 +34,7 @@ ROOTS: Mapping[str, frozenset[str]] = {
     "agent": _HEAD,
     "workspace": _HEAD,
     "title": _HEAD,
+    "settings": _HEAD,
     "matrix": _HEAD,
     "when": _BODY,
     "target": _BODY,
