@@ -49,14 +49,17 @@ class Code(StrEnum):
     VERSION = "TS152"
     PLACE = "TS153"
     UNKNOWN_PARAM = "TS154"
+    INCLUDE = "TS160"
+    PROFILE = "TS161"
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One text the author wrote, under the name people know it by."""
+    """One text the author wrote, under the name people know it by; `included_from` is the place that brought it in."""
 
     name: str
     text: str
+    included_from: str = ""
     _line_starts: list[int] = field(init=False, repr=False, compare=False, default_factory=list)
 
     def position(self, offset: int) -> tuple[int, int]:

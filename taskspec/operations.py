@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from taskspec.composition import read_sources
 from taskspec.diagnostics import Code, Diagnostic, in_order
 from taskspec.engine.catalogue import Catalogue
 from taskspec.engine.refresh import observe
@@ -21,17 +22,18 @@ from taskspec.errors import LockHeld, SpecError, UsageError
 from taskspec.plan.evaluate import Evaluator
 from taskspec.plan.model import Observed, Plan
 from taskspec.plan.planner import PlanInputs, Selection, final_results, make_plan
+from taskspec.spec.includes import compose
 from taskspec.spec.model import SpecFile
-from taskspec.spec.parser import is_folder, parse_spec
+from taskspec.spec.parser import is_folder
 from taskspec.spec.variables import VariableFile, assign_variables
 from taskspec.state.database import is_there, usable
 from taskspec.state.lease import this_owner
 from taskspec.state.model import Event, EventKind, Outcome, Record, State
 from taskspec.state.store import StateStore, open_store
-from taskspec.template.analysis import analyse
 from taskspec.template.evaluate import base_scope
+from taskspec.template.flows import analyse_whole
 from taskspec.template.instances import Expansion, expand
-from taskspec.template.render import Renderer
+from taskspec.template.parts import RootNames, part_scopes
 from taskspec.template.scope import TasksView, TaskView, unknown_view
 from taskspec.values import Json, Unknown, is_known
 
@@ -56,6 +58,8 @@ class Request:
     environment: Mapping[str, str]
     var_flags: Sequence[str] = ()
     var_files: Sequence[Path] = ()
+    profile: str = ""
+    allow_outside: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +75,11 @@ class Project:
 
 def open_project(request: Request, *, variables_required: bool = True) -> Project:
     """Read, analyse and evaluate a spec. Raises SpecError with everything wrong that can be found in one go."""
-    spec, warnings = parse_spec(request.shown_as, _read(request.path, "spec"))
-    renderer = Renderer()
-    analysis = analyse(spec, renderer)
-    problems = list(analysis.problems)
+    content, profile = _read(request.path, "spec"), request.profile
+    sources = read_sources(request.path, request.shown_as, content, profile, allow_outside=request.allow_outside)
+    spec, renderer, warnings = sources.root, sources.renderer, sources.warnings
+    weave = analyse_whole(spec, renderer, sources.parts)
+    problems = list(weave.analysis.problems)
     variables: dict[str, Json] = {}
     try:
         variables = _variables(request, spec, required=variables_required)
@@ -83,12 +88,17 @@ def open_project(request: Request, *, variables_required: bool = True) -> Projec
     if problems:
         raise SpecError(in_order([*problems, *warnings]))
     tasks = TasksView()
-    evaluator = Evaluator(spec, renderer, base_scope(spec, variables, renderer), tasks)
-    expansion = expand(spec, analysis, renderer, evaluator.base)
+    base = base_scope(spec, variables, renderer)
+    units = part_scopes(spec, RootNames(renderer, base, tasks), sources.parts, weave.waiting)
+    spec = compose(spec, {part.prefix: part.spec for part in sources.parts})
+    evaluator = Evaluator(spec, renderer, base, tasks, units)
+    expansion = expand(spec, weave.analysis, renderer, base, {name: unit.early() for name, unit in units.items()})
     for name, task in spec.tasks.items():
         if task.is_fanned_out:
             tasks.declare(name)
-    return Project(spec, request.path.resolve().parent, evaluator, expansion, tuple(warnings))
+    for instance in expansion.instances if units else ():  # an input is evaluated whenever a task of its part is
+        tasks.put(instance.task.name, instance.key, unknown_view(instance.address, instance.task.results))
+    return Project(spec, request.path.resolve().parent, evaluator, expansion, warnings)
 
 
 def _read(path: Path, what: str) -> bytes:
@@ -138,7 +148,11 @@ def _is_known_folder(project: Project, module: str | int) -> bool:
 
 
 def state_path(project: Project, request: Request, server: Server) -> Path:
-    """Where the state of this spec on this server lives: never two servers in one file."""
+    """Where the state of this spec on this server lives: never two servers in one file.
+
+    Raises UsageError when the spec's profile is for another server.
+    """
+    server.check(project.spec.profile)
     return state_place(project.folder, request, server)
 
 

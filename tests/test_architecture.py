@@ -14,7 +14,7 @@ PACKAGE = ROOT / "taskspec"
 FLOORS = (
     {"diagnostics", "values", "schemas", "targets", "__init__"},
     {"errors"},
-    {"appfolder", "graph"},
+    {"appfolder", "graph", "textfiles"},
     {"spec"},
     {"template"},
     {"state"},
@@ -23,6 +23,7 @@ FLOORS = (
     {"local"},
     {"engine"},
     {"rehearsal"},
+    {"composition"},
     {"operations"},
     {"upkeep"},
     {"view"},

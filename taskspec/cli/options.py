@@ -37,7 +37,6 @@ class _Duration(click.ParamType):  # type: ignore[type-arg]  # not generic in ol
 
 
 DURATION = _Duration()
-spec_argument = click.argument("spec", required=False, type=click.Path(path_type=Path))
 json_option = click.option("--json", "as_json", is_flag=True, help="JSON on standard output.")
 no_color_option = click.option("--no-color", is_flag=True, help="No colour, as with NO_COLOR.")
 why_option = click.option("--why", default="", metavar="TEXT", help="The reason, for the journal.")
@@ -49,6 +48,43 @@ lock_timeout_option = click.option(
     metavar="DURATION",
     help="How long to wait for another run that writes to this state.",
 )
+
+
+PROFILE_VARIABLE = "TASKSPEC_PROFILE"
+_PROFILE, _ALLOW_OUTSIDE = "taskspec.profile", "taskspec.allow_outside"
+
+
+def _remember(name: str) -> Callable[[click.Context, click.Parameter, object], None]:
+    """Keep a value for `request`, so that each command need not pass it on."""
+
+    def kept(ctx: click.Context, _: click.Parameter, value: object) -> None:
+        ctx.meta[name] = value
+
+    return kept
+
+
+def reading_options(command: Command) -> Command:
+    """--profile and --allow-outside: how a spec is read. They reach `request` by themselves."""
+    command = click.option(
+        "--allow-outside",
+        is_flag=True,
+        expose_value=False,
+        callback=_remember(_ALLOW_OUTSIDE),
+        help="Read files and included specs from outside of the project too.",
+    )(command)
+    return click.option(
+        "--profile",
+        metavar="NAME",
+        default="",
+        expose_value=False,
+        callback=_remember(_PROFILE),
+        help=f"Which profile of the spec to use. Default: {PROFILE_VARIABLE} of the environment.",
+    )(command)
+
+
+def spec_argument(command: Command) -> Command:
+    """The spec, and how it is read."""
+    return click.argument("spec", required=False, type=click.Path(path_type=Path))(reading_options(command))
 
 
 def turn(lock_timeout: float) -> Turn:
@@ -89,7 +125,10 @@ def request(spec: Path | None, var_flags: tuple[str, ...] = (), var_files: tuple
         raise UsageError(
             f'no spec is named, and there is no "{DEFAULT_SPEC}" here', remedy="name one: taskspec COMMAND SPEC.yaml"
         )
-    return Request(path, str(path), dict(os.environ), var_flags, var_files)
+    context = click.get_current_context(silent=True)
+    asked = context.meta if context is not None else {}
+    profile = asked.get(_PROFILE) or os.environ.get(PROFILE_VARIABLE, "")
+    return Request(path, str(path), dict(os.environ), var_flags, var_files, profile, bool(asked.get(_ALLOW_OUTSIDE)))
 
 
 def server() -> Server:

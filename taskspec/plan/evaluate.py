@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from taskspec.diagnostics import Code, Diagnostic
 from taskspec.errors import SpecError
@@ -11,6 +11,7 @@ from taskspec.plan.request import LaunchRequest, ModuleFacts, ModuleKey, build_p
 from taskspec.spec.model import SpecFile
 from taskspec.spec.targets import type_problem
 from taskspec.template.instances import Instance
+from taskspec.template.parts import PartScope
 from taskspec.template.render import Renderer, RenderError
 from taskspec.template.scope import TasksView
 from taskspec.values import Json, Path, Unknown, digest, is_known, unknowns
@@ -20,12 +21,13 @@ Facts = Mapping[ModuleKey, ModuleFacts]
 
 @dataclass(frozen=True, slots=True)
 class Evaluator:
-    """Evaluates the parts of instances in one base scope (variables and locals)."""
+    """Evaluates the parts of instances in one base scope (variables and locals), or in that of their included spec."""
 
     spec: SpecFile
     renderer: Renderer
     base: Mapping[str, Json]
     tasks: TasksView
+    units: Mapping[str, PartScope] = field(default_factory=dict)
 
     def module_key(self, instance: Instance) -> ModuleKey:
         """The module an instance names. Raises SpecError when an expression in it fails."""
@@ -33,6 +35,10 @@ class Evaluator:
         module = self._head(instance, "module", task.module)
         if isinstance(module, bool) or not isinstance(module, str | int):
             raise self._failed(instance, ("module",), Code.MODULE, f"module must be a slug or an id, and is {module!r}")
+        if self.units and task.unit:
+            module = self.units[task.unit].part.module(module)
+        if self.spec.profile is not None:
+            module = self.spec.profile.modules.get(str(module), module)
         version, branch = (self._text(instance, name, getattr(task, name)) for name in ("version", "branch"))
         return ModuleKey(module, version, branch)
 
@@ -103,6 +109,8 @@ class Evaluator:
         return failed
 
     def _scope(self, instance: Instance, extra: Mapping[str, Json]) -> dict[str, Json]:
+        if self.units and (unit := instance.task.unit):
+            return {**self.units[unit].names(), "each": instance.each, **extra}
         return {**self.base, "each": instance.each, "tasks": self.tasks, **extra}
 
     def _title(self, instance: Instance) -> str:

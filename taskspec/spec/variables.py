@@ -1,4 +1,4 @@
-"""Values for a spec's variables: from defaults, TASKSPEC_VAR_…, --var-file and --var, the later one winning."""
+"""Values for a spec's variables: defaults, profile, TASKSPEC_VAR_…, --var-file and --var, the later one winning."""
 
 from __future__ import annotations
 
@@ -53,6 +53,9 @@ def assign_variables(
     values: dict[str, Assigned] = {
         v.name: Assigned(v.default, "default") for v in spec.variables.values() if v.has_default
     }
+    if spec.profile is not None:
+        origin = f'profile "{spec.profile.name}"'
+        values |= {name: Assigned(value, origin) for name, value in spec.profile.variables.items()}
     for name, text in environment.items():
         if name.startswith(ENVIRONMENT_PREFIX) and name.removeprefix(ENVIRONMENT_PREFIX) in spec.variables:
             variable = spec.variables[name.removeprefix(ENVIRONMENT_PREFIX)]
@@ -132,6 +135,11 @@ def _check(spec: SpecFile, variable: Variable, assigned: Assigned | None) -> lis
         return []
     summary = f'variable "{variable.name}" {problem}, and is {canonical(assigned.value)} (from {assigned.origin})'
     return [Diagnostic(Code.VARIABLE_VALUE, summary, span, remedy=variable.description)]
+
+
+def unfit_input(variable: Variable, value: Json) -> str:
+    """Why a value cannot be the variable's, as `must be …`; empty when it can."""
+    return _unfit(variable, value)
 
 
 def _unfit(variable: Variable, value: Any) -> str:

@@ -16,6 +16,7 @@ from taskspec.values import Json, Unknown
 
 KEY_LIMIT = 128
 INSTANCE_LIMIT = 200_000
+NO_UNITS: Mapping[str, Scope] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +42,17 @@ class Expansion:
     by_task: Mapping[str, Mapping[str | None, int]]
 
 
-def expand(spec: SpecFile, analysis: Analysis, renderer: Renderer, scope: Scope) -> Expansion:
-    """Unroll every task. Raises SpecError with every fan-out that cannot be, and with the cycle if there is one."""
+def expand(
+    spec: SpecFile, analysis: Analysis, renderer: Renderer, scope: Scope, units: Mapping[str, Scope] = NO_UNITS
+) -> Expansion:
+    """Unroll every task, those of an included spec in the scope of its unit.
+
+    Raises SpecError with every fan-out that cannot be, and with the cycle if there is one.
+    """
     build = _Build(spec, renderer, scope)
     _refuse_cycles(spec, analysis)
     for task in spec.tasks.values():
+        build.scope = units[task.unit] if units and task.unit else scope
         build.add(task)
     if not build.problems:
         build.connect(analysis)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from taskspec.template.missing import Addressable
+from taskspec.template.missing import Addressable, ExpressionError
 from taskspec.values import Json, Unknown
 
 
@@ -60,12 +60,21 @@ class FanOutView(Addressable):
 class TasksView(Addressable):
     """The root `tasks`: views are put in as the walk through the graph goes on."""
 
-    __slots__ = ("_tasks",)
+    __slots__ = ("_parts", "_tasks")
 
     def __init__(self) -> None:
         self._tasks: dict[str, TaskView | dict[str, TaskView]] = {}
+        self._parts: dict[str, PartView] = {}
+
+    def join(self, name: str, part: PartView) -> None:
+        """An included spec: what is put under `NAME.task` becomes its task."""
+        self._parts[name] = part
 
     def put(self, task: str, key: str | None, view: TaskView) -> None:
+        if self._parts and "." in task:
+            name, _, inner = task.partition(".")
+            self._parts[name].tasks.put(inner, key, view)
+            return
         if key is None:
             self._tasks[task] = view
             return
@@ -75,11 +84,54 @@ class TasksView(Addressable):
 
     def declare(self, task: str) -> None:
         """A fan-out without a single item is an empty list, not an unknown name."""
+        if self._parts and "." in task:
+            name, _, inner = task.partition(".")
+            self._parts[name].tasks.declare(inner)
+            return
         self._tasks.setdefault(task, {})
 
     def look_up(self, key: Any) -> Any:
+        if key in self._parts:
+            return self._parts[key]
         found = self._tasks[key]
         return FanOutView(found) if isinstance(found, dict) else found
 
     def names(self) -> list[str]:
-        return list(self._tasks)
+        return [*self._tasks, *self._parts]
+
+
+@dataclass(frozen=True, slots=True)
+class PartView(Addressable):
+    """An included spec as the one that includes it sees it: its results, each evaluated when it is asked for."""
+
+    name: str
+    tasks: TasksView
+    declared: tuple[str, ...]
+    result: Callable[[str], Json]
+
+    def look_up(self, key: Any) -> Any:
+        return {"results": PartResults(self)}[key]
+
+    def names(self) -> list[str]:
+        return ["results"]
+
+    def as_value(self) -> Json:
+        raise ExpressionError(f'"tasks.{self.name}" is an included spec; name a result: tasks.{self.name}.results.NAME')
+
+
+@dataclass(frozen=True, slots=True)
+class PartResults(Addressable):
+    """The results of an included spec."""
+
+    part: PartView
+
+    def look_up(self, key: Any) -> Any:
+        if key not in self.part.declared:
+            raise KeyError(key)
+        return self.part.result(key)
+
+    def names(self) -> list[str]:
+        return list(self.part.declared)
+
+    def as_value(self) -> Json:
+        return {name: self.part.result(name) for name in self.part.declared}
