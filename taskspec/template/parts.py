@@ -8,20 +8,20 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
 from taskspec.diagnostics import Code, Diagnostic, Span, choices
 from taskspec.errors import SpecError
 from taskspec.spec.includes import Include
-from taskspec.spec.model import SpecFile, Variable
+from taskspec.spec.model import SpecFile
 from taskspec.spec.parser import is_folder
 from taskspec.spec.variables import unfit_input
-from taskspec.template.evaluate import base_scope
+from taskspec.template.evaluate import LOCAL_LIMIT, base_scope
 from taskspec.template.missing import ExpressionError
 from taskspec.template.render import Renderer, RenderError
-from taskspec.template.scope import PartView, TasksView
-from taskspec.values import Json, Unknown, canonical, is_known
+from taskspec.template.scope import PartView, TasksView, Values
+from taskspec.values import Json, Unknown, canonical, is_known, weighs_more_than
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,67 +94,104 @@ class RootNames:
 def part_scopes(
     root: SpecFile, names: RootNames, parts: Sequence[Part], waiting: Mapping[str, Mapping[str, tuple[str, ...]]]
 ) -> dict[str, PartScope]:
-    """A scope for each part, those that include before those that are included; each is put into its parent's tasks."""
+    """A scope for each part, each put into the tasks of its parent. Raises SpecError with every value that is unfit."""
     scopes: dict[str, PartScope] = {}
+    problems: list[Diagnostic] = []
     for part in parts:
-        above = scopes[part.parent] if part.parent else None
-        parent = above.part.spec if above is not None else root
-        scope = PartScope(part, parent, above if above is not None else names, waiting[part.prefix])
+        above = scopes.get(part.parent)
+        if part.parent and above is None:
+            continue  # what is wrong with the part around it has been told
+        parent, around = (above.part.spec, above) if above is not None else (root, names)
+        try:
+            scope = PartScope(part, parent, around, waiting[part.prefix])
+        except SpecError as error:
+            problems.extend(error.diagnostics)
+            continue
         (above.tasks if above is not None else names.tasks).join(part.include.name, scope.view())
         scopes[part.prefix] = scope
+    if problems:
+        raise SpecError(problems)
     return scopes
 
 
-@dataclass(slots=True)
 class PartScope:
-    """The names inside one part. `waiting` are the variables whose input comes from a task, and the tasks by name."""
+    """The names inside one part. `waiting` are the variables whose input comes from tasks, and which."""
 
-    part: Part
-    parent: SpecFile
-    around: Names
-    waiting: Mapping[str, tuple[str, ...]]
-    tasks: TasksView = field(default_factory=TasksView)
-    _settled: Mapping[str, Json] | None = None
+    def __init__(self, part: Part, parent: SpecFile, around: Names, waiting: Mapping[str, tuple[str, ...]]) -> None:
+        self.part = part
+        self.tasks = TasksView()
+        self._parent = parent
+        self._around = around
+        self._early = self._evaluated({name: Unknown(*producers) for name, producers in waiting.items()})
+        self._now = self._growing(waiting) if waiting else self._early
 
     def view(self) -> PartView:
         """The part as the spec that includes it sees it."""
-        return PartView(self.part.include.name, self.tasks, tuple(self.part.spec.results), self._result)
+        return PartView(self.part.include.name, self.tasks, Values(tuple(self.part.spec.results), self._result))
 
     def early(self) -> Mapping[str, Json]:
         """The names before anything is planned: what comes from a task is unknown."""
-        unknown = {name: Unknown(*producers) for name, producers in self.waiting.items()}
-        return self._names(self.around.early(), unknown)
+        return self._early
 
     def names(self) -> Mapping[str, Json]:
-        """The names as far as they are known by now. Raises SpecError for an input that does not fit."""
-        if self._settled is not None:
-            return self._settled
-        names = self._names(self.around.names(), {})
-        if is_known(names["var"]):
-            self._settled = names
-        return names
+        """The names as they are known by now; an input that does not fit fails what uses it, and nothing else."""
+        return self._now
 
-    def _names(self, around: Mapping[str, Json], unknown: Mapping[str, Json]) -> Mapping[str, Json]:
-        part = self.part
-        variables = {
-            name: unknown[name] if name in unknown else self._value(variable, around)
-            for name, variable in part.spec.variables.items()
-        }
-        base = base_scope(part.spec, variables, part.renderer)
-        return {**part.renderer.functions.scope, **base, "tasks": self.tasks}
+    def _evaluated(self, unknown: Mapping[str, Json]) -> Mapping[str, Json]:
+        spec, renderer = self.part.spec, self.part.renderer
+        variables: dict[str, Json] = dict(unknown)
+        problems: list[Diagnostic] = []
+        for name in (name for name in spec.variables if name not in unknown):
+            try:
+                variables[name] = self._value(name, self._around.early())
+            except SpecError as error:
+                problems.extend(error.diagnostics)
+        if problems:
+            raise SpecError(problems)
+        return {**renderer.functions.scope, **base_scope(spec, variables, renderer), "tasks": self.tasks}
 
-    def _value(self, variable: Variable, around: Mapping[str, Json]) -> Json:
+    def _growing(self, waiting: Mapping[str, object]) -> Mapping[str, Json]:
+        """As the early names; what was unknown there is evaluated when it is asked for, until it is known."""
+        variables, constants = self._early["var"], self._early["local"]
+        settled = {name: value for name, value in variables.items() if name not in waiting}
+        fixed = {name: value for name, value in constants.items() if is_known(value)}
+        growing = {**self._early}
+        growing["var"] = Values(tuple(variables), lambda name: self._kept(settled, name, self._variable(name)), settled)
+        growing["local"] = Values(tuple(constants), lambda name: self._kept(fixed, name, self._local(name)), fixed)
+        return growing
+
+    def _kept(self, kept: dict[str, Json], name: str, value: Json) -> Json:
+        if is_known(value):
+            kept[name] = value
+        return value
+
+    def _variable(self, name: str) -> Json:
+        try:
+            return self._value(name, self._around.names())
+        except SpecError as error:
+            raise ExpressionError(error.diagnostics[0].summary) from None
+
+    def _local(self, name: str) -> Json:
+        try:
+            value = self.part.renderer.render(self.part.spec.locals[name], self._now)
+        except RenderError as error:
+            raise ExpressionError(f'local "{name}": {error.error.message}') from None
+        if weighs_more_than(value, LOCAL_LIMIT):
+            raise ExpressionError(f'local "{name}" becomes too large')
+        return value
+
+    def _value(self, name: str, around: Mapping[str, Json]) -> Json:
         """A variable's input, what the profile says, or its default. Raises SpecError for one that does not fit."""
-        inputs, profile = self.part.include.inputs, self.part.spec.profile
-        value, span = variable.default, self.part.spec.span(("variables", variable.name), key=True)
-        if variable.name in inputs:
-            value, span = self._input(variable.name, inputs[variable.name], around)
-        elif profile is not None and variable.name in profile.variables:
-            value = profile.variables[variable.name]
-            span = self.part.spec.span((*profile.path, "variables", variable.name))
+        spec, inputs = self.part.spec, self.part.include.inputs
+        variable, profile = spec.variables[name], spec.profile
+        value, span = variable.default, spec.span(("variables", name), key=True)
+        if name in inputs:
+            value, span = self._input(name, inputs[name], around)
+        elif profile is not None and name in profile.variables:
+            value, span = profile.variables[name], spec.span((*profile.path, "variables", name))
         problem = unfit_input(variable, value) if is_known(value) else ""
         if problem:
-            summary = f'{self._owner}: "{variable.name}" of {_file(self.part)} {problem}, and is {canonical(value)}'
+            summary = f'{self._owner}: "{name}" of {_file(self.part)} {problem}, and is {canonical(value)}'
             raise SpecError([Diagnostic(Code.VARIABLE_VALUE, summary, span, remedy=variable.description)])
         return value
 
@@ -162,9 +199,9 @@ class PartScope:
         path = ("include", self.part.include.name, "inputs", name)
         try:
             # The functions come with the names around: a path is relative to the file it is written in.
-            return self.part.renderer.render(written, around), self.parent.span(path)
+            return self.part.renderer.render(written, around), self._parent.span(path)
         except RenderError as error:
-            raise SpecError([error.diagnostic(self.parent.span((*path, *error.path)), self._owner)]) from None
+            raise SpecError([error.diagnostic(self._parent.span((*path, *error.path)), self._owner)]) from None
 
     @property
     def _owner(self) -> str:
@@ -172,8 +209,6 @@ class PartScope:
 
     def _result(self, name: str) -> Json:
         try:
-            return self.part.renderer.render(self.part.spec.results[name], self.names())
+            return self.part.renderer.render(self.part.spec.results[name], self._now)
         except RenderError as error:
             raise ExpressionError(f'result "{name}" of {_file(self.part)}: {error.error.message}') from None
-        except SpecError as error:
-            raise ExpressionError(error.diagnostics[0].summary) from None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from taskspec.template.missing import Addressable, ExpressionError
@@ -101,37 +101,40 @@ class TasksView(Addressable):
 
 
 @dataclass(frozen=True, slots=True)
+class Values(Addressable):
+    """Named values, each made when it is asked for. `kept` are those that are known and will not change."""
+
+    declared: tuple[str, ...]
+    make: Callable[[str], Json]
+    kept: dict[str, Json] = field(default_factory=dict)
+
+    def look_up(self, key: Any) -> Any:
+        if key in self.kept:
+            return self.kept[key]
+        if key not in self.declared:
+            raise KeyError(key)
+        return self.make(key)
+
+    def names(self) -> list[str]:
+        return list(self.declared)
+
+    def as_value(self) -> Json:
+        return {name: self.look_up(name) for name in self.declared}
+
+
+@dataclass(frozen=True, slots=True)
 class PartView(Addressable):
-    """An included spec as the one that includes it sees it: its results, each evaluated when it is asked for."""
+    """An included spec as the one that includes it sees it: its results."""
 
     name: str
     tasks: TasksView
-    declared: tuple[str, ...]
-    result: Callable[[str], Json]
+    results: Values
 
     def look_up(self, key: Any) -> Any:
-        return {"results": PartResults(self)}[key]
+        return {"results": self.results}[key]
 
     def names(self) -> list[str]:
         return ["results"]
 
     def as_value(self) -> Json:
         raise ExpressionError(f'"tasks.{self.name}" is an included spec; name a result: tasks.{self.name}.results.NAME')
-
-
-@dataclass(frozen=True, slots=True)
-class PartResults(Addressable):
-    """The results of an included spec."""
-
-    part: PartView
-
-    def look_up(self, key: Any) -> Any:
-        if key not in self.part.declared:
-            raise KeyError(key)
-        return self.part.result(key)
-
-    def names(self) -> list[str]:
-        return list(self.part.declared)
-
-    def as_value(self) -> Json:
-        return {name: self.part.result(name) for name in self.part.declared}
