@@ -71,7 +71,8 @@ class Functions:
 
 def _given(name: str, what: str, value: Any) -> str:
     if not isinstance(value, str):
-        raise ExpressionError(f"{name} takes {what}, and was given {value!r:.60}")
+        shown = "null" if value is None else f"{value!r:.60}"
+        raise ExpressionError(f"{name} takes {what}, and was given {shown}")
     return value
 
 
