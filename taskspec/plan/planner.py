@@ -106,13 +106,13 @@ def _chosen(inputs: PlanInputs) -> tuple[set[int], set[int]]:
 
 
 def _matching(expansion: Expansion, flag: str, patterns: Iterable[str]) -> set[int]:
-    """Nodes by address, by task name, or by a pattern of addresses. Raises UsageError for one that fits nothing."""
+    """Nodes by address, task, included spec, or pattern of addresses. Raises UsageError for one that fits nothing."""
     nodes: set[int] = set()
     for pattern in patterns:
         exact = {
             node
             for node, instance in enumerate(expansion.instances)
-            if pattern in (instance.address, instance.task.name)
+            if pattern in (instance.address, instance.task.name) or instance.task.name.startswith(f"{pattern}.")
         }
         found = exact or {
             node for node, instance in enumerate(expansion.instances) if fnmatch.fnmatchcase(instance.address, pattern)
