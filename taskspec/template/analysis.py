@@ -24,9 +24,11 @@ _ATTRIBUTES: Mapping[str, Collection[str]] = {
 }
 
 _HEAD = frozenset({"var", "local"})
-BODY = _HEAD | {"tasks"}
-_AFTER = BODY | {"launch"}
-_ANSWERED = BODY | {"response"}
+_BODY = _HEAD | {"tasks"}
+BODY = _BODY
+"""What may be named before a launch."""
+_AFTER = _BODY | {"launch"}
+_ANSWERED = _BODY | {"response"}
 _ROOTS: Mapping[str, frozenset[str]] = {
     "for_each": _HEAD,
     "module": _HEAD,
@@ -37,9 +39,9 @@ _ROOTS: Mapping[str, frozenset[str]] = {
     "title": _HEAD,
     "settings": _HEAD,
     "matrix": _HEAD,
-    "when": BODY,
-    "target": BODY,
-    "params": BODY,
+    "when": _BODY,
+    "target": _BODY,
+    "params": _BODY,
     "results": _AFTER,
     "checks": _AFTER | {"results"},
     "outputs": _AFTER | {"results", "failure"},
@@ -47,7 +49,7 @@ _ROOTS: Mapping[str, frozenset[str]] = {
 """What may be named where. Before the launch there is no launch; `each` is added where the task has a for_each."""
 
 _CALL_ROOTS: Mapping[str, frozenset[str]] = {
-    **dict.fromkeys(CALL_BODY, BODY),
+    **dict.fromkeys(CALL_BODY, _BODY),
     "method": _HEAD,
     "poll": _ANSWERED,
 }
@@ -107,7 +109,7 @@ class Look:
     def result(self, name: str, value: Json) -> Iterator[Dependency]:
         """The dependencies of one of the spec's results."""
         for path, text in templates_in(value):
-            yield from self.sources(text, Place(self.spec, None, ("results", name, *path)), BODY)
+            yield from self.sources(text, Place(self.spec, None, ("results", name, *path)), _BODY)
 
     def task(self, task: TaskDecl) -> Iterator[Dependency]:
         """The dependencies of a task."""
