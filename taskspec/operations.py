@@ -96,8 +96,6 @@ def open_project(request: Request, *, variables_required: bool = True) -> Projec
     for name, task in spec.tasks.items():
         if task.is_fanned_out:
             tasks.declare(name)
-    for instance in expansion.instances if units else ():  # an input is evaluated whenever a task of its part is
-        tasks.put(instance.task.name, instance.key, unknown_view(instance.address, instance.task.results))
     return Project(spec, request.path.resolve().parent, evaluator, expansion, warnings)
 
 
