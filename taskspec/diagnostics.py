@@ -49,6 +49,8 @@ class Code(StrEnum):
     VERSION = "TS152"
     PLACE = "TS153"
     UNKNOWN_PARAM = "TS154"
+    INCLUDE = "TS160"
+    PROFILE = "TS161"
     SECRET_WRITTEN = "TS170"  # noqa: S105 - a code, no password; as below
     SECRET_SHOWN = "TS171"  # noqa: S105
     SECRET_SOURCE = "TS172"  # noqa: S105
@@ -59,10 +61,11 @@ class Code(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One text the author wrote, under the name people know it by."""
+    """One text the author wrote, under the name people know it by; `included_from` is the place that brought it in."""
 
     name: str
     text: str
+    included_from: str = ""
     _line_starts: list[int] = field(init=False, repr=False, compare=False, default_factory=list)
 
     def position(self, offset: int) -> tuple[int, int]:

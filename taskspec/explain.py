@@ -233,9 +233,8 @@ class _Look:
     def _value(self, reference: Reference) -> Json:
         """What a reference gives in this plan."""
         evaluator = self.project.evaluator
-        scope = {**evaluator.base, "each": self.instance.each, "tasks": evaluator.tasks}
         try:
-            return evaluator.renderer.render("{{ " + reference.text + " }}", scope)
+            return evaluator.renderer.render("{{ " + reference.text + " }}", evaluator.scope(self.instance))
         except RenderError:
             return None
 
@@ -249,7 +248,8 @@ _WITHOUT = {
 def _given_by(assigned: Assigned) -> str:
     if assigned.origin == "default":
         return "default of the variable"
-    return f"--var-file {assigned.origin}" if assigned.span is not None else assigned.origin
+    is_file = assigned.span is not None and assigned.span.source.name == assigned.origin
+    return f"--var-file {assigned.origin}" if is_file else assigned.origin
 
 
 def _shown(written: Json) -> str:

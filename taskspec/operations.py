@@ -10,11 +10,11 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from taskspec.beside import digest_beside
+from taskspec.composition import read_sources
 from taskspec.diagnostics import Code, Diagnostic, in_order
 from taskspec.engine.catalogue import Catalogue
 from taskspec.engine.places import look_up_names, with_agents
@@ -30,18 +30,19 @@ from taskspec.plan.planner import final_results, make_plan
 from taskspec.plan.selection import Selection
 from taskspec.plan.unfolding import names_module
 from taskspec.sensitive import Secrets
+from taskspec.spec.includes import compose
 from taskspec.spec.model import SpecFile
-from taskspec.spec.parser import is_folder, parse_spec
+from taskspec.spec.parser import is_folder
 from taskspec.spec.secretvalues import SecretKeeper
 from taskspec.spec.variables import Assigned, VariableFile, assign_variables
 from taskspec.state.database import is_there, usable
 from taskspec.state.lease import this_owner
 from taskspec.state.model import State
 from taskspec.state.store import StateStore, open_store
-from taskspec.template.analysis import analyse
 from taskspec.template.evaluate import base_scope
+from taskspec.template.flows import analyse_whole
 from taskspec.template.instances import Expansion, Instance, expand
-from taskspec.template.render import Renderer
+from taskspec.template.parts import RootNames, part_scopes
 from taskspec.template.scope import TasksView, unknown_view
 from taskspec.template.secrecy import exposed_secrets
 from taskspec.values import Json, Unknown, is_known
@@ -69,6 +70,7 @@ class Request:
     var_files: Sequence[Path] = ()
     secrets: Secrets = field(default_factory=Secrets)
     trust: Trust = field(default_factory=Trust)
+    profile: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,26 +87,36 @@ class Project:
 
 def open_project(request: Request, *, variables_required: bool = True) -> Project:
     """Read, analyse and evaluate a spec. Raises SpecError with everything wrong that can be found in one go."""
-    spec, warnings = parse_spec(request.shown_as, _read(request.path, "spec"))
-    renderer = Renderer()
-    analysis = analyse(spec, renderer)
-    problems = list(analysis.problems)
+    content, profile = _read(request.path, "spec"), request.profile
+    sources = read_sources(request.path, request.shown_as, content, profile, allow_outside=request.trust.allow_outside)
+    spec, renderer, warnings = sources.root, sources.renderer, sources.warnings
+    weave = analyse_whole(spec, renderer, sources.parts)
+    problems = list(weave.analysis.problems)
     variables: dict[str, Json] = {}
     try:
         variables = _variables(request, spec, required=variables_required)
     except SpecError as error:
         problems.extend(error.diagnostics)
-    problems.extend(exposed_secrets(spec, renderer))
+    problems.extend(exposed_secrets(spec, renderer, sources.parts))
     if problems:
         raise SpecError(in_order([*problems, *warnings]))
     tasks = TasksView()
     folder = request.path.resolve().parent
-    digest_of = partial(digest_beside, folder)
     base = base_scope(spec, variables, renderer)
-    evaluator = Evaluator(spec, renderer, base, tasks, request.secrets, digest_of)
-    expansion = expand(spec, analysis, renderer, evaluator.base)
+
+    def keeper_in(below: str) -> SecretKeeper:
+        return _keeper(request, folder / below, looks_up=variables_required)
+
+    units = part_scopes(spec, RootNames(renderer, base, tasks), sources.parts, weave.waiting, keeper_in)
+    spec = compose(spec, {part.prefix: part.spec for part in sources.parts})
+
+    def digest_of(below: str, path: str) -> str:
+        return digest_beside(folder / below, path)
+
+    evaluator = Evaluator(spec, renderer, base, tasks, request.secrets, digest_of, units=units)
+    expansion = expand(spec, weave.analysis, renderer, base, units=units)
     expansion.declare(tasks)
-    return Project(spec, folder, evaluator, expansion, tuple(warnings), request.trust.root(folder))
+    return Project(spec, folder, evaluator, expansion, sources.warnings, request.trust.root(folder))
 
 
 def _read(path: Path, what: str) -> bytes:
@@ -118,9 +130,14 @@ def _read(path: Path, what: str) -> bytes:
 def assigned(request: Request, spec: SpecFile, *, looks_up: bool = False) -> dict[str, Assigned]:
     """The value of every variable, and where it came from. Raises SpecError with every missing or unfit one."""
     files = [VariableFile(str(path), _read(path, "--var-file")) for path in request.var_files]
-    source = SecretSource(request.environment, request.path.resolve().parent, request.trust)
-    keeper = SecretKeeper(request.secrets, source.read if looks_up and request.trust.looks_up_secrets else None)
+    keeper = _keeper(request, request.path.resolve().parent, looks_up=looks_up)
     return assign_variables(spec, environment=request.environment, files=files, flags=request.var_flags, keeper=keeper)
+
+
+def _keeper(request: Request, folder: Path, *, looks_up: bool) -> SecretKeeper:
+    """Who keeps the secrets of a spec that lies in a folder."""
+    source = SecretSource(request.environment, folder, request.trust)
+    return SecretKeeper(request.secrets, source.read if looks_up and request.trust.looks_up_secrets else None)
 
 
 def _variables(request: Request, spec: SpecFile, *, required: bool) -> dict[str, Json]:
@@ -168,7 +185,11 @@ def _is_known_folder(project: Project, module: str | int) -> bool:
 
 
 def state_path(project: Project, request: Request, server: Server) -> Path:
-    """Where the state of this spec on this server lives: never two servers in one file."""
+    """Where the state of this spec on this server lives: never two servers in one file.
+
+    Raises UsageError when the spec's profile is for another server.
+    """
+    server.check(project.spec.profile)
     return state_place(project.folder, request, server)
 
 

@@ -14,7 +14,7 @@ PACKAGE = ROOT / "taskspec"
 FLOORS = (
     {"diagnostics", "values", "schemas", "targets", "__init__"},
     {"errors", "sensitive"},
-    {"appfolder", "beside", "graph"},
+    {"appfolder", "beside", "graph", "textfiles"},
     {"spec"},
     {"template", "layout"},
     {"state"},
@@ -23,6 +23,7 @@ FLOORS = (
     {"local"},
     {"engine"},
     {"rehearsal"},
+    {"composition"},
     {"operations"},
     {"offline", "standing", "upkeep", "explain", "scaffold"},
     {"view"},

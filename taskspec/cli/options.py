@@ -24,7 +24,7 @@ from taskspec.spec.durations import seconds, show
 from taskspec.view.paint import clean
 
 DEFAULT_SPEC = "taskspec.yaml"
-TRUST = "taskspec.trust"
+TRUST, PROFILE = "taskspec.trust", "taskspec.profile"
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
@@ -41,7 +41,6 @@ class _Duration(click.ParamType):  # type: ignore[type-arg]  # not generic in ol
 
 
 DURATION = _Duration()
-spec_argument = click.argument("spec", required=False, type=click.Path(path_type=Path))
 json_option = click.option("--json", "as_json", is_flag=True, help="JSON on standard output.")
 no_color_option = click.option("--no-color", is_flag=True, help="No colour, as with NO_COLOR.")
 why_option = click.option("--why", default="", metavar="TEXT", help="The reason, for the journal.")
@@ -53,6 +52,47 @@ lock_timeout_option = click.option(
     metavar="DURATION",
     help="How long to wait for another run that writes to this state.",
 )
+
+
+PROFILE_VARIABLE = "TASKSPEC_PROFILE"
+
+
+def _allow(flag: str) -> Callable[[click.Context, click.Parameter, bool], None]:
+    """Note in the context what a flag allows; every command hands it on with its request."""
+
+    def note(ctx: click.Context, _: click.Parameter, value: bool) -> None:
+        if value:
+            ctx.meta[TRUST] = replace(ctx.meta.get(TRUST, Trust()), **{flag: True})
+
+    return note
+
+
+def _note_profile(ctx: click.Context, _: click.Parameter, value: str) -> None:
+    ctx.meta[PROFILE] = value
+
+
+def reading_options(command: Command) -> Command:
+    """--profile and --allow-outside: how a spec is read. They reach `request` by themselves."""
+    command = click.option(
+        "--allow-outside",
+        is_flag=True,
+        expose_value=False,
+        callback=_allow("allow_outside"),
+        help="Let the spec name files, app folders and included specs outside of its project.",
+    )(command)
+    return click.option(
+        "--profile",
+        metavar="NAME",
+        default="",
+        expose_value=False,
+        callback=_note_profile,
+        help=f"Which profile of the spec to use. Default: {PROFILE_VARIABLE} of the environment.",
+    )(command)
+
+
+def spec_argument(command: Command) -> Command:
+    """The spec, and how it is read."""
+    return click.argument("spec", required=False, type=click.Path(path_type=Path))(reading_options(command))
 
 
 def turn(lock_timeout: float) -> Turn:
@@ -72,35 +112,13 @@ def variable_options(command: Command) -> Command:
     return click.option("--var", "var_flags", multiple=True, metavar="NAME=VALUE", help="A variable's value.")(command)
 
 
-def _allow(flag: str) -> Callable[[click.Context, click.Parameter, bool], None]:
-    """Note in the context what a flag allows; every command hands it on with its request."""
-
-    def note(ctx: click.Context, _: click.Parameter, value: bool) -> None:
-        if value:
-            ctx.meta[TRUST] = replace(ctx.meta.get(TRUST, Trust()), **{flag: True})
-
-    return note
-
-
-allow_outside_option = click.option(
-    "--allow-outside",
+allow_cmd_option = click.option(
+    "--allow-cmd",
     is_flag=True,
     expose_value=False,
-    callback=_allow("allow_outside"),
-    help="Let the spec name files and app folders outside of its project.",
+    callback=_allow("allow_cmd"),
+    help="Let the spec run commands for its secrets.",
 )
-
-
-def trust_options(command: Command) -> Command:
-    """--allow-cmd and --allow-outside."""
-    command = allow_outside_option(command)
-    return click.option(
-        "--allow-cmd",
-        is_flag=True,
-        expose_value=False,
-        callback=_allow("allow_cmd"),
-        help="Let the spec run commands for its secrets.",
-    )(command)
 
 
 def selection_options(command: Command) -> Command:
@@ -124,9 +142,18 @@ def request(spec: Path | None, var_flags: tuple[str, ...] = (), var_files: tuple
         raise UsageError(
             f'no spec is named, and there is no "{DEFAULT_SPEC}" here', remedy="name one: taskspec COMMAND SPEC.yaml"
         )
-    asked = click.get_current_context(silent=True)
-    trust = asked.meta.get(TRUST, Trust()) if asked is not None else Trust()
-    return Request(path, str(path), dict(os.environ), var_flags, var_files, secrets=discretion.secrets(), trust=trust)
+    context = click.get_current_context(silent=True)
+    asked = context.meta if context is not None else {}
+    return Request(
+        path,
+        str(path),
+        dict(os.environ),
+        var_flags,
+        var_files,
+        secrets=discretion.secrets(),
+        trust=asked.get(TRUST, Trust()),
+        profile=asked.get(PROFILE) or os.environ.get(PROFILE_VARIABLE, ""),
+    )
 
 
 def without_secrets(request: Request) -> Request:

@@ -169,7 +169,7 @@ class Calls:
             return evaluator.why_not_met(instance, call.poll.until, response) if call.poll is not None else ""
 
         body = laid_open(request.body) if request.has_secrets else request.body
-        return CallOrder(instance.address, request.kind, body, call, request.workspace, why_not_met)
+        return CallOrder(instance.address, request.kind, body, call, request.workspace, why_not_met, request.folder)
 
     def _call(self, node: int) -> Call:
         call = self.progress.instance(node).task.call

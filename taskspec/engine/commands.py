@@ -41,7 +41,7 @@ class Commands:
             raise CallFailed("commands on this machine are off", FailureKind.INPUTS, remedy="add --allow-local")
         arguments = [_text("command", value) for value in order.body["command"]]
         extra = {name: _text(f"env.{name}", value) for name, value in order.body.get("env", {}).items()}
-        process = self._start(arguments, extra)
+        process = self._start(arguments, extra, self.folder / order.folder)
         streams = _Tail.of(process.stdout), _Tail.of(process.stderr)
         try:
             self._await(process, order.call.timeout, pause)
@@ -53,11 +53,11 @@ class Commands:
         whole = None if streams[0].was_cut else out
         return {"exit_code": 0, "stdout": out, "json": _parsed(whole)}
 
-    def _start(self, arguments: list[str], extra: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    def _start(self, arguments: list[str], extra: Mapping[str, str], folder: Path) -> subprocess.Popen[bytes]:
         try:
             return subprocess.Popen(
                 arguments,
-                cwd=self.folder,
+                cwd=folder,
                 env={**self.environment, **extra},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,

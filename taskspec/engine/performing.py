@@ -31,7 +31,8 @@ class StillPending(TaskspecError):
 class CallOrder:
     """One call with everything in it known. `why_not_met` tells what a polled response still lacks.
 
-    It is evaluated in a worker: it reads what upstream gave, which nobody changes any more.
+    `folder` is where its paths and commands begin, seen from that of the whole. `why_not_met` is evaluated in a worker:
+    it reads what upstream gave, which nobody changes any more.
     """
 
     address: str
@@ -40,6 +41,7 @@ class CallOrder:
     call: Call
     workspace: int | str | None = None
     why_not_met: Callable[[Json], str] = lambda _: ""
+    folder: str = ""
 
 
 class Performer(Protocol):

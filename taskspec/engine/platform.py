@@ -65,7 +65,7 @@ class Platform:
             nap = min(nap * 1.5, LOOK_LONGEST)
 
     def _upload_files(self, order: CallOrder, arguments: Mapping[str, Json], pause: Pause) -> Json:
-        files = files_beside(self.folder, arguments["from"])
+        files = files_beside(self.folder / order.folder, arguments["from"])
         paths, targets = [file.path for file in files], [_target(arguments["to"], file.name) for file in files]
         team = team_of(self.server, order)
         for first in range(0, len(files), FILES_AT_ONCE):

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from taskspec.errors import UsageError
+from taskspec.spec.profiles import Profile
 
 if TYPE_CHECKING:
     from taskspec.api import Api, Credentials
@@ -59,9 +60,22 @@ class Server:
             "no workspace is named", remedy="add `workspace: ID` to the task or to defaults, or set WORKSPACE_ID"
         )
 
+    def check(self, profile: Profile | None) -> None:
+        """Raises UsageError when a profile is for another server; `local` is the one of this machine."""
+        if profile is not None and profile.server is not None and self.label != server_label(profile.server):
+            raise UsageError(
+                f'profile "{profile.name}" is for {profile.server}, and the configured server is {self.label}',
+                remedy="set SERVER_ADDRESS and API_TOKEN for that server, or choose another profile",
+            )
+
     def close(self) -> None:
         if self._api is not None:
             self._api.close()
+
+
+def server_label(address: str) -> str:
+    """A name for the server at an address, fit for a file name."""
+    return re.sub(r"[^A-Za-z0-9.-]+", "_", re.sub(r"^https?://", "", address)).strip("_")
 
 
 def choose_server(
@@ -70,7 +84,7 @@ def choose_server(
     """The configured server, or the local one when none is configured."""
     if credentials is None:
         return Server("local", is_local=True, default_workspace=LOCAL_WORKSPACE, wake=wake_local)
-    label = re.sub(r"[^A-Za-z0-9.-]+", "_", re.sub(r"^https?://", "", credentials.address)).strip("_")
+    label = server_label(credentials.address)
     text = environment.get("WORKSPACE_ID", "")
     return Server(
         label,

@@ -21,6 +21,7 @@ from taskspec.template.absent import SucceededTasks, reads_absent
 from taskspec.template.expression import Reference
 from taskspec.template.instances import Instance
 from taskspec.template.missing import ExpressionError
+from taskspec.template.parts import PartScope
 from taskspec.template.render import Renderer, RenderError, templates_in
 from taskspec.template.scope import TasksView
 from taskspec.values import Json, Path, Unknown, digest, is_known, unknowns
@@ -28,6 +29,7 @@ from taskspec.values import Json, Path, Unknown, digest, is_known, unknowns
 _FAIL = Partial.FAIL
 """Looked up once: an enum's member costs more than the question."""
 Facts = Mapping[ModuleKey, ModuleFacts]
+NOTHING: Mapping[str, Json] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,16 +42,17 @@ class Names:
 
 @dataclass(frozen=True, slots=True)
 class Evaluator:
-    """Evaluates the parts of instances in one base scope (variables and locals)."""
+    """Evaluates the parts of instances in one base scope (variables and locals), or in that of their included spec."""
 
     spec: SpecFile
     renderer: Renderer
     base: Mapping[str, Json]
     tasks: TasksView
     secrets: Secrets = field(default_factory=Secrets)
-    digest_of: Callable[[str], str] = lambda _: ""
-    """The digest of files beside the spec, by path. Raises UsageError."""
+    digest_of: Callable[[str, str], str] = lambda _folder, _path: ""
+    """The digest of files beside a spec: its folder, seen from that of the whole, and their path. Raises UsageError."""
     names: Names = field(default_factory=Names)
+    units: Mapping[str, PartScope] = field(default_factory=dict)
     has_services: bool = field(init=False)
 
     def __post_init__(self) -> None:
@@ -61,6 +64,10 @@ class Evaluator:
         module = self._head(instance, "module", task.module)
         if isinstance(module, bool) or not isinstance(module, str | int):
             raise self._failed(instance, ("module",), Code.MODULE, f"module must be a slug or an id, and is {module!r}")
+        if self.units and task.unit:
+            module = self.units[task.unit].part.module(module)
+        if self.spec.profile is not None:
+            module = self.spec.profile.modules.get(str(module), module)
         version, branch = (self._text(instance, name, getattr(task, name)) for name in ("version", "branch"))
         return ModuleKey(module, version, branch)
 
@@ -81,7 +88,11 @@ class Evaluator:
         workspace = self._workspace(instance) if "workspace" in OWN_KEYS[task.kind] else None
         content = self._content(instance, body)
         marks = self.has_services, self.secrets.has_variables
-        return CallRequest(task.kind, workspace, body, task.description, content, *marks)
+        return CallRequest(task.kind, workspace, body, task.description, content, *marks, self._folder(instance))
+
+    def _folder(self, instance: Instance) -> str:
+        """The folder of the spec that has the task, seen from that of the whole."""
+        return self.units[instance.task.unit].part.folder if self.units and instance.task.unit else ""
 
     def _content(self, instance: Instance, body: Mapping[str, Json]) -> str:
         """What an upload sends, as a digest: a changed file is a changed input."""
@@ -89,7 +100,7 @@ class Evaluator:
         if not isinstance(source, str):
             return ""
         try:
-            return self.digest_of(source)
+            return self.digest_of(self._folder(instance), source)
         except UsageError as error:
             span = self.spec.task_span(instance.task.name, "with", "from")
             summary, remedy = (
@@ -134,13 +145,14 @@ class Evaluator:
 
     def reads(self, instance: Instance, value: Json) -> Iterator[tuple[str, Json]]:
         """What the expressions of a value read, each as written with its value; nothing that may be a secret."""
-        guarded = any(variable.sensitive for variable in self.spec.variables.values())
+        specs = (self.spec, *self.spec.units.values())
+        guarded = any(variable.sensitive for spec in specs for variable in spec.variables.values())
         texts = {reference.text: reference for _, text in templates_in(value) for reference in self._references(text)}
         for text, reference in texts.items():
             if guarded and reference.root != "tasks":
                 continue
             with suppress(RenderError):
-                yield text, self.renderer.render(f"{{{{ {text} }}}}", self._scope(instance, {}))
+                yield text, self.renderer.render(f"{{{{ {text} }}}}", self.scope(instance, {}))
 
     def reads_absent(self, text: str) -> bool:
         """Whether an expression reads a task that did not succeed."""
@@ -183,7 +195,7 @@ class Evaluator:
         """The declared results of a launch, or of the response to a call, and for each that cannot be read, why."""
         values: dict[str, Json] = {}
         missing: dict[str, str] = {}
-        scope = self._scope(instance, {_root(instance): ended})
+        scope = self.scope(instance, {_root(instance): ended})
         for name, value in instance.task.results.items():
             try:
                 found = read(self.renderer, value, scope)
@@ -195,7 +207,7 @@ class Evaluator:
     def failed_checks(self, instance: Instance, ended: Json, results: Mapping[str, Json]) -> list[str]:
         """The messages of checks that do not hold; a check that cannot be evaluated does not hold."""
         failed = []
-        scope = self._scope(instance, {_root(instance): ended, "results": results})
+        scope = self.scope(instance, {_root(instance): ended, "results": results})
         for check in instance.task.checks:
             try:
                 held = self.renderer.render(check.condition, scope)
@@ -210,14 +222,18 @@ class Evaluator:
     def why_not_met(self, instance: Instance, condition: Json, response: Json) -> str:
         """Nothing where a condition on a response holds, else why it does not; what is not there yet may still come."""
         try:
-            value = self.renderer.render(condition, self._scope(instance, {"response": response}))
+            value = self.renderer.render(condition, self.scope(instance, {"response": response}))
         except RenderError as error:
             return error.error.message
         return "" if value is True else f"{condition} is {value!r}"
 
-    def _scope(self, instance: Instance, extra: Mapping[str, Json]) -> dict[str, Json]:
-        tasks = self.tasks if instance.task.partial is _FAIL else SucceededTasks(self.tasks)
-        return {**self.base, "each": instance.each, "tasks": tasks, **extra}
+    def scope(self, instance: Instance, extra: Mapping[str, Json] = NOTHING) -> dict[str, Json]:
+        """The names that the expressions of an instance see."""
+        names, tasks = self.base, self.tasks
+        if self.units and (unit := instance.task.unit):
+            names, tasks = self.units[unit].names(), self.units[unit].tasks
+        seen = tasks if instance.task.partial is _FAIL else SucceededTasks(tasks)
+        return {**names, "each": instance.each, "tasks": seen, **extra}
 
     def _title(self, instance: Instance) -> str:
         value = self._head(instance, "title", instance.task.title)
@@ -265,7 +281,7 @@ class Evaluator:
 
     def _render(self, instance: Instance, path: Path, value: Json, extra: Mapping[str, Json] | None = None) -> Json:
         try:
-            return self.renderer.render(value, self._scope(instance, extra or {}))
+            return self.renderer.render(value, self.scope(instance, extra or {}))
         except RenderError as error:
             span = self.spec.task_span(instance.task.name, *path, *error.path)
             raise SpecError([error.diagnostic(span, f'task "{instance.address}"')]) from None

@@ -89,7 +89,8 @@ class LaunchRequest:
 class CallRequest:
     """One call, decided but for what is known only after apply. How long it may take is not part of the identity.
 
-    `content` is the digest of files that it sends.
+    `content` is the digest of files that it sends. `folder` is where paths and commands of its spec begin, seen from
+    the folder of the whole.
     """
 
     kind: Kind
@@ -99,6 +100,7 @@ class CallRequest:
     content: str = ""
     may_name_services: bool = False
     has_secrets: bool = False
+    folder: str = ""
 
     @property
     def inputs(self) -> dict[str, Json]:

@@ -10,7 +10,7 @@ from taskspec.plan.model import Action, PlannedTask, Reason
 from taskspec.plan.request import Request
 from taskspec.state.model import Record, State
 from taskspec.template.instances import Expansion, Instance, expand
-from taskspec.template.items import ItemReader, item_limit
+from taskspec.template.items import item_limit, item_readers
 from taskspec.template.scope import TaskView, unknown_view
 
 _HEAD = ("module", "version", "branch")
@@ -21,15 +21,16 @@ def unfold(evaluator: Evaluator, expansion: Expansion, *, keep_folded: Collectio
 
     Raises SpecError for items that cannot be instances, or are too many.
     """
-    reader = ItemReader(evaluator.spec, evaluator.renderer, evaluator.base, evaluator.tasks)
+    readers = item_readers(evaluator.spec, evaluator.renderer, evaluator.base, evaluator.units, evaluator.tasks, [])
     wanted = [instance.task for instance in expansion.folded if instance.task.name not in keep_folded]
-    if all(reader.read(task).is_open for task in wanted):
+    if all(readers[task.unit].read(task).is_open for task in wanted):
         return None
     unfolded = expand(
         evaluator.spec,
         expansion.analysis,
         evaluator.renderer,
         evaluator.base,
+        units=evaluator.units,
         tasks=evaluator.tasks,
         keep_folded=keep_folded,
     )

@@ -12,7 +12,9 @@ from enum import StrEnum
 from taskspec.diagnostics import Span
 from taskspec.spec.document import SourceDocument
 from taskspec.spec.endurance import Deadlines, Retry
+from taskspec.spec.includes import Include, unit_of
 from taskspec.spec.kinds import Call, Kind, Partial, RunOn, ServiceRule
+from taskspec.spec.profiles import Profile
 from taskspec.values import Json, Path
 
 
@@ -110,10 +112,19 @@ class TaskDecl:
     def path(self) -> Path:
         return ("tasks", self.name)
 
+    @property
+    def unit(self) -> str:
+        """The included spec it comes from, by its name in the whole; empty for the spec itself."""
+        return unit_of(self.name)
+
 
 @dataclass(frozen=True, slots=True)
 class SpecFile:
-    """A whole spec: parsed, shaped, not yet evaluated."""
+    """A whole spec: parsed, shaped, not yet evaluated.
+
+    `includes` are the parts it names; once they are read, `units` holds each by its name in the whole, and `tasks`
+    theirs too.
+    """
 
     document: SourceDocument
     name: str
@@ -125,14 +136,21 @@ class SpecFile:
     fail_fast: bool = False
     pools: Mapping[str, int] = field(default_factory=dict)
     slots_per_agent: int | None = None
+    profile: Profile | None = None
+    includes: Mapping[str, Include] = field(default_factory=dict)
+    units: Mapping[str, SpecFile] = field(default_factory=dict)
 
     def span(self, path: Path, *, key: bool = False) -> Span:
         return self.document.span(path, key=key)
 
     def task_span(self, name: str, *path: str | int, key: bool = False) -> Span:
         """The place of a task's value; its place under `defaults` when the task itself does not write it."""
+        if self.units and (unit := unit_of(name)):
+            return self.units[unit].task_span(name.removeprefix(f"{unit}."), *path, key=key)
         own: Path = ("tasks", name, *path)
-        inherited: Path = ("defaults", *path)
-        if path and not self.document.has(own) and self.document.has(inherited):
-            return self.document.span(inherited, key=key)
+        if path and not self.document.has(own):
+            laid_over: Path = (*self.profile.path, "defaults", *path) if self.profile is not None else ()
+            for inherited in (laid_over, ("defaults", *path)):
+                if inherited and self.document.has(inherited):
+                    return self.document.span(inherited, key=key)
         return self.document.span(own, key=key or not path)

@@ -11,9 +11,11 @@ from taskspec.errors import SpecError
 from taskspec.spec.document import SourceDocument
 from taskspec.spec.endurance import read_deadlines, read_retry
 from taskspec.spec.fanout import check_fan_out
+from taskspec.spec.includes import check_includes, read_includes
 from taskspec.spec.kinds import COMMON_KEYS, NEEDED_KEYS, OWN_KEYS, Kind, Partial, RunOn, read_call, read_service
 from taskspec.spec.model import Check, Rerun, SpecFile, TaskDecl, Variable, VariableType
 from taskspec.spec.platform import check_platform_call
+from taskspec.spec.profiles import NO_PROFILE, Profile, check_profiles, chosen_profile
 from taskspec.spec.reader import read_document
 from taskspec.spec.results import check_results
 from taskspec.spec.schema import check_shape
@@ -22,25 +24,29 @@ from taskspec.spec.targets import check_target
 from taskspec.values import Json
 
 
-def parse_spec(name: str, content: bytes) -> tuple[SpecFile, list[Diagnostic]]:
-    """Read a spec; the second part are warnings. Raises SpecError with every problem found."""
-    document = read_document(name, content)
+def parse_spec(
+    name: str, content: bytes, profile: str = NO_PROFILE, *, included_from: str = ""
+) -> tuple[SpecFile, list[Diagnostic]]:
+    """Read a spec as it is in a profile; the second part are warnings. Raises SpecError with every problem found."""
+    document = read_document(name, content, included_from)
     problems = check_shape(document)
     if problems:
         raise SpecError(problems)
     problems = [problem for name in document.data["tasks"] for problem in _check_keys(document, name)]
     if problems:
         raise SpecError(problems)
-    spec = _spec(document)
+    spec = _spec(document, chosen_profile(document, profile, is_included=bool(included_from)))
     found = [problem for task in spec.tasks.values() for problem in _check_task(spec, task)]
+    found.extend(check_profiles(document, profile, is_included=bool(included_from)))
+    found.extend(check_includes(document))
     if any(problem.is_error for problem in found):
         raise SpecError(found)
     return spec, found
 
 
-def _spec(document: SourceDocument) -> SpecFile:
+def _spec(document: SourceDocument, profile: Profile | None) -> SpecFile:
     data = document.data
-    defaults = data.get("defaults") or {}
+    defaults = merge(data.get("defaults") or {}, profile.defaults if profile is not None else {})
     return SpecFile(
         document=document,
         name=data.get("name") or PurePath(document.source.name).stem,
@@ -52,6 +58,8 @@ def _spec(document: SourceDocument) -> SpecFile:
         fail_fast=data.get("fail_fast", False),
         pools=data.get("pools") or {},
         slots_per_agent=data.get("slots_per_agent"),
+        profile=profile,
+        includes=read_includes(data),
     )
 
 
@@ -162,7 +170,7 @@ def _check_task(spec: SpecFile, task: TaskDecl) -> list[Diagnostic]:
     if task.settings:
         problems.extend(check_settings(spec, task))
     for index, other in enumerate(task.depends_on):
-        if other not in spec.tasks:
+        if other not in spec.tasks and other not in spec.includes:
             span = spec.task_span(task.name, "depends_on", index).narrowed(other)
             problems.append(
                 Diagnostic(

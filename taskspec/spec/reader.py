@@ -26,9 +26,9 @@ DEPTH_LIMIT = 64
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
-def read_document(name: str, content: bytes) -> SourceDocument:
+def read_document(name: str, content: bytes, included_from: str = "") -> SourceDocument:
     """Read one YAML document. Raises SpecError with every problem of its syntax."""
-    source = Source(name, _decode(name, content))
+    source = Source(name, _decode(name, content), included_from)
     build = _Build(source)
     with _paused_collector():
         try:

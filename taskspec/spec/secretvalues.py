@@ -20,12 +20,15 @@ class SecretKeeper:
     read: ReadSecret | None = None
 
     def text(
-        self, spec: SpecFile, variable: Variable, value: Json, origin: str, *, is_trusted: bool
+        self, spec: SpecFile, variable: Variable, value: Json, written: Span | None, *, is_trusted: bool = False
     ) -> str | Diagnostic | None:
-        """What the reference leads to; a diagnostic when that fails; None for a value that is no reference."""
+        """What the reference leads to; a diagnostic when that fails; None for a value that is no reference.
+
+        `written` is where a spec says the value, which then may be nothing but a reference.
+        """
         reference = secret_reference(value, is_trusted=is_trusted)
         if reference is None:
-            return _written(spec, variable) if origin == "default" and value is not None else None
+            return _written(variable, written) if written is not None and value is not None else None
         if self.read is None:
             return ""
         try:
@@ -35,12 +38,11 @@ class SecretKeeper:
             return Diagnostic(Code.SECRET_SOURCE, summary, _place(spec, variable), remedy=error.remedy)
 
 
-def _written(spec: SpecFile, variable: Variable) -> Diagnostic:
-    path = ("variables", variable.name, "default")
+def _written(variable: Variable, written: Span) -> Diagnostic:
     return Diagnostic(
         Code.SECRET_WRITTEN,
         f'variable "{variable.name}" is sensitive, and its secret is written in the spec',
-        masked(spec.span(path)),
+        masked(written),
         remedy="Change the secret, it is not one any more; then write `env:NAME`, `file:PATH` or `cmd:COMMAND`.",
     )
 

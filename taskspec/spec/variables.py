@@ -1,4 +1,4 @@
-"""Values for a spec's variables: from defaults, TASKSPEC_VAR_…, --var-file and --var, the later one winning."""
+"""Values for a spec's variables: defaults, profile, TASKSPEC_VAR_…, --var-file and --var, the later one winning."""
 
 from __future__ import annotations
 
@@ -61,13 +61,11 @@ def assign_variables(
     """One value for each declared variable. Raises SpecError with every missing, unknown or unfit one."""
     keeper = keeper or SecretKeeper(Secrets())
     problems: list[Diagnostic] = []
-    values: dict[str, Assigned] = {
-        v.name: Assigned(v.default, "default") for v in spec.variables.values() if v.has_default
-    }
+    values = _from_spec(spec)
     for name, text in environment.items():
         if name.startswith(ENVIRONMENT_PREFIX) and name.removeprefix(ENVIRONMENT_PREFIX) in spec.variables:
             variable = spec.variables[name.removeprefix(ENVIRONMENT_PREFIX)]
-            values[variable.name] = Assigned(_from_text(variable, text), f"environment {name}", is_trusted=True)
+            values[variable.name] = Assigned(from_text(variable, text), f"environment {name}", is_trusted=True)
     for file in files:
         values.update(_from_file(spec, file, problems))
     for flag in flags:
@@ -85,17 +83,30 @@ def assign_variables(
     return values
 
 
+def _from_spec(spec: SpecFile) -> dict[str, Assigned]:
+    """What the spec itself says: defaults, and over them what the chosen profile gives."""
+    values = {v.name: Assigned(v.default, "default") for v in spec.variables.values() if v.has_default}
+    if spec.profile is not None:
+        origin = f'profile "{spec.profile.name}"'
+        for name, value in spec.profile.variables.items():
+            values[name] = Assigned(value, origin, span=spec.span((*spec.profile.path, "variables", name)))
+    return values
+
+
 def _secret(
     spec: SpecFile, variable: Variable, assigned: Assigned, keeper: SecretKeeper, problems: list[Diagnostic]
 ) -> Assigned:
     """A sensitive variable with its value looked up, checked and hidden."""
-    found = keeper.text(spec, variable, assigned.value, assigned.origin, is_trusted=assigned.is_trusted)
+    written = spec.span(("variables", variable.name, "default")) if assigned.origin == "default" else assigned.span
+    is_in_spec = written is not None and written.source is spec.document.source
+    place = written if is_in_spec else None
+    found = keeper.text(spec, variable, assigned.value, place, is_trusted=assigned.is_trusted)
     if isinstance(found, Diagnostic):
         problems.append(found)
         return assigned
     if found is not None and keeper.read is None:
         return Assigned(keeper.secrets.unread(variable.name), assigned.origin, span=assigned.span)
-    value = assigned.value if found is None else _from_text(variable, found)
+    value = assigned.value if found is None else from_text(variable, found)
     if value is None:
         problems.extend(_check(spec, variable, assigned))
         return assigned
@@ -105,7 +116,7 @@ def _secret(
     return Assigned(keeper.secrets.keep(variable.name, value), assigned.origin, span=assigned.span)
 
 
-def _from_text(variable: Variable, text: str) -> Json:
+def from_text(variable: Variable, text: str) -> Json:
     """Text from a command line or the environment, read by the variable's type; only `any` is read as YAML."""
     if variable.type is VariableType.STRING:
         return text
@@ -125,7 +136,7 @@ def _from_flag(spec: SpecFile, flag: str, problems: list[Diagnostic]) -> dict[st
     if name not in spec.variables:
         problems.append(_unknown(spec, name, f"--var {name}", None))
         return {}
-    return {name: Assigned(_from_text(spec.variables[name], text), "--var", is_trusted=True)}
+    return {name: Assigned(from_text(spec.variables[name], text), "--var", is_trusted=True)}
 
 
 def _from_file(spec: SpecFile, file: VariableFile, problems: list[Diagnostic]) -> dict[str, Assigned]:
@@ -168,6 +179,11 @@ def _check(spec: SpecFile, variable: Variable, assigned: Assigned | None) -> lis
         return []
     summary = f'variable "{variable.name}" {problem}, and is {canonical(assigned.value)} (from {assigned.origin})'
     return [Diagnostic(Code.VARIABLE_VALUE, summary, span, remedy=variable.description)]
+
+
+def unfit_input(variable: Variable, value: Json) -> str:
+    """Why a value cannot be the variable's, as `must be …`; empty when it can."""
+    return _unfit(variable, value)
 
 
 def _unfit(variable: Variable, value: Any) -> str:

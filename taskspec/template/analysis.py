@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from taskspec.diagnostics import Code, Diagnostic, Span, choices
+from taskspec.diagnostics import Code, Diagnostic, choices
+from taskspec.spec.includes import joined
 from taskspec.spec.kinds import CALL_BODY, COMMON_KEYS, RunOn
 from taskspec.spec.model import SpecFile, TaskDecl
 from taskspec.template.expression import Dynamic, Index, Reference
 from taskspec.template.matrix import axes_of
 from taskspec.template.missing import ExpressionError
+from taskspec.template.places import DEPENDS_ON, KNOWN_BEFORE, Dependency, Place
 from taskspec.template.render import Renderer, templates_in
+from taskspec.template.within import ALONE, Within, flowing_in, through
 from taskspec.values import Json, Path
 
 TASK_ATTRIBUTES = ("id", "name", "outcome", "results")
-DEPENDS_ON = "depends_on"
 _ATTRIBUTES: Mapping[str, Collection[str]] = {
     "each": ("key", "value"),
     "launch": ("fields", "files", "id", "meta", "name", "output", "params", "project", "status"),
@@ -24,6 +26,8 @@ _ATTRIBUTES: Mapping[str, Collection[str]] = {
 
 _HEAD = frozenset({"var", "local"})
 _BODY = _HEAD | {"tasks"}
+BODY = _BODY
+"""What may be named before a launch."""
 _AFTER = _BODY | {"launch"}
 _ANSWERED = _BODY | {"response"}
 ROOTS: Mapping[str, frozenset[str]] = {
@@ -53,7 +57,7 @@ _CALL_ROOTS: Mapping[str, frozenset[str]] = {
 CALLS = {**{name: roots for name, roots in ROOTS.items() if name in COMMON_KEYS}, **_CALL_ROOTS}
 _FAN_OUT = ("for_each", "matrix")
 _WHY_NOT_HERE = {
-    "tasks": "It must be known before anything is launched.",
+    "tasks": KNOWN_BEFORE,
     "each": "The task has no for_each, or this is the for_each itself.",
     "launch": "There is no launch yet at this point; a call has a response, and no launch.",
     "response": "Only a call has a response, and only once it was answered.",
@@ -65,59 +69,28 @@ _WHY_NOT_HERE = {
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where an expression is written: under a task, or under a section of the spec. Looked up only when shown."""
-
-    spec: SpecFile = field(repr=False)
-    task: str | None
-    path: Path
-
-    @property
-    def owner(self) -> str:
-        return f'task "{self.task}"' if self.task is not None else f"the spec's {self.path[0]}"
-
-    def span(self, text: str = "") -> Span:
-        """The place of `text` inside the expression, or of the whole expression."""
-        found = self.spec.span(self.path) if self.task is None else self.spec.task_span(self.task, *self.path)
-        return found.narrowed(text)
-
-
-@dataclass(frozen=True, slots=True)
-class Dependency:
-    """One task needs another. `cell` is None for the whole of it, Index.EACH_KEY, or the text of one key."""
-
-    upstream: str
-    cell: str | None
-    text: str
-    place: Place
-
-    @property
-    def span(self) -> Span:
-        return self.place.span("" if self.text == DEPENDS_ON else self.text)
-
-
-@dataclass(frozen=True, slots=True)
 class Analysis:
-    """Dependencies by task, in the order they are written, and all problems found on the way."""
+    """Dependencies by task, in the order they are written, and all problems found on the way.
+
+    `results` are the dependencies of the spec's own results.
+    """
 
     dependencies: Mapping[str, tuple[Dependency, ...]]
     problems: tuple[Diagnostic, ...]
+    results: Mapping[str, tuple[Dependency, ...]] = field(default_factory=dict)
 
 
-def analyse(spec: SpecFile, renderer: Renderer) -> Analysis:
+def analyse(spec: SpecFile, renderer: Renderer, within: Within = ALONE) -> Analysis:
     """Check every expression of the spec and find what depends on what."""
-    look = _Look(spec, renderer, [])
+    look = Look(spec, renderer, [], within)
     for path, text in templates_in(spec.locals):
         look.references(text, Place(spec, None, ("locals", *path)), _HEAD)
-    dependencies = {task.name: _once_each(look.task(task)) for task in spec.tasks.values()}
+    dependencies = {joined(within.prefix, task.name): _once_each(look.task(task)) for task in spec.tasks.values()}
     for task in spec.tasks.values():
-        if task.run_on is RunOn.FAILURE and not dependencies[task.name]:
+        if task.run_on is RunOn.FAILURE and not dependencies[joined(within.prefix, task.name)]:
             look.problems.append(_waits_for_nothing(spec, task))
-    for path, text in templates_in(spec.results):
-        place = Place(spec, None, ("results", *path))
-        for reference in look.references(text, place, _BODY):
-            look.task_reference(reference, place)
-    return Analysis(dependencies, tuple(look.problems))
+    results = {name: _once_each(look.result(name, value)) for name, value in spec.results.items()}
+    return Analysis(dependencies, tuple(look.problems), results)
 
 
 def _waits_for_nothing(spec: SpecFile, task: TaskDecl) -> Diagnostic:
@@ -138,15 +111,28 @@ def _once_each(dependencies: Iterator[Dependency]) -> tuple[Dependency, ...]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Look:
+class Look:
+    """Looks through the expressions of one spec; `problems` grows on the way."""
+
     spec: SpecFile
     renderer: Renderer
     problems: list[Diagnostic]
+    within: Within = ALONE
+
+    def result(self, name: str, value: Json) -> Iterator[Dependency]:
+        """The dependencies of one of the spec's results."""
+        for path, text in templates_in(value):
+            yield from self.sources(text, Place(self.spec, None, ("results", name, *path)), _BODY)
 
     def task(self, task: TaskDecl) -> Iterator[Dependency]:
+        """The dependencies of a task."""
         for index, name in enumerate(task.depends_on):
+            place = Place(self.spec, task.name, (DEPENDS_ON, index))
             if name in self.spec.tasks:
-                yield Dependency(name, None, DEPENDS_ON, Place(self.spec, task.name, (DEPENDS_ON, index)))
+                yield Dependency(joined(self.within.prefix, name), None, DEPENDS_ON, place)
+            elif self.within.outlet is not None and name in self.spec.includes:
+                for inner in self.within.outlet(name).tasks:
+                    yield Dependency(inner, None, DEPENDS_ON, place)
         for section, allowed in ROOTS.items() if task.call is None else CALLS.items():
             value = section_of(task, section)
             if not value:
@@ -160,12 +146,24 @@ class _Look:
 
     def _dependencies(self, task: TaskDecl, text: str, place: Place, roots: frozenset[str]) -> Iterator[Dependency]:
         for reference in self.references(text, place, roots):
-            if reference.root == "tasks":
-                dependency = self.task_reference(reference, place)
-                if dependency:
-                    yield dependency
-            elif reference.root == "results":
+            if reference.root == "results":
                 self._name(reference, task.results, place, "Results of this task")
+            else:
+                yield from self._sources(reference, place, roots)
+
+    def sources(self, text: str, place: Place, roots: frozenset[str]) -> Iterator[Dependency]:
+        """The tasks one expression needs, through included specs too."""
+        for reference in self.references(text, place, roots):
+            yield from self._sources(reference, place, roots)
+
+    def _sources(self, reference: Reference, place: Place, roots: frozenset[str]) -> Iterator[Dependency]:
+        if reference.root == "tasks":
+            if self.spec.includes and reference.steps and reference.steps[0] in self.spec.includes:
+                yield from through(self.within, reference, place, self._add)
+            elif dependency := self._task_reference(reference, place):
+                yield dependency
+        elif self.within.inflow and reference.root in _HEAD:
+            yield from flowing_in(self.within, reference, place, roots, self._add)
 
     def references(self, text: str, place: Place, roots: frozenset[str]) -> list[Reference]:
         """The references of one expression; wrong ones become problems and are left out."""
@@ -175,7 +173,16 @@ class _Look:
             code = Code.TEMPLATE_FORBIDDEN if error.forbidden else Code.TEMPLATE_SYNTAX
             self.problems.append(Diagnostic(code, f"{place.owner}: {error.message}", place.span()))
             return []
+        for call in expression.calls:
+            if call.name == "file" and call.constant is not None and self.renderer.functions.can_read:
+                self._readable(call.constant, place)
         return [r for r in expression.references if self._root_fits(r, place, roots) and self._path_fits(r, place)]
+
+    def _readable(self, path: str, place: Place) -> None:
+        try:
+            self.renderer.functions.file(path)
+        except ExpressionError as error:
+            self._add(Code.FILE, f"{place.owner}: {error.message}", place, path, error.remedy)
 
     def _root_fits(self, reference: Reference, place: Place, roots: frozenset[str]) -> bool:
         root = reference.root
@@ -214,10 +221,8 @@ class _Look:
         self._add(Code.TEMPLATE_UNDEFINED, f'there is no "{path}"', place, path, choices(name, names, label=label))
         return False
 
-    def task_reference(self, reference: Reference, place: Place) -> Dependency | None:
+    def _task_reference(self, reference: Reference, place: Place) -> Dependency | None:
         """The dependency that `tasks.x…` makes; a problem when there is no such task, cell or result."""
-        if reference.root != "tasks":
-            return None
         if not reference.steps or isinstance(reference.steps[0], Dynamic):
             summary = f"{place.owner} computes the name of a task, so what it depends on cannot be known"
             remedy = "Name the task, or list the tasks in depends_on and pass their results on by name."
@@ -226,7 +231,7 @@ class _Look:
         name = str(reference.steps[0])
         upstream = self.spec.tasks.get(name)
         if upstream is None:
-            remedy = choices(name, self.spec.tasks, label="Tasks")
+            remedy = choices(name, [*self.spec.tasks, *self.spec.includes], label="Tasks")
             self._add(Code.UNKNOWN_TASK, f'{place.owner}: there is no task "{name}"', place, f"tasks.{name}", remedy)
             return None
         cell, rest = None, reference.steps[1:]
@@ -238,7 +243,7 @@ class _Look:
                 )
                 return None
         self._attribute(upstream, rest, place, reference)
-        return Dependency(name, cell, reference.text, place)
+        return Dependency(joined(self.within.prefix, name), cell, reference.text, place)
 
     def _attribute(self, upstream: TaskDecl, rest: tuple[object, ...], place: Place, reference: Reference) -> None:
         if not rest or isinstance(rest[0], Dynamic):
@@ -290,3 +295,6 @@ def _cell(step: object) -> str | None:
     if isinstance(step, Dynamic):
         return Index.EACH_KEY if step.kind == Index.EACH_KEY else None
     return str(step)
+
+
+__all__ = ["BODY", "Analysis", "Dependency", "Look", "Place", "analyse"]

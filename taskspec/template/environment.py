@@ -1,7 +1,7 @@
 """The sandbox for expressions inside scalars, strict about what is missing.
 
-No statements, no calls, no globals, no loader; only listed filters and tests. Attribute access on maps reads keys and
-nothing else, so `var.items` is the variable "items" and never a method.
+No statements, no calls but three, no globals, no loader; only listed filters and tests. Attribute access on maps reads
+keys and nothing else, so `var.items` is the variable "items" and never a method.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from jinja2.visitor import NodeTransformer
 
 from taskspec.sensitive import Sensitive, SensitiveTouchedError
 from taskspec.template.filters import as_text, narrow_filters, narrow_tests, plain
+from taskspec.template.functions import FUNCTION_NAMES
 from taskspec.template.missing import Addressable, ExpressionError, Missing, MissingError
 from taskspec.values import Json, Opaque, Unknown
 
@@ -137,8 +138,10 @@ def _walk(tree: nodes.Node) -> Iterator[tuple[nodes.Node, int]]:
 
 
 def _check_node(sandbox: Sandbox, node: nodes.Node) -> None:
-    if not isinstance(node, _NODES):
-        what = "a call" if isinstance(node, nodes.Call) else f"{{% {type(node).__name__.lower()} %}}"
+    if isinstance(node, nodes.Call):
+        _check_call(node)
+    elif not isinstance(node, _NODES):
+        what = f"{{% {type(node).__name__.lower()} %}}"
         if isinstance(node, nodes.Pow):
             what = '"**"'
         raise ExpressionError(f"{what} is not part of the template language; write one expression", forbidden=True)
@@ -159,6 +162,19 @@ def _check_node(sandbox: Sandbox, node: nodes.Node) -> None:
     attribute = node.attr if isinstance(node, nodes.Getattr) else None
     if attribute is not None and attribute.startswith("_"):
         raise ExpressionError(f'"{attribute}": names that start with "_" are out of reach', forbidden=True)
+
+
+def called_function(node: nodes.Call) -> str:
+    """The name of the function that a call names, or nothing where it is none of ours."""
+    return node.node.name if isinstance(node.node, nodes.Name) and node.node.name in FUNCTION_NAMES else ""
+
+
+def _check_call(node: nodes.Call) -> None:
+    name = called_function(node)
+    if not name:
+        raise ExpressionError("only file(path), json(text) and yaml(text) can be called", forbidden=True)
+    if len(node.args) != 1 or node.kwargs or node.dyn_args or node.dyn_kwargs:
+        raise ExpressionError(f"{name} takes exactly one value in its brackets", forbidden=True)
 
 
 def compile_expression(sandbox: Sandbox, expression: str) -> Callable[[Mapping[str, Any]], Json]:

@@ -15,7 +15,14 @@ from typing import Any
 from jinja2 import nodes
 
 from taskspec.sensitive import SensitiveTouchedError
-from taskspec.template.environment import Sandbox, build_sandbox, compile_expression, compile_text, parse
+from taskspec.template.environment import (
+    Sandbox,
+    build_sandbox,
+    called_function,
+    compile_expression,
+    compile_text,
+    parse,
+)
 from taskspec.template.filters import as_text, plain
 from taskspec.template.missing import Addressable, ExpressionError
 from taskspec.template.revealing import revealed
@@ -70,6 +77,14 @@ class Reference:
 
 
 @dataclass(frozen=True, slots=True)
+class FunctionCall:
+    """A call in an expression. `constant` is the text it is given where that is written out, else None."""
+
+    name: str
+    constant: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Expression:
     """A parsed scalar. `exact` means it is one expression and keeps its type."""
 
@@ -77,6 +92,7 @@ class Expression:
     exact: bool
     references: tuple[Reference, ...]
     evaluate: Callable[[Scope], Json]
+    calls: tuple[FunctionCall, ...] = ()
 
     def value(self, scope: Scope) -> Json:
         """The value in `scope`; Unknown when it touches what only the run will know. Raises ExpressionError."""
@@ -198,12 +214,18 @@ def _join(literals: list[str], references: tuple[Reference, ...], scope: Scope) 
 
 def _parse_full(text: str) -> Expression:
     tree = parse(_SANDBOX, text)
-    references = tuple(_references(tree))
+    references, calls = tuple(_references(tree)), tuple(map(_call, tree.find_all(nodes.Call)))
     parts = [node for output in tree.find_all(nodes.Output) for node in output.nodes]
     inner = _inner(text) if text.startswith("{{") and text.endswith("}}") else None
     if len(parts) == 1 and not isinstance(parts[0], nodes.TemplateData) and inner is not None:
-        return Expression(text, True, references, _Lazy(lambda: compile_expression(_SANDBOX, inner)))
-    return Expression(text, False, references, _Lazy(lambda: compile_text(_SANDBOX, text)))
+        return Expression(text, True, references, _Lazy(lambda: compile_expression(_SANDBOX, inner)), calls)
+    return Expression(text, False, references, _Lazy(lambda: compile_text(_SANDBOX, text)), calls)
+
+
+def _call(node: nodes.Call) -> FunctionCall:
+    given: nodes.Node = node.args[0]
+    constant = given.value if isinstance(given, nodes.Const) and isinstance(given.value, str) else None
+    return FunctionCall(called_function(node), constant)
 
 
 def _inner(text: str) -> str:
@@ -243,7 +265,7 @@ def _references(tree: nodes.Node) -> Iterator[Reference]:
                 yield reference
                 stack.extend(inner)
                 continue
-        stack.extend(node.iter_child_nodes())
+        stack.extend(node.args if isinstance(node, nodes.Call) else node.iter_child_nodes())
 
 
 def _path(node: nodes.Node) -> tuple[Reference, list[nodes.Node]] | None:

@@ -14,13 +14,15 @@ from taskspec.graph import CycleError, Edge, TaskGraph, build_graph
 from taskspec.spec.model import SpecFile, TaskDecl
 from taskspec.template.analysis import Analysis, Dependency
 from taskspec.template.expression import Index, Scope
-from taskspec.template.items import INSTANCE_LIMIT, KEY_LIMIT, ItemReader, hidden
+from taskspec.template.items import INSTANCE_LIMIT, KEY_LIMIT, ItemReader, hidden, item_readers
+from taskspec.template.parts import PartScope
 from taskspec.template.render import Renderer
 from taskspec.template.scope import TasksView
 from taskspec.values import Json
 
 FOLDED = "*"
 """Stands for every key of a task whose items are not known yet."""
+NO_UNITS: Mapping[str, PartScope] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,18 +88,23 @@ def expand(
     renderer: Renderer,
     scope: Scope,
     *,
+    units: Mapping[str, PartScope] = NO_UNITS,
     tasks: TasksView | None = None,
     keep_folded: Collection[str] = (),
 ) -> Expansion:
-    """Unroll every task. Raises SpecError with every fan-out that cannot be, and with the cycle if there is one.
+    """Unroll every task, those of an included spec by the names of its unit.
 
     Items that come from results are read from `tasks`; without it, and for tasks in `keep_folded`, they are unknown.
+    Raises SpecError with every fan-out that cannot be, and with the cycle if there is one.
     """
-    reader, unaware = ItemReader(spec, renderer, scope, tasks), ItemReader(spec, renderer, scope)
-    build = _Build(spec, reader.problems)
+    problems: list[Diagnostic] = []
+    readers = item_readers(spec, renderer, scope, units, tasks, problems)
+    unaware = item_readers(spec, renderer, scope, units, None, problems) if keep_folded else readers
+    build = _Build(spec, problems)
     _refuse_cycles(spec, analysis)
     for task in spec.tasks.values():
-        build.add(task, unaware if task.name in keep_folded else reader)
+        chosen = unaware if task.name in keep_folded else readers
+        build.add(task, chosen[task.unit if units else ""])
     if not build.problems:
         build.connect(analysis)
     if build.problems:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from taskspec.diagnostics import Code, Diagnostic
+from taskspec.spec.includes import joined
 from taskspec.spec.model import SpecFile, TaskDecl
 from taskspec.template.expression import Scope
 from taskspec.template.matrix import combine, scalar_text
 from taskspec.template.missing import ExpressionError
+from taskspec.template.parts import PartScope
 from taskspec.template.render import Renderer, RenderError, templates_in
 from taskspec.template.scope import TasksView
 from taskspec.values import Json, Path, Unknown, unknowns
@@ -50,20 +53,24 @@ def item_limit(task: TaskDecl) -> int:
 
 @dataclass(frozen=True, slots=True)
 class ItemReader:
-    """Reads items in one scope. Without `tasks` nothing is known of any task; problems are collected."""
+    """Reads items in one scope. Without `tasks` nothing is known of any task; problems are collected.
+
+    `before` are the names before anything has run, where some of them come from tasks: those of an included spec.
+    """
 
     spec: SpecFile
     renderer: Renderer
     scope: Scope
     tasks: TasksView | None = None
     problems: list[Diagnostic] = field(default_factory=list)
+    before: Scope | None = None
 
     def read(self, task: TaskDecl) -> Items:
         """The items of a task; none, and a problem, where they cannot be had."""
         section = "for_each" if task.has_for_each else "matrix"
         over_result = waits_for_results(task, self.renderer)
         if over_result and self.tasks is None:
-            return Items(is_open=True, awaits=self._awaited(task))
+            return Items(is_open=True, awaits=self._named(task))
         scope = {**self.scope, "tasks": self.tasks} if over_result else self.scope
         try:
             written = self.renderer.render(getattr(task, section), scope)
@@ -72,7 +79,8 @@ class ItemReader:
             self.problems.append(error.diagnostic(span, f'task "{task.name}"'))
             return Items()
         if self._is_open(task, written):
-            return Items(is_open=True, awaits=self._awaited(task) if over_result else ())
+            return Items(is_open=True, awaits=self._named(task) if over_result else _producers(written))
+        over_result = over_result or self._came_in(task, section)
         pairs = tuple(self._matrix(task, written) if section == "matrix" else self._for_each(task, written))
         return Items(pairs) if self._fits_limit(task, len(pairs), over_result=over_result) else Items()
 
@@ -82,13 +90,22 @@ class ItemReader:
             return False
         return next(unknowns(written), None) is not None
 
-    def _awaited(self, task: TaskDecl) -> tuple[str, ...]:
+    def _came_in(self, task: TaskDecl, section: str) -> bool:
+        """Whether the items of a task in an included spec come from a result, by way of its inputs."""
+        if self.before is None:
+            return False
+        try:
+            return bool(_producers(self.renderer.render(getattr(task, section), self.before)))
+        except RenderError:
+            return False
+
+    def _named(self, task: TaskDecl) -> tuple[str, ...]:
         """The tasks whose results the items come from, as a reader knows them."""
         found: dict[str, None] = {}
         for _, text in templates_in(task.for_each):
             for reference in self.renderer.parse(text).references:
                 if reference.root == "tasks" and reference.steps:
-                    found[str(reference.steps[0])] = None
+                    found[joined(task.unit, str(reference.steps[0]))] = None
         return tuple(found)
 
     def _matrix(self, task: TaskDecl, written: Json) -> Iterator[tuple[str, Json]]:
@@ -129,6 +146,30 @@ class ItemReader:
     def _problem(self, task: TaskDecl, what: str, remedy: str, path: Path = ("for_each",)) -> None:
         span = self.spec.task_span(task.name, *path)
         self.problems.append(Diagnostic(Code.FAN_OUT, f'task "{task.name}": {what}', span, remedy=remedy))
+
+
+def item_readers(
+    spec: SpecFile,
+    renderer: Renderer,
+    scope: Scope,
+    units: Mapping[str, PartScope],
+    tasks: TasksView | None,
+    problems: list[Diagnostic],
+) -> dict[str, ItemReader]:
+    """A reader for the tasks of the spec itself, and one for those of each included spec, by its name in the whole."""
+    readers = {"": ItemReader(spec, renderer, scope, tasks, problems)}
+    for name, unit in units.items():
+        if tasks is None:
+            readers[name] = ItemReader(spec, renderer, unit.early(), None, problems)
+        else:
+            readers[name] = ItemReader(spec, renderer, unit.names(), unit.tasks, problems, unit.early())
+    return readers
+
+
+def _producers(value: Json) -> tuple[str, ...]:
+    """The tasks from which unknown parts of a value will come."""
+    names = (producer for unknown in unknowns(value) for producer in unknown.producers)
+    return tuple(dict.fromkeys(re.split(r"[.\[]", name)[1] for name in names if name.startswith("tasks.")))
 
 
 def hidden(task: str) -> Unknown:

@@ -14,9 +14,10 @@ from taskspec.values import Json
 class ExpressionError(Exception):
     """An expression cannot be read or cannot be evaluated; `name` is the missing name where that is the cause."""
 
-    def __init__(self, message: str, *, name: str = "", forbidden: bool = False) -> None:
+    def __init__(self, message: str, *, name: str = "", forbidden: bool = False, remedy: str = "") -> None:
         super().__init__(message)
         self.message = message
+        self.remedy = remedy
         self.name = name
         self.forbidden = forbidden
 

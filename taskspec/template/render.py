@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 
 from taskspec.diagnostics import Code, Diagnostic, Span
 from taskspec.template.expression import Expression, Expressions, Scope, is_template
+from taskspec.template.functions import FUNCTION_NAMES, Functions
 from taskspec.template.missing import ExpressionError
 from taskspec.values import Json, Path, Unknown, not_json
 
@@ -25,14 +26,24 @@ class RenderError(Exception):
     def diagnostic(self, span: Span, owner: str) -> Diagnostic:
         shown = self.text if len(self.text) <= 80 else self.text[:77] + "…"
         code = Code.TEMPLATE_UNDEFINED if self.error.name else Code.TEMPLATE_FAILED
-        return Diagnostic(code, f"{owner}: {self.error.message}", span, detail=f"while evaluating {shown}")
+        return Diagnostic(
+            code,
+            f"{owner}: {self.error.message}",
+            span,
+            detail=f"while evaluating {shown}",
+            remedy=self.error.remedy,
+        )
 
 
 class Renderer:
-    """Renders values in a scope; remembers every expression it has parsed."""
+    """Renders values in a scope; remembers every expression it has parsed.
 
-    def __init__(self) -> None:
+    The functions are those of the scope; one that brings none has those given here.
+    """
+
+    def __init__(self, functions: Functions | None = None) -> None:
         self._expressions = Expressions()
+        self.functions = functions or Functions()
 
     def parse(self, text: str) -> Expression:
         return self._expressions.parse(text)
@@ -49,7 +60,10 @@ class Renderer:
 
     def _scalar(self, text: str, scope: Scope, path: Path) -> Json:
         try:
-            value = self.parse(text).value(scope)
+            expression = self.parse(text)
+            if expression.calls and FUNCTION_NAMES[0] not in scope:
+                scope = {**self.functions.scope, **scope}
+            value = expression.value(scope)
             problem = not_json(value)
             if problem:
                 raise ExpressionError(problem[1])

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from taskspec.template.missing import Addressable
+from taskspec.template.missing import Addressable, ExpressionError
 from taskspec.values import Json, Unknown
 
 
@@ -72,13 +72,22 @@ class FanOutView(Addressable):
 class TasksView(Addressable):
     """The root `tasks`: views are put in as the walk through the graph goes on."""
 
-    __slots__ = ("_orders", "_tasks")
+    __slots__ = ("_orders", "_parts", "_tasks")
 
     def __init__(self) -> None:
         self._tasks: dict[str, Addressable | dict[str, Addressable] | Unknown] = {}
         self._orders: dict[str, Collection[str | None]] = {}
+        self._parts: dict[str, PartView] = {}
+
+    def join(self, name: str, part: PartView) -> None:
+        """An included spec: what is put under `NAME.task` becomes its task."""
+        self._parts[name] = part
 
     def put(self, task: str, key: str | None, view: Addressable) -> None:
+        if self._parts and "." in task:
+            inside, inner = self._inside(task)
+            inside.put(inner, key, view)
+            return
         if key is None:
             self._tasks[task] = view
             return
@@ -88,17 +97,72 @@ class TasksView(Addressable):
 
     def declare(self, task: str, order: Collection[str | None]) -> None:
         """A fan-out with its keys in order; one without a single item is an empty list, not an unknown name."""
+        if self._parts and "." in task:
+            inside, inner = self._inside(task)
+            inside.declare(inner, order)
+            return
         self._orders[task] = order
         if not isinstance(self._tasks.get(task), dict):
             self._tasks[task] = {}
 
     def hide(self, task: str, unknown: Unknown) -> None:
         """A fan-out whose keys are not known yet."""
+        if self._parts and "." in task:
+            inside, inner = self._inside(task)
+            inside.hide(inner, unknown)
+            return
         self._tasks[task] = unknown
 
+    def _inside(self, task: str) -> tuple[TasksView, str]:
+        """The tasks of the included spec that a name leads into, and what the task is called there."""
+        name, _, inner = task.partition(".")
+        return self._parts[name].tasks, inner
+
     def look_up(self, key: Any) -> Any:
+        if key in self._parts:
+            return self._parts[key]
         found = self._tasks[key]
         return FanOutView(found, self._orders.get(key, found)) if isinstance(found, dict) else found
 
     def names(self) -> list[str]:
-        return list(self._tasks)
+        return [*self._tasks, *self._parts]
+
+
+@dataclass(frozen=True, slots=True)
+class Values(Addressable):
+    """Named values, each made when it is asked for. `kept` are those that are known and will not change."""
+
+    declared: tuple[str, ...]
+    make: Callable[[str], Json]
+    kept: dict[str, Json] = field(default_factory=dict)
+
+    def look_up(self, key: Any) -> Any:
+        if key in self.kept:
+            return self.kept[key]
+        if key not in self.declared:
+            raise KeyError(key)
+        return self.make(key)
+
+    def names(self) -> list[str]:
+        return list(self.declared)
+
+    def as_value(self) -> Json:
+        return {name: self.look_up(name) for name in self.declared}
+
+
+@dataclass(frozen=True, slots=True)
+class PartView(Addressable):
+    """An included spec as the one that includes it sees it: its results."""
+
+    name: str
+    tasks: TasksView
+    results: Values
+
+    def look_up(self, key: Any) -> Any:
+        return {"results": self.results}[key]
+
+    def names(self) -> list[str]:
+        return ["results"]
+
+    def as_value(self) -> Json:
+        raise ExpressionError(f'"tasks.{self.name}" is an included spec; name a result: tasks.{self.name}.results.NAME')

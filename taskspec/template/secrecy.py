@@ -6,14 +6,16 @@ are there for everybody to see, and refuse it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from taskspec.diagnostics import Code, Diagnostic
 from taskspec.spec.model import SpecFile, TaskDecl
-from taskspec.template.analysis import CALLS, ROOTS, Place, section_of, written_path
+from taskspec.template.analysis import CALLS, ROOTS, section_of, written_path
 from taskspec.template.expression import Dynamic, Reference, is_template
 from taskspec.template.missing import ExpressionError
+from taskspec.template.parts import Part
+from taskspec.template.places import Place
 from taskspec.template.render import Renderer, templates_in
 from taskspec.values import Json
 
@@ -22,13 +24,28 @@ HIDING = frozenset({"params", "results"})
 _Name = tuple[str, ...]
 
 
-def exposed_secrets(spec: SpecFile, renderer: Renderer) -> list[Diagnostic]:
-    """Every place that would show a secret."""
-    if not any(variable.sensitive for variable in spec.variables.values()):
+def exposed_secrets(spec: SpecFile, renderer: Renderer, parts: Sequence[Part] = ()) -> list[Diagnostic]:
+    """Every place that would show a secret, in the spec and in those it includes."""
+    specs = (spec, *(part.spec for part in parts))
+    if not any(variable.sensitive for one in specs for variable in one.variables.values()):
         return []
-    look = _Look(spec, renderer)
-    look.spread()
-    return [problem for task in spec.tasks.values() for problem in look.exposed(task)]
+    looks = {"": _Look(spec, renderer), **{part.prefix: _Look(part.spec, part.renderer) for part in parts}}
+    size = -1
+    while size != sum(len(look.hidden) for look in looks.values()):
+        size = sum(len(look.hidden) for look in looks.values())
+        for look in looks.values():
+            look.spread()
+        for part in parts:
+            _pass_on(part, looks[part.parent], looks[part.prefix])
+    return [problem for look in looks.values() for task in look.spec.tasks.values() for problem in look.exposed(task)]
+
+
+def _pass_on(part: Part, outside: _Look, inside: _Look) -> None:
+    """Secrets go into an included spec with its inputs, and come out with its results."""
+    given = part.include.inputs.items()
+    inside.hidden.update(("var", name) for name, value in given if outside.holds(value, None))
+    results = part.spec.results.items()
+    outside.hidden.update(("tasks", part.include.name, name) for name, value in results if inside.holds(value, None))
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +66,10 @@ class _Look:
         size = -1
         while size != len(self.hidden):
             size = len(self.hidden)
-            self.hidden.update(name for name, task, value in places if self._holds(value, task))
+            self.hidden.update(name for name, task, value in places if self.holds(value, task))
 
-    def _holds(self, value: Json, task: TaskDecl | None) -> bool:
+    def holds(self, value: Json, task: TaskDecl | None) -> bool:
+        """Whether a value as written, of a task or of the spec, holds a secret."""
         return any(self._secret_of(text, task) is not None for _, text in templates_in(value))
 
     def _secret_of(self, text: str, task: TaskDecl | None) -> Reference | None:

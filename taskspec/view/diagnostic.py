@@ -45,7 +45,8 @@ def _flat(text: str) -> str:
 def _snippet(span: Span, paint: Paint, colour: str) -> list[str]:
     line, column = span.line, span.column
     width = len(str(line))
-    lines = [f"  {paint(_flat(str(span)), 'cyan')}"]
+    included = f"  included from {_flat(span.source.included_from)}" if span.source.included_from else ""
+    lines = [f"  {paint(_flat(str(span)), 'cyan')}{included}"]
     if line > 1 and span.source.line(line - 1).strip():
         lines.append(_numbered(line - 1, width, span.source.line(line - 1)))
     text = span.source.line(line)

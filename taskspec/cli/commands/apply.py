@@ -37,7 +37,7 @@ LOCAL_POLL_SECONDS = 0.25
 @click.command("apply")
 @options.spec_argument
 @options.variable_options
-@options.trust_options
+@options.allow_cmd_option
 @options.selection_options
 @click.option("--parallelism", type=click.IntRange(1, 10_000), default=8, show_default=True, help="Launches at a time.")
 @click.option("-y", "--auto-approve", is_flag=True, help="Do not ask, even at a terminal.")

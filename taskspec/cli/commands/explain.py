@@ -16,6 +16,7 @@ from taskspec.view.explain import draw_explanation, explanation_document
 
 @click.command("explain")
 @click.argument("arguments", nargs=-1, metavar="[SPEC] ADDRESS")
+@options.reading_options
 @options.variable_options
 @click.option("--path", "value_path", default="", metavar="PATH", help="Only this value, as params.lr or agent.")
 @options.json_option

@@ -23,6 +23,7 @@ FOLLOW_SECONDS = 0.5
 
 @click.command("logs")
 @click.argument("arguments", nargs=-1, metavar="[SPEC] ADDRESS")
+@options.reading_options
 @click.option("-f", "--follow", is_flag=True, help="Go on until the launch has ended.")
 @click.option("--tail", type=click.IntRange(0), metavar="N", help="Only the last N lines.")
 @options.json_option

@@ -22,7 +22,7 @@ from taskspec.view.paint import clean
 @click.command("plan")
 @options.spec_argument
 @options.variable_options
-@options.trust_options
+@options.allow_cmd_option
 @options.selection_options
 @click.option("--offline", is_flag=True, help="Ask no server, run nothing, look no secret up; say what is not checked.")
 @click.option("--full", is_flag=True, help="Every detail of every task, however many there are.")

@@ -105,6 +105,7 @@ def _content(name: str) -> bytes:
 
 @command.command("adopt")
 @click.argument("arguments", nargs=-1, metavar="[SPEC] ADDRESS TASK_ID")
+@options.reading_options
 @options.variable_options
 @click.option("--force", is_flag=True, help="Even if the launch is not what the spec would start.")
 @options.why_option
@@ -165,6 +166,7 @@ def _left_alone(record: Record) -> str:
 
 @command.command("mv")
 @click.argument("arguments", nargs=-1, metavar="[SPEC] OLD NEW")
+@options.reading_options
 @options.why_option
 @options.lock_timeout_option
 def move(arguments: tuple[str, ...], why: str, lock_timeout: float) -> int:

@@ -18,7 +18,6 @@ from taskspec.view.machine import diagnostic_document
 @click.command("validate")
 @options.spec_argument
 @options.variable_options
-@options.allow_outside_option
 @options.json_option
 @options.no_color_option
 def command(

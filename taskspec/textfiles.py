@@ -1,0 +1,88 @@
+"""Files a spec may read: those of its project, never what lies outside unless that is allowed. Knows the disk.
+
+A spec often comes from a pull request, so that a path in it is not to be trusted: links are followed before they are
+judged, and the folder of the version control is out of reach, since tokens are kept there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from taskspec.diagnostics import nearest
+from taskspec.errors import UsageError
+
+TEXT_LIMIT = 2**20
+SPEC_LIMIT = 2**25
+_VERSION_CONTROL = ".git"
+
+
+@dataclass(slots=True)
+class ProjectFiles:
+    """Reads texts of one project, each once, so that a plan and its apply see the same."""
+
+    root: Path
+    allow_outside: bool = False
+    _texts: dict[Path, str] = field(default_factory=dict)
+
+    def reader(self, folder: Path) -> Callable[[str], str]:
+        """A function from a path, as written in a file of `folder`, to the text there. It raises UsageError."""
+        return lambda path: self.text(folder, path)
+
+    def text(self, folder: Path, path: str) -> str:
+        """The text at `path`, seen from `folder`. Raises UsageError."""
+        place = self.place(folder, path)
+        if place not in self._texts:
+            self._texts[place] = _decoded(path, self.content(place, path, TEXT_LIMIT))
+        return self._texts[place]
+
+    def place(self, folder: Path, path: str) -> Path:
+        """Where a path leads to once every link is followed. Raises UsageError for one that may not be read."""
+        try:
+            place = (folder / path).resolve()
+        except (OSError, RuntimeError, ValueError) as error:
+            raise UsageError(f'"{path}" cannot be read: {error}', remedy="Check the path.") from None
+        if not self.allow_outside and not place.is_relative_to(self.root.resolve()):
+            raise UsageError(
+                f'"{path}" is outside of the project',
+                remedy=f'The project is "{self.root.name}", the folder under version control, or else the folder '
+                "of the spec. --allow-outside permits it.",
+            )
+        if _VERSION_CONTROL in place.parts:
+            raise UsageError(f'"{path}" is a file of the version control', remedy="Name a file of the project.")
+        return place
+
+    def content(self, place: Path, path: str, limit: int) -> bytes:
+        """The bytes of a file of at most `limit`; `path` is how the author calls it. Raises UsageError."""
+        if not place.exists():
+            raise UsageError(f'there is no file "{path}"', remedy=_similar(place))
+        if not place.is_file():
+            raise UsageError(f'"{path}" is no file', remedy="Name a file with text in it.")
+        try:
+            with place.open("rb") as file:
+                content = file.read(limit + 1)
+        except OSError as error:
+            raise UsageError(f'"{path}" cannot be read: {error.strerror}', remedy="Check who may read it.") from None
+        if len(content) > limit:
+            raise UsageError(f'"{path}" is larger than {limit // 2**20} MiB', remedy="Pass on its path instead.")
+        return content
+
+
+def _similar(place: Path) -> str:
+    try:
+        names = [entry.name for entry in place.parent.iterdir()]
+    except OSError:
+        return "Paths are relative to the file that names them."
+    return nearest(place.name, names) or "Paths are relative to the file that names them."
+
+
+def _decoded(path: str, content: bytes) -> str:
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        problem = f"{error.reason} at byte {error.start}"
+        raise UsageError(f'"{path}" is no UTF-8 text: {problem}', remedy="Save it as UTF-8.") from None
+    if "\0" in text:
+        raise UsageError(f'"{path}" is no text: it holds a zero byte', remedy="Name a file with text in it.")
+    return text
