@@ -8,8 +8,8 @@ from dataclasses import replace
 from taskspec.layout.tree import Branch, Entry, Node
 
 ROOT = (
-    "taskspec", "name", "description", "x-", "include", "profiles", "variables", "locals", "pools", "fail_fast",
-    "defaults", "tasks", "results",
+    "taskspec", "name", "description", "x-", "include", "profiles", "variables", "locals", "pools", "slots_per_agent",
+    "fail_fast", "defaults", "tasks", "results",
 )  # fmt: skip
 VARIABLE = ("type", "description", "default", "enum", "minimum", "maximum", "pattern", "sensitive")
 TASK = (

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from taskspec.diagnostics import nearest
 from taskspec.errors import UsageError
+from taskspec.spec.includes import SEPARATOR
 from taskspec.template.instances import Expansion
 
 
@@ -32,13 +33,14 @@ def chosen_nodes(expansion: Expansion, selection: Selection) -> tuple[set[int], 
 
 
 def _matching(expansion: Expansion, flag: str, patterns: Iterable[str]) -> set[int]:
-    """Nodes by address, by task name, or by a pattern of addresses. Raises UsageError for one that fits nothing."""
+    """Nodes by address, task, included spec, or pattern of addresses. Raises UsageError for one that fits nothing."""
     nodes: set[int] = set()
     for pattern in patterns:
         exact = {
             node
             for node, instance in enumerate(expansion.instances)
             if pattern in (instance.address, instance.task.name)
+            or instance.task.name.startswith(f"{pattern}{SEPARATOR}")
             or (instance.is_folded and pattern.startswith(f"{instance.task.name}["))
         }
         found = exact or {

@@ -458,3 +458,17 @@ def test_a_user_is_told_when_its_service_has_died(shop: Workshop) -> None:
     shop.apply(react)
     assert len(lifelines) == 1
     assert lifelines[0].startswith('service "serve" died: ended with status error')
+
+
+def test_a_service_of_an_included_spec_is_stopped_after_its_last_user(shop: Workshop) -> None:
+    spec(shop)
+    (shop.folder / "serve.yaml").write_bytes((shop.folder / "spec.yaml").read_bytes())
+    shop.spec("""
+        include: {part: serve.yaml}
+        tasks: {last: {module: ./user, params: {session: 1}, depends_on: [part]}}
+    """)
+    applied = shop.apply()
+    assert applied.outcomes == {"part.serve": "succeeded", "part.user": "succeeded", "last": "succeeded"}
+    assert [word.split()[0] for word in notes(shop)] == ["up", "used", "used", "stopped"]
+    assert running(shop) == []
+    assert not shop.plan().has_changes
