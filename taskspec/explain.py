@@ -15,7 +15,9 @@ from taskspec.errors import UsageError
 from taskspec.operations import Project
 from taskspec.plan.model import Change, Plan, PlannedTask
 from taskspec.plan.request import LaunchRequest
-from taskspec.spec.model import TaskDecl
+from taskspec.sensitive import is_sensitive
+from taskspec.spec.includes import joined
+from taskspec.spec.model import SpecFile, TaskDecl
 from taskspec.spec.targets import target_state
 from taskspec.spec.variables import Assigned
 from taskspec.targets import TARGETS
@@ -161,11 +163,32 @@ class _Look:
     def _explained(self, path: Path, value: Json, origin: Origin) -> Explained:
         return Explained(path, HIDDEN if origin.is_secret else value, origin)
 
+    @property
+    def _unit(self) -> str:
+        """The included spec that has the task, by its name in the whole."""
+        return self.instance.task.unit
+
+    @property
+    def _name(self) -> str:
+        """What the task is called where it is written."""
+        return self.instance.task.name.removeprefix(joined(self._unit, ""))
+
+    def _spec(self, unit: str) -> SpecFile:
+        return self.project.spec.units[unit] if unit else self.project.spec
+
+    def _holders(self) -> Iterator[tuple[Path, str]]:
+        """Where a key of the task may be written, the strongest place first."""
+        yield ("tasks", self._name), ""
+        profile = self._spec(self._unit).profile
+        if profile is not None:
+            yield (*profile.path, "defaults"), f'defaults of profile "{profile.name}"'
+        yield ("defaults",), "defaults"
+
     def _setting(self, key: str, value: Json) -> Origin:
         """A key of the task itself, or of `defaults`; else what holds without one."""
-        task, document = self.instance.task, self.project.spec.document
+        task, document = self.instance.task, self._spec(self._unit).document
         written = "branch" if key == "version" and task.branch is not None else key
-        for holder, note in ((("tasks", task.name), ""), (("defaults",), "defaults")):
+        for holder, note in self._holders():
             if document.has((*holder, written)):
                 return self._written((*holder, written), _at(document.data, (*holder, written)), value, note)
         if key == "version":
@@ -174,69 +197,92 @@ class _Look:
 
     def _param(self, path: Path, value: Json) -> Origin:
         """The layer that gives a param: the task, `defaults`, the target, or the app."""
-        task, document = self.instance.task, self.project.spec.document
-        for holder, note in ((("tasks", task.name), ""), (("defaults",), "defaults")):
+        task, document = self.instance.task, self._spec(self._unit).document
+        for holder, note in self._holders():
             found = _deepest(document.data, (*holder, *path), len(holder) + 1)
             if found is not None:
                 return self._written(found, _at(document.data, found), value, note)
         for name in task.target:
             if TARGETS[name].key == path[1] and path[1] in target_state(task.target):
-                place = ("tasks", task.name, "target", name)
+                place = ("tasks", self._name, "target", name)
                 return self._written(place, task.target[name], value, f"target {name}")
         request = self.planned.request
         facts = request.facts if isinstance(request, LaunchRequest) else None
         return Origin(OriginKind.APP_DEFAULT, "", value, f'default of app "{facts.name}"' if facts is not None else "")
 
     def _written(self, path: Path, written: Json, value: Json, note: str) -> Origin:
-        parts = tuple(part for _, text in templates_in(written) for part in self._parts(text))
+        parts = self._parts(written, self._unit)
         kind = OriginKind.EXPRESSION if any(True for _ in templates_in(written)) else OriginKind.LITERAL
         text = written if kind is OriginKind.EXPRESSION and isinstance(written, str) else ""
-        return Origin(kind, text, value, note, self.project.spec.span(path), parts)
+        return Origin(kind, text, value, note, self._spec(self._unit).span(path), parts)
 
-    def _parts(self, text: str) -> Iterator[Origin]:
-        references = dict.fromkeys(self.project.evaluator.renderer.parse(text).references)
-        for reference in references:
-            part = self._reference(reference)
-            if part is not None:
-                yield part
+    def _parts(self, written: Json, unit: str) -> tuple[Origin, ...]:
+        """What the expressions of a value read; `unit` is the included spec that has them."""
+        parse = self.project.evaluator.renderer.parse
+        found = [part for _, text in templates_in(written) for part in dict.fromkeys(parse(text).references)]
+        return tuple(origin for reference in found if (origin := self._reference(reference, unit)) is not None)
 
-    def _reference(self, reference: Reference) -> Origin | None:
-        name = reference.steps[0] if reference.steps and not isinstance(reference.steps[0], Dynamic) else ""
-        spec = self.project.spec
+    def _reference(self, reference: Reference, unit: str) -> Origin | None:
+        name = str(reference.steps[0]) if reference.steps and not isinstance(reference.steps[0], Dynamic) else ""
+        spec, value = self._spec(unit), self._value(reference, unit)
         match reference.root:
-            case "var" if name in self.variables:
-                variable, assigned = spec.variables[str(name)], self.variables[str(name)]
-                place = assigned.span or (
-                    spec.span(("variables", variable.name, "default")) if assigned.origin == "default" else None
-                )
-                value = HIDDEN if variable.sensitive else self._value(reference)
-                return Origin(OriginKind.VARIABLE, reference.text, value, _given_by(assigned), place)
+            case "var" if name in spec.variables:
+                value = HIDDEN if spec.variables[name].sensitive else value
+                return self._input(reference, value, unit) if unit else self._variable(reference, value)
             case "local" if name in spec.locals:
-                parts = tuple(part for _, text in templates_in(spec.locals[str(name)]) for part in self._parts(text))
-                place = spec.span(("locals", str(name)))
-                value = HIDDEN if any(part.is_secret for part in parts) else self._value(reference)
-                return Origin(OriginKind.LOCAL, reference.text, value, _shown(spec.locals[str(name)]), place, parts)
+                written, place = spec.locals[name], spec.span(("locals", name))
+                return _made(OriginKind.LOCAL, reference, value, _shown(written), place, self._parts(written, unit))
             case "each":
                 task = self.instance.task
-                parts = tuple(part for _, text in templates_in(task.for_each) for part in self._parts(text))
-                value = HIDDEN if any(part.is_secret for part in parts) else self._value(reference)
-                place = spec.task_span(task.name, "for_each" if task.has_for_each else "matrix")
-                return Origin(
-                    OriginKind.ITEM, reference.text, value, "for_each" if task.has_for_each else "matrix", place, parts
-                )
+                section = "for_each" if task.has_for_each else "matrix"
+                place, parts = self.project.spec.task_span(task.name, section), self._parts(task.for_each, unit)
+                return _made(OriginKind.ITEM, reference, value, section, place, parts)
             case "tasks":
-                value = self._value(reference)
                 note = "known after apply" if isinstance(value, Unknown) else "known from its last launch"
                 return Origin(OriginKind.UPSTREAM, reference.text, value, note)
         return None
 
-    def _value(self, reference: Reference) -> Json:
+    def _variable(self, reference: Reference, value: Json) -> Origin:
+        """A variable of the spec on the command line."""
+        name = str(reference.steps[0])
+        assigned = self.variables[name]
+        default = self.project.spec.span(("variables", name, "default")) if assigned.origin == "default" else None
+        return Origin(OriginKind.VARIABLE, reference.text, value, _given_by(assigned), assigned.span or default)
+
+    def _input(self, reference: Reference, value: Json, unit: str) -> Origin:
+        """A variable of an included spec: what the include says, the profile, or its default."""
+        name, part = str(reference.steps[0]), self.project.evaluator.units[unit].part
+        if name in part.include.inputs:
+            path = ("include", part.include.name, "inputs", name)
+            place, parts = self._spec(part.parent).span(path), self._parts(part.include.inputs[name], part.parent)
+            return _made(OriginKind.VARIABLE, reference, value, f'input of include "{unit}"', place, parts)
+        profile = part.spec.profile
+        if profile is not None and name in profile.variables:
+            place = part.spec.span((*profile.path, "variables", name))
+            return Origin(OriginKind.VARIABLE, reference.text, value, f'profile "{profile.name}"', place)
+        place = part.spec.span(("variables", name, "default"))
+        return Origin(OriginKind.VARIABLE, reference.text, value, "default of the variable", place)
+
+    def _value(self, reference: Reference, unit: str) -> Json:
         """What a reference gives in this plan."""
         evaluator = self.project.evaluator
+        if unit == self._unit:
+            scope = evaluator.scope(self.instance)
+        else:
+            names = evaluator.units[unit].names() if unit else evaluator.base
+            scope = {"tasks": evaluator.tasks, **names}
         try:
-            return evaluator.renderer.render("{{ " + reference.text + " }}", evaluator.scope(self.instance))
+            value = evaluator.renderer.render("{{ " + reference.text + " }}", scope)
         except RenderError:
             return None
+        return HIDDEN if is_sensitive(value) else value
+
+
+def _made(
+    kind: OriginKind, reference: Reference, value: Json, note: str, place: Span, parts: tuple[Origin, ...]
+) -> Origin:
+    """The origin of what is made of other values: hidden when one of them is."""
+    return Origin(kind, reference.text, HIDDEN if any(part.is_secret for part in parts) else value, note, place, parts)
 
 
 _WITHOUT = {

@@ -166,3 +166,46 @@ def test_an_expression_that_gives_a_whole_map_explains_every_part_of_it(taskspec
     document = explained(taskspec, "only")
     for path in ("params.model.a", "params.model.b.c"):
         assert value(document, path)["origin"]["text"] == "{{ local.settings }}"
+
+
+PART = """
+taskspec: 1
+variables:
+  size: {type: integer}
+  kind: {type: string, default: small}
+locals: {twice: "{{ var.size * 2 }}"}
+defaults: {log_level: debug}
+tasks:
+  use: {module: ./good, params: {size: "{{ local.twice }}", kind: "{{ var.kind }}"}}
+"""
+WHOLE = """
+    variables: {base: {type: integer, default: 4}}
+    include: {part: {spec: part.yaml, inputs: {size: "{{ var.base + 1 }}"}}}
+    profiles: {prod: {variables: {base: 10}, defaults: {params: {extra: 1}}}}
+    tasks: {own: {module: ./good}}
+"""
+
+
+def test_a_value_inside_an_included_spec_leads_to_the_input_and_on_to_what_that_is_made_of(
+    taskspec: Command, spec: Write, folder: Path
+) -> None:
+    (folder / "part.yaml").write_text(PART)
+    spec(WHOLE)
+    said = json.loads(taskspec("explain", "spec.yaml", "part.use", "--json").out)
+    values = {entry["path"]: entry for entry in said["values"]}
+    assert values["params.size"]["value"] == 10
+    local = values["params.size"]["origin"]["parts"][0]
+    given = local["parts"][0]
+    assert given["note"] == 'input of include "part"'
+    assert given["place"]["file"] == "spec.yaml"
+    assert given["parts"][0]["text"] == "var.base"
+    assert values["params.kind"]["origin"]["parts"][0]["note"] == "default of the variable"
+    assert values["log_level"]["origin"]["place"]["file"].endswith("part.yaml")
+
+
+def test_a_value_that_a_profile_gives_names_it(taskspec: Command, spec: Write, folder: Path) -> None:
+    (folder / "part.yaml").write_text(PART)
+    spec(WHOLE)
+    said = taskspec("explain", "spec.yaml", "own", "--profile", "prod").out
+    assert 'defaults of profile "prod"' in said
+    assert 'profile "prod"' in taskspec("explain", "spec.yaml", "part.use", "--profile", "prod").out
