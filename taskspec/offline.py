@@ -13,6 +13,7 @@ from taskspec.plan.model import Observed, Plan
 from taskspec.plan.planner import make_plan
 from taskspec.plan.request import LaunchRequest
 from taskspec.plan.selection import Selection
+from taskspec.spec.includes import joined
 from taskspec.state.model import Phase, State
 
 NOT_ASKED = "not asked about"
@@ -57,6 +58,7 @@ def not_checked(project: Project, plan: Plan) -> Iterator[str]:
         yield "what has become of past launches: they count as the record has them"
     if any(request.agent is not None for request in launches):
         yield "whether the agents exist"
-    secrets = [variable.name for variable in project.spec.variables.values() if variable.sensitive]
+    specs = {"": project.spec, **project.spec.units}
+    secrets = [joined(prefix, v.name) for prefix, spec in specs.items() for v in spec.variables.values() if v.sensitive]
     if secrets:
         yield f"secrets, which count as unchanged: {', '.join(secrets)}"
