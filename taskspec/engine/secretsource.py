@@ -116,8 +116,6 @@ class SecretSource:
 
 def know_secrets(spec: SpecFile, source: SecretSource, secrets: Secrets) -> None:
     """Look up every secret that can be had, so that it can be hidden in what others say. Runs no command."""
-    for unit in spec.units.values():
-        know_secrets(unit, source, secrets)
     for variable in spec.variables.values():
         given = source.environment.get(ENVIRONMENT_PREFIX + variable.name)
         reference = secret_reference(given or variable.default, is_trusted=given is not None)

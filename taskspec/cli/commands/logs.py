@@ -34,7 +34,10 @@ def command(arguments: tuple[str, ...], follow: bool, tail: int | None, as_json:
     request = options.request(Path(arguments[0]) if len(arguments) == 2 else None)
     server = options.server()
     project = operations.open_project(request, variables_required=False)
-    know_secrets(project.spec, SecretSource(request.environment, project.folder, request.trust), request.secrets)
+    parts = [unit.part for unit in project.evaluator.units.values()]
+    for spec, folder in ((project.spec, ""), *((part.spec, part.folder) for part in parts)):
+        source = SecretSource(request.environment, project.folder / folder, request.trust)
+        know_secrets(spec, source, request.secrets)
     state = operations.read_state(operations.state_path(project, request, server))
     address = arguments[-1]
     record = state.records.get(address)
