@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from taskspec.appfolder import project_root
+from taskspec.projectroot import project_root
 from taskspec.sensitive import Secrets
 from taskspec.spec.model import SpecFile
 from taskspec.spec.secretreference import SecretKind, SecretReference, UnreadableSecret, secret_reference
