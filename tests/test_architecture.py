@@ -24,7 +24,7 @@ FLOORS = (
     {"engine"},
     {"rehearsal"},
     {"operations"},
-    {"offline", "standing", "upkeep", "explain", "scaffold"},
+    {"offline", "knowing", "standing", "upkeep", "explain", "scaffold"},
     {"view"},
     {"cli"},
     {"__main__"},
