@@ -240,6 +240,26 @@ def test_a_bug_report_holds_no_secret(ears: Ears, folder: Path, monkeypatch: pyt
     assert "told by a fault" in report.read_text()
 
 
+def test_a_secret_that_an_app_hands_back_is_not_put_where_it_would_show(ears: Ears) -> None:
+    ears.spec.write_text("""\
+taskspec: 1
+variables: {token: {type: string, sensitive: true, default: "env:CANARY_PARAM"}}
+tasks:
+  good: {module: ./good, params: {token: "{{ var.token }}"}, results: {echo: "{{ launch.params.token }}"}}
+  show: {kind: local, command: [touch, shown, "{{ tasks.good.results.echo }}"]}
+""")
+    said = ears("apply --allow-local SPEC")
+    assert said.code == 1
+    assert "a secret stands in `command`, which is in the list of processes" in said.out + said.err
+    assert not ears.spec.with_name("shown").exists()
+
+
+def test_logs_say_which_secret_they_could_not_hide(ears: Ears) -> None:
+    ears("apply --allow-cmd --allow-local --target good SPEC")
+    assert 'secret "key" cannot be looked up here' in ears("logs SPEC good").err
+    assert "cannot be looked up" not in ears("logs --allow-cmd SPEC good").err
+
+
 @pytest.mark.parametrize("secret", EVERY)
 def test_the_canaries_are_found_in_every_spelling(secret: str) -> None:
     for form in forms(secret):
