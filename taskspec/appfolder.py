@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from taskspec.errors import UsageError
+from taskspec.projectroot import OWN, why_root
 from taskspec.values import not_json, show_path
 
 if TYPE_CHECKING:
@@ -74,12 +75,6 @@ def needs_gpu(config: Mapping[str, Any]) -> bool:
     return config.get("need_gpu") is True or config.get("needGPU") is True
 
 
-def project_root(folder: Path) -> Path:
-    """The project a folder belongs to: the nearest folder above that git looks after, or else the folder itself."""
-    here = folder.resolve()
-    return next((above for above in (here, *here.parents) if (above / ".git").exists()), here)
-
-
 def read_app_folder(path: Path, *, inside: Path | None = None) -> AppFolder:
     """Read an app folder. Raises AppFolderError, with what to do, when it is missing or no app.
 
@@ -90,8 +85,8 @@ def read_app_folder(path: Path, *, inside: Path | None = None) -> AppFolder:
     for place in (path, path / CONFIG_NAME) if inside is not None else ():
         if inside is not None and not _resolved(place).is_relative_to(inside):
             raise OutsideError(
-                f'"{path}" leads outside of the project, "{inside}"',
-                remedy="Move the app into the project, or allow it with --allow-outside.",
+                f'"{path}" leads outside of the project, "{inside}", which is {why_root(inside)}',
+                remedy=f"Put an empty file `{OWN}` into a folder above both, or allow it with --allow-outside.",
             )
     _resolved(path)
     if not path.is_dir():

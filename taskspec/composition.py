@@ -6,9 +6,9 @@ import posixpath
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from taskspec.appfolder import project_root
 from taskspec.diagnostics import Code, Diagnostic
 from taskspec.errors import SpecError, UsageError
+from taskspec.projectroot import project_root
 from taskspec.spec.includes import DEPTH_LIMIT, PART_LIMIT, Include, joined
 from taskspec.spec.model import SpecFile
 from taskspec.spec.parser import parse_spec

@@ -13,6 +13,7 @@ from taskspec.plan.model import Observed, Plan
 from taskspec.plan.planner import make_plan
 from taskspec.plan.request import LaunchRequest
 from taskspec.plan.selection import Selection
+from taskspec.projectroot import why_root
 from taskspec.spec.includes import joined
 from taskspec.state.model import Phase, State
 
@@ -23,7 +24,10 @@ def plan_offline(project: Project, request: Request, server: Server, selection: 
     """The plan as far as it can be made here. Raises SpecError and UsageError as a plan does."""
     path = state_path(project, request, server)
     if project.root is not None and not path.resolve().is_relative_to(project.root):
-        raise UsageError(f'the record "{path}" leads outside of the project', remedy="allow it with --allow-outside")
+        raise UsageError(
+            f'the record "{path}" leads outside of the project, "{project.root}", which is {why_root(project.root)}',
+            remedy="make it a folder and no link, or allow it with --allow-outside",
+        )
     state = read_state(path)
     project.evaluator.secrets.salt = server.label
     catalogue = Catalogue(project.spec, project.folder, server, project.root, is_offline=True)

@@ -311,7 +311,8 @@ def prepare_apply(
     clock = stage.clock if stage is not None else time.monotonic
     if stage is None:
         require_allowed(planned.plan, allow_local=allow_local)
-    real = performers(server, project.folder, clock, os.environ, allow_local=allow_local)
+    secrets = project.evaluator.secrets
+    real = performers(server, project.folder, clock, os.environ, secrets, allow_local=allow_local)
     tools = Tools(
         server=server,
         store=store,

@@ -7,22 +7,19 @@ Pure.
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import hmac
-import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, NoReturn
-from urllib.parse import quote
 
+from taskspec.hiding import HIDDEN as HIDDEN  # noqa: PLC0414 - whoever knows secrets names what stands for them
+from taskspec.hiding import HiddenTexts
 from taskspec.values import Json, Opaque, canonical
 
-HIDDEN: Final = "(sensitive)"
-SHORTEST_FOUND = 6
-"""Characters a secret needs to be looked for in foreign text: hiding every `1` would leave nothing to read."""
-_SHORTEST_LINE = 12
 _STRETCH = 50_000
+_TOKENS = "(tokens)"
+"""Stands in marks for what is no variable: tokens of servers and launches."""
 _MARK = re.compile(r"\(sensitive [0-9a-f]{20}\)")
 _WITHHELD: Final = object()
 
@@ -104,13 +101,16 @@ class Secrets:
         self.salt = ""
         self._values: dict[str, Json] = {}
         self._keys: dict[tuple[str, str], bytes] = {}
-        self._texts: set[str] = set()
-        self._pattern: re.Pattern[str] | None = None
+        self._texts = HiddenTexts()
 
     @property
     def has_variables(self) -> bool:
-        """Whether a value of the spec may be sensitive; nothing is looked for where none is."""
+        """Whether a value of the spec may be sensitive: a variable is, or a result holds a token."""
         return bool(self._values)
+
+    def has(self, name: str) -> bool:
+        """Whether the secret called `name` was looked up."""
+        return self._values.get(name) is not None
 
     def keep(self, name: str, value: Json) -> Sensitive:
         """The secret called `name`; from now on its text is hidden in whatever passes `scrub`."""
@@ -125,10 +125,16 @@ class Secrets:
     def recorded(self, value: Json) -> Json:
         """A value from the record, with its marks as secrets that only the mark is known of."""
         if isinstance(value, str):
-            return Sensitive(self, _WITHHELD, (), value) if _MARK.fullmatch(value) else value
+            return self._found(_WITHHELD, value) if _MARK.fullmatch(value) else value
         if isinstance(value, Mapping):
             return {key: self.recorded(item) for key, item in value.items()}
         return [self.recorded(item) for item in value] if isinstance(value, list | tuple) else value
+
+    def _found(self, content: Json, mark: str = "") -> Sensitive:
+        """A value that is sensitive without an expression of ours having made it so."""
+        if not self._values:
+            self._values[_TOKENS] = None
+        return Sensitive(self, content, self._values, mark)
 
     def derived(self, content: Json, origins: Iterable[str]) -> Sensitive:
         for text in _texts(content):
@@ -136,23 +142,16 @@ class Secrets:
         return Sensitive(self, content, origins)
 
     def know(self, text: str) -> None:
-        """Hide this text, as it is and as JSON, addresses and base64 spell it."""
-        forms = {text, json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1], quote(text, safe="")}
-        forms.add(base64.b64encode(text.encode("utf-8", "surrogatepass")).decode())
-        forms |= {line for line in text.splitlines() if len(line) >= _SHORTEST_LINE}
-        new = {form for form in forms if len(form) >= SHORTEST_FOUND} - self._texts
-        if new:
-            self._texts |= new
-            self._pattern = None
+        """Hide this text from now on, however it is spelt."""
+        self._texts.add(text)
 
     def scrub(self, text: str) -> str:
         """The text with every known secret hidden."""
-        if not self._texts:
-            return text
-        if self._pattern is None:
-            longest_first = sorted(self._texts, key=len, reverse=True)
-            self._pattern = re.compile("|".join(map(re.escape, longest_first)))
-        return self._pattern.sub(HIDDEN, text)
+        return self._texts.hide(text)
+
+    def scrub_tail(self, text: str) -> str:
+        """The end of a longer text, without the rest of a secret that the cut went through."""
+        return self._texts.hide_start(text)
 
     def scrubbed(self, value: Json) -> Json:
         """A value for a record or a screen: marks instead of sensitive leaves, known secrets hidden in every text."""
@@ -167,7 +166,7 @@ class Secrets:
     def noticed(self, value: Json) -> Json:
         """A value from outside, with every text that gives a secret away made sensitive: an app may echo its params."""
         if isinstance(value, str):
-            return self.derived(value, self._values) if self.scrub(value) != value else value
+            return self._found(value) if self.scrub(value) != value else value
         if isinstance(value, Mapping):
             return {key: self.noticed(item) for key, item in value.items()}
         return [self.noticed(item) for item in value] if isinstance(value, list | tuple) else value

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from taskspec.diagnostics import nearest
 from taskspec.errors import UsageError
+from taskspec.projectroot import why_root
 
 TEXT_LIMIT = 2**20
 SPEC_LIMIT = 2**25
@@ -46,8 +47,7 @@ class ProjectFiles:
         if not self.allow_outside and not place.is_relative_to(self.root.resolve()):
             raise UsageError(
                 f'"{path}" is outside of the project',
-                remedy=f'The project is "{self.root.name}", the folder under version control, or else the folder '
-                "of the spec. --allow-outside permits it.",
+                remedy=f'The project is "{self.root.name}", {why_root(self.root)}. --allow-outside permits it.',
             )
         if _VERSION_CONTROL in place.parts:
             raise UsageError(f'"{path}" is a file of the version control', remedy="Name a file of the project.")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -142,7 +142,9 @@ def adopt(
     _check_free(state, planned, task_id)
     request, fingerprint = _known_request(planned)
     info = server.api.task.get_info_by_id(task_id)
-    changes = tuple(_differences(info, request, server.workspace(request.workspace)))
+    hidden = project.evaluator.secrets.scrubbed
+    found = _differences(info, request, server.workspace(request.workspace))
+    changes = tuple(replace(change, before=hidden(change.before)) for change in found)
     if force or not changes:
         attempt = state.attempts.get(address, 0) + 1
         key = start_key(store.lineage, address, fingerprint, attempt)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from taskspec.appfolder import project_root
 from taskspec.errors import UsageError
+from taskspec.projectroot import project_root
 from taskspec.textfiles import TEXT_LIMIT, ProjectFiles
 
 

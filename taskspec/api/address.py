@@ -37,6 +37,8 @@ def is_loopback(address: str) -> bool:
 
 def _check(text: str) -> None:
     remedy = "write it as https://host or https://host:port"
+    if "@" in text:
+        raise UsageError("the server address holds a user name or password", remedy="leave only host and port in it")
     try:
         parts = urlsplit(text)
         port_is_valid = parts.port is None or parts.port > 0
@@ -44,5 +46,3 @@ def _check(text: str) -> None:
         raise UsageError(f'the server address "{text}" cannot be read: {error}', remedy=remedy) from None
     if parts.scheme not in {"http", "https"} or not parts.hostname or not port_is_valid:
         raise UsageError(f'the server address "{text}" names no host', remedy=remedy)
-    if parts.username or parts.password:
-        raise UsageError("the server address holds a user name or password", remedy="leave only host and port in it")

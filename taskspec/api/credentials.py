@@ -37,13 +37,24 @@ def from_environment(environ: Mapping[str, str], env_file: Path | None = ENV_FIL
     if not address and not token:
         return None
     if address and token:
-        return Credentials(normalise(address), token)
+        return Credentials(normalise(address), _one_word(token))
     found, missing = (ADDRESS_NAME, TOKEN_NAME) if address else (TOKEN_NAME, ADDRESS_NAME)
     where = f' or in "{env_file}"' if env_file is not None else ""
     raise UsageError(
         f"{found} is set, {missing} is not",
         remedy=f"set {missing} in the environment{where}, or unset {found} to use the local server",
     )
+
+
+def _one_word(token: str) -> str:
+    """The token as it goes into a header. Raises UsageError, without it, for what no header can hold."""
+    word = token.strip()
+    if not word or not all("!" <= character <= "~" for character in word):
+        raise UsageError(
+            f"{TOKEN_NAME} is no token: it holds a blank, a line break or a letter that is not ASCII",
+            remedy="copy it again, whole and without anything around it",
+        )
+    return word
 
 
 def _read(env_file: Path) -> dict[str, str]:

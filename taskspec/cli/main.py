@@ -165,6 +165,7 @@ def _bug(error: Exception) -> int:
     import tempfile  # noqa: PLC0415 - none of the common ways out needs them
     import traceback  # noqa: PLC0415
 
+    discretion.secrets().know(os.environ.get("API_TOKEN", ""))
     with tempfile.NamedTemporaryFile(
         "w", prefix="taskspec-bug-", suffix=".txt", delete=False, encoding="utf-8"
     ) as file:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO
 
 from taskspec.engine.performing import CallFailed, CallOrder, Pause
+from taskspec.sensitive import Secrets
 from taskspec.spec.durations import show
 from taskspec.spec.endurance import FailureKind
 from taskspec.values import Json, canonical
@@ -34,6 +35,7 @@ class Commands:
     allowed: bool
     environment: Mapping[str, str]
     clock: Callable[[], float]
+    secrets: Secrets = field(default_factory=Secrets)
 
     def perform(self, order: CallOrder, pause: Pause) -> Json:
         """Exit code and output of a command that ended with 0. Whatever happens, nothing of it runs on."""
@@ -47,11 +49,15 @@ class Commands:
             self._await(process, order.call.timeout, pause)
         finally:
             _kill(process)
-        out, err = (stream.end() for stream in streams)
+        out, err = map(self._said, streams)
         if process.returncode != 0:
             raise CallFailed(_ended(arguments[0], process.returncode, err or out))
         whole = None if streams[0].was_cut else out
         return {"exit_code": 0, "stdout": out, "json": _parsed(whole)}
+
+    def _said(self, stream: _Tail) -> str:
+        text = stream.end()
+        return self.secrets.scrub_tail(text) if stream.was_cut else text
 
     def _start(self, arguments: list[str], extra: Mapping[str, str], folder: Path) -> subprocess.Popen[bytes]:
         try:

@@ -12,6 +12,7 @@ from taskspec.engine.platform import Platform
 from taskspec.engine.requests import Requests
 from taskspec.engine.server import Server
 from taskspec.engine.waits import Waits
+from taskspec.sensitive import Secrets
 from taskspec.spec.kinds import Kind
 from taskspec.values import Json
 
@@ -27,7 +28,13 @@ class Performers:
 
 
 def performers(
-    server: Server, folder: Path, clock: Callable[[], float], environment: Mapping[str, str], *, allow_local: bool
+    server: Server,
+    folder: Path,
+    clock: Callable[[], float],
+    environment: Mapping[str, str],
+    secrets: Secrets,
+    *,
+    allow_local: bool,
 ) -> Performers:
     """Performers for one server; commands run in `folder`, where they are allowed."""
     return Performers(
@@ -35,6 +42,6 @@ def performers(
             Kind.REQUEST: Requests(server, clock),
             Kind.WAIT: Waits(server, clock),
             Kind.API: Platform(server, folder, clock),
-            Kind.LOCAL: Commands(folder, allow_local, environment, clock),
+            Kind.LOCAL: Commands(folder, allow_local, environment, clock, secrets),
         }
     )

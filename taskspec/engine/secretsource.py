@@ -10,15 +10,11 @@ import shlex
 import stat
 import subprocess
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from taskspec.appfolder import project_root
-from taskspec.sensitive import Secrets
-from taskspec.spec.model import SpecFile
-from taskspec.spec.secretreference import SecretKind, SecretReference, UnreadableSecret, secret_reference
-from taskspec.spec.variables import ENVIRONMENT_PREFIX
+from taskspec.projectroot import project_root
+from taskspec.spec.secretreference import SecretKind, SecretReference, UnreadableSecret
 
 SIZE_LIMIT = 65_536
 COMMAND_SECONDS = 60.0
@@ -112,18 +108,6 @@ class SecretSource:
         if done.returncode:
             raise UnreadableSecret(f'"{reference}" ended with code {done.returncode}', "Try the command by hand.")
         return _as_text(reference, done.stdout)
-
-
-def know_secrets(spec: SpecFile, source: SecretSource, secrets: Secrets) -> None:
-    """Look up every secret that can be had, so that it can be hidden in what others say. Runs no command."""
-    for variable in spec.variables.values():
-        given = source.environment.get(ENVIRONMENT_PREFIX + variable.name)
-        reference = secret_reference(given or variable.default, is_trusted=given is not None)
-        if variable.sensitive and reference is not None and reference.kind is not SecretKind.CMD:
-            with suppress(UnreadableSecret):
-                secrets.know(source.read(reference))
-        elif variable.sensitive and given:
-            secrets.know(given)
 
 
 def _read_regular(path: Path) -> bytes:

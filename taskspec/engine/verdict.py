@@ -61,6 +61,7 @@ def after_scope(info: TaskInfo, verdict: Verdict, evidence: Evidence) -> dict[st
 
 def judge(evaluator: Evaluator, instance: Instance, info: TaskInfo, found: Findings | None = None) -> Verdict:
     """The verdict on a launch with a terminal status, by what has been found so far."""
+    _learn_token(evaluator, instance, info)
     evidence = Evidence(found or {})
     verdict = _judge(evaluator, instance, info, evidence)
     if instance.task.outputs and not evidence.wanted:
@@ -70,6 +71,13 @@ def judge(evaluator: Evaluator, instance: Instance, info: TaskInfo, found: Findi
     if not evidence.wanted and not evidence.found:
         return verdict
     return replace(verdict, wants=frozenset(evidence.wanted), found=evidence.found)
+
+
+def _learn_token(evaluator: Evaluator, instance: Instance, info: TaskInfo) -> None:
+    """Know the token of a launch whose words are going to be stored or shown, so that it is hidden in them."""
+    task = instance.task
+    if task.results or task.checks or task.outputs or task.service or info.status is not LaunchStatus.FINISHED:
+        evaluator.secrets.know(info.session_token)
 
 
 def _judge(evaluator: Evaluator, instance: Instance, info: TaskInfo, evidence: Evidence) -> Verdict:
@@ -94,6 +102,7 @@ def fallen(info: TaskInfo, *, was_up: bool) -> Verdict:
 
 def judge_ready(evaluator: Evaluator, instance: Instance, info: TaskInfo, found: Findings | None = None) -> Verdict:
     """The verdict on a service that is up, by what has been found so far."""
+    _learn_token(evaluator, instance, info)
     evidence = Evidence(found or {})
     verdict = _judge_words(evaluator, instance, info, evidence)
     return replace(verdict, wants=frozenset(evidence.wanted), found=evidence.found)

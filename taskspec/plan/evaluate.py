@@ -24,6 +24,7 @@ from taskspec.template.missing import ExpressionError
 from taskspec.template.parts import PartScope
 from taskspec.template.render import Renderer, RenderError, templates_in
 from taskspec.template.scope import TasksView
+from taskspec.template.secrecy import HIDING, in_sight
 from taskspec.values import Json, Path, Unknown, digest, is_known, unknowns
 
 _FAIL = Partial.FAIL
@@ -87,12 +88,19 @@ class Evaluator:
         body = {key: self._render(instance, (key,), value) for key, value in call.body.items()}
         workspace = self._workspace(instance) if "workspace" in OWN_KEYS[task.kind] else None
         content = self._content(instance, body)
+        self._check_sight(instance, body)
         marks = self.has_services, self.secrets.has_variables
         return CallRequest(task.kind, workspace, body, task.description, content, *marks, self._folder(instance))
 
     def _folder(self, instance: Instance) -> str:
         """The folder of the spec that has the task, seen from that of the whole."""
         return self.units[instance.task.unit].part.folder if self.units and instance.task.unit else ""
+
+    def _check_sight(self, instance: Instance, body: Mapping[str, Json]) -> None:
+        """Raises SpecError for a secret that upstream has given, where a call would show it."""
+        for section in body.keys() - HIDING if self.secrets.has_variables else ():
+            if is_sensitive(body[section]):
+                raise self._failed(instance, (section,), Code.SECRET_SHOWN, f"a secret stands in {in_sight(section)}")
 
     def _content(self, instance: Instance, body: Mapping[str, Json]) -> str:
         """What an upload sends, as a digest: a changed file is a changed input."""
@@ -168,7 +176,7 @@ class Evaluator:
         chosen = {k: v for k, v in instance.task.outputs.items() if k != "replace" and (k == "error") == failed}
         rendered: dict[str, Json] = self._render(instance, ("outputs",), chosen, extra)
         for name, value in rendered.items():
-            if self.secrets.has_variables and is_sensitive(self.secrets.noticed(value)):
+            if is_sensitive(self.secrets.noticed(value)):
                 message = "the output would show a secret to everybody"
                 raise self._failed(instance, ("outputs", name), Code.SECRET_SHOWN, message)
         return rendered
@@ -186,8 +194,6 @@ class Evaluator:
 
     def recorded(self, results: Mapping[str, Json]) -> Mapping[str, Json]:
         """Results from the record, as later tasks see them: of a secret there is only its mark."""
-        if not self.secrets.has_variables:
-            return results
         known: Mapping[str, Json] = self.secrets.recorded(results)
         return known
 
@@ -198,8 +204,7 @@ class Evaluator:
         scope = self.scope(instance, {_root(instance): ended})
         for name, value in instance.task.results.items():
             try:
-                found = read(self.renderer, value, scope)
-                values[name] = self.secrets.noticed(found) if self.secrets.has_variables else found
+                values[name] = self.secrets.noticed(read(self.renderer, value, scope))
             except (RenderError, ExpressionError) as error:
                 missing[name] = why_missing(self.renderer, error, scope)
         return values, missing

@@ -103,6 +103,14 @@ class Expression:
             return Unknown(*producers)
         except SensitiveTouchedError:
             return self._sensitive(scope)
+        except ExpressionError as error:
+            # `secret in "a text"` asks the text, which knows no secrets and says that this is no string.
+            if error.name or not self._reads_secrets(scope):
+                raise
+            return self._sensitive(scope)
+
+    def _reads_secrets(self, scope: Scope) -> bool:
+        return bool(revealed(scope, [(reference.root, reference.steps) for reference in self.references])[1])
 
     def _sensitive(self, scope: Scope) -> Json:
         """The value over secrets, sensitive as a whole. What goes wrong on the way would tell of them."""

@@ -1,7 +1,7 @@
 """Where secrets may go: found from the references of a spec, before any secret is looked up.
 
-A secret may be a part of what an app is sent, of a local, a result or a condition. Names, titles, addresses and outputs
-are there for everybody to see, and refuse it.
+A secret may be a part of what an app or a service is sent, of a command's environment, of a local, a result or the
+condition of a check. Names, titles, addresses and outputs are there for everybody to see, and refuse it.
 """
 
 from __future__ import annotations
@@ -19,8 +19,21 @@ from taskspec.template.places import Place
 from taskspec.template.render import Renderer, templates_in
 from taskspec.values import Json
 
-HIDING = frozenset({"params", "results"})
+HIDING = frozenset({"params", "results", "data", "env"})
 """Sections whose secrets are sent or recorded as marks. In `checks` the condition may use one, the message not."""
+_NAMES = "names what everybody on the server can see"
+_SHOWN = {
+    **dict.fromkeys(("title", "outputs"), "is shown to everybody on the server"),
+    **dict.fromkeys(("with", "wait", "team", "workspace", "agent", "module", "version", "branch"), _NAMES),
+    "command": "is in the list of processes, which everybody on this machine can read",
+    **dict.fromkeys(("for_each", "matrix"), "makes the addresses of tasks, which every report shows"),
+    "checks": "is shown when the check fails",
+}
+_INSTEAD = {
+    "command": "Put it into `env`, and let the program read it there.",
+    "outputs": "Show something else; the app itself gets the secret in `params`.",
+    "checks": "Use it in `assert`; let the message say in words what is wrong.",
+}
 _Name = tuple[str, ...]
 
 
@@ -117,10 +130,15 @@ class _Look:
                     yield _exposed(place, section, secret)
 
 
+def in_sight(section: str) -> str:
+    """Why a section is no place for a secret."""
+    return f"`{section}`, which {_SHOWN.get(section, 'is written into plans and reports')}"
+
+
 def _exposed(place: Place, section: str, secret: Reference) -> Diagnostic:
     return Diagnostic(
         Code.SECRET_SHOWN,
-        f'{place.owner}: "{secret.text}" is secret, and `{section}` is there for others to see',
+        f'{place.owner}: "{secret.text}" is secret, and stands in {in_sight(section)}',
         place.span(secret.text),
-        remedy="A secret may be used in params, results, locals and the conditions of checks.",
+        remedy=_INSTEAD.get(section, "A secret may stand in params, data, env, results, locals and `assert`."),
     )

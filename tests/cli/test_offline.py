@@ -115,3 +115,35 @@ def test_a_config_that_is_made_to_hurt_is_explained(
     (folder / "good" / "config.json").write_text(config)
     said = taskspec("validate", str(spec("tasks: {a: {module: ./good}}")))
     assert (said.code, "TS151" in said.err) == (3, True), said
+
+
+@pytest.mark.parametrize("mark", ["taskspec.root", "pyproject.toml"])
+def test_without_git_a_file_of_the_project_marks_its_root(
+    folder: Path, spec: Callable[[str], Path], taskspec: Command, mark: str
+) -> None:
+    inner = folder / "specs"
+    inner.mkdir()
+    path = inner / "spec.yaml"
+    path.write_text("taskspec: 1\ntasks: {a: {module: ../good}}\n")
+    said = taskspec("validate", str(path))
+    assert said.code == 3
+    assert f'outside of the project, "{inner}", which is the folder of the spec, since none above it holds' in said.err
+    assert "taskspec.root" in said.err
+    assert "--allow-outside" in said.err
+    (folder / mark).touch()
+    assert taskspec("validate", str(path)).code == 0
+    assert taskspec("plan", "--offline", str(path)).code == 0
+
+
+@pytest.mark.parametrize("mark", ["taskspec.root", "pyproject.toml"])
+def test_a_marked_root_is_not_left_either(folder: Path, taskspec: Command, mark: str) -> None:
+    inner = folder / "project"
+    (inner / "specs").mkdir(parents=True)
+    (inner / mark).touch()
+    (inner / "link").symlink_to(folder / "good")
+    for module in ("../../good", "../link"):
+        path = inner / "specs" / "spec.yaml"
+        path.write_text(f"taskspec: 1\ntasks: {{a: {{module: {module}}}}}\n")
+        said = taskspec("validate", str(path))
+        assert said.code == 3
+        assert f'outside of the project, "{inner}", which is the nearest folder above the spec with {mark}' in said.err

@@ -14,36 +14,51 @@ from taskspec import operations
 from taskspec.api import Api
 from taskspec.cli import discretion, options
 from taskspec.diagnostics import choices
-from taskspec.engine.secretsource import SecretSource, know_secrets
 from taskspec.errors import ExitCode, UsageError
+from taskspec.knowing import open_knowing
 from taskspec.view.paint import clean
 
 FOLLOW_SECONDS = 0.5
+_NOT_HIDDEN = (
+    'Note: secret "{}" cannot be looked up here, so it is not hidden in this log; give it as for apply '
+    "(--var, --var-file, --allow-cmd)."
+)
 
 
 @click.command("logs")
 @click.argument("arguments", nargs=-1, metavar="[SPEC] ADDRESS")
 @options.reading_options
+@options.variable_options
+@options.allow_cmd_option
 @click.option("-f", "--follow", is_flag=True, help="Go on until the launch has ended.")
 @click.option("--tail", type=click.IntRange(0), metavar="N", help="Only the last N lines.")
 @options.json_option
-def command(arguments: tuple[str, ...], follow: bool, tail: int | None, as_json: bool) -> int:
-    """The log of a task's last launch, as ADDRESS names it: train, or train[yolo]."""
+def command(
+    arguments: tuple[str, ...],
+    var_flags: tuple[str, ...],
+    var_files: tuple[Path, ...],
+    follow: bool,
+    tail: int | None,
+    as_json: bool,
+) -> int:
+    """The log of a task's last launch, as ADDRESS names it: train, or train[yolo].
+
+    Secrets of the spec are hidden in it as far as they can be looked up, as for apply.
+    """
     if not 1 <= len(arguments) <= 2:
         raise UsageError("logs needs the address of a task", remedy="taskspec logs [SPEC] ADDRESS")
-    request = options.request(Path(arguments[0]) if len(arguments) == 2 else None)
+    request = options.request(Path(arguments[0]) if len(arguments) == 2 else None, var_flags, var_files)
     server = options.server()
-    project = operations.open_project(request, variables_required=False)
-    parts = [unit.part for unit in project.evaluator.units.values()]
-    for spec, folder in ((project.spec, ""), *((part.spec, part.folder) for part in parts)):
-        source = SecretSource(request.environment, project.folder / folder, request.trust)
-        know_secrets(spec, source, request.secrets)
+    project, unknown = open_knowing(request)
+    for name in unknown:
+        click.echo(_NOT_HIDDEN.format(name), err=True)
     state = operations.read_state(operations.state_path(project, request, server))
     address = arguments[-1]
     record = state.records.get(address)
     if record is None or record.task_id is None:
         remedy = choices(address, state.records, label="Launched so far")
         raise UsageError(f'nothing was launched as "{address}"', remedy=remedy)
+    request.secrets.know(server.api.task.get_info_by_id(record.task_id).session_token)
     entries = server.api.task.get_logs(record.task_id)
     for entry in entries[-tail:] if tail else ([] if tail == 0 else entries):
         _show(entry, as_json=as_json)

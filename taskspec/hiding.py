@@ -1,0 +1,119 @@
+"""Texts that nobody may read: found in whatever others say, in every spelling a program is likely to use. Pure."""
+
+from __future__ import annotations
+
+import base64
+import html
+import json
+import re
+from collections.abc import Iterator
+from typing import Final
+from urllib.parse import quote, quote_plus
+
+HIDDEN: Final = "(sensitive)"
+SHORTEST_FOUND = 6
+"""Characters a secret needs to be looked for in foreign text: hiding every `1` would leave nothing to read."""
+CUT: Final = "…"
+"""What ends a text that was cut for a message: the beginning of a secret may stand before it."""
+LONGEST_CUT = 400
+"""Characters before a cut that are searched; texts in messages are cut sooner."""
+_SHORTEST_LINE = 12
+_FEW = 40
+"""Up to so many spellings one pattern is faster than a look at every place of a text."""
+
+
+class HiddenTexts:
+    """The texts, and their places in other texts."""
+
+    def __init__(self) -> None:
+        self._forms: set[str] = set()
+        self._pattern: re.Pattern[str] | None = None
+        self._by_start: dict[str, list[str]] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._forms)
+
+    def add(self, text: str) -> None:
+        if text in self._forms:
+            return
+        new = {form for form in spellings(text) if len(form) >= SHORTEST_FOUND} - self._forms
+        if not new:
+            return
+        self._forms |= new
+        self._pattern = None
+        for form in new:
+            same_start = self._by_start.setdefault(form[:SHORTEST_FOUND], [])
+            same_start.append(form)
+            same_start.sort(key=len, reverse=True)
+
+    def hide(self, text: str) -> str:
+        """The text without them. What is left of one before a cut is hidden too."""
+        if not self._forms or len(text) < SHORTEST_FOUND:
+            return text
+        shown = self._hide_few(text) if len(self._forms) <= _FEW else self._hide_many(text)
+        return self._hide_cut(shown) if CUT in shown else shown
+
+    def hide_start(self, text: str) -> str:
+        """A text whose beginning was cut off: what is left of one there is hidden."""
+        longest = max(map(len, self._forms), default=0)
+        for end in range(min(len(text), longest), SHORTEST_FOUND - 1, -1):
+            if any(form.endswith(text[:end]) for form in self._forms):
+                return HIDDEN + text[end:]
+        return text
+
+    def _hide_few(self, text: str) -> str:
+        if self._pattern is None:
+            longest_first = sorted(self._forms, key=len, reverse=True)
+            self._pattern = re.compile("|".join(map(re.escape, longest_first)))
+        return self._pattern.sub(HIDDEN, text)
+
+    def _hide_many(self, text: str) -> str:
+        """By the first letters: a pattern of thousands of texts would try each of them at each place."""
+        parts, done, place = [], 0, 0
+        while place <= len(text) - SHORTEST_FOUND:
+            candidates = self._by_start.get(text[place : place + SHORTEST_FOUND], ())
+            found = next((form for form in candidates if text.startswith(form, place)), None)
+            if found is None:
+                place += 1
+                continue
+            parts += [text[done:place], HIDDEN]
+            done = place = place + len(found)
+        return "".join([*parts, text[done:]])
+
+    def _hide_cut(self, text: str) -> str:
+        *before, last = text.split(CUT)
+        return CUT.join([*map(self._without_beginning, before), last])
+
+    def _without_beginning(self, text: str) -> str:
+        for start in range(max(0, len(text) - LONGEST_CUT), len(text) - SHORTEST_FOUND + 1):
+            candidates = self._by_start.get(text[start : start + SHORTEST_FOUND], ())
+            if any(form.startswith(text[start:]) for form in candidates):
+                return text[:start] + HIDDEN
+        return text
+
+
+def spellings(text: str) -> Iterator[str]:
+    """A text as it is, its longer lines, and as JSON, Python, HTML, addresses and base64 spell it."""
+    yield text
+    for line in text.splitlines():
+        if len(line) >= _SHORTEST_LINE:
+            yield line
+    for escape in (True, False):
+        yield json.dumps(text, ensure_ascii=escape)[1:-1]
+    yield repr(text)[1:-1]
+    yield html.escape(text)
+    content = text.encode("utf-8", "surrogatepass")
+    for address in (quote(content, safe=""), quote(content), quote_plus(content)):
+        yield address
+        yield re.sub("%..", lambda found: found.group().lower(), address)
+    yield from _base64(content)
+
+
+def _base64(content: bytes) -> Iterator[str]:
+    """In base64 alone, and as far as it shows inside of something longer, at each of the three places it may begin."""
+    yield base64.b64encode(content).decode()
+    for offset in range(3):
+        code = base64.b64encode(bytes(offset) + content).decode().rstrip("=")
+        inner = code[(0, 2, 3)[offset] : (len(content) + offset) * 4 // 3]
+        yield inner
+        yield inner.replace("+", "-").replace("/", "_")

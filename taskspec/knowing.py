@@ -1,0 +1,52 @@
+"""Secrets that are known before the words of others are shown: looked up as for a plan, and what is sent of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+
+from taskspec.errors import SpecError
+from taskspec.operations import Project, Request, open_project
+from taskspec.spec.includes import joined
+from taskspec.spec.model import TaskDecl
+from taskspec.template.render import RenderError, templates_in
+from taskspec.template.scope import unknown_view
+from taskspec.template.secrecy import HIDING
+from taskspec.values import Json
+
+
+def open_knowing(request: Request) -> tuple[Project, list[str]]:
+    """The project, with every secret known that can be had here, and the names of the others.
+
+    Raises SpecError where the spec is wrong, not where a value is missing.
+    """
+    try:
+        project = open_project(request)
+    except SpecError:
+        project = open_project(request, variables_required=False)
+    specs = {"": project.spec, **project.spec.units}
+    declared = ((prefix, variable) for prefix, spec in specs.items() for variable in spec.variables.values())
+    names = [joined(prefix, variable.name) for prefix, variable in declared if variable.sensitive]
+    if names:
+        _learn_what_is_sent(project)
+    return project, [name for name in names if not request.secrets.has(name)]
+
+
+def _learn_what_is_sent(project: Project) -> None:
+    """Evaluate all that may hold a secret, as far as that goes without a server: its words are hidden then."""
+    evaluator = project.evaluator
+    for instance in project.expansion.instances:
+        evaluator.tasks.put(instance.task.name, instance.key, unknown_view(instance.address, instance.task.results))
+    for instance in project.expansion.instances:
+        scope = evaluator.scope(instance)
+        for written in _sent(instance.task):
+            with suppress(RenderError):
+                evaluator.renderer.render(written, scope)
+
+
+def _sent(task: TaskDecl) -> Iterator[Json]:
+    """Every value that may hold a secret, by itself: one that cannot be evaluated hides no other."""
+    sections = (task.params,) if task.call is None else (task.call.body.get(name) for name in HIDING)
+    for section in sections:
+        for _, text in templates_in(section):
+            yield text

@@ -1,0 +1,49 @@
+"""The project a spec belongs to: the folder out of which a spec of somebody else may not lead.
+
+The nearest folder, from the spec's own upwards, that git looks after or that holds a file `taskspec.root`; where there
+is none, the nearest with a `pyproject.toml`; where there is none either, the spec's own. The last two kinds of mark
+count only in a folder that not everybody may write to, and never in the root of the file system: a file that somebody
+drops into /tmp opens nothing.
+"""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+GIT: Final = ".git"
+OWN: Final = "taskspec.root"
+PYTHON: Final = "pyproject.toml"
+
+
+def project_root(folder: Path) -> Path:
+    """The root of the project that a folder belongs to, links resolved."""
+    here = folder.resolve()
+    above = (here, *here.parents)
+    return _nearest(above, GIT, OWN) or _nearest(above, PYTHON) or here
+
+
+def why_root(root: Path) -> str:
+    """In a few words, why `project_root` gave this folder."""
+    mark = next((name for name in (GIT, OWN, PYTHON) if _is_marked(root, name)), "")
+    if mark:
+        return f"the nearest folder above the spec with {mark}"
+    return f"the folder of the spec, since none above it holds {GIT}, {OWN} or {PYTHON}"
+
+
+def _nearest(folders: Sequence[Path], *marks: str) -> Path | None:
+    return next((folder for folder in folders if any(_is_marked(folder, mark) for mark in marks)), None)
+
+
+def _is_marked(folder: Path, mark: str) -> bool:
+    try:
+        is_there = (folder / mark).exists()
+        return is_there and (mark == GIT or _is_ours(folder))
+    except OSError:  # a folder that cannot be looked into marks nothing
+        return False
+
+
+def _is_ours(folder: Path) -> bool:
+    return folder != folder.parent and not folder.stat().st_mode & stat.S_IWOTH

@@ -1,0 +1,266 @@
+"""Canaries in every place where a spec may hold a secret, and nowhere in what any command says or writes.
+
+They come from the environment, a file and a command, go through expressions into params, the data of requests and the
+environment of commands, and come back: in results, errors, logs and what commands print. The local server keeps the
+params of launches, since it sends them; apps keep what they like.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from taskspec.operations import Project
+from tests.cli.canary import forms, holding, shows
+from tests.cli.conftest import Command, Said
+
+PARAM = '7f"3a-canary\\e1<c9> &ü/+p'
+DATA = "b25d-canary'%0a;41 f?=d"
+ENV = "09e8-canary{{7a}}b6|e"
+FILE = "1d4c-canary-3b90\nc55a-canary-62fe\nend"
+EVERY = (PARAM, DATA, ENV, FILE, *FILE.split("\n")[:2])
+
+SERVICE = """\
+import json, os
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+class Handler(BaseHTTPRequestHandler):
+    def do_POST(self):
+        state = json.loads(self.rfile.read(int(self.headers["Content-Length"]))).get("state", {})
+        print("asked", self.path, json.dumps(state) if self.path != "/quiet" else "", flush=True)
+        answers = {
+            "/echo": (200, {"said": state, "plain": "fine"}),
+            "/error": (200, {"error": {"message": f"bad key {state}"}}),
+            "/refuse": (400, {"message": "x" * 270 + str(state.get("key"))}),
+            "/is_running": (200, {"running": True}),
+            "/is_ready": (200, {"status": "ready"}),
+            "/missing": (200, {"padding": "x" * 175, "said": state}),
+        }
+        if self.path == "/sly/shutdown":
+            os._exit(0)
+        status, content = answers.get(self.path, (200, {}))
+        content = json.dumps(content).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_):
+        pass
+
+server = ThreadingHTTPServer(("127.0.0.1", int(os.environ["VIRTUAL_PORT"])), Handler)
+server.daemon_threads = True
+server.serve_forever(0.01)
+"""
+JOB = """\
+import json, os, pathlib, sys
+params = {k.removeprefix("modal.state."): v for k, v in os.environ.items() if k.startswith("modal.state.")}
+print("told:", json.dumps(params), os.environ["API_TOKEN"])
+if "fail" in params:
+    sys.exit(1)
+pathlib.Path(sys.argv[1]).write_text(json.dumps(params))
+"""
+PRINTING = """\
+import os, sys
+print("padding" * 20_000, os.environ["KEY"] * 3_000, os.environ["PEM"], file=sys.stderr)
+print(os.environ["KEY"] if sys.argv[1] == "good" else "bad " + os.environ["KEY"])
+sys.exit(sys.argv[1] == "bad")
+"""
+SPEC = """\
+variables:
+  token: {type: string, sensitive: true, default: "env:CANARY_PARAM"}
+  key: {type: string, sensitive: true, default: "cmd:cat key.txt"}
+  inner: {type: string, sensitive: true, default: "env:CANARY_ENV"}
+  pem: {type: string, sensitive: true, default: "file:pem.txt"}
+locals:
+  header: "Bearer {{ var.token }}"
+tasks:
+  good:
+    module: ./good
+    params: {headers: {Authorization: "{{ local.header }}"}, token: "{{ var.token }}", pem: "{{ var.pem }}"}
+    results: {echo: "{{ launch.params.token }}", made: "{{ var.token ~ '!' }}"}
+    checks: [{assert: "{{ results.echo == var.token }}", message: the token has changed}]
+  bad: {module: ./good, params: {fail: "{{ var.token }} {{ var.pem }}"}}
+  serve: {module: ./serve, kind: service, params: {token: "{{ var.token }}"}}
+  ask:
+    kind: request
+    service: "{{ tasks.serve }}"
+    method: echo
+    data: {key: "{{ var.key }}", nested: ["<{{ var.key }}>", {deep: "{{ var.key | upper }}"}]}
+    results: {said: "{{ response.said }}", key: "{{ response.said.key }}", plain: "{{ response.plain }}"}
+    checks: [{assert: "{{ response.said.key == var.key }}", message: another key}]
+  again:
+    kind: request
+    service: "{{ tasks.serve }}"
+    method: echo
+    data: {key: "{{ tasks.ask.results.key }}"}
+    results: {key: "{{ response.said.key }}"}
+  quiet: {kind: request, service: "{{ tasks.serve }}", method: quiet, data: {key: "{{ var.inner }}"}}
+  error: {kind: request, service: "{{ tasks.serve }}", method: error, data: {key: "{{ var.key }}"}}
+  refuse: {kind: request, service: "{{ tasks.serve }}", method: refuse, data: {key: "{{ var.key }}"}}
+  missing:
+    kind: request
+    service: "{{ tasks.serve }}"
+    method: missing
+    data: {key: "{{ var.key }}"}
+    results: {map: "{{ response.said.map }}"}
+  print:
+    kind: local
+    command: [python3, printing.py, good]
+    env: {KEY: "{{ var.inner }}", PEM: "{{ var.pem }}"}
+    results: {out: "{{ response.stdout }}"}
+    checks: [{assert: "{{ var.inner in response.stdout }}", message: another key}]
+  print_and_fail:
+    kind: local
+    command: [python3, printing.py, bad]
+    env: {KEY: "{{ var.inner }}", PEM: "{{ var.pem }}"}
+results:
+  token: "{{ var.token }}"
+  echoed: "{{ tasks.good.results.echo }}"
+  said: "{{ tasks.ask.results.said }}"
+  out: "{{ tasks.print.results.out }}"
+"""
+FAILING = {"bad", "error", "refuse", "missing", "print_and_fail"}
+
+
+@dataclass
+class Ears:
+    """Runs commands and remembers all they have said."""
+
+    taskspec: Command
+    spec: Path
+    heard: list[Said] = field(default_factory=list)
+
+    def __call__(self, line: str, *more: str) -> Said:
+        said = self.taskspec(*line.replace("SPEC", str(self.spec)).split(), *more)
+        self.heard.append(said)
+        return said
+
+
+@pytest.fixture
+def ears(
+    folder: Path, spec: Callable[[str], Path], taskspec: Command, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Ears]:
+    """A project full of secrets. Whatever was said and written in it is searched at the end."""
+    monkeypatch.setenv("CANARY_PARAM", PARAM)
+    monkeypatch.setenv("CANARY_ENV", ENV)
+    reports = folder / "reports"
+    reports.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(reports))
+    (folder / "key.txt").write_text(DATA)
+    (folder / "pem.txt").write_text(FILE)
+    (folder / "printing.py").write_text(PRINTING)
+    (folder / "good" / "main.py").write_text(JOB)
+    (folder / "serve").mkdir()
+    (folder / "serve" / "main.py").write_text(SERVICE)
+    seen = folder / "good.seen"
+    for name, line in {"good": f"python3 main.py '{seen}'", "serve": "python3 main.py"}.items():
+        config = {"name": name, "entrypoint": line, "port": 8000, "modal_template_state": {}}
+        (folder / name / "config.json").write_text(json.dumps(config))
+    found = Ears(taskspec, spec(SPEC))
+    yield found
+    for said in found.heard:
+        assert not shows(said.out + said.err, *EVERY), said
+    assert holding(folder, *EVERY, besides=[folder / "key.txt", folder / "pem.txt", seen]) == set()
+
+
+def launch_of(ears: Ears, address: str) -> str:
+    document = json.loads(ears("status --json SPEC").out)
+    return next(str(task["task_id"]) for task in document["tasks"] if task["address"] == address)
+
+
+def test_a_secret_reaches_whom_it_is_for_and_shows_in_no_command(
+    ears: Ears, folder: Path, shared_home: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    before = ["validate SPEC", "validate --json SPEC", "fmt --diff SPEC", "graph SPEC", "plan --offline SPEC"]
+    before += ["plan --offline --json SPEC", "plan --allow-cmd --full SPEC", "plan --allow-cmd --json SPEC"]
+    before += ["graph --format mermaid SPEC", "plan SPEC"]
+    codes = [ears(line).code for line in before]
+    assert codes == [0] * 9 + [3], codes  # the last one may not run the command
+    assert "1 succeeded" in ears("apply --rehearse --allow-cmd --target good SPEC").out
+    applied = ears("apply --allow-cmd --allow-local SPEC")
+    assert applied.code == 1, applied
+    outcomes = {task["address"]: task["outcome"] for task in json.loads(ears("status --json SPEC").out)["tasks"]}
+    assert {address for address, outcome in outcomes.items() if outcome != "succeeded"} == FAILING, applied
+    assert json.loads((folder / "good.seen").read_text())["token"] == PARAM
+    assert "bad key" in applied.err
+    assert "asked /echo" in ears("logs --allow-cmd SPEC serve").out
+    number = launch_of(ears, "good")
+    after = ["status SPEC", "results SPEC", "results --json SPEC", "runs SPEC", "runs --json SPEC"]
+    after += [
+        "logs --allow-cmd SPEC good",
+        "logs --allow-cmd --json SPEC bad",
+        "explain --var key=env:CANARY_PARAM SPEC ask",
+    ]
+    after += ["explain --var key=env:CANARY_PARAM --json SPEC print", "state list SPEC", "state list --json SPEC"]
+    after += ["state show SPEC ask", "state show --json SPEC print", "state verify SPEC", "state export SPEC"]
+    after += ["lock show SPEC", "lock show --json SPEC", "stop SPEC", "server status", f"init --from-task {number}"]
+    after += ["plan --allow-cmd SPEC", "plan --offline --json SPEC", "results --name ask.key SPEC"]
+    after += ["plan --allow-cmd --json --rerun good SPEC"]
+    codes = [ears(line).code for line in after if not line.startswith("init")]
+    assert codes == [0] * len(codes), codes
+    assert ears("apply --allow-cmd --allow-local --json SPEC").code == 1
+    assert not shows(caplog.text, *EVERY)
+    assert holding(shared_home, ENV) == set()
+
+
+def test_what_succeeded_with_the_same_secrets_is_kept_and_a_changed_one_is_noticed(
+    ears: Ears, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ears("apply --allow-cmd --allow-local SPEC")
+
+    def kept() -> set[str]:
+        document = json.loads(ears("plan --allow-cmd --json SPEC").out)
+        return {task["address"] for task in document["tasks"] if task["action"] == "keep"}
+
+    assert kept() >= {"good", "ask", "again", "print"}
+    (folder / "key.txt").write_text(DATA + "2")
+    assert {"good", "ask", "print"} - kept() == {"ask"}
+    (folder / "key.txt").write_text(DATA)
+    monkeypatch.setenv("CANARY_ENV", ENV + "2")
+    assert {"good", "ask", "print"} - kept() == {"print"}
+
+
+def test_a_bug_report_holds_no_secret(ears: Ears, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(project: Project) -> None:
+        raise RuntimeError(f"told by a fault: {PARAM!r} {FILE} {json.dumps(DATA)} {ENV}")
+
+    monkeypatch.setattr("taskspec.plan.planner.final_results", fail)
+    said = ears("plan --allow-cmd SPEC")
+    assert said.code == 70
+    (report,) = (folder / "reports").glob("taskspec-bug-*.txt")
+    assert "told by a fault" in report.read_text()
+
+
+def test_a_secret_that_an_app_hands_back_is_not_put_where_it_would_show(ears: Ears) -> None:
+    ears.spec.write_text("""\
+taskspec: 1
+variables: {token: {type: string, sensitive: true, default: "env:CANARY_PARAM"}}
+tasks:
+  good: {module: ./good, params: {token: "{{ var.token }}"}, results: {echo: "{{ launch.params.token }}"}}
+  show: {kind: local, command: [touch, shown, "{{ tasks.good.results.echo }}"]}
+""")
+    said = ears("apply --allow-local SPEC")
+    assert said.code == 1
+    assert "a secret stands in `command`, which is in the list of processes" in said.out + said.err
+    assert not ears.spec.with_name("shown").exists()
+
+
+def test_logs_say_which_secret_they_could_not_hide(ears: Ears) -> None:
+    ears("apply --allow-cmd --allow-local --target good SPEC")
+    assert 'secret "key" cannot be looked up here' in ears("logs SPEC good").err
+    assert "cannot be looked up" not in ears("logs --allow-cmd SPEC good").err
+
+
+@pytest.mark.parametrize("secret", EVERY)
+def test_the_canaries_are_found_in_every_spelling(secret: str) -> None:
+    for form in forms(secret):
+        assert shows(f"before {form} after", secret)
