@@ -39,6 +39,7 @@ from taskspec.state.lease import this_owner
 from taskspec.state.model import State
 from taskspec.state.store import StateStore, open_store
 from taskspec.template.analysis import analyse
+from taskspec.template.budget import Budget
 from taskspec.template.evaluate import base_scope
 from taskspec.template.instances import Expansion, Instance, expand
 from taskspec.template.render import Renderer
@@ -86,7 +87,7 @@ class Project:
 def open_project(request: Request, *, variables_required: bool = True) -> Project:
     """Read, analyse and evaluate a spec. Raises SpecError with everything wrong that can be found in one go."""
     spec, warnings = parse_spec(request.shown_as, _read(request.path, "spec"))
-    renderer = Renderer()
+    renderer = Renderer(Budget())
     analysis = analyse(spec, renderer)
     problems = list(analysis.problems)
     variables: dict[str, Json] = {}
@@ -287,6 +288,7 @@ def prepare_apply(
     from taskspec.engine.tools import Tools  # noqa: PLC0415 - see above
     from taskspec.engine.workers import Threads  # noqa: PLC0415 - see above
 
+    project.evaluator.renderer.lift()
     clock = stage.clock if stage is not None else time.monotonic
     if stage is None:
         require_allowed(planned.plan, allow_local=allow_local)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from taskspec.diagnostics import Code, Diagnostic, Span, choices
+from taskspec.diagnostics import ERROR_LIMIT, Code, Diagnostic, Span, choices
 from taskspec.spec.kinds import CALL_BODY, COMMON_KEYS, RunOn
 from taskspec.spec.model import SpecFile, TaskDecl
 from taskspec.template.expression import Dynamic, Index, Reference
@@ -168,7 +168,12 @@ class _Look:
                 self._name(reference, task.results, place, "Results of this task")
 
     def references(self, text: str, place: Place, roots: frozenset[str]) -> list[Reference]:
-        """The references of one expression; wrong ones become problems and are left out."""
+        """The references of one expression; wrong ones become problems and are left out.
+
+        None where there are problems enough: nobody goes on to plan then.
+        """
+        if len(self.problems) >= ERROR_LIMIT:
+            return []
         try:
             expression = self.renderer.parse(text)
         except ExpressionError as error:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from taskspec.diagnostics import Code, Diagnostic, Span
+from taskspec.template.budget import Budget
 from taskspec.template.expression import Expression, Expressions, Scope, is_template
 from taskspec.template.missing import ExpressionError
 from taskspec.values import Json, Path, Unknown, not_json
@@ -29,10 +30,15 @@ class RenderError(Exception):
 
 
 class Renderer:
-    """Renders values in a scope; remembers every expression it has parsed."""
+    """Renders values in a scope, within a budget if there is one; remembers every expression it has parsed."""
 
-    def __init__(self) -> None:
+    def __init__(self, budget: Budget | None = None) -> None:
         self._expressions = Expressions()
+        self._budget = budget
+
+    def lift(self) -> None:
+        """Go on without a budget: what is rendered from here on was rendered once, and approved."""
+        self._budget = None
 
     def parse(self, text: str) -> Expression:
         return self._expressions.parse(text)
@@ -49,12 +55,22 @@ class Renderer:
 
     def _scalar(self, text: str, scope: Scope, path: Path) -> Json:
         try:
-            value = self.parse(text).value(scope)
+            value = self._value(self.parse(text), scope)
             problem = not_json(value)
             if problem:
                 raise ExpressionError(problem[1])
         except ExpressionError as error:
             raise RenderError(path, text, error) from None
+        return value
+
+    def _value(self, expression: Expression, scope: Scope) -> Json:
+        budget = self._budget
+        if budget is None:
+            return expression.value(scope)
+        if expression.passes:
+            budget.go_through(expression, scope)
+        value = expression.value(scope)
+        budget.take(value)
         return value
 
 
