@@ -12,6 +12,7 @@ from taskspec.projectroot import project_root
 from taskspec.spec.includes import DEPTH_LIMIT, PART_LIMIT, Include, joined
 from taskspec.spec.model import SpecFile
 from taskspec.spec.parser import parse_spec
+from taskspec.template.budget import Budget
 from taskspec.template.functions import Functions
 from taskspec.template.parts import Part, check_inputs
 from taskspec.template.render import Renderer
@@ -37,7 +38,7 @@ def read_sources(path: Path, shown_as: str, content: bytes, profile: str, *, all
     reading.follow(_From(root, "", place.parent, ".", (place,)))
     if reading.problems:
         raise SpecError(reading.problems)
-    renderer = Renderer(Functions(files.reader(place.parent)))
+    renderer = Renderer(Functions(files.reader(place.parent)), reading.budget)
     return Sources(root, renderer, tuple(reading.parts), (*warnings, *reading.warnings))
 
 
@@ -56,6 +57,7 @@ class _From:
 class _Reading:
     files: ProjectFiles
     profile: str
+    budget: Budget = field(default_factory=Budget)
     parts: list[Part] = field(default_factory=list)
     warnings: list[Diagnostic] = field(default_factory=list)
     problems: list[Diagnostic] = field(default_factory=list)
@@ -96,7 +98,7 @@ class _Reading:
             parent=here.prefix,
             include=include,
             spec=spec,
-            renderer=Renderer(Functions(self.files.reader(folder))),
+            renderer=Renderer(Functions(self.files.reader(folder)), self.budget),
             folder=posixpath.join(here.seen_from_root, below),
         )
         self.parts.append(part)

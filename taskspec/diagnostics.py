@@ -7,13 +7,19 @@ Diagnostics are collected and travel together; nobody stops at the first one. Th
 from __future__ import annotations
 
 import difflib
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+ERROR_LIMIT = 500
+"""Errors of one kind that are looked for; fifty are shown."""
+WORD_LIMIT = 80
+COMPARED = 100
 
 
 class Severity(StrEnum):
@@ -133,16 +139,45 @@ class Diagnostic:
 
 def nearest(word: str, words: Iterable[str]) -> str:
     """`Did you mean "x"?` for the closest of `words`, or nothing."""
-    matches = difflib.get_close_matches(word, list(words), n=1, cutoff=0.6)
-    return f'Did you mean "{matches[0]}"?' if matches else ""
+    return _nearest(word, _sorted(tuple(words)))
 
 
 def choices(word: str, words: Iterable[str], *, label: str, limit: int = 12) -> str:
     """The remedy for a wrong name: the nearest one, and those that are allowed."""
-    allowed = sorted(words)
-    shown = ", ".join(allowed[:limit]) + (f", … ({len(allowed) - limit} more)" if len(allowed) > limit else "")
+    allowed = _sorted(tuple(words))
+    names = (name if len(name) <= WORD_LIMIT else name[:WORD_LIMIT] + "…" for name in allowed[:limit])
+    shown = ", ".join(names) + (f", … ({len(allowed) - limit} more)" if len(allowed) > limit else "")
     listing = f"{label}: {shown}." if allowed else f"{label}: none."
-    return " ".join(part for part in (nearest(word, allowed), listing) if part)
+    return " ".join(part for part in (_nearest(word, allowed), listing) if part)
+
+
+@lru_cache(maxsize=8)
+def _sorted(words: tuple[str, ...]) -> tuple[str, ...]:
+    """In order, once for all the wrong names that are looked for among the same words."""
+    return tuple(sorted(words))
+
+
+def _nearest(word: str, words: tuple[str, ...]) -> str:
+    """Comparing costs the product of two lengths: long words are not, and of many only those that begin alike."""
+    if len(word) > WORD_LIMIT:
+        return ""
+    if len(words) > COMPARED:
+        place = bisect_left(words, word)
+        words = words[max(0, place - COMPARED // 2) : place + COMPARED // 2]
+    matches = difflib.get_close_matches(word, [other for other in words if len(other) <= WORD_LIMIT], n=1, cutoff=0.6)
+    return f'Did you mean "{matches[0]}"?' if matches else ""
+
+
+def until_enough(problems: Iterable[Diagnostic]) -> list[Diagnostic]:
+    """The problems, up to where there are more errors than anybody reads."""
+    errors = 0
+    found = []
+    for problem in problems:
+        found.append(problem)
+        errors += problem.is_error
+        if errors >= ERROR_LIMIT:
+            break
+    return found
 
 
 def in_order(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:

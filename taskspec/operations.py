@@ -298,7 +298,6 @@ def prepare_apply(
     """An apply that is ready to go; separate from going so that a signal handler can reach it.
 
     Raises UsageError where the plan runs commands on this machine and nobody has allowed that.
-
     A stage brings a time of its own: a rehearsal runs on one that it moves.
     """
     # The engine and its client cost start-up time that a plan does not need.
@@ -308,6 +307,7 @@ def prepare_apply(
     from taskspec.engine.tools import Tools  # noqa: PLC0415 - see above
     from taskspec.engine.workers import Threads  # noqa: PLC0415 - see above
 
+    project.evaluator.renderer.lift()
     clock = stage.clock if stage is not None else time.monotonic
     if stage is None:
         require_allowed(planned.plan, allow_local=allow_local)

@@ -20,6 +20,11 @@ INTEGER_LIMIT = 2**63
 """Integers stay below this in size: what a database column and most readers of JSON can hold."""
 
 
+WORK_LIMIT = 2**27
+"""What a whole spec may come to when it is evaluated, a character 1, a value VALUE_WORK: some seconds of work."""
+VALUE_WORK = 16
+
+
 class UnknownTouchedError(Exception):
     """A template needed the content of a value that only the run will produce."""
 
@@ -159,18 +164,23 @@ def pending_ids(value: Json) -> Iterator[ServiceId]:
             yield from pending_ids(item)
 
 
-def weighs_more_than(value: Json, limit: int) -> bool:
-    """Whether a value weighs more than `limit`, a character 1, a value 4; stops looking once it does."""
+def weight_of(value: Json, limit: int, each: int = 4) -> int:
+    """What a value weighs, a character 1, a value `each`; stops looking once that is more than `limit`."""
     weight = 0
     stack = [value]
     while stack and weight <= limit:
         item = stack.pop()
-        weight += 4 + (len(item) if isinstance(item, str) else 0)
+        weight += each + (len(item) if isinstance(item, str) else 0)
         if isinstance(item, Mapping):
             stack.extend(item.values())
         elif isinstance(item, list | tuple):
             stack.extend(item)
-    return weight > limit
+    return weight
+
+
+def weighs_more_than(value: Json, limit: int) -> bool:
+    """Whether a value weighs more than `limit`, a character 1, a value 4."""
+    return weight_of(value, limit) > limit
 
 
 def is_known(value: Json) -> bool:

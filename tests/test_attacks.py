@@ -90,20 +90,9 @@ def check(here: Path, tmp_path: Path, command: list[str]) -> None:
     assert not (here / "ran").exists()
 
 
-OPEN = frozenset(
-    {
-        *("pattern_alternation", "pattern_dots", "pattern_lookahead", "pattern_nested", "pattern_optional"),
-        *("pattern_polynomial", "params_multiplying_locals", "unknown_names_that_nearly_fit"),
-    }
-)
-"""Attacks that still cost too much time: docs/security.md, "What is left"."""
-
-
 @pytest.mark.parametrize("command", [["validate"], ["plan", "--offline"]], ids=" ".join)
 @pytest.mark.parametrize("attack", sorted(CASES.glob("*.yaml")), ids=lambda path: path.stem)
 def test_an_attack_gives_a_plan_or_diagnostics(here: Path, tmp_path: Path, attack: Path, command: list[str]) -> None:
-    if attack.stem in OPEN:
-        pytest.xfail("costs too much time")
     (here / "spec.yaml").write_bytes(attack.read_bytes())
     check(here, tmp_path, command)
 

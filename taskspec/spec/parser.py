@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import PurePath
 from typing import Any
 
-from taskspec.diagnostics import Code, Diagnostic, Severity, choices
+from taskspec.diagnostics import Code, Diagnostic, Severity, choices, until_enough
 from taskspec.errors import SpecError
 from taskspec.spec.document import SourceDocument
 from taskspec.spec.endurance import read_deadlines, read_retry
@@ -21,7 +21,7 @@ from taskspec.spec.results import check_results
 from taskspec.spec.schema import check_shape
 from taskspec.spec.settings import check_settings
 from taskspec.spec.targets import check_target
-from taskspec.values import Json
+from taskspec.values import VALUE_WORK, WORK_LIMIT, Json, weight_of
 
 
 def parse_spec(
@@ -32,16 +32,27 @@ def parse_spec(
     problems = check_shape(document)
     if problems:
         raise SpecError(problems)
-    problems = [problem for name in document.data["tasks"] for problem in _check_keys(document, name)]
+    _refuse_many_defaults(document)
+    problems = until_enough(problem for name in document.data["tasks"] for problem in _check_keys(document, name))
     if problems:
         raise SpecError(problems)
     spec = _spec(document, chosen_profile(document, profile, is_included=bool(included_from)))
-    found = [problem for task in spec.tasks.values() for problem in _check_task(spec, task)]
+    found = until_enough(problem for task in spec.tasks.values() for problem in _check_task(spec, task))
     found.extend(check_profiles(document, profile, is_included=bool(included_from)))
     found.extend(check_includes(document))
     if any(problem.is_error for problem in found):
         raise SpecError(found)
     return spec, found
+
+
+def _refuse_many_defaults(document: SourceDocument) -> None:
+    """Every task has the defaults of its own, so large ones grow with the number of tasks."""
+    defaults, tasks = document.data.get("defaults"), len(document.data["tasks"])
+    if defaults and weight_of(defaults, WORK_LIMIT, VALUE_WORK) * tasks > WORK_LIMIT:
+        what = f"defaults, repeated in {tasks:,} tasks, become larger than {WORK_LIMIT // 2**20} MiB"
+        raise SpecError(
+            [Diagnostic(Code.YAML_LIMIT, what, document.span(("defaults",), key=True), remedy="Shorten them.")]
+        )
 
 
 def _spec(document: SourceDocument, profile: Profile | None) -> SpecFile:
@@ -164,23 +175,23 @@ def merge(base: Mapping[str, Json], over: Mapping[str, Json]) -> Mapping[str, Js
     return merged
 
 
-def _check_task(spec: SpecFile, task: TaskDecl) -> list[Diagnostic]:
-    problems = [*_check_version(spec, task), *check_target(spec, task), *check_results(spec, task)]
-    problems += [*check_fan_out(spec, task), *check_platform_call(spec, task)]
+def _check_task(spec: SpecFile, task: TaskDecl) -> Iterator[Diagnostic]:
+    yield from _check_version(spec, task)
+    yield from check_target(spec, task)
+    yield from check_results(spec, task)
+    yield from check_fan_out(spec, task)
+    yield from check_platform_call(spec, task)
     if task.settings:
-        problems.extend(check_settings(spec, task))
+        yield from check_settings(spec, task)
     for index, other in enumerate(task.depends_on):
         if other not in spec.tasks and other not in spec.includes:
             span = spec.task_span(task.name, "depends_on", index).narrowed(other)
-            problems.append(
-                Diagnostic(
-                    Code.UNKNOWN_TASK,
-                    f'task "{task.name}" depends on "{other}", which is no task',
-                    span,
-                    remedy=choices(other, spec.tasks, label="Tasks"),
-                )
+            yield Diagnostic(
+                Code.UNKNOWN_TASK,
+                f'task "{task.name}" depends on "{other}", which is no task',
+                span,
+                remedy=choices(other, spec.tasks, label="Tasks"),
             )
-    return problems
 
 
 def is_folder(module: str | int) -> bool:

@@ -99,6 +99,7 @@ class _Open:
     key_mark: Mark = (0, 0)
     anchor: str | None = None
     first_node: int = 0
+    repeated: int = 0
 
 
 @dataclass(slots=True)
@@ -112,7 +113,10 @@ class _Build:
     nodes: int = 0
     documents: int = 0
     stack: list[_Open] = field(default_factory=list)
-    anchors: dict[str, tuple[Json, int]] = field(default_factory=dict)
+    anchors: dict[str, tuple[Json, int, int]] = field(default_factory=dict)
+    """The value of each anchor, how many values that is, and how many characters."""
+    repeated: int = 0
+    """Characters that aliases stand for."""
 
     def take(self, event: yaml.Event) -> None:
         if isinstance(event, yaml.ScalarEvent):
@@ -148,7 +152,7 @@ class _Build:
         elif "\\u" in self.source.text[mark[0] : mark[1]] and not is_encodable(event.value):
             self._problem(Code.YAML_FORBIDDEN, "half of a surrogate pair is no text", mark, "Remove the escape.")
         if event.anchor:
-            self.anchors[event.anchor] = (value, 1)
+            self.anchors[event.anchor] = (value, 1, mark[1] - mark[0])
         self._put(value, mark)
 
     def _resolve(self, text: str, mark: Mark) -> Json:
@@ -223,12 +227,13 @@ class _Build:
             self._problem(Code.YAML_LIMIT, f"nested deeper than {DEPTH_LIMIT} levels", mark, "Flatten it.")
             raise _LimitError
         node = MarkedMap() if isinstance(event, yaml.MappingStartEvent) else MarkedList()
-        self.stack.append(_Open(node, mark[0], anchor=event.anchor, first_node=self.nodes))
+        self.stack.append(_Open(node, mark[0], anchor=event.anchor, first_node=self.nodes, repeated=self.repeated))
 
     def _close(self, event: yaml.Event) -> None:
         done = self.stack.pop()
         if done.anchor:
-            self.anchors[done.anchor] = (done.node, self.nodes - done.first_node + 1)
+            characters = _mark(event)[1] - done.start + self.repeated - done.repeated
+            self.anchors[done.anchor] = (done.node, self.nodes - done.first_node + 1, characters)
         self._put(done.node, (done.start, max(done.start + 1, _mark(event)[1])))
 
     def _alias(self, event: yaml.AliasEvent) -> None:
@@ -242,16 +247,20 @@ class _Build:
             )
             self._put(None, mark)
             return
-        value, size = self.anchors[event.anchor]
-        self._count(mark, size)
+        value, size, characters = self.anchors[event.anchor]
+        self._count(mark, size, characters)
         if self._expects_key():
             self._problem(Code.YAML_FORBIDDEN, "an alias cannot be a key", mark, "Write the key out.")
             self._key(str(event.anchor), mark)
             return
         self._put(value, mark)
 
-    def _count(self, mark: Mark, nodes: int = 1) -> None:
+    def _count(self, mark: Mark, nodes: int = 1, repeated: int = 0) -> None:
         self.nodes += nodes
+        self.repeated += repeated
+        if self.repeated > SIZE_LIMIT:
+            self._problem(Code.YAML_LIMIT, f"aliases repeat more than {SIZE_LIMIT:,} characters", mark, "Repeat less.")
+            raise _LimitError
         if self.nodes > NODE_LIMIT:
             self._problem(
                 Code.YAML_LIMIT, f"more than {NODE_LIMIT:,} values, aliases counted in full", mark, "Split the spec."

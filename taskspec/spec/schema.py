@@ -15,10 +15,11 @@ from jsonschema.exceptions import ValidationError
 from jsonschema.protocols import Validator
 from jsonschema.validators import extend
 
-from taskspec.diagnostics import Code, Diagnostic, choices, nearest
+from taskspec.diagnostics import Code, Diagnostic, choices, nearest, until_enough
 from taskspec.schemas import load_schema
 from taskspec.spec.document import SourceDocument
 from taskspec.spec.kinds import keys_of
+from taskspec.spec.patterns import PatternError, parse_pattern
 from taskspec.values import Path
 
 _TYPE_WORDS = {
@@ -115,20 +116,19 @@ def strict_validator(schema: dict[str, Any]) -> Any:
         type_checker=checker,
     )
     checker_of_formats = FormatChecker(formats=())
-    checker_of_formats.checks("regex", raises=(re.error, OverflowError, RecursionError, MemoryError))(_is_regex)
+    checker_of_formats.checks("regex", raises=PatternError)(_is_regex)
     return strict(schema, format_checker=checker_of_formats)
 
 
 def _is_regex(value: object) -> bool:
-    return not isinstance(value, str) or bool(re.compile(value))
+    return not isinstance(value, str) or bool(parse_pattern(value))
 
 
 def check_shape(document: SourceDocument, schema: str = "spec") -> list[Diagnostic]:
     """Every place where the document is not shaped as its schema says."""
-    problems: list[Diagnostic] = []
-    for error in _validator(schema).iter_errors(document.data):
-        problems.extend(_explain(document, error, _WHOLE.get(schema, '"{name}"').format(name=document.source.name)))
-    return problems
+    whole = _WHOLE.get(schema, '"{name}"').format(name=document.source.name)
+    errors = _validator(schema).iter_errors(document.data)
+    return until_enough(problem for error in errors for problem in _explain(document, error, whole))
 
 
 _WHOLE = {"spec": "the spec", "faults": 'the fault script "{name}"'}
@@ -243,6 +243,8 @@ def _advice(error: ValidationError, whole: str) -> str:
         return choices(error.instance, map(str, value), label="Allowed")
     if error.validator == "type" and isinstance(error.instance, int | float) and "string" in str(value):
         return f'Write "{error.instance}" in quotes to make it text.'
+    if isinstance(error.cause, PatternError):
+        return f"The pattern is refused: {error.cause}."
     if error.validator == "const":
         what = "the spec language" if whole == _WHOLE["spec"] else "fault scripts"
         return f"This taskspec reads version {value} of {what}."

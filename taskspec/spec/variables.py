@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from taskspec.diagnostics import Code, Diagnostic, Span, choices
+from taskspec.diagnostics import Code, Diagnostic, Span, choices, until_enough
 from taskspec.errors import SpecError
 from taskspec.sensitive import Secrets
+from taskspec.spec.matching import Matcher
 from taskspec.spec.model import SpecFile, Variable, VariableType
+from taskspec.spec.patterns import PatternError
 from taskspec.spec.reader import read_document
 from taskspec.spec.secretvalues import SecretKeeper, unfit, without_secrets
 from taskspec.values import Json, canonical
@@ -61,7 +62,7 @@ def assign_variables(
     """One value for each declared variable. Raises SpecError with every missing, unknown or unfit one."""
     keeper = keeper or SecretKeeper(Secrets())
     problems: list[Diagnostic] = []
-    values = _from_spec(spec)
+    matcher, values = Matcher(), _from_spec(spec)
     for name, text in environment.items():
         if name.startswith(ENVIRONMENT_PREFIX) and name.removeprefix(ENVIRONMENT_PREFIX) in spec.variables:
             variable = spec.variables[name.removeprefix(ENVIRONMENT_PREFIX)]
@@ -73,9 +74,9 @@ def assign_variables(
     for variable in spec.variables.values():
         assigned = values.get(variable.name)
         if variable.sensitive and assigned is not None:
-            values[variable.name] = _secret(spec, variable, assigned, keeper, problems)
+            values[variable.name] = _secret(spec, variable, assigned, keeper, matcher, problems)
         else:
-            problems.extend(_check(spec, variable, assigned))
+            problems.extend(_check(spec, variable, assigned, matcher))
     if any(problem.code in _UNREADABLE for problem in problems):
         problems = [problem for problem in problems if problem.code is not Code.VARIABLE_MISSING]
     if problems:
@@ -94,7 +95,12 @@ def _from_spec(spec: SpecFile) -> dict[str, Assigned]:
 
 
 def _secret(
-    spec: SpecFile, variable: Variable, assigned: Assigned, keeper: SecretKeeper, problems: list[Diagnostic]
+    spec: SpecFile,
+    variable: Variable,
+    assigned: Assigned,
+    keeper: SecretKeeper,
+    matcher: Matcher,
+    problems: list[Diagnostic],
 ) -> Assigned:
     """A sensitive variable with its value looked up, checked and hidden."""
     written = spec.span(("variables", variable.name, "default")) if assigned.origin == "default" else assigned.span
@@ -108,9 +114,9 @@ def _secret(
         return Assigned(keeper.secrets.unread(variable.name), assigned.origin, span=assigned.span)
     value = assigned.value if found is None else from_text(variable, found)
     if value is None:
-        problems.extend(_check(spec, variable, assigned))
+        problems.extend(_check(spec, variable, assigned, matcher))
         return assigned
-    problem = _unfit(variable, value)
+    problem = _unfit(variable, value, matcher)
     if problem:
         problems.append(unfit(spec, variable, problem, assigned.origin))
     return Assigned(keeper.secrets.keep(variable.name, value), assigned.origin, span=assigned.span)
@@ -150,7 +156,7 @@ def _from_file(spec: SpecFile, file: VariableFile, problems: list[Diagnostic]) -
         problems.append(Diagnostic(Code.VARIABLE_VALUE, f'"{file.name}" must be a map of names to values', span))
         return {}
     unknown = [name for name in document.data if name not in spec.variables]
-    problems.extend(_unknown(spec, name, file.name, document.span((name,), key=True)) for name in unknown)
+    problems += until_enough(_unknown(spec, name, file.name, document.span((name,), key=True)) for name in unknown)
     known = {name: value for name, value in document.data.items() if name in spec.variables}
     return {name: Assigned(value, file.name, span=document.span((name,))) for name, value in known.items()}
 
@@ -164,7 +170,7 @@ def _unknown(spec: SpecFile, name: str, origin: str, span: Span | None) -> Diagn
     )
 
 
-def _check(spec: SpecFile, variable: Variable, assigned: Assigned | None) -> list[Diagnostic]:
+def _check(spec: SpecFile, variable: Variable, assigned: Assigned | None, matcher: Matcher) -> list[Diagnostic]:
     span = spec.span(("variables", variable.name), key=True)
     if assigned is None:
         about = f" ({variable.description})" if variable.description else ""
@@ -174,7 +180,7 @@ def _check(spec: SpecFile, variable: Variable, assigned: Assigned | None) -> lis
         return [
             Diagnostic(Code.VARIABLE_MISSING, f'variable "{variable.name}" has no value{about}', span, remedy=remedy)
         ]
-    problem = _unfit(variable, assigned.value)
+    problem = _unfit(variable, assigned.value, matcher)
     if not problem:
         return []
     summary = f'variable "{variable.name}" {problem}, and is {canonical(assigned.value)} (from {assigned.origin})'
@@ -183,10 +189,10 @@ def _check(spec: SpecFile, variable: Variable, assigned: Assigned | None) -> lis
 
 def unfit_input(variable: Variable, value: Json) -> str:
     """Why a value cannot be the variable's, as `must be …`; empty when it can."""
-    return _unfit(variable, value)
+    return _unfit(variable, value, Matcher())
 
 
-def _unfit(variable: Variable, value: Any) -> str:
+def _unfit(variable: Variable, value: Any, matcher: Matcher) -> str:
     kinds = _PYTHON_TYPES.get(variable.type)
     if kinds and (
         not isinstance(value, kinds) or (isinstance(value, bool) and variable.type is not VariableType.BOOLEAN)
@@ -199,6 +205,13 @@ def _unfit(variable: Variable, value: Any) -> str:
         return f"must be at least {variable.minimum:g}"
     if number is not None and variable.maximum is not None and number > variable.maximum:
         return f"must be at most {variable.maximum:g}"
-    if variable.pattern is not None and isinstance(value, str) and not re.fullmatch(variable.pattern, value):
-        return f"must match {variable.pattern}"
+    if variable.pattern is not None and isinstance(value, str):
+        return _mismatch(variable.pattern, value, matcher)
     return ""
+
+
+def _mismatch(pattern: str, text: str, matcher: Matcher) -> str:
+    try:
+        return "" if matcher.matches(pattern, text) else f"must match {pattern}"
+    except PatternError as error:
+        return f"must match {pattern}, and cannot be matched: {error}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from taskspec.diagnostics import Code, Diagnostic, choices
+from taskspec.diagnostics import ERROR_LIMIT, Code, Diagnostic, choices
 from taskspec.spec.includes import joined
 from taskspec.spec.kinds import CALL_BODY, COMMON_KEYS, RunOn
 from taskspec.spec.model import SpecFile, TaskDecl
@@ -166,7 +166,12 @@ class Look:
             yield from flowing_in(self.within, reference, place, roots, self._add)
 
     def references(self, text: str, place: Place, roots: frozenset[str]) -> list[Reference]:
-        """The references of one expression; wrong ones become problems and are left out."""
+        """The references of one expression; wrong ones become problems and are left out.
+
+        None where there are problems enough: nobody goes on to plan then.
+        """
+        if len(self.problems) >= ERROR_LIMIT:
+            return []
         try:
             expression = self.renderer.parse(text)
         except ExpressionError as error:

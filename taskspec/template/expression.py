@@ -14,7 +14,7 @@ from typing import Any
 
 from jinja2 import nodes
 
-from taskspec.sensitive import SensitiveTouchedError
+from taskspec.sensitive import Sensitive, SensitiveTouchedError
 from taskspec.template.environment import (
     Sandbox,
     build_sandbox,
@@ -33,6 +33,8 @@ Scope = Mapping[str, Any]
 _PATH = r"[A-Za-z_]\w*(?:\.[A-Za-z]\w*|\['[^'\\]*'\]|\[\"[^\"\\]*\"\]|\[(?:0|[1-9][0-9]{0,8})\])*"
 _SIMPLE_PART = re.compile(r"\{\{\s*(" + _PATH + r")\s*\}\}")
 _STEP = re.compile(r"\.([A-Za-z]\w*)|\['([^'\\]*)'\]|\[\"([^\"\\]*)\"\]|\[([0-9]+)\]")
+JOINED_LIMIT = 2**20
+"""Characters of a text with expressions in it."""
 _WORDS = frozenset(
     {"true", "false", "none", "True", "False", "None", "not", "and", "or", "is", "in", "if", "else", "self"}
 )
@@ -92,6 +94,8 @@ class Expression:
     exact: bool
     references: tuple[Reference, ...]
     evaluate: Callable[[Scope], Json]
+    passes: int = 0
+    """How often what it refers to may be gone through from one end to the other."""
     calls: tuple[FunctionCall, ...] = ()
 
     def value(self, scope: Scope) -> Json:
@@ -130,11 +134,7 @@ class Expression:
     def _unknown_producers(self, scope: Scope) -> Iterator[str]:
         """Every unknown the references lead to, so that the plan can name all of them, not just the first."""
         for reference in self.references:
-            value: Any = scope.get(reference.root)
-            for step in reference.steps:
-                if isinstance(step, Dynamic):
-                    break
-                value = _SANDBOX.getitem(value, step)
+            value = reached(reference, scope)
             if isinstance(value, Unknown):
                 yield from value.producers
 
@@ -159,12 +159,23 @@ class Expressions:
         return known
 
 
+def reached(reference: Reference, scope: Scope) -> Any:
+    """What a reference leads to, up to an index that is an expression itself, and not into a secret."""
+    value: Any = scope.get(reference.root)
+    for step in reference.steps:
+        if isinstance(step, Dynamic) or isinstance(value, Sensitive):
+            break
+        value = _SANDBOX.getitem(value, step)
+    return value
+
+
 def is_template(value: object) -> bool:
     """Whether a scalar holds an expression; anything else is itself."""
     return isinstance(value, str) and ("{{" in value or "{%" in value or "{#" in value)
 
 
 _SANDBOX: Sandbox = build_sandbox()
+_PASSING = (nodes.BinExpr, nodes.Compare, nodes.Concat, nodes.Filter, nodes.Slice, nodes.Test)
 
 
 def _parse(text: str) -> Expression:
@@ -217,6 +228,8 @@ def _join(literals: list[str], references: tuple[Reference, ...], scope: Scope) 
     for reference, literal in zip(references, literals[1:], strict=True):
         value = _walk_path(reference, scope)
         text += as_text(value) + literal
+        if len(text) > JOINED_LIMIT:
+            raise ExpressionError(f"the text becomes longer than {JOINED_LIMIT:,} characters")
     return text
 
 
@@ -224,10 +237,11 @@ def _parse_full(text: str) -> Expression:
     tree = parse(_SANDBOX, text)
     references, calls = tuple(_references(tree)), tuple(map(_call, tree.find_all(nodes.Call)))
     parts = [node for output in tree.find_all(nodes.Output) for node in output.nodes]
+    passes = sum(1 for _ in tree.find_all(_PASSING))
     inner = _inner(text) if text.startswith("{{") and text.endswith("}}") else None
     if len(parts) == 1 and not isinstance(parts[0], nodes.TemplateData) and inner is not None:
-        return Expression(text, True, references, _Lazy(lambda: compile_expression(_SANDBOX, inner)), calls)
-    return Expression(text, False, references, _Lazy(lambda: compile_text(_SANDBOX, text)), calls)
+        return Expression(text, True, references, _Lazy(lambda: compile_expression(_SANDBOX, inner)), passes, calls)
+    return Expression(text, False, references, _Lazy(lambda: compile_text(_SANDBOX, text)), passes, calls)
 
 
 def _call(node: nodes.Call) -> FunctionCall:

@@ -8,17 +8,18 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
-from taskspec.diagnostics import Code, Diagnostic, choices
+from taskspec.diagnostics import ERROR_LIMIT, Code, Diagnostic, choices
 from taskspec.errors import SpecError
 from taskspec.graph import CycleError, Edge, TaskGraph, build_graph
 from taskspec.spec.model import SpecFile, TaskDecl
 from taskspec.template.analysis import Analysis, Dependency
+from taskspec.template.budget import too_much
 from taskspec.template.expression import Index, Scope
 from taskspec.template.items import INSTANCE_LIMIT, KEY_LIMIT, ItemReader, hidden, item_readers
 from taskspec.template.parts import PartScope
 from taskspec.template.render import Renderer
 from taskspec.template.scope import TasksView
-from taskspec.values import Json
+from taskspec.values import VALUE_WORK, WORK_LIMIT, Json, weight_of
 
 FOLDED = "*"
 """Stands for every key of a task whose items are not known yet."""
@@ -158,6 +159,7 @@ class _Build:
     join_of: dict[str, int] = field(default_factory=dict)
     open: set[str] = field(default_factory=set)
     """Tasks whose items are not known: a spec is validated without the values of its variables."""
+    weight: int = 0
     folded: set[str] = field(default_factory=set)
 
     def add(self, task: TaskDecl, reader: ItemReader) -> None:
@@ -171,6 +173,7 @@ class _Build:
             self._fold(task, items.awaits, cells)
         elif items.is_open:
             self.open.add(task.name)
+        self._weigh(task, len(items.pairs))
         for key, value in items.pairs:
             if key in cells:
                 self._problem(
@@ -181,6 +184,20 @@ class _Build:
             self.instances.append(Instance(f"{task.name}[{key}]", task, key, value))
         if len(self.instances) > INSTANCE_LIMIT:
             self._problem(task, f"more than {INSTANCE_LIMIT:,} instances in all", "Split the spec.")
+
+    def _weigh(self, task: TaskDecl, times: int) -> None:
+        """Refuse a fan-out that repeats much: each instance is evaluated, compared and shown by itself."""
+        if times < 2:
+            return
+        body = task.call.body if task.call is not None else {}
+        written = [task.params, task.target, task.settings, body, task.results, task.outputs, task.description]
+        self.weight += weight_of(written, WORK_LIMIT, VALUE_WORK) * times
+        if self.weight > WORK_LIMIT:
+            self._problem(
+                task,
+                f"its {times:,} instances {too_much()}",
+                "Give it fewer items, or let the params name a file that the app reads.",
+            )
 
     def _fold(self, task: TaskDecl, awaits: tuple[str, ...], cells: dict[str | None, int]) -> None:
         self.folded.add(task.name)
@@ -198,7 +215,7 @@ class _Build:
 
     def _connect(self, name: str, dependency: Dependency) -> None:
         upstream, cells = self.by_task[dependency.upstream], self.by_task[name]
-        if dependency.upstream in self.open:
+        if dependency.upstream in self.open or len(self.problems) >= ERROR_LIMIT:
             return
         is_blurred = dependency.upstream in self.folded or (name in self.folded and dependency.cell == Index.EACH_KEY)
         if dependency.cell is None or is_blurred:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from taskspec.diagnostics import Code, Diagnostic, Span
+from taskspec.template.budget import Budget
 from taskspec.template.expression import Expression, Expressions, Scope, is_template
 from taskspec.template.functions import FUNCTION_NAMES, Functions
 from taskspec.template.missing import ExpressionError
@@ -36,14 +37,20 @@ class RenderError(Exception):
 
 
 class Renderer:
-    """Renders values in a scope; remembers every expression it has parsed.
+    """Renders values in a scope, within a budget if there is one; remembers every expression it has parsed.
 
     The functions are those of the scope; one that brings none has those given here.
     """
 
-    def __init__(self, functions: Functions | None = None) -> None:
+    def __init__(self, functions: Functions | None = None, budget: Budget | None = None) -> None:
         self._expressions = Expressions()
         self.functions = functions or Functions()
+        self._budget = budget
+
+    def lift(self) -> None:
+        """Go on without a budget, here and in the specs that share it: all was rendered once, and approved."""
+        if self._budget is not None:
+            self._budget.lift()
 
     def parse(self, text: str) -> Expression:
         return self._expressions.parse(text)
@@ -63,12 +70,22 @@ class Renderer:
             expression = self.parse(text)
             if expression.calls and FUNCTION_NAMES[0] not in scope:
                 scope = {**self.functions.scope, **scope}
-            value = expression.value(scope)
+            value = self._value(expression, scope)
             problem = not_json(value)
             if problem:
                 raise ExpressionError(problem[1])
         except ExpressionError as error:
             raise RenderError(path, text, error) from None
+        return value
+
+    def _value(self, expression: Expression, scope: Scope) -> Json:
+        budget = self._budget
+        if budget is None:
+            return expression.value(scope)
+        if expression.passes:
+            budget.go_through(expression, scope)
+        value = expression.value(scope)
+        budget.take(value)
         return value
 
 

@@ -9,6 +9,7 @@ from taskspec.view.paint import Paint, clean
 
 SHOWN_AT_ONCE = 50
 _LINE_LIMIT = 160
+_TEXT_LIMIT = 4_000
 
 
 def draw_all(diagnostics: Iterable[Diagnostic], paint: Paint) -> str:
@@ -31,15 +32,16 @@ def draw(diagnostic: Diagnostic, paint: Paint) -> str:
     if diagnostic.span is not None:
         lines += ["", *_snippet(diagnostic.span, paint, colour)]
     if diagnostic.detail:
-        lines += ["", *(f"  {line}" for line in clean(diagnostic.detail).splitlines())]
+        lines += ["", *(f"  {line}" for line in clean(diagnostic.detail[: _TEXT_LIMIT * 4]).splitlines())]
     if diagnostic.remedy:
         lines += ["", f"  {_flat(diagnostic.remedy)}"]
     return "\n".join(lines) + "\n"
 
 
 def _flat(text: str) -> str:
-    """On one line, whatever the author's names hold."""
-    return clean(text).replace("\n", "\\n")
+    """On one line, whatever the author's names hold, and not without end."""
+    shown = text if len(text) <= _TEXT_LIMIT else text[:_TEXT_LIMIT] + "…"
+    return clean(shown).replace("\n", "\\n")
 
 
 def _snippet(span: Span, paint: Paint, colour: str) -> list[str]:
@@ -58,5 +60,5 @@ def _snippet(span: Span, paint: Paint, colour: str) -> list[str]:
 
 
 def _numbered(number: int, width: int, text: str) -> str:
-    shown = clean(text).replace("\t", " ")
+    shown = clean(text[: _LINE_LIMIT + 1]).replace("\t", " ")
     return f"  {number:>{width}} │ {shown if len(shown) <= _LINE_LIMIT else shown[:_LINE_LIMIT] + '…'}"
