@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,13 @@ LOOK_SECONDS = 10.0
 """Between two looks whether the service is still there while an answer is awaited."""
 RESEND_LIMIT = 5
 _NAP_SHORTEST, _NAP_LONGEST = 0.005, 0.25
+Begin = Callable[[Callable[[], None]], None]
+"""Carries out a call beside the one that awaits it."""
+
+
+def in_a_thread(call: Callable[[], None]) -> None:
+    """Nobody waits for it: a request that is given up goes on until the server answers."""
+    threading.Thread(target=call, daemon=True).start()
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +44,7 @@ class Requests:
 
     server: Server
     clock: Callable[[], float]
+    begin: Begin = in_a_thread
 
     def perform(self, order: CallOrder, pause: Pause) -> Json:
         """The service's answer."""
@@ -44,7 +53,7 @@ class Requests:
             message = f"service must be a task of kind service or the id of a launch, and is {service!r}"
             raise CallFailed(message, FailureKind.INPUTS)
         limit = order.call.timeout if order.call.timeout is not None else LONGEST_REQUEST
-        asked = _Asked(self.server.api, self.clock, service, order, self.clock() + limit, pause)
+        asked = _Asked(self.server.api, self.clock, self.begin, service, order, self.clock() + limit, pause)
         return asked.once() if order.call.poll is None else asked.until(order.call.poll)
 
 
@@ -54,6 +63,7 @@ class _Asked:
 
     api: Api
     clock: Callable[[], float]
+    begin: Begin
     service: int
     order: CallOrder
     end: float
@@ -97,7 +107,7 @@ class _Asked:
     def _ask(self, limit: float) -> Json:
         """The answer to one request, within `limit` seconds; ends at once when the service or the run does."""
         answers: SimpleQueue[tuple[Json, Exception | None]] = SimpleQueue()
-        threading.Thread(target=self._send, args=(limit, answers), daemon=True).start()
+        self.begin(partial(self._send, limit, answers))
         began, nap, look = self.clock(), _NAP_SHORTEST, self.clock() + LOOK_SECONDS
         while True:
             with suppress(Empty):

@@ -224,6 +224,7 @@ class Services:
         progress.tools.listener.on(StatusChanged(address, info.id, "ready"))
         self.publisher.after_end(progress.instance(node), active.planned, active.key, verdict, info)
         tell(progress, progress.frontier.succeed(node))
+        self.leftovers.retire(node)
 
     def _settle_up(self, node: int, up: Up) -> None:
         if up.is_stopping or self.is_used(node):
@@ -292,7 +293,6 @@ class Services:
         self.progress.board.end(ended)
 
     def _retire(self, node: int) -> None:
-        """Stop what the new launch replaces, once it is up; or, not to be kept, once it will not be."""
-        is_over = self.progress.board.has(self.progress.tasks[node].address) and not self._rule(node).keep
-        if node in self.up or is_over:
+        """Stop what the new launch was to replace, where that will not be up and nothing is to be kept."""
+        if self.progress.board.has(self.progress.tasks[node].address) and not self._rule(node).keep:
             self.leftovers.retire(node)
