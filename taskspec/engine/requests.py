@@ -15,7 +15,7 @@ from taskspec.engine.server import Server
 from taskspec.errors import ApiError, NotFound, NotSent, OutcomeUnknown, Refused
 from taskspec.spec.durations import show
 from taskspec.spec.endurance import FailureKind
-from taskspec.spec.kinds import Poll
+from taskspec.spec.kinds import Poll, can_be_repeated
 from taskspec.values import Json, canonical
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ class _Asked:
             if self.clock() - began > limit:
                 raise OutcomeUnknown(f"{self._method} of launch {self.service}: no answer within {show(limit)}")
             if self.clock() >= look:
-                self._check_alive()
+                self._check_alive(is_out=True)
                 look = self.clock() + LOOK_SECONDS
             self.pause(nap)
             nap = min(nap * 1.5, _NAP_LONGEST)
@@ -141,18 +141,21 @@ class _Asked:
             raise CallFailed(f"{self._method} of launch {self.service} answered with an error: {said}")
         return answer
 
-    def _check_alive(self) -> None:
-        """Raises CallFailed once the service has ended; a server that does not answer says nothing about it."""
+    def _check_alive(self, *, is_out: bool = False) -> None:
+        """Raises CallFailed once the service has ended; a server that does not answer says nothing about it.
+
+        While a request is out, nobody knows what the service did with it before it ended.
+        """
         try:
             info = self.api.task.get_info_by_id(self.service)
         except NotFound:
-            raise self._gone("is not known to the server") from None
+            raise self._gone("is not known to the server", is_out=is_out) from None
         except Refused:
             raise
         except ApiError:
             return
         if info.status is not None and info.status.is_terminal:
-            raise self._gone(f"is {info.raw_status}")
+            raise self._gone(f"is {info.raw_status}", is_out=is_out)
 
     def _left(self) -> float:
         left = self.end - self.clock()
@@ -160,9 +163,12 @@ class _Asked:
             raise self._too_late("no answer")
         return left
 
-    def _gone(self, how: str) -> CallFailed:
+    def _gone(self, how: str, *, is_out: bool) -> CallFailed:
         message = f"the service {how} (launch {self.service}), so {self._method} cannot be answered"
-        return CallFailed(message, remedy="start the service again; `taskspec logs` shows why it ended")
+        remedy = "start the service again; `taskspec logs` shows why it ended"
+        if not is_out or can_be_repeated(self.order.kind, self.order.call):
+            return CallFailed(message, remedy=remedy)
+        return CallFailed(f"{message}; it may have done what was asked", remedy=remedy, kind=_LOST)
 
     def _too_late(self, why: str) -> CallFailed:
         limit = show(self.order.call.timeout or LONGEST_REQUEST)

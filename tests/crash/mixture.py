@@ -13,7 +13,6 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from taskspec import operations
 from taskspec.api.transport.sending import Call
 from taskspec.engine.events import RunReport
 from taskspec.engine.performers import Performers
@@ -75,7 +74,6 @@ class TownServer(FakeServer):
         draw = self.chance.random()
         if draw < self.share / 6:
             return Exchange(0, None, Way.NO_CONNECTION)
-        self._check_intent(who)
         if draw < self.share / 3:
             self.sent.append(Sent(self.life, who, is_carried_out=False, is_answered=False))
             return Exchange(502, {}) if draw < self.share / 4 else Exchange(0, None, Way.DROPPED)
@@ -161,7 +159,9 @@ class TownServer(FakeServer):
             case _:
                 return str(body["state"]["who"])
 
-    def _check_intent(self, who: str) -> None:
+    def check_intent(self, method: str, body: Mapping[str, Any]) -> None:
+        """A call that leaves has a durable intent."""
+        who = self._who(method, body)
         record = self.record_of(who)
         if record is None or record.phase is not Phase.INTENDED:
             self.wrongs.append(f"the call {who} was made without an intent: {record}")
@@ -185,7 +185,9 @@ class TownFaults(RandomFaults):
         if self.plot.part(address).kind != "service":
             return course
         is_mortal = number < 3 and self.chance.random() < self.share / 2
-        return replace(course, running=course.running * 2, ends=Ends.ERROR) if is_mortal else replace(course, running=inf)
+        return (
+            replace(course, running=course.running * 2, ends=Ends.ERROR) if is_mortal else replace(course, running=inf)
+        )
 
 
 class SlowTransport(VirtualTransport):
@@ -193,10 +195,11 @@ class SlowTransport(VirtualTransport):
 
     def __init__(self, town: Town, boundaries: Boundaries) -> None:
         super().__init__(town.fake, town.clock, town.clock.sleep, boundaries.cross)
-        self._work, self._sleeping = Random(town.seed + 4), town.clock.sleep
+        self._town, self._work, self._sleeping = town, Random(town.seed + 4), town.clock.sleep
 
     def _exchange(self, call: Call) -> Exchange:
         if is_work(call.name, _body(call)):
+            self._town.fake.check_intent(call.name, _body(call))
             self._before(f"begin {call.name}")
             self._sleeping(self._work.uniform(0, 15))
         return super()._exchange(call)
@@ -278,7 +281,7 @@ class Town(World):
             plot=self.plot,
             chance=Random(self.seed + 3),
             share=self.share,
-            record_of=lambda who: self.state().records.get(who),
+            record_of=self.record,
         )
         self.clock = Clock(Random(self.seed + 2))
         self._write()
@@ -290,6 +293,9 @@ class Town(World):
     def _write(self) -> None:
         self.needs = {part.name: (*part.needs, *filter(None, [part.service])) for part in self.plot.parts.values()}
         (self.folder / "spec.yaml").write_text(self.plot.text(), encoding="utf-8")
+
+    def record(self, address: str) -> Record | None:
+        return self.state().records.get(address)
 
     def replace_a_service(self) -> None:
         """Somebody changes what a service is started with."""
@@ -390,7 +396,7 @@ class Town(World):
         assert self.calm is not None
         calm = Counter(sent.who for sent in self.calm.fake.sent)
         last: dict[str, Sent] = {}
-        count = Counter(sent.who for sent in self.fake.sent)
+        count = Counter(sent.who for sent in self.fake.sent if sent.is_carried_out or not sent.is_answered)
         for sent in self.fake.sent:
             before, part = last.get(sent.who), self.plot.parts[sent.who]
             last[sent.who] = sent

@@ -1,4 +1,4 @@
-"""Random specs of every kind of task: jobs, services, requests, waits, platform calls, conditions, clean-up, fan-out."""
+"""Random specs: launches, services, requests, waits and platform calls, with conditions, clean-up and fan-out."""
 
 from __future__ import annotations
 
@@ -57,9 +57,10 @@ class Plot:
         return direct | {far for up in direct for far in self.above(up)}
 
     def is_touched(self, address: str) -> bool:
-        """Whether a failure may be behind what becomes of a task: it is not the same in each run then."""
+        """Whether a failure, also that of a service, may decide how often a task runs: it is not the same each time."""
         name = address.partition("[")[0]
-        return bool({name, *self.above(name)} & self.failing)
+        line = {name, *self.above(name)}
+        return bool(line & self.failing) or any("run_on" in self.parts[one].body for one in line)
 
 
 def random_plot(chance: Random, size: int) -> Plot:

@@ -185,7 +185,7 @@ class World:
     def transport(self, boundaries: Boundaries) -> VirtualTransport:
         return VirtualTransport(self.fake, self.clock, self.clock.sleep, boundaries.cross)
 
-    def stage(self, server: Server) -> SimulatedStage:  # noqa: ARG002 - of use to worlds in which calls are made
+    def stage(self, server: Server) -> SimulatedStage:
         return SimulatedStage(self)
 
     def live(self, die_at: int | None = None, interrupt_at: int | None = None) -> tuple[RunReport | None, Boundaries]:
