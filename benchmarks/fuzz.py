@@ -4,8 +4,8 @@
     python benchmarks/fuzz.py --count 2000         a quick look
     python benchmarks/fuzz.py --kind trees --seed 7
 
-The same seed gives the same inputs. A bug (exit code 70) or an input that a command computes on for longer than --seconds is an offence:
-its files are kept below --keep, and the program ends with 1.
+The same seed gives the same inputs. A bug (exit code 70), or an input that a command computes on for longer than
+--seconds, is an offence: its files are kept below --keep, and the program ends with 1.
 """
 
 from __future__ import annotations

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 Files = list[FileInfo]
+REMOVAL_SECONDS = 300.0
+"""How long a removal may take: it is not sent again, and nobody knows what became of one without an answer."""
 
 
 class FileApi(Paged):
@@ -100,8 +102,9 @@ class FileApi(Paged):
             partial.unlink(missing_ok=True)
 
     def remove(self, team_id: int, path: str) -> None:
-        """Delete a file or folder."""
-        self._transport.tell("file-storage.remove", {"teamId": team_id, "path": path})
+        """Delete a file or folder, sent once: what came to the same path since then is not ours to delete."""
+        body = {"teamId": team_id, "path": path}
+        self._transport.tell("file-storage.remove", body, safe=False, deadline=REMOVAL_SECONDS)
 
     def get_url(self, file_id: int) -> str:
         """Where a browser finds the file, below the server's address."""

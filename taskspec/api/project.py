@@ -16,6 +16,9 @@ from taskspec.errors import OutcomeUnknown
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+REMOVAL_SECONDS = 300.0
+"""How long a removal may take: it is not sent again, and nobody knows what became of one without an answer."""
+
 
 class ProjectApi(Paged):
     """Projects of a workspace."""
@@ -43,5 +46,5 @@ class ProjectApi(Paged):
         return int(str(task_id))
 
     def remove(self, id: int) -> None:
-        """Put a project away; it can be restored in the web interface."""
-        self._transport.tell("projects.archive", {"id": id})
+        """Put a project away, sent once; it can be restored in the web interface."""
+        self._transport.tell("projects.archive", {"id": id}, safe=False, deadline=REMOVAL_SECONDS)

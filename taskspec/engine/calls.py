@@ -72,8 +72,12 @@ class Calls:
             self._look_again()
 
     def seconds_left(self, now: float, limit: float) -> float:
-        """How long the loop may sleep before a look is due."""
-        return min([limit, *(max(0.0, min(held.look_at, held.patient_until) - now) for held in self.held.values())])
+        """How long the loop may sleep before a look is due, or before nobody waits for people any longer."""
+        if not self.held:
+            return limit
+        is_idle = self._is_idle
+        due = (min(one.look_at, one.patient_until) if is_idle else one.look_at for one in self.held.values())
+        return min(limit, max(0.0, min(due) - now))
 
     def leave(self) -> None:
         """The run is ending: waits for people are pending, the rest is told by the event that cuts it."""

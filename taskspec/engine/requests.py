@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from taskspec.engine.server import Server
 from taskspec.errors import ApiError, NotFound, NotSent, OutcomeUnknown, Refused
 from taskspec.spec.durations import show
 from taskspec.spec.endurance import FailureKind
-from taskspec.spec.kinds import Poll
+from taskspec.spec.kinds import Poll, can_be_repeated
 from taskspec.values import Json, canonical
 
 if TYPE_CHECKING:
@@ -28,6 +29,13 @@ LOOK_SECONDS = 10.0
 """Between two looks whether the service is still there while an answer is awaited."""
 RESEND_LIMIT = 5
 _NAP_SHORTEST, _NAP_LONGEST = 0.005, 0.25
+Begin = Callable[[Callable[[], None]], None]
+"""Carries out a call beside the one that awaits it."""
+
+
+def in_a_thread(call: Callable[[], None]) -> None:
+    """Nobody waits for it: a request that is given up goes on until the server answers."""
+    threading.Thread(target=call, daemon=True).start()
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +44,7 @@ class Requests:
 
     server: Server
     clock: Callable[[], float]
+    begin: Begin = in_a_thread
 
     def perform(self, order: CallOrder, pause: Pause) -> Json:
         """The service's answer."""
@@ -44,7 +53,7 @@ class Requests:
             message = f"service must be a task of kind service or the id of a launch, and is {service!r}"
             raise CallFailed(message, FailureKind.INPUTS)
         limit = order.call.timeout if order.call.timeout is not None else LONGEST_REQUEST
-        asked = _Asked(self.server.api, self.clock, service, order, self.clock() + limit, pause)
+        asked = _Asked(self.server.api, self.clock, self.begin, service, order, self.clock() + limit, pause)
         return asked.once() if order.call.poll is None else asked.until(order.call.poll)
 
 
@@ -54,6 +63,7 @@ class _Asked:
 
     api: Api
     clock: Callable[[], float]
+    begin: Begin
     service: int
     order: CallOrder
     end: float
@@ -97,7 +107,7 @@ class _Asked:
     def _ask(self, limit: float) -> Json:
         """The answer to one request, within `limit` seconds; ends at once when the service or the run does."""
         answers: SimpleQueue[tuple[Json, Exception | None]] = SimpleQueue()
-        threading.Thread(target=self._send, args=(limit, answers), daemon=True).start()
+        self.begin(partial(self._send, limit, answers))
         began, nap, look = self.clock(), _NAP_SHORTEST, self.clock() + LOOK_SECONDS
         while True:
             with suppress(Empty):
@@ -110,7 +120,7 @@ class _Asked:
             if self.clock() - began > limit:
                 raise OutcomeUnknown(f"{self._method} of launch {self.service}: no answer within {show(limit)}")
             if self.clock() >= look:
-                self._check_alive()
+                self._check_alive(is_out=True)
                 look = self.clock() + LOOK_SECONDS
             self.pause(nap)
             nap = min(nap * 1.5, _NAP_LONGEST)
@@ -131,18 +141,21 @@ class _Asked:
             raise CallFailed(f"{self._method} of launch {self.service} answered with an error: {said}")
         return answer
 
-    def _check_alive(self) -> None:
-        """Raises CallFailed once the service has ended; a server that does not answer says nothing about it."""
+    def _check_alive(self, *, is_out: bool = False) -> None:
+        """Raises CallFailed once the service has ended; a server that does not answer says nothing about it.
+
+        While a request is out, nobody knows what the service did with it before it ended.
+        """
         try:
             info = self.api.task.get_info_by_id(self.service)
         except NotFound:
-            raise self._gone("is not known to the server") from None
+            raise self._gone("is not known to the server", is_out=is_out) from None
         except Refused:
             raise
         except ApiError:
             return
         if info.status is not None and info.status.is_terminal:
-            raise self._gone(f"is {info.raw_status}")
+            raise self._gone(f"is {info.raw_status}", is_out=is_out)
 
     def _left(self) -> float:
         left = self.end - self.clock()
@@ -150,9 +163,12 @@ class _Asked:
             raise self._too_late("no answer")
         return left
 
-    def _gone(self, how: str) -> CallFailed:
+    def _gone(self, how: str, *, is_out: bool) -> CallFailed:
         message = f"the service {how} (launch {self.service}), so {self._method} cannot be answered"
-        return CallFailed(message, remedy="start the service again; `taskspec logs` shows why it ended")
+        remedy = "start the service again; `taskspec logs` shows why it ended"
+        if not is_out or can_be_repeated(self.order.kind, self.order.call):
+            return CallFailed(message, remedy=remedy)
+        return CallFailed(f"{message}; it may have done what was asked", remedy=remedy, kind=_LOST)
 
     def _too_late(self, why: str) -> CallFailed:
         limit = show(self.order.call.timeout or LONGEST_REQUEST)

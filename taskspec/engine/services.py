@@ -114,11 +114,20 @@ class Services:
     def is_used(self, node: int) -> bool:
         """Whether a user has still to end; once the run is ending, only those that run count."""
         if self.progress.leaving.is_asked:
-            return any(user in self.progress.active or user in self.up for user in self._users[node])
+            here = {*self.progress.active, *self.up}
+            return any(user in here or self._goes_on(user) for user in self._users[node])
         waiting = self._open_users[node]
         while waiting and self.progress.board.has(self.progress.tasks[waiting[-1]].address):
             waiting.pop()
         return bool(waiting)
+
+    def _goes_on(self, user: int) -> bool:
+        """Whether a launch of an earlier run goes on without us: its turn to be attached to has not come."""
+        planned = self.progress.tasks[user]
+        if self.progress.leaving.mode is not OnInterrupt.DETACH or planned.action is not Action.ATTACH:
+            return False
+        is_running = planned.observed is not None and not planned.observed.is_terminal
+        return is_running and not self.progress.board.has(planned.address)
 
     def begin(self, node: int, planned: PlannedTask) -> bool:
         """Take the turn of a service that is not to be launched; whether there was nothing to launch."""
@@ -224,6 +233,7 @@ class Services:
         progress.tools.listener.on(StatusChanged(address, info.id, "ready"))
         self.publisher.after_end(progress.instance(node), active.planned, active.key, verdict, info)
         tell(progress, progress.frontier.succeed(node))
+        self.leftovers.retire(node)
 
     def _settle_up(self, node: int, up: Up) -> None:
         if up.is_stopping or self.is_used(node):
@@ -292,7 +302,6 @@ class Services:
         self.progress.board.end(ended)
 
     def _retire(self, node: int) -> None:
-        """Stop what the new launch replaces, once it is up; or, not to be kept, once it will not be."""
-        is_over = self.progress.board.has(self.progress.tasks[node].address) and not self._rule(node).keep
-        if node in self.up or is_over:
+        """Stop what the new launch was to replace, where that will not be up and nothing is to be kept."""
+        if self.progress.board.has(self.progress.tasks[node].address) and not self._rule(node).keep:
             self.leftovers.retire(node)

@@ -72,7 +72,10 @@ class Conditions:
         """
         node, instance = past.node, self.instances[past.node]
         running = past.observed if past.observed is not None and not past.observed.is_terminal else None
-        found = self._skip(node, instance, may_fail=may_fail or running is not None)
+        if instance.is_folded:
+            found = self._needed(node, instance)
+        else:
+            found = self._skip(node, instance, may_fail=may_fail or running is not None)
         if found is None:
             return None, []
         self.skipped[node] = found
@@ -91,14 +94,20 @@ class Conditions:
         return skip, [] if running is None else [_stop(skip, running)]
 
     def _skip(self, node: int, instance: Instance, *, may_fail: bool) -> Skipped | None:
-        above = self._above(node, instance.task)
+        above = self._needed(node, instance)
         if above is not None:
-            return replace(above, detail=f'needs "{self.instances[above.root].address}", which is skipped')
+            return above
         if instance.task.run_on is RunOn.FAILURE and not may_fail:
             return Skipped(Reason.RUNS_ON_FAILURE, NOTHING_CAN_FAIL, node)
         if self.evaluator.condition(instance) is False:
             return Skipped(Reason.CONDITION_FALSE, explain(self.evaluator, instance), node)
         return None
+
+    def _needed(self, node: int, instance: Instance) -> Skipped | None:
+        above = self._above(node, instance.task)
+        if above is None:
+            return None
+        return replace(above, detail=f'needs "{self.instances[above.root].address}", which is skipped')
 
     def _above(self, node: int, task: TaskDecl) -> Skipped | None:
         """The skipped task because of which this one is skipped too."""

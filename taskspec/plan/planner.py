@@ -172,7 +172,8 @@ class _Walk:
     def _planned(self, node: int, instance: Instance, record: Record | None, above: Flow) -> PlannedTask | None:
         try:
             if instance.is_folded:
-                self.planned[node] = plan_folded(self.evaluator, node, instance, self.inputs.facts)
+                skipped = self._skipped(node, instance, record, above) if self.conditions.skipped else None
+                self.planned[node] = skipped or plan_folded(self.evaluator, node, instance, self.inputs.facts)
                 return self.planned[node]
             is_plain = is_plain_task(instance.task)
             skipped = None if is_plain and not self.conditions.skipped else self._skipped(node, instance, record, above)

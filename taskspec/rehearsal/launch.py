@@ -80,7 +80,8 @@ class Launch:
 
     def as_json(self, now: float, wall: float) -> Json:
         """The launch as the server reports it (wire protocol, section 6). `wall` is the time of day at moment 0."""
-        meta: Json = {"name": self.body.get("taskName", ""), "params": self.body.get("params", {})}
+        app = {"moduleId": self.body.get("moduleId"), "version": self.body.get("appVersion", "")}
+        meta: Json = {"name": self.body.get("taskName", ""), "params": self.body.get("params", {}), "app": app}
         output = self._output(now)
         if output:
             meta["output"] = output
@@ -89,6 +90,7 @@ class Launch:
         return {
             "id": self.id,
             "type": "app",
+            "createdBy": 1,
             "status": str(self.status(now)),
             "description": self.body.get("description", ""),
             "workspaceId": self.body.get("workspaceId"),

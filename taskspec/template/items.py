@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 
 from taskspec.diagnostics import Code, Diagnostic
 from taskspec.spec.includes import joined
+from taskspec.spec.kinds import RunOn
 from taskspec.spec.model import SpecFile, TaskDecl
+from taskspec.template.absent import reads_absent
 from taskspec.template.expression import Scope
 from taskspec.template.matrix import combine, scalar_text
 from taskspec.template.missing import ExpressionError
@@ -75,6 +77,8 @@ class ItemReader:
         try:
             written = self.renderer.render(getattr(task, section), scope)
         except RenderError as error:
+            if self._is_skipped(task, error):
+                return Items(is_open=True, awaits=self._named(task))
             span = self.spec.task_span(task.name, section, *error.path)
             self.problems.append(error.diagnostic(span, f'task "{task.name}"'))
             return Items()
@@ -83,6 +87,13 @@ class ItemReader:
         over_result = over_result or self._came_in(task, section)
         pairs = tuple(self._matrix(task, written) if section == "matrix" else self._for_each(task, written))
         return Items(pairs) if self._fits_limit(task, len(pairs), over_result=over_result) else Items()
+
+    def _is_skipped(self, task: TaskDecl, error: RenderError) -> bool:
+        """Whether items cannot be had because a task that this one needs did not succeed: there will be none."""
+        if self.tasks is None or task.run_on is not RunOn.SUCCESS:
+            return False
+        references = self.renderer.parse(error.text).references
+        return any(r.root == "tasks" and r.steps and reads_absent(self.tasks, r.steps[0]) for r in references)
 
     def _is_open(self, task: TaskDecl, written: Json) -> bool:
         """Whether the keys are not known: the values of a map may be unknown, its keys are not."""

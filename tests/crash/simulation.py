@@ -7,7 +7,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -51,15 +51,19 @@ class Crash(BaseException):
 
 @dataclass(slots=True)
 class Boundaries:
-    """Counts every journal write, send and receive of one process, and dies at the chosen one."""
+    """Counts every journal write, send and receive of one process; dies, or is interrupted, at the chosen one."""
 
     die_at: int | None
     count: int = 0
     names: list[str] = field(default_factory=list)
+    interrupt_at: int | None = None
+    interrupt: Callable[[], None] = lambda: None
 
     def cross(self, name: str) -> None:
         self.count += 1
         self.names.append(name)
+        if self.count == self.interrupt_at:
+            self.interrupt()
         if self.count == self.die_at:
             raise Crash(name)
 
@@ -173,24 +177,35 @@ class World:
     def state_path(self) -> Path:
         return self.folder / "state.db"
 
-    def live(self, die_at: int | None = None) -> tuple[RunReport | None, Boundaries]:
+    @property
+    def selection(self) -> Selection:
+        """What the next apply is asked for."""
+        return Selection()
+
+    def transport(self, boundaries: Boundaries) -> VirtualTransport:
+        return VirtualTransport(self.fake, self.clock, self.clock.sleep, boundaries.cross)
+
+    def stage(self, server: Server) -> SimulatedStage:
+        return SimulatedStage(self)
+
+    def live(self, die_at: int | None = None, interrupt_at: int | None = None) -> tuple[RunReport | None, Boundaries]:
         """One process from its start to its end; no report when it died or gave up."""
         self.lives += 1
-        boundaries = Boundaries(die_at)
+        boundaries = Boundaries(die_at, interrupt_at=interrupt_at)
         server = Server("simulated", is_local=False, default_workspace=1, wake=lambda: ("", ""))
-        transport = VirtualTransport(self.fake, self.clock, self.clock.sleep, boundaries.cross)
-        server.connect(Api("http://simulated", "", transport=transport))
+        server.connect(Api("http://simulated", "", transport=self.transport(boundaries)))
         project = operations.open_project(operations.Request(self.folder / "spec.yaml", "spec.yaml", {}))
         report = None
         with open_store(self.state_path, clock=self.wall) as store:
             store.acquire(Owner("host", self.lives, 0.0, boot=f"boot {self.lives}", user="user"))
             try:
-                planned = operations.make(project, server, store.load(), Selection())
+                planned = operations.make(project, server, store.load(), self.selection)
                 journal = AnnouncedJournal(MortalJournal(store, boundaries), self.fake)
-                stage = SimulatedStage(self)
+                stage = self.stage(server)
                 run = operations.prepare_apply(
                     project, server, planned, journal, Told(self.trace), Pace(settle=self.settle), stage
                 )
+                boundaries.interrupt = run.interrupt
                 report = run.go()
             except Crash as crash:
                 self.trace.append(f"died at {crash}")

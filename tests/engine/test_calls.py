@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 from taskspec.engine.apply import Apply
+from taskspec.engine.calls import Calls
 from taskspec.engine.events import CallBegan, EngineEvent
 from taskspec.engine.leaving import OnInterrupt
 from taskspec.errors import SpecError, UsageError
@@ -316,6 +317,22 @@ def test_people_are_looked_for_again_while_others_work(workshop: Workshop) -> No
             workshop.open_gate()
 
     assert workshop.apply(complete).outcomes == {"review": "succeeded", "slow": "succeeded"}
+
+
+def test_a_run_sleeps_while_others_work_and_people_are_waited_for(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin, turns = Calls.go_on, list[int]()
+    monkeypatch.setattr(Calls, "go_on", lambda calls: (turns.append(1), begin(calls)))
+    number = labeling(workshop)
+    workshop.app("slow", shell="sleep 1")
+    workshop.spec(f"""
+        tasks:
+          review: {{kind: wait, wait: {{labeling_job: {number}}}}}
+          slow: {{module: ./slow}}
+        """)
+    assert workshop.apply().outcomes == {"review": "pending", "slow": "succeeded"}
+    assert len(turns) < 300, "the loop went round without anything to do"
 
 
 def test_an_apply_has_the_patience_for_people_it_was_given(workshop: Workshop) -> None:

@@ -259,6 +259,24 @@ def test_an_interrupt_leaves_a_service_that_is_used_and_the_next_apply_stops_it(
     assert len(shop.launches()) == 2
 
 
+def test_an_interrupt_leaves_a_service_to_a_launch_that_was_not_attached_to_yet(shop: Workshop) -> None:
+    shop.waiting_app("long")
+    shop.spec("""
+        tasks:
+          serve: {module: ./service, kind: service}
+          long: {module: ./long, depends_on: [serve]}
+    """)
+    shop.apply(interrupt_once_running("long"))
+    blocker = mark(shop, "slow")
+    shop.apply(interrupt_once_running("serve"))
+    assert len(running(shop)) == 2
+    blocker.unlink()
+    shop.open_gate()
+    assert shop.apply().outcomes == {"serve": "succeeded", "long": "succeeded"}
+    assert running(shop) == []
+    assert len(shop.launches()) == 2
+
+
 def test_an_interrupt_that_stops_launches_stops_services_too(shop: Workshop) -> None:
     shop.waiting_app("long")
     shop.spec("""
@@ -320,6 +338,16 @@ def test_a_changed_service_is_up_before_the_one_it_replaces_is_stopped(shop: Wor
     assert seen.index(f"up {new}") < seen.index(f"stopped {old}")
     assert running(shop) == [new]
     assert shop.record("serve").replaces == ()
+
+
+def test_a_changed_service_that_nothing_uses_replaces_the_one_that_is_kept_up(shop: Workshop) -> None:
+    shop.spec("tasks: {serve: {module: ./service, kind: service, keep: true}}")
+    shop.apply()
+    shop.spec("tasks: {serve: {module: ./service, kind: service, keep: true, params: {model: large}}}")
+    new = shop.apply().ended("serve").task_id
+    assert running(shop) == [new]
+    assert shop.record("serve").replaces == ()
+    assert not shop.plan().has_changes
 
 
 def test_the_launch_to_replace_is_stopped_by_the_next_apply_after_a_crash_in_between(shop: Workshop) -> None:

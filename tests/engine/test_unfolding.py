@@ -135,6 +135,15 @@ def test_where_the_upstream_fails_the_instances_are_skipped_because_of_it(worksh
     assert applied.ended("train[*]").because_of == "import"
 
 
+def test_instances_of_what_a_skipped_task_would_give_are_skipped_by_the_plan_too(workshop: Workshop) -> None:
+    set_up(workshop, "north", spec=SPEC.replace("module: ./import\n", "module: ./import\n    when: false\n"))
+    applied = workshop.apply()
+    assert set(actions(applied).values()) == {"skip"}
+    expected = dict.fromkeys(["import", "train[*]", "evaluate[*]", "compare"], "skipped")
+    assert applied.outcomes == expected
+    assert workshop.apply().outcomes == expected
+
+
 def test_no_items_make_an_empty_join(workshop: Workshop) -> None:
     set_up(workshop)
     applied = workshop.apply()

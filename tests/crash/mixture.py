@@ -1,0 +1,430 @@
+"""Simulated lives of specs with every kind of task: services, calls, waits, conditions, and a for_each over a result.
+
+What must become of a spec is what becomes of it in a calm world, in which nothing fails and nobody dies.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from math import inf
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from taskspec.api.transport.sending import Call
+from taskspec.engine.events import RunReport
+from taskspec.engine.performers import Performers
+from taskspec.engine.platform import Platform
+from taskspec.engine.requests import Requests
+from taskspec.engine.server import Server
+from taskspec.engine.waits import Waits
+from taskspec.engine.workers import Crew
+from taskspec.errors import SpecError
+from taskspec.plan.selection import Selection
+from taskspec.rehearsal.clock import Clock, Gone, VirtualCrew, VirtualHands
+from taskspec.rehearsal.faults import Course, Ends, ServerFaults
+from taskspec.rehearsal.launch import Launch
+from taskspec.rehearsal.server import START, Answer, Exchange, FakeServer, Way, key_in
+from taskspec.rehearsal.transport import VirtualTransport, _body
+from taskspec.spec.kinds import Kind
+from taskspec.state.model import Phase, Record
+
+from .plots import ITEMS, Plot, random_plot, replaced
+from .simulation import LIVES, Boundaries, RandomFaults, SimulatedStage, World
+
+REQUEST = "tasks.request.direct"
+CALLS = (REQUEST, "projects.clone", "projects.archive")
+PROBES = ("is_running", "is_ready", "is_deployed")
+FOREIGN = "foreign"
+_QUIET = ("succeeded", "kept", "skipped")
+"""What may become of a service in a run in which nobody needs it for long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A call that has left: in which life, for which task, and whether the server carried it out and we know."""
+
+    life: int
+    who: str
+    is_carried_out: bool
+    is_answered: bool
+
+
+@dataclass(slots=True)
+class TownServer(FakeServer):
+    """A rehearsed server with apps that work, projects and people. `wrongs` is what must not have happened."""
+
+    plot: Plot = field(default_factory=Plot)
+    chance: Random = field(default_factory=Random)
+    share: float = 0.0
+    life: int = 0
+    sent: list[Sent] = field(default_factory=list)
+    wrongs: list[str] = field(default_factory=list)
+    record_of: Callable[[str], Record | None] = lambda _: None
+    foreign: set[int] = field(default_factory=set)
+    _polls: Counter[str] = field(default_factory=Counter)
+
+    def receive(self, method: str, body: Mapping[str, Any], now: float) -> Exchange:
+        if not is_work(method, body):
+            return FakeServer.receive(self, method, body, now)
+        self.deliver_late(now)
+        who = self._who(method, body)
+        draw = self.chance.random()
+        if draw < self.share / 6:
+            return Exchange(0, None, Way.NO_CONNECTION)
+        if draw < self.share / 3:
+            self.sent.append(Sent(self.life, who, is_carried_out=False, is_answered=False))
+            return Exchange(502, {}) if draw < self.share / 4 else Exchange(0, None, Way.DROPPED)
+        status, content = self.handle(method, body, now)
+        is_lost = draw < self.share * 2 / 3
+        self.sent.append(Sent(self.life, who, is_carried_out=status == 200, is_answered=not is_lost))
+        return Exchange(status, content, self.chance.choice([Way.DROPPED, Way.CUT]) if is_lost else Way.ARRIVES)
+
+    def foreign_service(self, params: Mapping[str, Any]) -> None:
+        """A launch of somebody else, which has been up for a while."""
+        _, module = self.handle("ecosystem.info", {"slug": "owner/serve"}, 0)
+        body = {"moduleId": module["id"], "appVersion": "v1", "params": {"state": params}, "workspaceId": 1}
+        _, rows = self.handle(START, {**body, "taskName": FOREIGN, "description": "by hand"}, -1000.0)
+        self.foreign.add(rows[0]["taskId"])
+        self.starts.clear()
+
+    def alive(self, address: str, now: float) -> list[Launch]:
+        """Launches of ours for an address that run."""
+        ours = [one for one in self.launches.values() if one.id not in self.foreign]
+        return [one for one in ours if one.address == address and not one.status(now).is_terminal]
+
+    def _routes(self) -> Mapping[str, Callable[[Mapping[str, Any], float], Answer]]:
+        return {
+            **FakeServer._routes(self),
+            START: self._watched_start,
+            "tasks.stop": self._watched_stop,
+            REQUEST: self._asked_app,
+            "projects.clone": self._clone,
+            "projects.archive": lambda *_: (200, {}),
+            "projects.info": lambda body, _: (200, {"id": body["id"], "name": f"project {body['id']}"}),
+            "jobs.info": self._job,
+            "file-storage.list": self._files,
+        }
+
+    def _watched_start(self, body: Mapping[str, Any], now: float) -> Answer:
+        session = body["params"]["state"].get("session")
+        service = self.launches.get(session) if isinstance(session, int) else None
+        if session is not None and service is None:
+            self.wrongs.append(f"{self.address_of(body)} was given the service {session!r}")
+        elif service is not None and (not service.came < now or service.stop_at is not None):
+            self.wrongs.append(f"{self.address_of(body)} was started when service {session} was not up")
+        return FakeServer._start(self, body, now)
+
+    def _watched_stop(self, body: Mapping[str, Any], now: float) -> Answer:
+        if body["id"] in self.foreign:
+            self.wrongs.append(f"the foreign service {body['id']} was stopped")
+        for one in self.launches.values():
+            in_use = one.body["params"]["state"].get("session") == body["id"] and not one.status(now).is_terminal
+            if in_use and one.stop_at is None:
+                self.wrongs.append(f"service {body['id']} was stopped while {one.address} ({one.id}) used it")
+        return FakeServer._stop(self, body, now)
+
+    def _asked_app(self, body: Mapping[str, Any], now: float) -> Answer:
+        status, content = FakeServer._ask_app(self, body, now)
+        who = body.get("state", {}).get("who")
+        if status != 200 or who is None:
+            return status, content
+        self._polls[who] += 1
+        return 200, {"value": f"answer to {who}", "count": self._polls[who]}
+
+    def _clone(self, body: Mapping[str, Any], now: float) -> Answer:
+        task_id = 1001 + len(self.launches)
+        course = Course(1, 1, 10)
+        output = {"project": {"id": 7}}
+        self.launches[task_id] = Launch(task_id, "", "clone", {"params": {"state": {}}}, now, course, output)
+        return 200, {"taskId": task_id}
+
+    def _job(self, body: Mapping[str, Any], now: float) -> Answer:
+        done = now >= self.plot.ready_at[str(body["id"])]
+        status = "completed" if done else "in_progress"
+        return 200, {"id": body["id"], "name": f"job {body['id']}", "status": status}
+
+    def _files(self, _: Mapping[str, Any], now: float) -> Answer:
+        there = [path for path, at in self.plot.ready_at.items() if path.startswith("/") and at <= now]
+        return 200, [{"id": 1, "path": path, "meta": {"size": 1}} for path in there]
+
+    def _who(self, method: str, body: Mapping[str, Any]) -> str:
+        match method:
+            case "projects.clone":
+                return str(body["name"])
+            case "projects.archive":
+                return f"t{body['id'] - 1}"
+            case _:
+                return str(body["state"]["who"])
+
+    def check_intent(self, method: str, body: Mapping[str, Any]) -> None:
+        """A call that leaves has a durable intent."""
+        who = self._who(method, body)
+        record = self.record_of(who)
+        if record is None or record.phase is not Phase.INTENDED:
+            self.wrongs.append(f"the call {who} was made without an intent: {record}")
+
+
+def is_work(method: str, body: Mapping[str, Any]) -> bool:
+    """Whether a request is a call of the spec, and no question of the engine's own."""
+    return method in CALLS and body.get("command") not in PROBES
+
+
+@dataclass(slots=True)
+class TownFaults(RandomFaults):
+    """Services run until somebody stops them, or die a few times by themselves."""
+
+    plot: Plot = field(default_factory=Plot)
+
+    def course(self, address: str, number: int) -> Course:
+        if address == FOREIGN:
+            return Course(0, 0, inf)
+        course = RandomFaults.course(self, address, number)
+        if self.plot.part(address).kind != "service":
+            return course
+        is_mortal = number < 3 and self.chance.random() < self.share / 2
+        return (
+            replace(course, running=course.running * 2, ends=Ends.ERROR) if is_mortal else replace(course, running=inf)
+        )
+
+
+class SlowTransport(VirtualTransport):
+    """Work takes the server a while, and people can die meanwhile."""
+
+    def __init__(self, town: Town, boundaries: Boundaries) -> None:
+        super().__init__(town.fake, town.clock, town.clock.sleep, boundaries.cross)
+        self._town, self._work, self._sleeping = town, Random(town.seed + 4), town.clock.sleep
+
+    def _exchange(self, call: Call) -> Exchange:
+        if is_work(call.name, _body(call)):
+            self._town.fake.check_intent(call.name, _body(call))
+            self._before(f"begin {call.name}")
+            self._sleeping(self._work.uniform(0, 15))
+        return super()._exchange(call)
+
+
+@dataclass(slots=True)
+class TownHands:
+    """Hands that let a request run beside the call that awaits it."""
+
+    clock: Clock
+    crew: VirtualCrew | None = None
+
+    def workers(self, size: int) -> Crew:
+        self.crew = VirtualCrew(self.clock, size)
+        return self.crew
+
+    def sleep(self, seconds: float, gone: Any) -> bool:
+        return VirtualHands(self.clock).sleep(seconds, gone)
+
+    def begin(self, call: Callable[[], None]) -> None:
+        def carried_out() -> None:
+            try:
+                call()
+            except Gone:
+                raise
+            except BaseException as death:
+                assert self.crew is not None
+                self.crew._fatal = death
+
+        self.clock.at(self.clock.now, lambda: self.clock.carry_out(carried_out))
+
+
+@dataclass(frozen=True, slots=True)
+class TownStage(SimulatedStage):
+    """A stage on which calls are really made."""
+
+    server: Server
+    own_hands: TownHands
+
+    @property
+    def hands(self) -> TownHands:
+        return self.own_hands
+
+    @property
+    def performer(self) -> Performers:
+        server, clock = self.server, self.world.clock
+        return Performers(
+            {
+                Kind.REQUEST: Requests(server, clock, self.own_hands.begin),
+                Kind.WAIT: Waits(server, clock),
+                Kind.API: Platform(server, self.world.folder, clock),
+            }
+        )
+
+
+@dataclass(slots=True)
+class Town(World):
+    """A world with a spec of every kind of task. `calm` is the same one where nothing fails and nobody dies."""
+
+    calm: Town | None = None
+    plot: Plot = field(init=False)
+    reruns: tuple[str, ...] = ()
+    asked_to_repeat: Counter[str] = field(default_factory=Counter)
+    forbidden: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.chance = Random(self.seed)
+        self.plot = random_plot(self.chance, self.size or self.chance.randint(3, 12))
+        self.faults = TownFaults(
+            Random(self.seed + 1),
+            self.share,
+            frozenset(self.plot.failing),
+            ServerFaults(list_lag=self.chance.uniform(0, 5) if self.share else 0.0),
+            self.plot,
+        )
+        self.fake = TownServer(
+            self.faults,
+            output_of=lambda address: {"value": f"of {address}", "items": list(ITEMS)},
+            plot=self.plot,
+            chance=Random(self.seed + 3),
+            share=self.share,
+            record_of=self.record,
+        )
+        self.clock = Clock(Random(self.seed + 2))
+        self._write()
+        for name in self.plot.of_kind("service"):
+            part = self.plot.parts[name]
+            if part.body.get("reuse") and not part.needs and self.chance.random() < 0.5:
+                self.fake.foreign_service(part.body["params"])
+
+    def _write(self) -> None:
+        self.needs = {part.name: (*part.needs, *filter(None, [part.service])) for part in self.plot.parts.values()}
+        (self.folder / "spec.yaml").write_text(self.plot.text(), encoding="utf-8")
+
+    def record(self, address: str) -> Record | None:
+        return self.state().records.get(address)
+
+    def replace_a_service(self) -> None:
+        """Somebody changes what a service is started with."""
+        self.plot = self.fake.plot = self.faults.plot = replaced(self.plot, Random(self.seed + 5))
+        self._write()
+
+    @property
+    def selection(self) -> Selection:
+        return Selection(reruns=self.reruns)
+
+    def transport(self, boundaries: Boundaries) -> SlowTransport:
+        return SlowTransport(self, boundaries)
+
+    def stage(self, server: Server) -> TownStage:
+        return TownStage(self, server, TownHands(self.clock))
+
+    def live(self, die_at: int | None = None, interrupt_at: int | None = None) -> tuple[RunReport | None, Boundaries]:
+        """As in any world; and where the plan asks for a person, one looks, and says that the call may be repeated."""
+        self.fake.life = self.lives + 1
+        try:
+            report, boundaries = World.live(self, die_at, interrupt_at)
+        except SpecError as error:
+            found = [problem.summary for problem in error.diagnostics]
+            addresses = [message.split('"')[1] for message in found if "its last call was cut off" in message]
+            assert len(addresses) == len(found), found
+            self.trace.append(f"asked about {addresses}")
+            self.reruns = tuple(addresses)
+            self.asked_to_repeat.update(addresses)
+            return None, Boundaries(None)
+        self.reruns = ()
+        return report, boundaries
+
+    def live_until_done(self, first_dies_at: int | None = None) -> RunReport:
+        goal = self.expected()
+        for life in range(LIVES):
+            draw, at = self.chance.random(), self.chance.randint(1, 150)
+            if not self.share:
+                draw = 1.0
+            dies = first_dies_at if life == 0 and first_dies_at is not None else at if draw < 0.5 else None
+            report, _ = self.live(dies, at if 0.5 <= draw < 0.65 else None)
+            self.clock.now += self.chance.uniform(0, 30)
+            self.state()
+            if report is not None and self.outcomes(report) == goal and not report.unstopped:
+                return report
+        tail = "\n".join(self.trace[-40:])
+        raise AssertionError(f"seed {self.seed}: not done after {LIVES} lives:\n{goal}\n{tail}")
+
+    def outcomes(self, report: RunReport) -> dict[str, str]:
+        """What has become of each task; of a service only that it neither failed nor runs without need."""
+        found = {}
+        for task in report.tasks:
+            outcome = task.outcome.value.replace("kept", "succeeded")
+            is_service = self.plot.part(task.address).kind == "service"
+            found[task.address] = "quiet" if is_service and task.outcome.value in _QUIET else outcome
+        return found
+
+    def expected(self) -> dict[str, str]:
+        """What becomes of each task where nothing goes wrong; people and files have all the time they need."""
+        calm = self.calm or self
+        found: dict[str, str] = {}
+        for _ in range(LIVES):
+            report, _ = calm.live()
+            assert report is not None
+            before, found = found, calm.outcomes(report)
+            if "pending" not in found.values() and before == found:
+                return found
+            calm.clock.now += 60
+        raise AssertionError(f"seed {self.seed}: even a calm world is never done: {found}")
+
+    def check(self, report: RunReport) -> None:
+        where = f"seed {self.seed}"
+        self.live()  # the next command
+        self.clock.now += 100
+        self.fake.deliver_late(self.clock.now + 1000)
+        assert not self.fake.wrongs, f"{where}: {self.fake.wrongs}"
+        twice = {key: count for key, count in self.fake.starts.items() if key and count != 1}
+        assert not twice, f"{where}: keys started more than once: {twice}"
+        self._check_launches(where)
+        self._check_calls(where)
+        self._check_records(where)
+
+    def _check_launches(self, where: str) -> None:
+        now, counts = self.clock.now, self.launches_by_address()
+        assert self.calm is not None
+        calm = self.calm.launches_by_address()
+        for address, count in counts.items():
+            if address in (FOREIGN, "clone"):
+                continue
+            alive, part = self.fake.alive(address, now), self.plot.part(address)
+            assert len(alive) <= bool(part.body.get("keep")), f"{where}: {address} still runs: {alive}"
+            if part.kind == "job" and not self.plot.is_touched(address):
+                assert count == calm[address], f"{where}: {address} was launched {count} times"
+        untold = [one.address for one in self.fake.launches.values() if one.key and one.key != key_in(one.body)]
+        assert not untold, where
+
+    def _check_calls(self, where: str) -> None:
+        """No call that may not be repeated is sent again after nobody knew, but by a person or by the next apply."""
+        assert self.calm is not None
+        calm = Counter(sent.who for sent in self.calm.fake.sent)
+        last: dict[str, Sent] = {}
+        count = Counter(sent.who for sent in self.fake.sent if sent.is_carried_out or not sent.is_answered)
+        for sent in self.fake.sent:
+            before, part = last.get(sent.who), self.plot.parts[sent.who]
+            last[sent.who] = sent
+            if before is None or part.is_safe:
+                continue
+            unknown = not before.is_answered
+            assert not (unknown and before.life == sent.life), f"{where}: {sent.who} was sent again after {before}"
+        for who, sends in count.items():
+            part = self.plot.parts[who]
+            if part.is_destructive and not self.plot.is_touched(who):
+                most = calm[who] + self.asked_to_repeat[who]
+                assert sends <= most, f"{where}: {who} was sent {sends} times, and a person allowed {most}"
+
+    def _check_records(self, where: str) -> None:
+        """The same final state as that of a calm world."""
+        assert self.calm is not None
+        mine, calm = self._final(self), self._final(self.calm)
+        assert mine == calm, f"{where}: {dict(set(mine.items()) ^ set(calm.items()))}"
+
+    def _final(self, town: Town) -> dict[str, str]:
+        return {
+            address: f"{record.outcome} {record.fingerprint} {sorted(record.results.items())}"
+            for address, record in town.state().records.items()
+            if self.plot.part(address).kind != "service" and not self.plot.is_touched(address)
+        }
+
+
+def town(folder: Path, seed: int, **options: Any) -> Town:
+    """A town with its calm twin."""
+    (folder / "calm").mkdir()
+    return Town(folder, seed, **options, calm=Town(folder / "calm", seed, **{**options, "share": 0.0, "lag": 0.0}))
