@@ -22,6 +22,7 @@ from taskspec.engine.refresh import observe
 from taskspec.engine.secretsource import SecretSource, Trust
 from taskspec.engine.server import Server
 from taskspec.errors import LockHeld, SpecError, UsageError
+from taskspec.plainfile import read_plain
 from taskspec.plan.calling import require_allowed
 from taskspec.plan.evaluate import Evaluator, Facts
 from taskspec.plan.inputs import PlanInputs
@@ -110,7 +111,7 @@ def open_project(request: Request, *, variables_required: bool = True) -> Projec
 
 def _read(path: Path, what: str) -> bytes:
     try:
-        return path.read_bytes()
+        return read_plain(path)
     except OSError as error:
         reason = error.strerror or str(error)
         raise UsageError(f'{what} "{path}" cannot be read: {reason}', remedy="check the path") from None

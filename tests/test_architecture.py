@@ -12,7 +12,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "taskspec"
 
 FLOORS = (
-    {"diagnostics", "values", "schemas", "targets", "__init__"},
+    {"diagnostics", "values", "plainfile", "schemas", "targets", "__init__"},
     {"errors", "sensitive"},
     {"appfolder", "beside", "graph"},
     {"spec"},
