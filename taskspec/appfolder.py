@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from taskspec.errors import UsageError
+from taskspec.plainfile import read_plain
 from taskspec.projectroot import OWN, why_root
 from taskspec.values import not_json, show_path
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 CONFIG_NAME = "config.json"
+CONFIG_LIMIT = 4 * 2**20
 IGNORED_FOLDERS = frozenset({"__pycache__", "node_modules"})
 SIZE_LIMIT = 200 * 1024 * 1024
 
@@ -70,7 +72,7 @@ class AppFolder:
 
 def needs_gpu(config: Mapping[str, Any]) -> bool:
     """What a config says of GPUs; the old key counts only where the new one does not."""
-    if config.get("gpu") in {"required", "preferred"}:
+    if config.get("gpu") in ("required", "preferred"):
         return bool(config["gpu"] == "required")
     return config.get("need_gpu") is True or config.get("needGPU") is True
 
@@ -119,7 +121,7 @@ def _read_config(path: Path) -> Mapping[str, Any]:
     if path.exists() and not path.is_file():
         raise AppFolderError(f'"{path}" is no file', remedy=f"make {CONFIG_NAME} a file with a JSON object in it")
     try:
-        config = json.loads(path.read_text(encoding="utf-8"))
+        config = json.loads(read_plain(path, CONFIG_LIMIT).decode("utf-8"))
     except FileNotFoundError:
         raise AppFolderError(
             f'"{path.parent}" is no app: it has no {CONFIG_NAME}', remedy=f'add a {CONFIG_NAME} with at least "name"'

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from taskspec.engine.catalogue import Catalogue
 from taskspec.engine.server import Server
 from taskspec.errors import UsageError
-from taskspec.operations import Project, Request, read_state, state_path
+from taskspec.operations import Project, Request
 from taskspec.plan.inputs import PlanInputs, World
 from taskspec.plan.model import Observed, Plan
 from taskspec.plan.planner import make_plan
@@ -16,6 +16,7 @@ from taskspec.plan.selection import Selection
 from taskspec.projectroot import why_root
 from taskspec.spec.includes import joined
 from taskspec.state.model import Phase, State
+from taskspec.statefile import read_state, state_path
 
 NOT_ASKED = "not asked about"
 

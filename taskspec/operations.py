@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,7 +20,8 @@ from taskspec.engine.places import look_up_names, with_agents
 from taskspec.engine.refresh import observe
 from taskspec.engine.secretsource import SecretSource, Trust
 from taskspec.engine.server import Server
-from taskspec.errors import LockHeld, SpecError, UsageError
+from taskspec.errors import SpecError, UsageError
+from taskspec.plainfile import read_plain
 from taskspec.plan.calling import require_allowed
 from taskspec.plan.evaluate import Evaluator, Facts
 from taskspec.plan.inputs import PlanInputs
@@ -35,10 +35,7 @@ from taskspec.spec.model import SpecFile
 from taskspec.spec.parser import is_folder
 from taskspec.spec.secretvalues import SecretKeeper
 from taskspec.spec.variables import Assigned, VariableFile, assign_variables
-from taskspec.state.database import is_there, usable
-from taskspec.state.lease import this_owner
 from taskspec.state.model import State
-from taskspec.state.store import StateStore, open_store
 from taskspec.template.evaluate import base_scope
 from taskspec.template.flows import analyse_whole
 from taskspec.template.instances import Expansion, Instance, expand
@@ -53,10 +50,6 @@ if TYPE_CHECKING:
     from taskspec.engine.ledger import Journal
     from taskspec.engine.tools import Pace
     from taskspec.rehearsal.stage import Stage
-
-STATE_FOLDER = ".taskspec"
-LOCK_LOOK_SECONDS = 0.25
-"""Between two looks whether another writer has ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +114,7 @@ def open_project(request: Request, *, variables_required: bool = True) -> Projec
 
 def _read(path: Path, what: str) -> bytes:
     try:
-        return path.read_bytes()
+        return read_plain(path)
     except OSError as error:
         reason = error.strerror or str(error)
         raise UsageError(f'{what} "{path}" cannot be read: {reason}', remedy="check the path") from None
@@ -182,70 +175,6 @@ def validate(project: Project, server: Server) -> Sequence[Diagnostic]:
 def _is_known_folder(project: Project, module: str | int) -> bool:
     """Whether an app is a folder we can look into; one that is named by a variable without a value is not."""
     return is_folder(module) and ("{{" not in str(module) or is_known(project.evaluator.base["var"]))
-
-
-def state_path(project: Project, request: Request, server: Server) -> Path:
-    """Where the state of this spec on this server lives: never two servers in one file.
-
-    Raises UsageError when the spec's profile is for another server.
-    """
-    server.check(project.spec.profile)
-    return state_place(project.folder, request, server)
-
-
-def state_place(folder: Path, request: Request, server: Server) -> Path:
-    """As `state_path`, of a spec that need not be valid; `folder` is where it lies."""
-    return folder / STATE_FOLDER / request.path.stem / f"{server.label}.db"
-
-
-def read_state(path: Path) -> State:
-    """The state as it is; an empty one where nothing was ever applied. Nothing is created."""
-    if not is_there(path):
-        return State(lineage="", serial=0, records={}, runs=())
-    with open_store(path, clock=time.time) as store:
-        return store.load()
-
-
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """How long to wait for another writer to end, in seconds, and whom to tell, once, that we do."""
-
-    timeout: float = 0.0
-    told: Callable[[str], None] = lambda _: None
-
-
-@contextmanager
-def writing(path: Path, turn: Turn | None = None) -> Iterator[StateStore]:
-    """The state, with the lease held. Raises LockHeld while another run writes, after waiting as long as asked."""
-    with usable(path):
-        ignore = path.parent.parent / ".gitignore"
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        if not ignore.exists():
-            ignore.write_text("*\n", encoding="ascii")
-    with open_store(path, clock=time.time) as store:
-        _take_turn(store, turn or Turn())
-        try:
-            yield store
-        finally:
-            store.release()
-
-
-def _take_turn(store: StateStore, turn: Turn) -> None:
-    """Acquire the lease, trying again until the time is up."""
-    owner, end, was_told = this_owner(), time.monotonic() + turn.timeout, False
-    while True:
-        try:
-            store.acquire(owner)
-        except LockHeld as error:
-            left = end - time.monotonic()
-            if left <= 0:
-                raise
-            if not was_told:
-                turn.told(error.message)
-                was_told = True
-            time.sleep(min(LOCK_LOOK_SECONDS, left))
-        else:
-            return
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from taskspec import operations
+from taskspec import operations, statefile
 from taskspec.diagnostics import choices
 from taskspec.engine.server import Server
 from taskspec.errors import UsageError
@@ -51,7 +51,7 @@ def this_person(why: str = "") -> By:
 
 def place(request: Request, server: Server) -> Path:
     """Where the state of a spec is; the spec need not be valid any more. Raises UsageError when there is neither."""
-    path = operations.state_place(request.path.resolve().parent, request, server)
+    path = statefile.state_place(request.path.resolve().parent, request, server)
     if not request.path.exists() and not is_there(path):
         raise UsageError(f'there is no spec "{request.path}", and no state of it', remedy="check the path")
     return path

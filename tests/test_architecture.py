@@ -12,7 +12,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "taskspec"
 
 FLOORS = (
-    {"diagnostics", "values", "schemas", "targets", "hiding", "projectroot", "__init__"},
+    {"diagnostics", "values", "plainfile", "schemas", "targets", "hiding", "projectroot", "__init__"},
     {"errors", "sensitive"},
     {"appfolder", "beside", "graph", "textfiles"},
     {"spec"},
@@ -25,6 +25,7 @@ FLOORS = (
     {"rehearsal"},
     {"composition"},
     {"operations"},
+    {"statefile"},
     {"offline", "knowing", "standing", "upkeep", "explain", "scaffold"},
     {"view"},
     {"cli"},

@@ -18,9 +18,10 @@ from taskspec.cli import discretion
 from taskspec.engine.secretsource import Trust
 from taskspec.engine.server import Server, choose_server
 from taskspec.errors import UsageError
-from taskspec.operations import Request, Turn
+from taskspec.operations import Request
 from taskspec.plan.selection import Selection
 from taskspec.spec.durations import seconds, show
+from taskspec.statefile import Turn
 from taskspec.view.paint import clean
 
 DEFAULT_SPEC = "taskspec.yaml"

@@ -17,6 +17,7 @@ from taskspec import operations
 from taskspec.engine.events import EngineEvent, Listener, RunReport
 from taskspec.engine.tools import Pace
 from taskspec.errors import UsageError
+from taskspec.plainfile import read_plain
 from taskspec.plan.selection import Selection
 from taskspec.rehearsal.clock import Clock
 from taskspec.rehearsal.faults import Script, read_script
@@ -83,7 +84,7 @@ def _script(rehearsal: Rehearsal) -> Script:
     if rehearsal.faults is None:
         return Script(rehearsal.seed)
     try:
-        content = rehearsal.faults.read_bytes()
+        content = read_plain(rehearsal.faults)
     except OSError as error:
         reason = error.strerror or str(error)
         raise UsageError(f'--faults "{rehearsal.faults}" cannot be read: {reason}', remedy="check the path") from None

@@ -32,6 +32,7 @@ _TYPE_WORDS = {
     "null": "null",
 }
 
+_FORMED_LIMIT = 10_000
 _PLAIN_KEYWORDS = {"type", "enum", "pattern", "propertyNames", "description", "examples", "default", "title"}
 _MAP_KEYWORDS = {"properties", "additionalProperties", "required", "minProperties"}
 """They say nothing of a value that is no map."""
@@ -43,8 +44,11 @@ def _is_integer(_: object, value: object) -> bool:
 
 
 def _matches(pattern: str, text: str) -> bool:
-    """As in JSON Schema, where `$` is the end of the text; in Python it also stands before a last newline."""
-    return bool(_compiled(pattern).search(text))
+    """As in JSON Schema, where `$` is the end of the text; in Python it also stands before a last newline.
+
+    What has a form is short; Python remembers each round of a repeat, in a long text more than there is memory.
+    """
+    return len(text) <= _FORMED_LIMIT and bool(_compiled(pattern).search(text))
 
 
 @cache

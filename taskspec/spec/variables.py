@@ -14,7 +14,7 @@ from taskspec.spec.model import SpecFile, Variable, VariableType
 from taskspec.spec.patterns import PatternError
 from taskspec.spec.reader import read_document
 from taskspec.spec.secretvalues import SecretKeeper, unfit, without_secrets
-from taskspec.values import Json, canonical
+from taskspec.values import Json, canonical, is_encodable
 
 ENVIRONMENT_PREFIX = "TASKSPEC_VAR_"
 
@@ -182,7 +182,7 @@ def _check(spec: SpecFile, variable: Variable, assigned: Assigned | None, matche
         ]
     problem = _unfit(variable, assigned.value, matcher)
     if not problem:
-        return []
+        return _unwritable(variable, assigned, span)
     summary = f'variable "{variable.name}" {problem}, and is {canonical(assigned.value)} (from {assigned.origin})'
     return [Diagnostic(Code.VARIABLE_VALUE, summary, span, remedy=variable.description)]
 
@@ -190,6 +190,14 @@ def _check(spec: SpecFile, variable: Variable, assigned: Assigned | None, matche
 def unfit_input(variable: Variable, value: Json) -> str:
     """Why a value cannot be the variable's, as `must be …`; empty when it can."""
     return _unfit(variable, value, Matcher())
+
+
+def _unwritable(variable: Variable, assigned: Assigned, span: Span) -> list[Diagnostic]:
+    """Bytes of a command line or an environment that are no text; a file was read as UTF-8, and has none."""
+    if not isinstance(assigned.value, str) or is_encodable(assigned.value):
+        return []
+    summary = f'variable "{variable.name}" is no UTF-8 text (from {assigned.origin})'
+    return [Diagnostic(Code.VARIABLE_VALUE, summary, span, remedy="Give it as UTF-8.")]
 
 
 def _unfit(variable: Variable, value: Any, matcher: Matcher) -> str:

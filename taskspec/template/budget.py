@@ -13,6 +13,8 @@ from taskspec.template.expression import Expression, Scope, reached
 from taskspec.template.missing import Addressable, ExpressionError
 from taskspec.values import VALUE_WORK, WORK_LIMIT, Json, weight_of
 
+PASS = 3
+"""A pass over a value takes longer than passing it on."""
 LIGHT = 1_000
 """What weighs less is weighed again each time rather than remembered."""
 
@@ -31,7 +33,7 @@ class Budget:
     def go_through(self, expression: Expression, scope: Scope) -> None:
         """Pay for what filters, tests and sums of an expression will look at. Raises ExpressionError."""
         for reference in expression.references:
-            self.take(reached(reference, scope), expression.passes)
+            self.take(reached(reference, scope), expression.passes * PASS)
 
     def take(self, value: Any, times: int = 1) -> None:
         """Pay for a value. Raises ExpressionError when nothing is left."""

@@ -229,7 +229,7 @@ def _join(literals: list[str], references: tuple[Reference, ...], scope: Scope) 
         value = _walk_path(reference, scope)
         text += as_text(value) + literal
         if len(text) > JOINED_LIMIT:
-            raise ExpressionError(f"the text becomes longer than {JOINED_LIMIT:,} characters")
+            raise ExpressionError(f"the text becomes larger than {JOINED_LIMIT:,} characters")
     return text
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-_UNSAFE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
+_UNSAFE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]")
 _CODES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "blue": "34", "cyan": "36"}
 
 
 def clean(text: str) -> str:
-    """Foreign text made harmless: control and direction characters become visible, newlines and tabs stay."""
+    """Foreign text made harmless: what controls, directs or is no text becomes visible; newlines and tabs stay."""
     return _UNSAFE.sub(lambda match: f"\\x{ord(match.group()):02x}", text)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import islice
 
 from taskspec.plan.model import Action, Change, PlannedTask, Reason
 from taskspec.plan.request import CallRequest
@@ -84,10 +85,12 @@ def show(value: Json, limit: int = 120) -> str:
         return value.symbol
     if isinstance(value, Sensitive):
         return HIDDEN
+    # No more than fit: each takes a character at least.
     if isinstance(value, Mapping):
-        return one_line("{" + ", ".join(f"{key}: {show(item)}" for key, item in value.items()) + "}", limit)
+        entries = islice(value.items(), limit)
+        return one_line("{" + ", ".join(f"{key}: {show(item)}" for key, item in entries) + "}", limit)
     if isinstance(value, list | tuple):
-        return one_line("[" + ", ".join(show(item) for item in value) + "]", limit)
+        return one_line("[" + ", ".join(map(show, islice(value, limit))) + "]", limit)
     return one_line(canonical(value), limit)
 
 

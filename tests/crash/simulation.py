@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
-from taskspec import operations
+from taskspec import operations, statefile
 from taskspec.api import Api
 from taskspec.engine.events import EngineEvent, RunReport
 from taskspec.engine.server import Server
@@ -243,7 +243,7 @@ class World:
         return {up for above in self.needs[name] for up in {above, *self.ancestors(above)}}
 
     def state(self) -> State:
-        return operations.read_state(self.state_path)
+        return statefile.read_state(self.state_path)
 
     def launches_by_address(self) -> Counter[str]:
         return Counter(launch.address for launch in self.fake.launches.values())

@@ -17,7 +17,7 @@ from pathlib import Path
 from random import Random
 from typing import Any, Self
 
-from taskspec import operations
+from taskspec import statefile
 from taskspec.rehearsal.faults import Course, ServerFaults, StartAnswer, StartFault
 from taskspec.rehearsal.http import HttpServer
 from taskspec.rehearsal.server import FakeServer
@@ -168,7 +168,7 @@ class Trial:
         if path is None:
             return State(lineage="", serial=0, records={}, runs=())
         self.opened += 1
-        return operations.read_state(path)
+        return statefile.read_state(path)
 
     def apply_until_done(self) -> None:
         for _ in range(10):

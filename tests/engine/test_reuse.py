@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from taskspec import operations
+from taskspec import operations, statefile
 from taskspec.errors import ExitCode, UsageError
 
 from .workshop import Workshop
@@ -114,7 +114,7 @@ def test_a_profile_for_another_server_is_refused_before_anything_is_asked(remote
 
     def path(profile: str) -> object:
         request = operations.Request(remote.folder / "spec.yaml", "spec.yaml", {}, profile=profile)
-        return operations.state_path(operations.open_project(request), request, remote.server)
+        return statefile.state_path(operations.open_project(request), request, remote.server)
 
     with pytest.raises(UsageError) as error:
         path("prod")

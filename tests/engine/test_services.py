@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from taskspec import operations, standing
+from taskspec import standing, statefile
 from taskspec.engine.apply import Apply
 from taskspec.engine.events import EngineEvent, LaunchStarted, Noticed, StatusChanged, TaskEnded
 from taskspec.engine.leaving import OnInterrupt
@@ -379,7 +379,7 @@ def test_a_running_launch_with_the_same_params_is_reused_and_never_stopped(shop:
     assert notes(shop)[-1] == f"used {first}"
     assert shop.record("serve").reused
     assert running(shop) == [first]
-    with operations.writing(shop.state_path) as store:
+    with statefile.writing(shop.state_path) as store:
         assert standing.stop(shop.server, store, (), lambda *_: None) == []
     assert running(shop) == [first]
 
@@ -461,7 +461,7 @@ def test_the_app_that_serves_digits_is_deployed_and_reads_them(shop: Workshop) -
 def test_stop_stops_services_too(shop: Workshop) -> None:
     spec(shop, ", keep: true")
     shop.apply()
-    with operations.writing(shop.state_path) as store:
+    with statefile.writing(shop.state_path) as store:
         assert standing.stop(shop.server, store, (), lambda *_: None) == []
     assert running(shop) == []
 

@@ -13,7 +13,7 @@ from typing import Any, Self
 
 from jsonschema import Draft7Validator
 
-from taskspec import operations
+from taskspec import operations, statefile
 from taskspec.api import TaskInfo
 from taskspec.engine.apply import Apply
 from taskspec.engine.events import EngineEvent, LaunchStarted, RunReport, StatusChanged, TaskEnded
@@ -155,11 +155,11 @@ class Workshop:
 
     @property
     def state_path(self) -> Path:
-        return operations.state_path(operations.open_project(self.request), self.request, self.server)
+        return statefile.state_path(operations.open_project(self.request), self.request, self.server)
 
     def plan(self, selection: Selection | None = None) -> Plan:
         project = operations.open_project(self.request)
-        state = operations.read_state(self.state_path)
+        state = statefile.read_state(self.state_path)
         plan = operations.make(project, self.server, state, selection or Selection()).plan
         _PLAN.validate(plan_document(plan))
         return plan
@@ -178,7 +178,7 @@ class Workshop:
         told = Told()
         quick = Pace(**{"results_grace": 0.0, "settle": 0.2, "poll_longest": 0.1, **pace})
         try:
-            with operations.writing(self.state_path) as store:
+            with statefile.writing(self.state_path) as store:
                 planned = operations.make(project, self.server, store.load(), selection or Selection())
                 _PLAN.validate(plan_document(planned.plan))
                 if between is not None:
@@ -220,7 +220,7 @@ class Workshop:
 
     @property
     def state(self) -> State:
-        return operations.read_state(self.state_path)
+        return statefile.read_state(self.state_path)
 
     def record(self, address: str) -> Record:
         return self.state.records[address]

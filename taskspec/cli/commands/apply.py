@@ -15,7 +15,7 @@ from typing import Any
 
 import click
 
-from taskspec import operations
+from taskspec import operations, statefile
 from taskspec.cli import options, screen
 from taskspec.engine.apply import Apply
 from taskspec.engine.events import EngineEvent, Listener, RunReport
@@ -118,8 +118,8 @@ def command(
     if rehearse or faults is not None:
         return exit_code(_rehearse(request, selection, pace, faults, seed, paint, as_json, full))
     project = operations.open_project(request)
-    path = operations.state_path(project, request, server)
-    with operations.writing(path, options.turn(lock_timeout)) as store:
+    path = statefile.state_path(project, request, server)
+    with statefile.writing(path, options.turn(lock_timeout)) as store:
         planned = operations.make(project, server, store.load(), selection)
         if not as_json:
             click.echo(draw_all(planned.plan.warnings, error_paint), err=True, nl=False)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from taskspec import operations
+from taskspec import operations, statefile
 from taskspec.cli import options, screen
 from taskspec.errors import ExitCode, UsageError
 from taskspec.explain import explain
@@ -37,7 +37,7 @@ def command(
     spec, address = _split(arguments)
     request, server = options.request(spec, var_flags, var_files), options.server()
     project = operations.open_project(request)
-    state = operations.read_state(operations.state_path(project, request, server))
+    state = statefile.read_state(statefile.state_path(project, request, server))
     plan = operations.make(project, server, state, options.selection((), (), ())).plan
     found = explain(project, plan, operations.assigned(request, project.spec), address, value_path)
     if as_json:

@@ -12,6 +12,7 @@ from taskspec.cli import options, screen
 from taskspec.cli.files import replace_file
 from taskspec.errors import ExitCode, SpecError, UsageError
 from taskspec.layout.formatting import formatted
+from taskspec.plainfile import read_plain
 from taskspec.view.diagnostic import draw_all
 from taskspec.view.paint import clean
 
@@ -55,7 +56,7 @@ def command(files: tuple[str, ...], check: bool, show_diff: bool, no_color: bool
 
 def _read(name: str) -> bytes:
     try:
-        return sys.stdin.buffer.read() if name == STDIN else Path(name).read_bytes()
+        return sys.stdin.buffer.read() if name == STDIN else read_plain(Path(name))
     except OSError as error:
         reason = error.strerror or str(error)
         raise UsageError(f'"{name}" cannot be read: {reason}', remedy="name the files to format") from None

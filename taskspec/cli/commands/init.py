@@ -9,6 +9,7 @@ import click
 from taskspec.cli import options
 from taskspec.cli.files import replace_file
 from taskspec.errors import ExitCode, UsageError
+from taskspec.plainfile import read_plain
 from taskspec.scaffold.document import Draft, appended, fresh_names, spec_text
 from taskspec.scaffold.launches import draft_launches
 from taskspec.scaffold.lookup import find_app, find_launches
@@ -92,7 +93,7 @@ def _from_module(
 
 def _append(path: Path, task: str, draft: Draft) -> int:
     try:
-        content = path.read_bytes()
+        content = read_plain(path)
     except OSError as error:
         raise UsageError(f'"{path}" cannot be read: {error.strerror}', remedy="check the path, or use --out") from None
     spec, _ = parse_spec(str(path), content)

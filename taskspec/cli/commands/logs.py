@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from taskspec import operations
+from taskspec import statefile
 from taskspec.api import Api
 from taskspec.cli import discretion, options
 from taskspec.diagnostics import choices
@@ -52,7 +52,7 @@ def command(
     project, unknown = open_knowing(request)
     for name in unknown:
         click.echo(_NOT_HIDDEN.format(name), err=True)
-    state = operations.read_state(operations.state_path(project, request, server))
+    state = statefile.read_state(statefile.state_path(project, request, server))
     address = arguments[-1]
     record = state.records.get(address)
     if record is None or record.task_id is None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from taskspec import operations
+from taskspec import operations, statefile
 from taskspec.cli import options, screen
 from taskspec.engine.server import Server
 from taskspec.errors import ExitCode
@@ -57,7 +57,7 @@ def command(
         plan = _offline(request, server, selection)
     else:
         project = operations.open_project(request)
-        state = operations.read_state(operations.state_path(project, request, server))
+        state = statefile.read_state(statefile.state_path(project, request, server))
         plan = operations.make(project, server, state, selection).plan
     if as_json:
         from taskspec.view.machine import plan_document  # noqa: PLC0415 - people wait for what only programs read

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from taskspec import operations, standing
+from taskspec import operations, standing, statefile
 from taskspec.cli import options, screen
 from taskspec.diagnostics import choices
 from taskspec.errors import ExitCode, UsageError
@@ -35,7 +35,7 @@ def command(
     request = options.request(spec, var_flags, var_files)
     server = options.server()
     project = operations.open_project(request, variables_required=False)
-    state = operations.read_state(operations.state_path(project, request, server))
+    state = statefile.read_state(statefile.state_path(project, request, server))
     of_spec, of_tasks = standing.known_results(project, state)
     if name is not None:
         named = {**of_spec, **{f"{a}.{k}": v for a, values in of_tasks.items() for k, v in values.items()}}

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from taskspec import operations
+from taskspec import operations, statefile
 from taskspec.cli import options
 from taskspec.errors import ExitCode
 from taskspec.state.model import RunRecord
@@ -22,7 +22,7 @@ def command(spec: Path | None, as_json: bool) -> int:
     request = options.request(spec)
     server = options.server()
     project = operations.open_project(request, variables_required=False)
-    runs = list(reversed(operations.read_state(operations.state_path(project, request, server)).runs))
+    runs = list(reversed(statefile.read_state(statefile.state_path(project, request, server)).runs))
     if as_json:
         click.echo(json.dumps({"taskspec_runs": 1, "runs": [asdict(run) for run in runs]}, ensure_ascii=False))
         return ExitCode.DONE

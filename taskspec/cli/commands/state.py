@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from taskspec import operations, upkeep
+from taskspec import operations, statefile, upkeep
 from taskspec.cli import options, screen
 from taskspec.diagnostics import choices
 from taskspec.engine.server import Server
@@ -35,7 +35,7 @@ def command() -> None:
 @options.no_color_option
 def list_records(spec: Path | None, as_json: bool, no_color: bool) -> int:
     """Every address on record: attempt, outcome, launch, and when. Asks no server."""
-    state = operations.read_state(upkeep.place(options.request(spec), options.server()))
+    state = statefile.read_state(upkeep.place(options.request(spec), options.server()))
     if as_json:
         click.echo(json.dumps(records_document(state)))
     else:
@@ -50,7 +50,7 @@ def list_records(spec: Path | None, as_json: bool, no_color: bool) -> int:
 def show(arguments: tuple[str, ...], as_json: bool, no_color: bool) -> int:
     """The whole record of an address: what it was launched with, and what came of it."""
     spec, (address,) = _split(arguments, "state show", "ADDRESS")
-    record = upkeep.find(operations.read_state(upkeep.place(options.request(spec), options.server())), address)
+    record = upkeep.find(statefile.read_state(upkeep.place(options.request(spec), options.server())), address)
     if as_json:
         click.echo(json.dumps(record_document(record)))
     else:
@@ -89,7 +89,7 @@ def import_file(arguments: tuple[str, ...], why: str) -> int:
     """Make the state from an export, `-` for standard input. Only where there is no state, and only if it is whole."""
     spec, (name,) = _split(arguments, "state import", "FILE")
     request, server = options.request(spec), options.server()
-    path = operations.state_place(request.path.resolve().parent, request, server)
+    path = statefile.state_place(request.path.resolve().parent, request, server)
     count = upkeep.import_state(path, server, name, _content(name), upkeep.this_person(why))
     click.echo(f"Imported {count} event{'s' * (count != 1)}. See what is left to do: taskspec plan {request.shown_as}")
     return ExitCode.DONE
@@ -128,8 +128,8 @@ def adopt(
         raise UsageError(f'"{number}" is no id of a launch', remedy="it is the number that the server shows")
     request, server = options.request(spec, var_flags, var_files), options.server()
     project = operations.open_project(request)
-    path = operations.state_path(project, request, server)
-    with operations.writing(path, options.turn(lock_timeout)) as store:
+    path = statefile.state_path(project, request, server)
+    with statefile.writing(path, options.turn(lock_timeout)) as store:
         by = upkeep.this_person(why)
         adoption = upkeep.adopt(project, server, store, address, int(number), force=force, by=by)
     if adoption.changes:
@@ -203,7 +203,7 @@ def _note_unknown(request: Request, addresses: Sequence[str]) -> None:
 def _changing(request: Request, server: Server, lock_timeout: float) -> Iterator[StateStore]:
     path = upkeep.place(request, server)
     upkeep.require(path)
-    with operations.writing(path, options.turn(lock_timeout)) as store:
+    with statefile.writing(path, options.turn(lock_timeout)) as store:
         yield store
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from taskspec import operations, standing
+from taskspec import operations, standing, statefile
 from taskspec.cli import options, screen
 from taskspec.errors import ExitCode
 from taskspec.plan.unfolding import addresses_in_spec
@@ -24,7 +24,7 @@ def command(spec: Path | None, as_json: bool, no_color: bool) -> int:
     request = options.request(spec)
     server = options.server()
     project = operations.open_project(request, variables_required=False)
-    state = operations.read_state(operations.state_path(project, request, server))
+    state = statefile.read_state(statefile.state_path(project, request, server))
     standings = standing.standings(server, state)
     in_spec = addresses_in_spec(project.evaluator, project.expansion, state)
     if as_json:

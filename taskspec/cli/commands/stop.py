@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from taskspec import operations, standing
+from taskspec import operations, standing, statefile
 from taskspec.cli import options
 from taskspec.errors import ExitCode
 from taskspec.state.database import is_there
@@ -22,7 +22,7 @@ def command(spec: Path | None, addresses: tuple[str, ...], lock_timeout: float) 
     request = options.request(spec)
     server = options.server()
     project = operations.open_project(request, variables_required=False)
-    path = operations.state_path(project, request, server)
+    path = statefile.state_path(project, request, server)
     if not is_there(path):
         click.echo("Nothing was launched yet.")
         return ExitCode.DONE
@@ -35,7 +35,7 @@ def command(spec: Path | None, addresses: tuple[str, ...], lock_timeout: float) 
             stopped.append(address)
             click.echo(f"{clean(address)}: launch {task_id} stopped")
 
-    with operations.writing(path, options.turn(lock_timeout)) as store:
+    with statefile.writing(path, options.turn(lock_timeout)) as store:
         failed = standing.stop(server, store, addresses, told)
     if not stopped and not failed:
         click.echo("Nothing is running.")

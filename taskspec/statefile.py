@@ -1,0 +1,85 @@
+"""The state of a spec on a server as a file: where it lies, read as it is, and written by one run at a time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from taskspec.engine.server import Server
+from taskspec.errors import LockHeld
+from taskspec.operations import Project, Request
+from taskspec.state.database import is_there, usable
+from taskspec.state.lease import this_owner
+from taskspec.state.model import State
+from taskspec.state.store import StateStore, open_store
+
+STATE_FOLDER = ".taskspec"
+LOCK_LOOK_SECONDS = 0.25
+"""Between two looks whether another writer has ended."""
+
+
+def state_path(project: Project, request: Request, server: Server) -> Path:
+    """Where the state of this spec on this server lives: never two servers in one file.
+
+    Raises UsageError when the spec's profile is for another server.
+    """
+    server.check(project.spec.profile)
+    return state_place(project.folder, request, server)
+
+
+def state_place(folder: Path, request: Request, server: Server) -> Path:
+    """As `state_path`, of a spec that need not be valid; `folder` is where it lies."""
+    return folder / STATE_FOLDER / request.path.stem / f"{server.label}.db"
+
+
+def read_state(path: Path) -> State:
+    """The state as it is; an empty one where nothing was ever applied. Nothing is created."""
+    if not is_there(path):
+        return State(lineage="", serial=0, records={}, runs=())
+    with open_store(path, clock=time.time) as store:
+        return store.load()
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """How long to wait for another writer to end, in seconds, and whom to tell, once, that we do."""
+
+    timeout: float = 0.0
+    told: Callable[[str], None] = lambda _: None
+
+
+@contextmanager
+def writing(path: Path, turn: Turn | None = None) -> Iterator[StateStore]:
+    """The state, with the lease held. Raises LockHeld while another run writes, after waiting as long as asked."""
+    with usable(path):
+        ignore = path.parent.parent / ".gitignore"
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if not ignore.exists():
+            ignore.write_text("*\n", encoding="ascii")
+    with open_store(path, clock=time.time) as store:
+        _take_turn(store, turn or Turn())
+        try:
+            yield store
+        finally:
+            store.release()
+
+
+def _take_turn(store: StateStore, turn: Turn) -> None:
+    """Acquire the lease, trying again until the time is up."""
+    owner, end, was_told = this_owner(), time.monotonic() + turn.timeout, False
+    while True:
+        try:
+            store.acquire(owner)
+        except LockHeld as error:
+            left = end - time.monotonic()
+            if left <= 0:
+                raise
+            if not was_told:
+                turn.told(error.message)
+                was_told = True
+            time.sleep(min(LOCK_LOOK_SECONDS, left))
+        else:
+            return
