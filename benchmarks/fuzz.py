@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import copy
 import io
 import itertools
 import multiprocessing
@@ -24,8 +25,10 @@ import signal
 import sys
 import tempfile
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -217,6 +220,39 @@ def lines(dice: random.Random) -> dict[str, bytes]:
     return {"spec.yaml": text.encode("utf-8", "surrogatepass")}
 
 
+def _nodes(node: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], Any]]:
+    if path:
+        yield path, node
+    for key, child in node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ():
+        yield from _nodes(child, (*path, key))
+
+
+def grafts(dice: random.Random) -> dict[str, bytes]:
+    """A sound spec of ours where a node or two are gone, changed, or what stands under that key in another spec."""
+    spec = copy.deepcopy(dice.choice(SOUND))
+    for _ in range(dice.randrange(1, 4)):
+        found = list(_nodes(spec))
+        if not found:
+            break
+        path, node = dice.choice(found)
+        above = reduce(lambda inner, key: inner[key], path[:-1], spec)
+        draw = dice.random()
+        if draw < 0.15:
+            del above[path[-1]]
+        elif draw < 0.3:
+            above[path[-1]] = value(dice, 2)
+        elif draw < 0.6 and isinstance(above, dict):
+            name, graft = dice.choice(GRAFTS.get(path[-1]) or [(path[-1], None)])
+            above[name] = copy.deepcopy(graft)
+        elif isinstance(above, dict):
+            # Keys that stand beside it elsewhere.
+            name, graft = dice.choice(list(dice.choice(NEIGHBOURS.get(path[-1]) or [above]).items()))
+            above[name] = copy.deepcopy(graft)
+        else:
+            above.append(node)
+    return {"spec.yaml": _dumped(spec)}
+
+
 def expressions(dice: random.Random) -> dict[str, bytes]:
     """A sound spec with expressions of all sorts in places of all sorts."""
     places = (
@@ -299,6 +335,7 @@ def others(dice: random.Random) -> dict[str, bytes]:
 
 KINDS: dict[str, Callable[[random.Random], dict[str, bytes]]] = {
     "trees": tree,
+    "grafts": grafts,
     "lines": lines,
     "expressions": expressions,
     "raw": raw,
@@ -330,6 +367,40 @@ def _seeds() -> list[str]:
 _APP = re.compile(r"\.\.?/[\w/]+")
 """The only app there is stands for all of them."""
 SEEDS = _seeds()
+
+
+def _sound() -> list[Any]:
+    """Those that are a map with tasks, and not one of those that aliases blow up."""
+    found = []
+    for text in SEEDS:
+        with contextlib.suppress(yaml.YAMLError, ValueError, RecursionError):
+            spec = yaml.safe_load(text)
+            if not isinstance(spec, dict) or not isinstance(spec.get("tasks"), dict) or spec.get("taskspec") != 1:
+                continue
+            if next(itertools.islice(_nodes(spec), 1_000, None), None) is None:
+                found.append(spec)
+    return found
+
+
+SOUND = _sound()
+
+
+def _by_key() -> tuple[dict[Any, list[tuple[Any, Any]]], dict[Any, list[dict[Any, Any]]]]:
+    """What stands under a key anywhere, and the maps that have it."""
+    under: dict[Any, list[tuple[Any, Any]]] = defaultdict(list)
+    beside: dict[Any, list[dict[Any, Any]]] = defaultdict(list)
+    for spec in SOUND:
+        for key in spec:
+            beside[key].append(spec)
+        for path, node in _nodes(spec):
+            under[path[-1]].append((path[-1], node))
+            if isinstance(node, dict):
+                for key in node:
+                    beside[key].append(node)
+    return under, beside
+
+
+GRAFTS, NEIGHBOURS = _by_key()
 
 
 def outcome(seconds: float) -> tuple[int, str]:
