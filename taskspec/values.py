@@ -72,10 +72,8 @@ class Unknown(Opaque):
     __contains__ = __abs__ = __neg__ = __pos__ = __round__ = _touch
     __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = _touch
     __floordiv__ = __rfloordiv__ = __mod__ = __rmod__ = _touch
-    __lt__ = __le__ = __gt__ = __ge__ = __eq__ = __ne__ = _touch
-
-    def __hash__(self) -> int:
-        return id(self)
+    # Looking for it among keys, or for what there is only once, would tell it from everything else.
+    __lt__ = __le__ = __gt__ = __ge__ = __eq__ = __ne__ = __hash__ = _touch
 
 
 def unknowns(value: Json) -> Iterator[Unknown]:

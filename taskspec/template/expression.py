@@ -108,10 +108,15 @@ class Expression:
         except SensitiveTouchedError:
             return self._sensitive(scope)
         except ExpressionError as error:
-            # `secret in "a text"` asks the text, which knows no secrets and says that this is no string.
-            if error.name or not self._reads_secrets(scope):
+            # `x in "a text"` asks the text, which knows no secrets and no unknowns, and says that this is no string.
+            if error.name:
                 raise
-            return self._sensitive(scope)
+            if self._reads_secrets(scope):
+                return self._sensitive(scope)
+            producers = list(self._unknown_producers(scope)) if f"not {Unknown.__name__}" in error.message else []
+            if not producers:
+                raise
+            return Unknown(*producers)
 
     def _reads_secrets(self, scope: Scope) -> bool:
         return bool(revealed(scope, [(reference.root, reference.steps) for reference in self.references])[1])

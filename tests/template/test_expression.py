@@ -77,6 +77,25 @@ def test_anything_else_is_text(text: str, expected: str) -> None:
     assert value(text) == expected
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{{ tasks.open.results.report in 'a text' }}", "{{ 'x' if tasks.open.results.report in 'a text' else 'y' }}",
+        "{{ tasks.open.results.report in ['a'] }}", "{{ tasks.open.results.report in {'a': 1} }}",
+        "{{ tasks.open.results.report not in var.cfg }}", "{{ {'a': 1}[tasks.open.results.report] }}",
+        "{{ [tasks.open.results.report, tasks.cells['b'].results.r] | unique | list | length }}",
+        "{{ 'report' in tasks.open.results.report }}", "{{ tasks.open.results.report is string }}",
+    ],
+)  # fmt: skip
+def test_what_is_looked_for_and_not_known_yet_is_neither_there_nor_missing(text: str) -> None:
+    assert isinstance(value(text), Unknown)
+
+
+def test_what_is_wrong_whatever_the_run_brings_is_told_at_once() -> None:
+    with pytest.raises(ExpressionError, match="requires string"):
+        value("{{ 1 in 'a text' and tasks.open.results.report }}")
+
+
 def test_what_an_expression_gives_is_no_template_again() -> None:
     scope = {"var": {"evil": "{{ var.secret }}", "secret": "s"}}
     for text, expected in [("{{ var.evil }}", "{{ var.secret }}"), ("x {{ var.evil ~ '' }}", "x {{ var.secret }}")]:
