@@ -6,14 +6,14 @@ What an app has by default is left out, what one launch took from another become
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from taskspec.layout.tree import Entry, Leaf, block, entry, leaf, node
 from taskspec.scaffold.app import App
 from taskspec.scaffold.document import Draft
-from taskspec.scaffold.words import identifier, literal, names_a_secret, names_an_id, unique
+from taskspec.scaffold.words import identifier, literal, looks_like_a_secret, names_a_secret, names_an_id, unique
 from taskspec.targets import TARGETS
 from taskspec.values import ABSENT, Json, Path, canonical, show_path
 
@@ -59,7 +59,10 @@ def draft_launches(launches: Sequence[Launch]) -> Draft:
     shared = _shared([_settings(launch) for launch in launches])
     tasks = tuple(drawing.entry(written, shared) for written in drawing.tasks)
     ids = ", ".join(str(written.launch.info.id) for written in drawing.tasks)
-    about = (f"Written from the launches {ids}. What the apps have by default is left out.",)
+    about = (
+        f"Written from the launches {ids}. What the apps have by default is left out.",
+        "A secret is known by its key or its shape. Look for others before you commit this.",
+    )
     return Draft(tasks, drawing.variables, shared, about)
 
 
@@ -74,6 +77,10 @@ def _settings(launch: Launch) -> dict[str, Json]:
         "log_level": told.get("logLevel"),
     }
     return {key: value for key, value in found.items() if value is not None and _BUILT_IN.get(key) != value}
+
+
+def _tells(text: str, tokens: Collection[str]) -> bool:
+    return looks_like_a_secret(text) or any(token in text for token in tokens)
 
 
 def _shared(settings: Sequence[Mapping[str, Json]]) -> dict[str, Json]:
@@ -112,7 +119,7 @@ class _Drawing:
         tokens = {one.launch.info.session_token for one in (*self.tasks, written)} - {""}
         named = any(isinstance(part, str) and names_a_secret(part) for part in path)
         is_one = isinstance(value, str | int | float) and not isinstance(value, bool) and value != "" and named
-        if not is_one and not (isinstance(value, str) and any(token in value for token in tokens)):
+        if not is_one and not (isinstance(value, str) and _tells(value, tokens)):
             return ""
         variable = unique(identifier(f"{written.name}_{show_path(path)}", "secret"), self.variables)
         kind = "string" if isinstance(value, str) else "number"

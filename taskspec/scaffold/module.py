@@ -9,7 +9,7 @@ from taskspec.layout.tree import Entry, Leaf, Tree, block, entry, leaf, node
 from taskspec.layout.writing import write_tree
 from taskspec.scaffold.app import App
 from taskspec.scaffold.document import Draft
-from taskspec.scaffold.words import literal, names_a_secret
+from taskspec.scaffold.words import literal, looks_like_a_secret, names_a_secret
 from taskspec.targets import TARGETS
 from taskspec.values import Json
 
@@ -75,7 +75,7 @@ def _defaults(app: App) -> tuple[str, ...]:
 
 def _default(app: App, key: str, value: Json) -> Entry:
     words = [word for word in (_TYPES.get(type(value), "any"), app.describe(key)) if word]
-    if names_a_secret(key):
+    if names_a_secret(key) or (isinstance(value, str) and looks_like_a_secret(value)):
         words.append("a secret: pass it in a variable with sensitive: true")
         value = "" if isinstance(value, str) else value
     return Entry(Leaf(key, is_text=True), node(literal(value), in_line=_is_short(value)), (), f"# {'; '.join(words)}")

@@ -12,6 +12,15 @@ _ID = re.compile(r"(?i:^|_)ids?$|[a-z]I[dD]s?$|(?i:(project|dataset|task|session
 _SECRET = re.compile(
     r"(?i)(token|secret|passw(or)?d|passphrase|credential|api_?key|access_?key|private_?key|auth_?key|authorization)"
 )
+_SECRET_SHAPE = re.compile(
+    r"-----BEGIN [A-Z ]*PRIVATE KEY-----"
+    r"|\beyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]*"
+    r"|\b(AKIA|ASIA)[0-9A-Z]{16}\b"
+    r"|\b(gh[oprsu]_|github_pat_|glpat-|xox[abeprs]-|hf_|sk-|sk_live_|AIza)[\w-]{16,}"
+    r"|://[^/\s:@]+:[^/\s@]+@"
+)
+"""Private keys, JSON Web Tokens (RFC 7519), keys as their makers mark them (AWS, GitHub, GitLab, Slack, Hugging Face,
+OpenAI, Stripe, Google), and passwords in addresses (RFC 3986, 3.2.1)."""
 
 
 def identifier(text: str, otherwise: str = "task") -> str:
@@ -39,6 +48,11 @@ def names_an_id(key: str) -> bool:
 def names_a_secret(key: str) -> bool:
     """Whether a value under this key must not be written down."""
     return _SECRET.search(key) is not None
+
+
+def looks_like_a_secret(text: str) -> bool:
+    """Whether a text has the shape of a secret, whatever key it stands under."""
+    return _SECRET_SHAPE.search(text) is not None
 
 
 def literal(value: Json) -> Json:

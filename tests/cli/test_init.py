@@ -226,6 +226,14 @@ def test_a_session_token_is_never_written(taskspec: Command, registered: Config,
     assert (said.code, token in said.out, "sensitive: true" in said.out) == (0, False, True)
 
 
+def test_what_looks_like_a_secret_is_never_written(taskspec: Command, registered: Config, api: Api) -> None:
+    pem = "-----BEGIN " + "PRIVATE KEY-----\nMIIEvQIBADANBgkqh\n-----END PRIVATE KEY-----"
+    number = launch(api, registered("shaped"), pem=pem, from_="s3://reader:hunter22@store/lemons")
+    said = taskspec("init", "--from-task", str(number))
+    assert (said.code, "MIIEvQIBADANBgkqh" in said.out, "hunter22" in said.out) == (0, False, False)
+    assert "{{ var.shaped_pem }}" in said.out
+
+
 def test_a_default_that_a_launch_did_without_is_told(taskspec: Command, registered: Config, api: Api) -> None:
     number = launch(api, registered("lacking", modal_template_state={"depth": 3}), other=1)
     assert "started without depth" in taskspec("init", "--from-task", str(number)).out

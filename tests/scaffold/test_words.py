@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from taskspec.layout.tree import Tree, block, entry, node
 from taskspec.layout.writing import write_tree
 from taskspec.scaffold.launches import _beyond, _without
-from taskspec.scaffold.words import identifier, literal, names_a_secret, names_an_id, unique
+from taskspec.scaffold.words import identifier, literal, looks_like_a_secret, names_a_secret, names_an_id, unique
 from taskspec.spec.parser import merge
 from taskspec.spec.reader import read_document
 from taskspec.template.render import Renderer
@@ -72,3 +72,27 @@ def test_a_key_may_name_a_secret(key: str) -> None:
 @pytest.mark.parametrize("key", ["key", "keypoints", "passes", "monkey", "author"])
 def test_most_keys_name_no_secret(key: str) -> None:
     assert not names_a_secret(key)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "-----BEGIN " + "PRIVATE KEY-----\nMIIE",
+        "-----BEGIN RSA " + "PRIVATE KEY-----",
+        "Bearer eyJ" + "hbGciOiJIUzI1NiJ9.eyJ" + "zdWIiOiIxMjM0In0.abc",
+        "AKIA" + "IOSFODNN7EXAMPLE",
+        "ghp_" + "a1B2" * 9,
+        "hf_" + "aB3d" * 8,
+        "postgres://me:pass" + "word@db.example.com/lemons",
+    ],
+)
+def test_a_text_may_look_like_a_secret(text: str) -> None:
+    assert looks_like_a_secret(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["lemons", "sk-learn", "hf_hub", "https://example.com:8080/a@b", "BEGIN PRIVATE", "AKIA", "yolo8-m-seg", "a:b@c"],
+)
+def test_most_texts_do_not(text: str) -> None:
+    assert not looks_like_a_secret(text)
