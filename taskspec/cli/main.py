@@ -102,6 +102,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.stdout.flush()
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    # As it ends, Python would look for cycles once more, in all that a plan is made of.
+    gc.freeze()
     sys.exit(code)
 
 
