@@ -3,7 +3,9 @@
     python benchmarks/crash.py               about six minutes
     python benchmarks/crash.py --minutes 60  as many trials as fit into an hour
     python benchmarks/crash.py --whole       1,000 kills for 24 and for 500 tasks, every write and request once, 200
-                                             interrupts, 500 graphs; about an hour
+                                             interrupts, 500 graphs, 2,000 lives, 4,000 deaths in
+                                             towns; about two hours
+    python benchmarks/crash.py --only towns  one kind of trial
 
 Every trial ends with applies until one is done, and then three things must hold: each start key was started exactly
 once, as counted by the server; the final state is that of an undisturbed run; the state opened after every kill. The
@@ -15,6 +17,7 @@ from __future__ import annotations
 import argparse
 import math
 import os
+import shutil
 import signal
 import sys
 import tempfile
@@ -25,11 +28,14 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
+from crash.mixture import town
 from crash.simulation import World
 from crash.trials import Trial, Zygote, kill_trial, undisturbed_seconds
 
 from taskspec.rehearsal.http import HttpServer
 from taskspec.rehearsal.server import FakeServer
+
+KINDS = ("kills", "lost", "points", "large", "signals", "graphs", "lives", "towns")
 
 
 @dataclass(slots=True)
@@ -50,8 +56,8 @@ class Row:
 
     def count(self, fake: FakeServer) -> None:
         self.starts += sum(fake.starts.values())
-        self.lowest = min(self.lowest, *fake.starts.values())
-        self.highest = max(self.highest, *fake.starts.values())
+        self.lowest = min(self.lowest, *fake.starts.values(), 10**9)
+        self.highest = max(self.highest, *fake.starts.values(), 0)
 
     def line(self) -> str:
         same = "all" if self.same == self.trials else f"{self.same} of {self.trials}"
@@ -177,15 +183,35 @@ class Bench:
             row.opened += world.lives
             row.count(world.fake)
 
+    def towns(self, row: Row) -> None:
+        """A town until it is done, and again after one of its services was changed."""
+        self.seed += 1
+        folder = self.folder / f"town-{self.seed}"
+        folder.mkdir()
+        place = town(folder, self.seed)
+        assert place.calm is not None
+        try:
+            place.check(place.live_until_done())
+            for one in (place, place.calm):
+                one.replace_a_service()
+            place.check(place.live_until_done())
+        finally:
+            row.hits += sum(line.startswith("died at") for line in place.trace)
+            row.opened += place.lives
+            row.count(place.fake)
+            shutil.rmtree(folder)
+
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--minutes", type=float, default=6.0)
     parser.add_argument("--whole", action="store_true")
+    parser.add_argument("--only", choices=KINDS, default="", help="one kind of trial, with all the time")
     options = parser.parse_args()
 
     def budget(percent: float, hits: float) -> Budget:
-        return Budget(hits=hits) if options.whole else Budget(seconds=options.minutes * 60 * percent / 100)
+        share = 1.0 if options.only else percent / 100
+        return Budget(hits=hits) if options.whole else Budget(seconds=options.minutes * 60 * share)
 
     memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
     with tempfile.TemporaryDirectory(dir=memory) as folder, Zygote() as zygote, HttpServer() as http:
@@ -193,18 +219,34 @@ def main() -> int:
         print("| trial | trials | signals that hit | starts | starts per key, least / most | same state | opened |")
         print("|---|---|---|---|---|---|---|", flush=True)
         signals = Row("24 tasks, 30 % of answers lost, SIGINT at a random moment")
-        rows = [
-            bench.run(Row("24 tasks, kill −9 at a random moment"), budget(25, 1000), bench.kills(24, 0.0, 2)),
-            bench.run(Row("24 tasks, 30 % of answers lost, three kills"), budget(20, 200), bench.kills(24, 0.3, 3)),
-            bench.run(Row("24 tasks, kill −9 at the Nth write or request"), budget(15, math.inf), bench.points(0.3)),
-            bench.run(Row("500 tasks, ten kills"), budget(15, 1000), bench.kills(500, 0.0, 10, within=0.3)),
-            bench.run(signals, budget(10, 200), bench.interrupts()),
-            bench.run(Row("random graphs with failing tasks: who failed, and why"), budget(5, 500), bench.graphs),
-            bench.run(Row("simulated lives, every call may fail"), budget(10, 2000), bench.simulated),
-        ]
-    print(
-        f"\nSlowest exit after SIGINT: {signals.slowest_exit * 1000:.0f} ms (forked, with no interpreter to tear down)."
-    )
+        few, lost, large = (24, 0.0, 2), (24, 0.3, 3), (500, 0.0, 10, 0.3)
+        plans: dict[str, tuple[Row, Budget, Callable[[], Callable[[Row], None]]]] = {
+            "kills": (Row("24 tasks, kill −9 at a random moment"), budget(20, 1000), lambda: bench.kills(*few)),
+            "lost": (Row("24 tasks, 30 % of answers lost, three kills"), budget(15, 200), lambda: bench.kills(*lost)),
+            "points": (
+                Row("24 tasks, kill −9 at the Nth write or request"),
+                budget(15, math.inf),
+                lambda: bench.points(0.3),
+            ),
+            "large": (Row("500 tasks, ten kills"), budget(15, 1000), lambda: bench.kills(*large)),
+            "signals": (signals, budget(10, 200), bench.interrupts),
+            "graphs": (
+                Row("random graphs with failing tasks: who failed, and why"),
+                budget(5, 500),
+                lambda: bench.graphs,
+            ),
+            "lives": (Row("simulated lives, every call may fail"), budget(10, 2000), lambda: bench.simulated),
+            "towns": (
+                Row("simulated services, requests, waits, platform calls"),
+                budget(10, 4_000),
+                lambda: bench.towns,
+            ),
+        }
+        chosen = [options.only] if options.only else list(plans)
+        rows = [bench.run(row, budget, make()) for row, budget, make in map(plans.__getitem__, chosen)]
+    if signals.trials:
+        slowest = signals.slowest_exit * 1000
+        print(f"\nSlowest exit after SIGINT: {slowest:.0f} ms (forked, with no interpreter to tear down).")
     return int(any(row.failure for row in rows))
 
 
