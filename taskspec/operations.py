@@ -222,11 +222,12 @@ def prepare_apply(
     pace: Pace,
     stage: Stage | None = None,
     *,
-    allow_local: bool = False,
+    commands: Path | None = None,
 ) -> Apply:
     """An apply that is ready to go; separate from going so that a signal handler can reach it.
 
-    Raises UsageError where the plan runs commands on this machine and nobody has allowed that.
+    `commands` is where it is noted which commands of this machine run. Without it none may: where the plan has some,
+    raises UsageError.
     A stage brings a time of its own: a rehearsal runs on one that it moves.
     """
     # The engine and its client cost start-up time that a plan does not need.
@@ -239,9 +240,9 @@ def prepare_apply(
     project.evaluator.renderer.lift()
     clock = stage.clock if stage is not None else time.monotonic
     if stage is None:
-        require_allowed(planned.plan, allow_local=allow_local)
+        require_allowed(planned.plan, allow_local=commands is not None)
     secrets = project.evaluator.secrets
-    real = performers(server, project.folder, clock, os.environ, secrets, allow_local=allow_local)
+    real = performers(server, project.folder, clock, os.environ, secrets, commands=commands)
     tools = Tools(
         server=server,
         store=store,

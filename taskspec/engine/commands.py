@@ -8,11 +8,12 @@ import os
 import signal
 import subprocess
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
+from taskspec.engine.guards import Guard, StillRunsError, guard
 from taskspec.engine.performing import CallFailed, CallOrder, Pause
 from taskspec.sensitive import Secrets
 from taskspec.spec.durations import show
@@ -32,23 +33,25 @@ class Commands:
     """Runs commands in the folder of the spec, where the person at the keyboard allows it."""
 
     folder: Path
-    allowed: bool
+    notes: Path | None
+    """Where it is noted which commands run: a rerun after a crash must not meet its own past. None: none may run."""
     environment: Mapping[str, str]
     clock: Callable[[], float]
     secrets: Secrets = field(default_factory=Secrets)
 
     def perform(self, order: CallOrder, pause: Pause) -> Json:
         """Exit code and output of a command that ended with 0. Whatever happens, nothing of it runs on."""
-        if not self.allowed:
+        if self.notes is None:
             raise CallFailed("commands on this machine are off", FailureKind.INPUTS, remedy="add --allow-local")
         arguments = [_text("command", value) for value in order.body["command"]]
         extra = {name: _text(f"env.{name}", value) for name, value in order.body.get("env", {}).items()}
-        process = self._start(arguments, extra, self.folder / order.folder)
-        streams = _Tail.of(process.stdout), _Tail.of(process.stderr)
-        try:
-            self._await(process, order.call.timeout, pause)
-        finally:
-            _kill(process)
+        with _guarded(self.notes, order.address) as guarded:
+            process = self._start(arguments, extra, self.folder / order.folder, guarded)
+            streams = _Tail.of(process.stdout), _Tail.of(process.stderr)
+            try:
+                self._await(process, order.call.timeout, pause)
+            finally:
+                _kill(process)
         out, err = map(self._said, streams)
         if process.returncode != 0:
             raise CallFailed(_ended(arguments[0], process.returncode, err or out))
@@ -59,9 +62,11 @@ class Commands:
         text = stream.end()
         return self.secrets.scrub_tail(text) if stream.was_cut else text
 
-    def _start(self, arguments: list[str], extra: Mapping[str, str], folder: Path) -> subprocess.Popen[bytes]:
+    def _start(
+        self, arguments: list[str], extra: Mapping[str, str], folder: Path, guarded: Guard
+    ) -> subprocess.Popen[bytes]:
         try:
-            return subprocess.Popen(
+            process = subprocess.Popen(
                 arguments,
                 cwd=folder,
                 env={**self.environment, **extra},
@@ -69,11 +74,14 @@ class Commands:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 start_new_session=True,
+                pass_fds=[guarded.descriptor],
             )
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or str(error)
             message = f'program "{arguments[0]}" cannot be run: {reason}'
             raise CallFailed(message, remedy="check the name and that it is on PATH") from None
+        guarded.note(process.pid)
+        return process
 
     def _await(self, process: subprocess.Popen[bytes], limit: float | None, pause: Pause) -> None:
         began, nap = self.clock(), _NAP_SHORTEST
@@ -82,6 +90,19 @@ class Commands:
                 raise CallFailed(f"the command did not end within {show(limit)} and was killed", remedy="see `timeout`")
             pause(nap)
             nap = min(nap * 1.5, _NAP_LONGEST)
+
+
+@contextlib.contextmanager
+def _guarded(notes: Path, address: str) -> Iterator[Guard]:
+    try:
+        with guard(notes, address) as guarded:
+            yield guarded
+    except StillRunsError as error:
+        group = error.group
+        which = f" (process group {group})" if group else ""
+        message = f"an earlier run of this command, which taskspec could not end, still runs{which}"
+        end = f"or end it with `kill -- -{group}`" if group else "or end it"
+        raise CallFailed(message, remedy=f"wait for it {end}, then apply again") from None
 
 
 @dataclass(slots=True)

@@ -34,7 +34,7 @@ def performers(
     environment: Mapping[str, str],
     secrets: Secrets,
     *,
-    allow_local: bool,
+    commands: Path | None,
 ) -> Performers:
     """Performers for one server; commands run in `folder`, where they are allowed."""
     return Performers(
@@ -42,6 +42,6 @@ def performers(
             Kind.REQUEST: Requests(server, clock),
             Kind.WAIT: Waits(server, clock),
             Kind.API: Platform(server, folder, clock),
-            Kind.LOCAL: Commands(folder, allow_local, environment, clock, secrets),
+            Kind.LOCAL: Commands(folder, commands, environment, clock, secrets),
         }
     )

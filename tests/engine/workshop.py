@@ -183,9 +183,8 @@ class Workshop:
                 _PLAN.validate(plan_document(planned.plan))
                 if between is not None:
                     between()
-                run = operations.prepare_apply(
-                    project, self.server, planned, store, told, quick, allow_local=allow_local
-                )
+                commands = self.folder / "commands" if allow_local else None
+                run = operations.prepare_apply(project, self.server, planned, store, told, quick, commands=commands)
                 if react is not None:
                     told.react = lambda event: react(run, event)
                 report = run.go()

@@ -119,6 +119,7 @@ def command(
         return exit_code(_rehearse(request, selection, pace, faults, seed, paint, as_json, full))
     project = operations.open_project(request)
     path = statefile.state_path(project, request, server)
+    commands = path.with_suffix(".commands") if allow_local else None
     with statefile.writing(path, options.turn(lock_timeout)) as store:
         planned = operations.make(project, server, store.load(), selection)
         if not as_json:
@@ -128,10 +129,9 @@ def command(
                 return ExitCode.DONE
         require_allowed(planned.plan, allow_local=allow_local)
         if not _approved(planned.plan, auto_approve=auto_approve or as_json):
-            click.echo("Nothing was done.")
             return ExitCode.INTERRUPTED
         with _listener(as_json=as_json, paint=error_paint) as listener:
-            run = operations.prepare_apply(project, server, planned, store, listener, pace, allow_local=allow_local)
+            run = operations.prepare_apply(project, server, planned, store, listener, pace, commands=commands)
             with _interruptible(run):
                 report = run.go()
     if not as_json:
@@ -159,7 +159,10 @@ def exit_code(report: RunReport) -> ExitCode:
 def _approved(plan: Plan, *, auto_approve: bool) -> bool:
     if auto_approve or not plan.needs_approval or not screen.can_ask():
         return True
-    return click.confirm("\nGo on?", default=False)
+    goes_on = click.confirm("\nGo on?", default=False)
+    if not goes_on:
+        click.echo("Nothing was done.")
+    return goes_on
 
 
 @contextmanager
