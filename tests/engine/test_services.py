@@ -188,6 +188,28 @@ def test_a_service_whose_users_are_all_skipped_is_not_left_running(shop: Worksho
     assert not shop.plan().stops
 
 
+@pytest.mark.parametrize("reads", ["", ", depends_on: serve"], ids=["beside the list", "read by the list too"])
+def test_users_that_only_the_run_makes_find_the_service_up_and_are_its_last(shop: Workshop, reads: str) -> None:
+    shop.app("list", "print('listed')")
+    shop.spec(f"""
+        tasks:
+          serve: {{module: ./service, kind: service}}
+          list: {{module: ./list, results: {{cells: "{{{{ [launch.name ~ '-a', 'b'] }}}}"}}{reads}}}
+          user:
+            module: ./user
+            for_each: "{{{{ tasks.list.results.cells }}}}"
+            params: {{session: "{{{{ tasks.serve }}}}"}}
+          after: {{module: ./list, depends_on: user}}
+    """)
+    applied = shop.apply()
+    assert {a: o for a, o in applied.outcomes.items() if o != "succeeded"} == {}
+    assert len(applied.outcomes) == 5
+    (up,) = [note.split()[1] for note in notes(shop) if note.startswith("up ")]
+    assert notes(shop) == [f"up {up}", f"used {up}", f"used {up}", f"stopped {up}"]
+    assert running(shop) == []
+    assert not shop.plan().has_changes
+
+
 def test_a_service_does_not_take_a_place_from_its_users(shop: Workshop) -> None:
     spec(shop)
     assert shop.apply(parallelism=1).outcomes == {"serve": "succeeded", "user": "succeeded"}
