@@ -1,4 +1,4 @@
-"""Hostile specs by the hundred thousand: `validate` and `plan --offline` answer each with an exit code they document.
+"""Hostile specs by the hundred thousand: `validate`, `plan --offline` and `fmt --diff` answer each as documented.
 
     python benchmarks/fuzz.py                      100,000 inputs, about a quarter of an hour on two cores
     python benchmarks/fuzz.py --count 2000         a quick look
@@ -38,7 +38,14 @@ from taskspec.cli.main import run
 from taskspec.schemas import load_schema
 
 ROOT = Path(__file__).resolve().parent.parent
-COMMANDS = (("validate",), ("plan", "--offline"))
+VALUES = ("--var-file", "values.yaml")
+COMMANDS = (
+    ("validate", "spec.yaml", *VALUES),
+    ("plan", "spec.yaml", "--offline", *VALUES),
+    ("fmt", "spec.yaml", "--diff"),
+)
+LEFT = "cannot write without changing it"
+"""fmt leaves what it would change; that it has to is an offence."""
 CHUNK = 250
 BUG = 70
 SCALARS: tuple[Any, ...] = (
@@ -416,13 +423,15 @@ def outcome(seconds: float) -> tuple[int, str]:
         with contextlib.redirect_stdout(words), contextlib.redirect_stderr(words):
             signal.setitimer(signal.ITIMER_PROF, seconds)
             try:
-                code = run([*command, "spec.yaml", "--var-file", "values.yaml"])
+                code = run(command)
             except TooSlowError:
                 code, words = BUG, io.StringIO(f"longer than {seconds:g} s")
             except BaseException as error:
                 code, words = BUG, io.StringIO(f"{type(error).__name__}: {error}")
             finally:
                 signal.setitimer(signal.ITIMER_PROF, 0)
+        if LEFT in words.getvalue():
+            code = BUG
         if code > worst or code < 0:
             worst, said = (BUG if code < 0 else code), words.getvalue()
     return worst, said
