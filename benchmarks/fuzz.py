@@ -45,7 +45,7 @@ COMMANDS = (
     ("fmt", "spec.yaml", "--diff"),
 )
 LEFT = "cannot write without changing it"
-"""fmt leaves what it would change; that it has to is an offence."""
+"""fmt leaves what it would change; of a sound spec that is an offence."""
 CHUNK = 250
 BUG = 70
 SCALARS: tuple[Any, ...] = (
@@ -430,7 +430,7 @@ def outcome(seconds: float) -> tuple[int, str]:
                 code, words = BUG, io.StringIO(f"{type(error).__name__}: {error}")
             finally:
                 signal.setitimer(signal.ITIMER_PROF, 0)
-        if LEFT in words.getvalue():
+        if LEFT in words.getvalue() and not worst:
             code = BUG
         if code > worst or code < 0:
             worst, said = (BUG if code < 0 else code), words.getvalue()

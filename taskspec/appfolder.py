@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from taskspec.errors import UsageError
-from taskspec.plainfile import read_plain
+from taskspec.plainfile import read_plain, why_no_path
 from taskspec.projectroot import OWN, why_root
 from taskspec.values import not_json, show_path
 
@@ -108,13 +108,10 @@ def app_files(root: Path) -> Iterator[Path]:
 
 def _resolved(path: Path) -> Path:
     """Where a path leads. Raises AppFolderError for one that leads nowhere: a circle of links, a name too long."""
-    try:
-        real = path.resolve()
-        real.exists()
-    except (OSError, RuntimeError) as error:
-        reason = getattr(error, "strerror", None) or "its links lead in a circle"
-        raise AppFolderError(f'"{str(path)[:80]}" is no path: {reason}', remedy="check the path") from None
-    return real
+    reason = why_no_path(path)
+    if reason:
+        raise AppFolderError(f'"{str(path)[:80]}" is no path: {reason}', remedy="check the path")
+    return path.resolve()
 
 
 def _read_config(path: Path) -> Mapping[str, Any]:

@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from taskspec.errors import UsageError
+from taskspec.plainfile import why_no_path
 
 _CHUNK = 2**20
+_SHOWN = 80
 
 
 class NotBeside(UsageError):
@@ -33,6 +35,9 @@ def files_beside(folder: Path, name: str) -> list[Outgoing]:
 
     What leads out of the spec's folder, by name or by link, is never sent, nor what is hidden: secrets lie there.
     """
+    reason = why_no_path(folder / name)
+    if reason:
+        raise NotBeside(f'"{name[:_SHOWN]}" is no path: {reason}', remedy="check the path")
     source = (folder / name).resolve()
     if not source.is_relative_to(folder.resolve()):
         raise NotBeside(f'"{name}" is not inside the folder of the spec', remedy="copy it there")
@@ -48,10 +53,13 @@ def digest_beside(folder: Path, name: str) -> str:
     """Digest of names and bytes of what would be sent. Raises NotBeside."""
     digest = hashlib.sha256()
     for file in files_beside(folder, name):
-        digest.update(f"{file.name}\0{file.path.stat().st_size}\0".encode())
-        with file.path.open("rb") as content:
-            while chunk := content.read(_CHUNK):
-                digest.update(chunk)
+        try:
+            digest.update(f"{file.name}\0{file.path.stat().st_size}\0".encode("utf-8", "surrogateescape"))
+            with file.path.open("rb") as content:
+                while chunk := content.read(_CHUNK):
+                    digest.update(chunk)
+        except OSError as error:
+            raise NotBeside(f'"{file.name}" cannot be read: {error.strerror}', remedy="check who may read it") from None
     return digest.hexdigest()
 
 

@@ -42,6 +42,19 @@ def read_plain(path: Path, limit: int = SIZE_LIMIT) -> bytes:
     return content
 
 
+def why_no_path(path: Path) -> str:
+    """Why nothing can be read or written at a path whatever is there; empty where it is a path like any other."""
+    try:
+        path.resolve().exists()
+    except RuntimeError:
+        return "its links lead in a circle"
+    except ValueError:
+        return "it holds a zero character"
+    except OSError as error:
+        return error.strerror or "the system refuses it"
+    return ""
+
+
 def _check(mode: int) -> None:
     if not stat.S_ISREG(mode):
         raise NoPlainFile(f"it is {next((name for is_kind, name in _KINDS if is_kind(mode)), 'no file')}")

@@ -12,11 +12,13 @@ from pathlib import Path
 
 from taskspec.diagnostics import nearest
 from taskspec.errors import UsageError
+from taskspec.plainfile import why_no_path
 from taskspec.projectroot import why_root
 
 TEXT_LIMIT = 2**20
 SPEC_LIMIT = 2**25
 _VERSION_CONTROL = ".git"
+_SHOWN = 80
 
 
 @dataclass(slots=True)
@@ -40,10 +42,10 @@ class ProjectFiles:
 
     def place(self, folder: Path, path: str) -> Path:
         """Where a path leads to once every link is followed. Raises UsageError for one that may not be read."""
-        try:
-            place = (folder / path).resolve()
-        except (OSError, RuntimeError, ValueError) as error:
-            raise UsageError(f'"{path}" cannot be read: {error}', remedy="Check the path.") from None
+        reason = why_no_path(folder / path)
+        if reason:
+            raise UsageError(f'"{path[:_SHOWN]}" cannot be read: {reason}', remedy="Check the path.")
+        place = (folder / path).resolve()
         if not self.allow_outside and not place.is_relative_to(self.root.resolve()):
             raise UsageError(
                 f'"{path}" is outside of the project',

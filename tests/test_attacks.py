@@ -271,6 +271,24 @@ def test_a_config_of_an_app_that_is_no_plain_file_is_refused(
     assert check(here, tmp_path, [*command, "--allow-outside"]).code == 3
 
 
+NOWHERE = {
+    "module": 'tasks: {a: {module: "./PATH"}}',
+    "include": 'include: {p: {spec: "PATH"}}\ntasks: {a: {module: ./app}}',
+    "file": """tasks: {a: {module: ./app, params: {x: "{{ file('PATH') }}"}}}""",
+    "upload": 'tasks: {a: {kind: api, call: upload_files, with: {from: "PATH", to: /x}}}',
+}
+
+
+@COMMANDS
+@pytest.mark.parametrize("path", ["x" * 300, "x/" * 3_000, "loop", "loop/x", r"a\0b"], ids=lambda path: path[:6])
+@pytest.mark.parametrize("place", NOWHERE)
+def test_a_path_that_leads_nowhere_is_refused(
+    here: Path, tmp_path: Path, place: str, path: str, command: list[str]
+) -> None:
+    (here / "spec.yaml").write_text(f"taskspec: 1\n{NOWHERE[place].replace('PATH', path)}\n")
+    assert check(here, tmp_path, command).code == 3
+
+
 CONFIGS = {
     "deep": b"[" * 100_000,
     "deep_object": b'{"a":' * 100_000,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from taskspec.plainfile import NoPlainFile, read_plain
+from taskspec.plainfile import NoPlainFile, read_plain, why_no_path
 
 
 def test_a_plain_file_gives_its_bytes(tmp_path: Path) -> None:
@@ -55,3 +55,13 @@ def test_what_is_no_plain_file_is_named(tmp_path: Path, monkeypatch: pytest.Monk
 def test_a_file_that_is_not_there_is_an_error_of_the_system(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         read_plain(tmp_path / "nowhere")
+
+
+def test_a_path_that_leads_nowhere_is_told_apart_from_one_where_nothing_is(tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "file").touch()
+    assert why_no_path(tmp_path / "loop") == "its links lead in a circle"
+    assert why_no_path(tmp_path / ("x" * 300)) == "File name too long"
+    assert why_no_path(Path("a\0b")) == "it holds a zero character"
+    for name in ("nothing", "file", "file/x", "."):
+        assert why_no_path(tmp_path / name) == ""

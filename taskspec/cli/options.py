@@ -19,12 +19,14 @@ from taskspec.engine.secretsource import Trust
 from taskspec.engine.server import Server, choose_server
 from taskspec.errors import UsageError
 from taskspec.operations import Request
+from taskspec.plainfile import why_no_path
 from taskspec.plan.selection import Selection
 from taskspec.spec.durations import seconds, show
 from taskspec.statefile import Turn
 from taskspec.view.paint import clean
 
 DEFAULT_SPEC = "taskspec.yaml"
+_SHOWN = 80
 TRUST, PROFILE = "taskspec.trust", "taskspec.profile"
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -39,6 +41,24 @@ class _Duration(click.ParamType):  # type: ignore[type-arg]  # not generic in ol
             return seconds(value)
         except ValueError:
             self.fail(f"{value!r} is no duration; write it as 90s, 30m, 12h or 2d", param, ctx)
+
+
+def sound_path(path: Path) -> Path:
+    """The path itself. Raises UsageError for one that no file system takes."""
+    reason = why_no_path(path)
+    if reason:
+        raise UsageError(f'"{str(path)[:_SHOWN]}" is no path: {reason}', remedy="check the path")
+    return path
+
+
+class FilePath(click.Path):
+    """A path as a person types it; one that no file system takes is refused before anything is asked of it."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:  # noqa: ARG002 - click's signature
+        return sound_path(Path(value))
 
 
 DURATION = _Duration()
@@ -93,7 +113,7 @@ def reading_options(command: Command) -> Command:
 
 def spec_argument(command: Command) -> Command:
     """The spec, and how it is read."""
-    return click.argument("spec", required=False, type=click.Path(path_type=Path))(reading_options(command))
+    return click.argument("spec", required=False, type=FilePath())(reading_options(command))
 
 
 def turn(lock_timeout: float) -> Turn:
@@ -108,7 +128,7 @@ def turn(lock_timeout: float) -> Turn:
 def variable_options(command: Command) -> Command:
     """--var and --var-file."""
     command = click.option(
-        "--var-file", "var_files", multiple=True, type=click.Path(path_type=Path), help="YAML file of variable values."
+        "--var-file", "var_files", multiple=True, type=FilePath(), help="YAML file of variable values."
     )(command)
     return click.option("--var", "var_flags", multiple=True, metavar="NAME=VALUE", help="A variable's value.")(command)
 
@@ -138,7 +158,7 @@ def selection_options(command: Command) -> Command:
 
 def request(spec: Path | None, var_flags: tuple[str, ...] = (), var_files: tuple[Path, ...] = ()) -> Request:
     """The request for a spec on disk; without one, the `taskspec.yaml` of this folder."""
-    path = spec or Path(DEFAULT_SPEC)
+    path = sound_path(spec or Path(DEFAULT_SPEC))
     if spec is None and not path.exists():
         raise UsageError(
             f'no spec is named, and there is no "{DEFAULT_SPEC}" here', remedy="name one: taskspec COMMAND SPEC.yaml"

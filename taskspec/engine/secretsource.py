@@ -13,10 +13,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from taskspec.plainfile import why_no_path
 from taskspec.projectroot import project_root
 from taskspec.spec.secretreference import SecretKind, SecretReference, UnreadableSecret
 
 SIZE_LIMIT = 65_536
+_SHOWN = 80
 COMMAND_SECONDS = 60.0
 OWN_TOKENS = frozenset({"API_TOKEN"})
 """What proves who we are; an app that needs it gets it from the server."""
@@ -67,9 +69,10 @@ class SecretSource:
 
     def _from_file(self, reference: SecretReference) -> str:
         """The content of a file without its last line break. A file that the spec names lies beside the spec."""
-        if "\0" in reference.place:
-            raise UnreadableSecret("a path with a NUL character is no path", "Check the path.")
         path = Path(reference.place).expanduser() if reference.is_trusted else self.folder / reference.place
+        reason = why_no_path(path)
+        if reason:
+            raise UnreadableSecret(f'"{str(reference)[:_SHOWN]}" cannot be read: {reason}', "Check the path.")
         may_leave = reference.is_trusted or self.trust.allow_outside
         if not may_leave and not path.resolve().is_relative_to(self.folder.resolve()):
             raise UnreadableSecret(

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from taskspec.graph import TaskGraph
+from taskspec.hiding import HIDDEN
 from taskspec.plan.evaluate import Evaluator
 from taskspec.plan.model import Action, Observed, PlannedTask, Reason
 from taskspec.spec.kinds import Partial, RunOn
 from taskspec.spec.model import TaskDecl
 from taskspec.state.model import Record
 from taskspec.template.instances import Instance
-from taskspec.values import Json, Unknown, canonical
+from taskspec.values import Json, Opaque, Unknown, canonical, symbolic
 
 _SUCCESS = RunOn.SUCCESS
 _SHOWN = 80
@@ -154,5 +155,15 @@ def explain(evaluator: Evaluator, instance: Instance) -> str:
 
 
 def _shown(value: Json) -> str:
-    text = value.describe() if isinstance(value, Unknown) else canonical(value)
+    plain = _plain(symbolic(value))
+    text = plain if isinstance(value, Opaque) else canonical(plain)
     return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
+
+
+def _plain(value: Json) -> Json:
+    """A value with words in the place of what is not known yet, or must not be seen."""
+    if isinstance(value, Opaque):
+        return value.describe() if isinstance(value, Unknown) else HIDDEN
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value

@@ -283,3 +283,24 @@ def test_an_apply_whose_reader_has_gone_never_says_done_and_is_safe_to_repeat(ta
     assert process.wait(30) == 8, err
     assert b"Traceback" not in err
     assert taskspec("apply", "spec.yaml").code == 0
+
+
+@pytest.mark.parametrize("path", ["x" * 300, "loop", "a/b", "file/x"], ids=["long", "loop", "missing", "below a file"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        "validate {}", "plan {}", "apply {}", "status {}", "results {}", "runs {}", "logs {} a", "stop {}", "graph {}",
+        "explain {} a", "fmt {}", "state list {}", "state verify {}", "state mv {} a b", "lock show {}",
+        "init {}", "init --from ./app --out {}", "init --from ./app --append {}", "plan spec.yaml --var-file {}",
+        "apply spec.yaml --rehearse --faults {}", "-C {} plan",
+    ],
+)  # fmt: skip
+def test_a_path_that_leads_nowhere_is_no_bug(taskspec: Command, folder: Path, command: str, path: str) -> None:
+    (folder / "loop").symlink_to("loop")
+    (folder / "file").touch()
+    (folder / "app").mkdir(exist_ok=True)
+    (folder / "app" / "config.json").write_text('{"name": "app"}')
+    (folder / "spec.yaml").write_text("taskspec: 1\ntasks: {a: {module: ./app}}\n")
+    said = taskspec(*(path if part == "{}" else part for part in command.split()))
+    assert said.code in (0, 3, 6)
+    assert "bug" not in said.err

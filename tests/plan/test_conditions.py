@@ -104,6 +104,19 @@ def test_what_needs_a_skipped_task_is_skipped_because_of_it(write: Write) -> Non
     assert plan.results == {"beside": "beside"}
 
 
+def test_a_condition_that_is_false_whatever_the_run_brings_says_what_it_read(write: Write) -> None:
+    plan = write("""
+        tasks:
+          serve: {module: owner/app, version: v1, kind: service}
+          train: {module: owner/app, version: v1, for_each: [a], results: {map: "{{ launch.output.map }}"}}
+          use: {module: owner/app, version: v1, when: "{{ tasks.train | length > 1 }}", depends_on: serve}
+    """).plan()
+    (skipped,) = (task for task in plan.tasks if task.address == "use")
+    assert skipped.action is Action.SKIP
+    assert "tasks.train = " in skipped.detail
+    assert "known after apply: tasks.train[a]" in skipped.detail
+
+
 def test_a_true_condition_changes_nothing(write: Write) -> None:
     pipeline = write(CONDITIONAL.replace("GO", "true"))
     plain = write(CONDITIONAL.replace("GO", "true").replace('when: "{{ var.go }}", ', ""))

@@ -70,9 +70,7 @@ LOCAL_POLL_SECONDS = 0.25
 @options.lock_timeout_option
 @click.option("--allow-local", is_flag=True, help="Let tasks of kind local run their commands on this machine.")
 @click.option("--rehearse", is_flag=True, help="Play it through on a virtual clock; nothing is launched.")
-@click.option(
-    "--faults", type=click.Path(path_type=Path), metavar="FILE", help="What goes wrong in the rehearsal (YAML)."
-)
+@click.option("--faults", type=options.FilePath(), metavar="FILE", help="What goes wrong in the rehearsal (YAML).")
 @click.option("--seed", type=int, default=0, show_default=True, help="What the rehearsal draws durations from.")
 @click.option("--full", is_flag=True, help="Every detail of the plan, however many tasks there are.")
 @options.json_option

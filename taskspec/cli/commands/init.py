@@ -28,8 +28,8 @@ STARTER = Path("pipeline.yaml")
 @click.option("--from-task", "task_id", type=int, metavar="ID", help="A spec from this launch, and the IDs after it.")
 @click.option("--version", help="With --from: this release, and not the newest.")
 @click.option("--name", help="With --from: the name of the task.")
-@click.option("--out", type=click.Path(path_type=Path), help="Write to this file; without it, to standard output.")
-@click.option("--append", type=click.Path(path_type=Path), help="With --from: add the task to this spec.")
+@click.option("--out", type=options.FilePath(), help="Write to this file; without it, to standard output.")
+@click.option("--append", type=options.FilePath(), help="With --from: add the task to this spec.")
 @click.option("--force", is_flag=True, help="Write over files that are there.")
 def command(
     more_ids: tuple[int, ...],
@@ -122,12 +122,19 @@ def _starter(spec: Path, *, force: bool) -> int:
     files = {spec.parent / name: text for name, text in starter_files(spec.name).items()}
     _refuse_overwriting(list(files), force=force)
     for path, text in files.items():
-        path.parent.mkdir(parents=True, exist_ok=True)
+        _make(path.parent)
         replace_file(path, text.encode())
         click.echo(f"Wrote {clean(str(path))}")
     name = clean(str(spec))
     click.echo(f"\nSee what it would do: taskspec plan {name}\nThen do it:           taskspec apply {name}")
     return ExitCode.DONE
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f'"{folder}" cannot be made: {error.strerror}', remedy="name another place") from None
 
 
 def _refuse_overwriting(paths: list[Path], *, force: bool) -> None:
