@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from taskspec.engine.frontier import Frontier
@@ -10,12 +11,32 @@ from taskspec.engine.retries import Again, Retries
 from taskspec.engine.slots import Needs, Place, Rank, Slots
 from taskspec.plan.model import Action, Plan, PlannedTask
 from taskspec.plan.request import LaunchRequest
+from taskspec.plan.services import users
 from taskspec.template.instances import Instance
 from taskspec.values import canonical
 
-POOL, TASK, AGENT = "pool", "task", "agent"
+POOL, TASK, AGENT, SERVICE = "pool", "task", "agent", "service"
 _BEFORE_ALL = -(2**62)
 """Ranks what launches nothing before every priority: it holds up nobody, and what waits for it is waiting."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stuck:
+    """A node that can never begin: what it lacks is held by services that are up for it."""
+
+    node: int
+    kind: str
+    name: str
+    holders: tuple[str, ...]
+
+    @property
+    def words(self) -> str:
+        """What is wrong, for people."""
+        places = {POOL: f'pool "{self.name}"', TASK: f'max_parallel of "{self.name}"'}
+        place = places.get(self.kind, f'agent "{self.name}"')
+        if not self.holders:
+            return f"{place} has too few slots for it and all that it needs up, or is up for, at the same time"
+        return f"{place} has no slot left for it: services that wait for it hold them ({', '.join(self.holders)})"
 
 
 @dataclass(slots=True)
@@ -29,9 +50,10 @@ class Admission:
     _positions: Mapping[int, int] = field(init=False, default_factory=dict)
     _planned: Mapping[int, PlannedTask] = field(init=False, default_factory=dict)
     _again: dict[int, Again] = field(init=False, default_factory=dict)
+    _begun: set[int] = field(init=False, default_factory=set)
 
     def __post_init__(self) -> None:
-        self._slots = Slots(_sizes(self.plan)) if is_limited(self.plan) else None
+        self._slots = Slots(_sizes(self.plan), spare=self._spare) if is_limited(self.plan) else None
         if self._slots is not None:
             self._positions = {node: index for index, node in enumerate(self.plan.expansion.graph.order)}
             self._planned = {task.node: task for task in self.plan.tasks}
@@ -45,6 +67,7 @@ class Admission:
         node = self._slots.pick()
         if node is None:
             return None
+        self._begun.add(node)
         if self._planned[node].action is Action.ATTACH:
             self._slots.hold(node, self._needs(node))  # it runs already, whether there is a slot for it or not
         return self._again.pop(node, node)
@@ -58,6 +81,20 @@ class Admission:
         """The task has begun before, under another plan."""
         if self._slots is not None:
             self._slots.hold(node, self._needs(node))
+
+    def look_again(self) -> None:
+        """Something has ended that may leave more room than slots were given back."""
+        if self._slots is not None:
+            self._slots.look_again()
+
+    def stuck(self) -> Stuck | None:
+        """The first that waits for a slot, where nothing will ever give one back; it waits no longer."""
+        found = self._slots.give_up() if self._slots is not None else None
+        if found is None:
+            return None
+        node, (kind, name), holders = found
+        self._again.pop(node, None)
+        return Stuck(node, kind, name, tuple(self._instance(holder).address for holder in holders))
 
     def give_up(self) -> list[Again]:
         """Every try that was still to come."""
@@ -85,7 +122,43 @@ class Admission:
         agent = _agent(self._planned[node]) if self.plan.slots_per_agent is not None else None
         if agent is not None:
             needs[(AGENT, agent)] = 1
+        if needs and task.service is not None:
+            needs[(SERVICE, self._instance(node).address)] = (
+                0  # a line of its own: it also waits for room for its users
+            )
         return tuple(sorted(needs.items()))
+
+    def _spare(self, node: int) -> Needs:
+        """Room that a service leaves for a user of it, and for what else that user needs up: else none could begin."""
+        if self._instance(node).task.service is None:
+            return ()
+        most: dict[Place, int] = {}
+        for user in self._users(node):
+            for place, count in self._claim(user, node).items():
+                most[place] = max(most.get(place, 0), count)
+        return tuple(most.items())
+
+    def _users(self, service: int) -> Iterator[int]:
+        """Tasks that are still to begin and need this service, directly or through another one."""
+        for user in users(self.plan.expansion.graph, service):
+            if self._instance(user).task.service is not None:
+                yield from self._users(user)
+            elif user in self._planned and self.frontier.is_open(user) and user not in self._begun:
+                yield user
+
+    def _claim(self, user: int, service: int) -> Counter[Place]:
+        """Slots that a task and the services it needs will take, beside those that are taken and the service's own."""
+        claim, stack, seen = Counter[Place](), [user], {service}
+        while stack:
+            node = stack.pop()
+            if node in seen or node not in self._planned or (self._slots is not None and self._slots.holds(node)):
+                continue
+            seen.add(node)
+            claim.update(dict(self._needs(node)) if self._planned[node].action.launches else {})
+            stack += [
+                up for up in self.plan.expansion.graph.upstream(node) if self._instance(up).task.service is not None
+            ]
+        return claim
 
     def _instance(self, node: int) -> Instance:
         return self.plan.expansion.instances[node]
@@ -106,6 +179,8 @@ class _Sizes(dict[Place, int]):
         self._per_agent = plan.slots_per_agent
 
     def __missing__(self, place: Place) -> int:
+        if place[0] == SERVICE:
+            return 0
         if place[0] == AGENT and self._per_agent is not None:
             return self._per_agent
         raise KeyError(place)

@@ -19,7 +19,7 @@ from taskspec.engine.frontier import Frontier
 from taskspec.engine.launching import Launching, Prepared
 from taskspec.engine.leaving import Leaving, OnInterrupt
 from taskspec.engine.ledger import Ledger
-from taskspec.engine.progress import Progress
+from taskspec.engine.progress import Active, Progress
 from taskspec.engine.publish import Publication, Publisher
 from taskspec.engine.retries import Again
 from taskspec.engine.scoreboard import Scoreboard
@@ -34,6 +34,7 @@ from taskspec.engine.workers import Answer
 from taskspec.errors import SpecError
 from taskspec.plan.model import Plan, PlannedTask, Reason
 from taskspec.plan.planner import final_results
+from taskspec.spec.endurance import FailureKind
 from taskspec.state.model import Event, EventKind, Outcome
 from taskspec.values import Json
 
@@ -140,8 +141,23 @@ class Apply:
 
     def _schedule(self) -> None:
         self._begin_turns()
-        while self._unfolding.go_on():
+        while self._unfolding.go_on() or self._gave_up():
             self._begin_turns()
+
+    def _gave_up(self) -> bool:
+        """Fail a task that waits for slots which only services hold, that wait for it; whether there was one."""
+        progress = self._progress
+        if progress.goes_on() or progress.leaving.is_asked:
+            return False
+        progress.ledger.flush()
+        progress.admission.look_again()
+        self._begin_turns()
+        stuck = progress.admission.stuck() if not progress.goes_on() else None
+        if stuck is None:
+            return False
+        progress.active[stuck.node] = Active(progress.tasks[stuck.node], "", self.tools.clock())
+        self._endings.fail(stuck.node, f"{stuck.words} (give it more)", kind=FailureKind.INPUTS)
+        return True
 
     def _begin_turns(self) -> None:
         progress = self._progress

@@ -108,6 +108,10 @@ class Frontier:
     def failed(self, node: int) -> bool:
         return self._blame.get(node, _NOBODY) == node
 
+    def is_open(self, node: int) -> bool:
+        """Whether a node is wanted and has neither been skipped nor been handed out by an earlier frontier."""
+        return node in self.wanted and node not in self._skipped and node not in self.taken
+
     def so_far(self, moved: Mapping[int, int]) -> Past:
         """Who has failed and who was skipped, under new numbers; for the frontier that takes the place of this one."""
         failed = (node for node in self._blame if self.failed(node))

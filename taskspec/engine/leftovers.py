@@ -48,6 +48,7 @@ class Leftovers:
         """Stop what is left of a service that is not to be launched, and so end its turn."""
         left = list(_left(planned))
         if not left:
+            self.progress.admission.release(node)
             self.progress.board.keep(planned.address, planned.previous.task_id if planned.previous else None)
             tell(self.progress, self.progress.frontier.succeed(node))
             return
@@ -64,6 +65,7 @@ class Leftovers:
 
     def took_cleared(self, node: int, answer: Answer) -> None:
         self._stopping.discard(node)
+        self.progress.admission.release(node)
         active = self.progress.active.pop(node)
         address, record = active.planned.address, active.planned.previous
         if answer.error is not None:

@@ -93,6 +93,10 @@ class Progress:
         running = len(self.active) - len(self.calling)
         return not self.leaving.is_asked and not self.unfolding and running < self.tools.pace.parallelism
 
+    def goes_on(self) -> bool:
+        """Whether something will come to its end by itself; a service that is up will not."""
+        return bool(self.active or self.jobs or self.unfolding or self.retries.is_waiting)
+
     @property
     def fails_fast(self) -> bool:
         """Whether the first failure ends the run."""

@@ -76,6 +76,7 @@ class Services:
         self.up = {nodes[node]: up for node, up in self.up.items()}
         for up_node, up in self.up.items():
             up.active.planned = self.progress.tasks[up_node]
+            self.progress.admission.resume(up_node)
         self._users.clear()
         self._open_users.clear()
         self._meet_users()
@@ -132,6 +133,7 @@ class Services:
     def begin(self, node: int, planned: PlannedTask) -> bool:
         """Take the turn of a service that is not to be launched; whether there was nothing to launch."""
         if planned.action is Action.KEEP:
+            self.progress.admission.release(node)
             self.progress.board.keep(planned.address, planned.previous.task_id if planned.previous else None)
             tell(self.progress, self.progress.frontier.succeed(node))
         elif planned.action is Action.STOP or not self._may_be_needed(node):
@@ -240,8 +242,7 @@ class Services:
             return
         if self._rule(node).keep or up.active.reused:
             why = "reused" if up.active.reused else "keep"
-            self.progress.watch.remove(node)
-            del self.up[node]
+            self._down(node)
             self.progress.board.end(self.progress.ended(up.active, Outcome.SUCCEEDED, f"{LEFT_UP} ({why})"))
         elif up.active.task_id is not None:
             up.is_stopping = True
@@ -249,7 +250,7 @@ class Services:
             self.progress.submit(("service_stop", node), self.leftovers.stopper(up.active.task_id))
 
     def _took_stopped(self, node: int, answer: Answer) -> None:
-        up = self.up.pop(node)
+        up = self._down(node)
         address, board = up.active.planned.address, self.progress.board
         if answer.error is not None:
             self.leftovers.unstopped.append(address)
@@ -263,9 +264,8 @@ class Services:
     def _died(self, ending: Ending) -> None:
         """It ended while tasks were still to use it: those that run go on, later ones are skipped."""
         progress, verdict = self.progress, ending.verdict
-        up = self.up.pop(ending.node)
+        up = self._down(ending.node)
         address, task_id = up.active.planned.address, up.active.task_id
-        progress.watch.remove(ending.node)
         body = {"outcome": verdict.outcome, "summary": verdict.summary, "results": dict(up.verdict.results)}
         progress.ledger.write(Event(EventKind.ENDED, address, up.active.key, body))
         if ending.info is not None:
@@ -276,6 +276,12 @@ class Services:
         ended = progress.ended(up.active, verdict.outcome, verdict.summary)
         progress.submit(("log", ended), partial(log_tail, progress.tools.server.api, task_id or 0))
         tell(progress, progress.frontier.lose(ending.node), what="died")
+
+    def _down(self, node: int) -> Up:
+        """It is up no longer, or no longer ours to watch; its slots are free."""
+        self.progress.watch.remove(node)
+        self.progress.admission.release(node)
+        return self.up.pop(node)
 
     def _dismiss(self, node: int, active: Active) -> None:
         """All users have ended before it was up."""
@@ -290,6 +296,7 @@ class Services:
 
     def _took_dismissed(self, node: int, answer: Answer) -> None:
         self._dismissed.discard(node)
+        self.progress.admission.release(node)
         active = self.progress.active.pop(node)
         tell(self.progress, self.progress.frontier.succeed(node))
         ended = self.progress.ended(active, Outcome.SKIPPED, NEVER_READY)

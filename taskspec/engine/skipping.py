@@ -39,6 +39,7 @@ def tell(progress: Progress, skips: Iterable[Skip], *, what: str = "failed", fai
 
 def skip_itself(progress: Progress, node: int, planned: PlannedTask) -> None:
     """A task whose turn has come and that is not wanted; what needs it is skipped too."""
+    progress.admission.release(node)
     nothing_failed = planned.reason is Reason.RUNS_ON_FAILURE and planned.action is Action.SKIP
     if nothing_failed:
         _end(progress, node, SkipReason.NOTHING_FAILED, NOTHING_FAILED)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import heapq
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 Place = tuple[str, str]
@@ -30,6 +30,8 @@ class Slots:
 
     sizes: Mapping[Place, int]
     taken: dict[Place, int] = field(default_factory=lambda: defaultdict(int))
+    spare: Callable[[int], Needs] = lambda _: ()
+    """What must be free beside the needs of a node before it begins; it does not take that."""
     _holders: dict[int, Needs] = field(default_factory=dict)
     _lines: dict[Needs, list[tuple[Rank, int]]] = field(default_factory=dict)
     _heads: list[tuple[Rank, int, Needs]] = field(default_factory=list)
@@ -50,7 +52,7 @@ class Slots:
             line = self._lines.get(needs)
             if not line or line[0] != (rank, node):
                 continue
-            lacking = self._lacking_place(needs)
+            lacking = self._lacking_place(needs) or self._lacking_place(_together(needs, self.spare(node)))
             if lacking is not None:
                 self._lacking[lacking][needs] = None
                 continue
@@ -59,6 +61,28 @@ class Slots:
             self.hold(node, needs)
             return node
         return None
+
+    def look_again(self) -> None:
+        """What has to be spare may have become less without anybody giving a slot back."""
+        for place in [place for place in self._lacking if self._lacking[place]]:
+            for needs in self._lacking.pop(place):
+                self._show_head(needs)
+
+    def give_up(self) -> tuple[int, Place, list[int]] | None:
+        """The first node that waits, out of its line; what it lacks, and who holds that. None where nobody waits."""
+        waiting = [(line[0], needs) for needs, line in self._lines.items() if line]
+        if not waiting:
+            return None
+        (_, node), needs = min(waiting)
+        heapq.heappop(self._lines[needs])
+        self._show_head(needs)
+        place = self._lacking_place(needs) or self._lacking_place(_together(needs, self.spare(node)))
+        if place is None:
+            raise AssertionError("what fits does not wait")
+        return node, place, [holder for holder, held in self._holders.items() if dict(held).get(place)]
+
+    def holds(self, node: int) -> bool:
+        return node in self._holders
 
     def hold(self, node: int, needs: Needs) -> None:
         """The node has begun, whether it fits or not."""
@@ -83,3 +107,12 @@ class Slots:
             heapq.heappush(self._heads, (*line[0], needs))
         else:
             self._lines.pop(needs, None)
+
+
+def _together(needs: Needs, more: Needs) -> Needs:
+    if not more:
+        return ()
+    total = dict(needs)
+    for place, count in more:
+        total[place] = total.get(place, 0) + count
+    return tuple(total.items())

@@ -58,7 +58,19 @@ class Unfolding:
             return self._plan_without(ended)
         except TaskspecError:
             self._forget_problems()
-            return self._plan_without(others)
+            return self._plan_of_sound(others)
+
+    def _plan_of_sound(self, keep_folded: set[str]) -> Plan:
+        """The plan with the instances of as many tasks as are sound: one that is not does not hold up the others."""
+        plan: Plan | None = self._plan_without(keep_folded)
+        for name in sorted(keep_folded):
+            try:
+                plan = self._plan_without(keep_folded - {name})
+                keep_folded = keep_folded - {name}
+            except TaskspecError:
+                self._forget_problems()
+                plan = None
+        return plan or self._plan_without(keep_folded)
 
     def _folded(self) -> list[Instance]:
         return self.progress.plan.expansion.folded

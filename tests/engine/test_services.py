@@ -210,6 +210,73 @@ def test_users_that_only_the_run_makes_find_the_service_up_and_are_its_last(shop
     assert not shop.plan().has_changes
 
 
+LIMITS = [
+    ("pools: {gpu: 1}", "pool: gpu", ""),
+    ("pools: {gpu: 2}", "pool: gpu", "pool: gpu"),
+    ("pools: {gpu: 3}", "pool: {gpu: 2}", "pool: gpu"),
+    ("fail_fast: false", "max_parallel: 1", ""),
+    ("slots_per_agent: 1", "agent: local", ""),
+    ("slots_per_agent: 2", "agent: local", "agent: local"),
+]
+
+
+@pytest.mark.parametrize(("limit", "service", "user"), LIMITS)
+def test_services_give_their_slots_back_and_leave_room_for_a_user(
+    shop: Workshop, limit: str, service: str, user: str
+) -> None:
+    shop.spec(f"""
+        {limit}
+        tasks:
+          serve: {{module: ./service, kind: service, for_each: [a, b, c], {service}}}
+          use: {{module: ./user, for_each: [a, b, c], params: {{session: "{{{{ tasks.serve[each.key] }}}}"}}, {user}}}
+          beside: {{module: ./user, {service.replace("max_parallel: 1", "priority: 1")}}}
+    """)
+    applied = shop.apply()
+    assert {a: o for a, o in applied.outcomes.items() if o != "succeeded"} == {}
+    first, *_ = [note for note in notes(shop) if not note.startswith("used 0")]
+    assert first.startswith("up ")
+    assert running(shop) == []
+
+
+def test_what_can_never_have_its_slots_fails_with_words_and_holds_up_nobody_else(shop: Workshop) -> None:
+    shop.spec("""
+        pools: {gpu: 1}
+        tasks:
+          serve: {module: ./service, kind: service, pool: gpu}
+          user: {module: ./user, pool: gpu, params: {session: "{{ tasks.serve }}"}}
+          beside: {module: ./user, pool: gpu}
+    """)
+    applied = shop.apply()
+    assert applied.outcomes == {"serve": "failed", "user": "skipped", "beside": "succeeded"}
+    assert 'pool "gpu" has too few slots' in applied.ended("serve").summary
+    assert notes(shop) == ["used 0"]
+
+
+def test_a_join_over_services_that_do_not_fit_together_fails_and_the_others_go_on(shop: Workshop) -> None:
+    shop.spec("""
+        pools: {gpu: 1}
+        tasks:
+          serve: {module: ./service, kind: service, for_each: [a, b], pool: gpu}
+          user: {module: ./user, for_each: [a, b], params: {session: "{{ tasks.serve[each.key] }}"}}
+          join: {module: ./user, params: {code: "{{ tasks.serve | length - 2 }}"}, depends_on: serve}
+    """)
+    applied = shop.apply()
+    assert applied.outcomes["join"] == "skipped"
+    assert sorted(applied.outcomes.values()) == ["failed", "skipped", "skipped", "succeeded", "succeeded"]
+    assert running(shop) == []
+
+
+def test_a_skipped_task_gives_its_slots_back(shop: Workshop) -> None:
+    shop.spec("""
+        pools: {gpu: 1}
+        tasks:
+          first: {module: ./user, results: {n: "{{ launch.id }}"}}
+          never: {module: ./user, pool: gpu, priority: 5, when: "{{ tasks.first.results.n < 0 }}"}
+          last: {module: ./user, pool: gpu, depends_on: first}
+    """)
+    assert shop.apply().outcomes == {"first": "succeeded", "never": "skipped", "last": "succeeded"}
+
+
 def test_a_service_does_not_take_a_place_from_its_users(shop: Workshop) -> None:
     spec(shop)
     assert shop.apply(parallelism=1).outcomes == {"serve": "succeeded", "user": "succeeded"}

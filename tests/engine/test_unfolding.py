@@ -126,6 +126,30 @@ def test_one_task_with_wrong_items_does_not_fail_another(workshop: Workshop) -> 
     assert outcomes["evaluate[d]"] == "succeeded"
 
 
+def test_a_task_with_too_many_items_does_not_tie_the_instances_of_others_together(workshop: Workshop) -> None:
+    workshop.app("picky", "import os; raise SystemExit(os.environ['modal.state.data'] == 'south')")
+    spec = """
+tasks:
+  import:
+    module: ./import
+    results: {folders: "{{ launch.output.experiment.data.folders }}"}
+  before: {module: ./quick, for_each: "{{ tasks.import.results.folders }}", at_most: 1}
+  check: {module: ./picky, for_each: "{{ tasks.import.results.folders }}", params: {data: "{{ each.value }}"}}
+  over: {module: ./quick, for_each: "{{ tasks.import.results.folders }}", at_most: 2}
+  train:
+    module: ./quick
+    for_each: "{{ tasks.import.results.folders }}"
+    params: {checked: "{{ tasks.check[each.key].id }}"}
+"""
+    set_up(workshop, "north", "south", "west", spec=spec)
+    outcomes = workshop.apply().outcomes
+    assert outcomes == {
+        "import": "succeeded", "before": "failed", "over": "failed",
+        "check[north]": "succeeded", "check[south]": "failed", "check[west]": "succeeded",
+        "train[north]": "succeeded", "train[south]": "skipped", "train[west]": "succeeded",
+    }  # fmt: skip
+
+
 def test_where_the_upstream_fails_the_instances_are_skipped_because_of_it(workshop: Workshop) -> None:
     set_up(workshop)
     workshop.app("import", shell="exit 3")
