@@ -19,6 +19,7 @@ from taskspec.engine.frontier import Frontier
 from taskspec.engine.launching import Launching, Prepared
 from taskspec.engine.leaving import Leaving, OnInterrupt
 from taskspec.engine.ledger import Ledger
+from taskspec.engine.leftovers import gone
 from taskspec.engine.progress import Active, Progress
 from taskspec.engine.publish import Publication, Publisher
 from taskspec.engine.retries import Again
@@ -91,8 +92,7 @@ class Apply:
             for twin in planned.twins:
                 self._progress.submit(("twin", planned, twin), self._progress.stopper(twin))
         for stop in self.plan.stops:
-            if stop.observed is not None:
-                self._progress.submit(("stop", stop), self._progress.stopper(stop.observed.task_id))
+            self._progress.submit(("stop", stop), self._services.leftovers.stopper_of(stop))
         tell(self._progress, self._progress.frontier.skipped_at_once)
 
     @property
@@ -266,8 +266,8 @@ class Apply:
             board.notice(planned.address, f"could not be stopped: {words(answer.error)}")
             return
         why = "no longer in the spec" if planned.reason is Reason.NOT_IN_SPEC else "its condition is false"
-        body = {"outcome": Outcome.STOPPED, "summary": f"stopped: {why}", "results": {}}
-        self._progress.ledger.write(Event(EventKind.ENDED, planned.address, planned.previous.key, body))
+        for event in gone(planned, f"stopped: {why}"):
+            self._progress.ledger.write(event)
         self._stopped.append(planned.address)
         board.notice(planned.address, f"stopped: {why}")
 

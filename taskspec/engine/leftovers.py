@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 
+from taskspec.api import TaskInfo
 from taskspec.engine.events import words
 from taskspec.engine.progress import Active, Progress
 from taskspec.engine.skipping import tell
@@ -35,7 +36,7 @@ class Leftovers:
         """Whether what is left of this node is being stopped."""
         return node in self._stopping
 
-    def stopper(self, task_id: int) -> partial[None]:
+    def stopper(self, task_id: int) -> partial[TaskInfo | None]:
         """Stops a launch, also while the run is ending: how long that may take, the loop says."""
         tools, never = self.progress.tools, threading.Event()
 
@@ -46,22 +47,26 @@ class Leftovers:
 
     def clear(self, node: int, planned: PlannedTask) -> None:
         """Stop what is left of a service that is not to be launched, and so end its turn."""
-        left = list(_left(planned))
-        if not left:
+        there = list(left(planned))
+        if not there:
             self.progress.admission.release(node)
             self.progress.board.keep(planned.address, planned.previous.task_id if planned.previous else None)
             tell(self.progress, self.progress.frontier.succeed(node))
             return
         self._stopping.add(node)
         key = planned.previous.key if planned.previous is not None else ""
-        self.progress.active[node] = Active(planned, key, self.progress.tools.clock(), left[0])
-        calls = [self.stopper(task_id) for task_id in left]
+        self.progress.active[node] = Active(planned, key, self.progress.tools.clock(), there[0])
+        self.progress.submit(("left", node), self.stopper_of(planned))
+
+    def stopper_of(self, planned: PlannedTask) -> Callable[[], None]:
+        """Stops every launch of ours that a task may still have running."""
+        calls = [self.stopper(task_id) for task_id in left(planned)]
 
         def stop_all() -> None:
             for call in calls:
                 call()
 
-        self.progress.submit(("left", node), stop_all)
+        return stop_all
 
     def took_cleared(self, node: int, answer: Answer) -> None:
         self._stopping.discard(node)
@@ -95,7 +100,7 @@ class Leftovers:
         self.progress.board.notice(address, f"launch {old}, which it replaces, goes on: {words(answer.error)}")
 
 
-def _left(planned: PlannedTask) -> Iterator[int]:
+def left(planned: PlannedTask) -> Iterator[int]:
     """Launches of ours that may still run."""
     observed, record = planned.observed, planned.previous
     if record is None:
@@ -109,7 +114,23 @@ def _cleared(record: Record, task_id: int | None) -> Iterator[Event]:
     """What the journal says once everything that was left is stopped."""
     if record.task_id is None and task_id not in (None, *record.replaces):
         yield Event(EventKind.STARTED, record.address, record.key, {"task_id": task_id, "adopted": True})
-    for old in record.replaces:
-        yield Event(EventKind.RETIRED, record.address, record.key, {"task_id": old})
+    yield from _retired(record)
     body = {"outcome": Outcome.STOPPED, "summary": LEFT, "results": dict(record.results)}
     yield Event(EventKind.ENDED, record.address, record.key, body)
+
+
+def gone(planned: PlannedTask, summary: str) -> Iterator[Event]:
+    """What the journal says once all that an unwanted task had running is stopped; how it had ended, it keeps."""
+    record, observed = planned.previous, planned.observed
+    if record is None:
+        return
+    yield from _retired(record)
+    if observed is not None and not observed.is_terminal:
+        yield Event(
+            EventKind.ENDED, record.address, record.key, {"outcome": Outcome.STOPPED, "summary": summary, "results": {}}
+        )
+
+
+def _retired(record: Record) -> Iterator[Event]:
+    for old in record.replaces:
+        yield Event(EventKind.RETIRED, record.address, record.key, {"task_id": old})

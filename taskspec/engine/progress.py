@@ -162,7 +162,7 @@ class Progress:
         if self.tools.hands.sleep(seconds, self.leaving.gone):
             raise Interrupted
 
-    def stopper(self, task_id: int) -> Callable[[], None]:
+    def stopper(self, task_id: int) -> Callable[[], object]:
         return partial(stop_and_wait, self.tools.server.api, task_id, self.tools.clock, self.pause)
 
     def show(self, node: int, task_id: int | None, results: Json) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from taskspec.api import TaskInfo
+from taskspec.api import LaunchStatus, TaskInfo
 from taskspec.engine.endings import Endings
 from taskspec.engine.events import StatusChanged, TaskEnded, words
 from taskspec.engine.evidence import Looked
@@ -22,7 +22,7 @@ from taskspec.engine.progress import Active, Lifeline, Progress
 from taskspec.engine.publish import Publisher
 from taskspec.engine.readiness import ready_info
 from taskspec.engine.skipping import tell
-from taskspec.engine.verdict import Verdict, judge_ready
+from taskspec.engine.verdict import Verdict, fallen, judge_ready
 from taskspec.engine.watch import Ending
 from taskspec.engine.workers import Answer
 from taskspec.plan.model import Action, PlannedTask
@@ -250,6 +250,10 @@ class Services:
             self.progress.submit(("service_stop", node), self.leftovers.stopper(up.active.task_id))
 
     def _took_stopped(self, node: int, answer: Answer) -> None:
+        dead = self._found_dead(node, answer.value)
+        if dead is not None:
+            self._died(Ending(node, fallen(dead, was_up=True), dead))
+            return
         up = self._down(node)
         address, board = up.active.planned.address, self.progress.board
         if answer.error is not None:
@@ -260,6 +264,12 @@ class Services:
         body = {"outcome": Outcome.SUCCEEDED, "summary": AFTER_LAST_USER, "results": dict(up.verdict.results)}
         self.progress.ledger.write(Event(EventKind.ENDED, address, up.active.key, body))
         board.end(self.progress.ended(up.active, Outcome.SUCCEEDED, AFTER_LAST_USER))
+
+    def _found_dead(self, node: int, found: object) -> TaskInfo | None:
+        """What it was, where it turns out, when it is to be stopped, that it has died and taken a user with it."""
+        if not isinstance(found, TaskInfo) or found.status is not LaunchStatus.ERROR:
+            return None
+        return found if any(self.progress.frontier.failed(user) for user in self._users[node]) else None
 
     def _died(self, ending: Ending) -> None:
         """It ended while tasks were still to use it: those that run go on, later ones are skipped."""

@@ -9,6 +9,7 @@ from taskspec.graph import TaskGraph
 from taskspec.hiding import HIDDEN
 from taskspec.plan.evaluate import Evaluator
 from taskspec.plan.model import Action, Observed, PlannedTask, Reason
+from taskspec.plan.services import may_run
 from taskspec.spec.kinds import Partial, RunOn
 from taskspec.spec.model import TaskDecl
 from taskspec.state.model import Record
@@ -92,7 +93,8 @@ class Conditions:
             attempts=past.attempts,
             root=self.instances[found.root].address if found.root != node else "",
         )
-        return skip, [] if running is None else [_stop(skip, running)]
+        is_left = running is not None or (past.record is not None and bool(past.record.replaces))
+        return skip, [_stop(skip, running)] if is_left else []
 
     def _skip(self, node: int, instance: Instance, *, may_fail: bool) -> Skipped | None:
         above = self._needed(node, instance)
@@ -128,8 +130,9 @@ class Conditions:
         return (group[0] for group in groups.values() if all(before in self._void for before in group))
 
 
-def _stop(skip: PlannedTask, running: Observed) -> PlannedTask:
-    detail = f"launch {running.task_id} is {running.status}"
+def _stop(skip: PlannedTask, running: Observed | None) -> PlannedTask:
+    replaced = may_run(skip.previous.replaces) if skip.previous is not None and skip.previous.replaces else ""
+    detail = f"launch {running.task_id} is {running.status}" if running is not None else replaced
     return replace(skip, action=Action.STOP, detail=detail, observed=running, node=-1, root="")
 
 

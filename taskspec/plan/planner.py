@@ -103,8 +103,11 @@ def _stops(inputs: PlanInputs) -> Iterable[PlannedTask]:
         observed = inputs.world.get(address)
         if address in wanted or (may_return and address.startswith(may_return)):
             continue  # instances that are not known yet may well be wanted
-        if observed is not None and not observed.is_terminal and not record.reused:
-            detail = f"launch {observed.task_id} is {observed.status}"
+        runs = observed is not None and not observed.is_terminal and not record.reused
+        if runs or record.replaces:
+            detail = f"launch {observed.task_id} is {observed.status}" if observed is not None and runs else ""
+            if record.replaces:
+                detail = ", ".join(filter(None, [detail, services.may_run(record.replaces)]))
             yield PlannedTask(address, Action.STOP, Reason.NOT_IN_SPEC, detail, previous=record, observed=observed)
 
 

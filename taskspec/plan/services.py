@@ -135,11 +135,18 @@ def _settled(task: PlannedTask, rule: ServiceRule, acting: list[str], *, is_requ
     if not acting and not rule.keep and not is_requested:
         return _unwanted(task)
     if task.action is Action.START:
-        return replace(task, detail=_by(acting))
+        left = task.previous.replaces if task.previous is not None else ()
+        return replace(task, detail=f"{_by(acting)}; {may_run(left)} until then" if left else _by(acting))
     is_up = task.previous is not None and task.previous.is_ready and not task.previous.replaces
     if task.action is Action.ATTACH and not acting and is_up:
         return replace(task, action=Action.KEEP)
     return task
+
+
+def may_run(replaced: tuple[int, ...]) -> str:
+    """Launches that a new one was to replace and that nobody has seen end."""
+    some = "launch" if len(replaced) == 1 else "launches"
+    return f"{some} {', '.join(map(str, replaced))}, to be replaced, may still run"
 
 
 def _unwanted(task: PlannedTask) -> PlannedTask:

@@ -172,9 +172,9 @@ def draw_report(report: RunReport, paint: Paint, *, spec: str = "") -> str:
         lines += [*draw_results(report.results, paint), ""]
     lines.append(report_summary(report))
     if report.detached:
-        lines.append(
-            "Detached: the launches above go on. `taskspec apply` attaches to them, `taskspec stop` stops them."
-        )
+        goes_on = "the launches above go on. `taskspec apply` attaches to them, `taskspec stop` stops them."
+        is_running = bool(report.counts.get("running"))
+        lines.append(f"Detached: {goes_on}" if is_running else "Interrupted: nothing runs. `taskspec apply` goes on.")
     return "\n".join(lines) + "\n"
 
 

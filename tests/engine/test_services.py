@@ -429,6 +429,42 @@ def test_a_changed_service_is_up_before_the_one_it_replaces_is_stopped(shop: Wor
     assert shop.record("serve").replaces == ()
 
 
+@pytest.mark.parametrize(
+    "after", ["{gone: {module: ./user}}", "SERVE, when: false}}"], ids=["left the spec", "unwanted"]
+)
+def test_what_a_failed_launch_was_to_replace_is_stopped_when_the_service_is_wanted_no_more(
+    shop: Workshop, after: str
+) -> None:
+    serve = "{serve: {module: ./service, kind: service, keep: true, deadlines: {starting: 2s}, params: {model: MODEL}"
+    shop.spec(f"tasks: {serve.replace('MODEL', 'small')}}}}}")
+    shop.apply()
+    mark(shop, "broken")
+    shop.spec(f"tasks: {serve.replace('MODEL', 'large')}}}}}")
+    assert shop.apply().outcomes == {"serve": "failed"}
+    assert len(running(shop)) == 1
+    (old,) = shop.record("serve").replaces
+
+    shop.spec(f"tasks: {after.replace('SERVE', serve.replace('MODEL', 'large'))}")
+    plan = shop.plan()
+    (stop,) = plan.stops
+    assert (stop.address, stop.detail) == ("serve", f"launch {old}, to be replaced, may still run")
+    shop.apply()
+    assert running(shop) == []
+    assert shop.record("serve").outcome is Outcome.FAILED
+    assert not shop.plan().stops
+
+
+def test_a_service_that_a_call_has_killed_has_failed_and_says_so(shop: Workshop) -> None:
+    shop.spec("""
+        tasks:
+          serve: {module: ./service, kind: service}
+          ask: {kind: request, service: "{{ tasks.serve }}", method: die}
+    """)
+    applied = shop.apply()
+    assert applied.outcomes == {"serve": "failed", "ask": "failed"}
+    assert "while it was needed" in applied.ended("serve").summary
+
+
 def test_a_changed_service_that_nothing_uses_replaces_the_one_that_is_kept_up(shop: Workshop) -> None:
     shop.spec("tasks: {serve: {module: ./service, kind: service, keep: true}}")
     shop.apply()
