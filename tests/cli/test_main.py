@@ -220,6 +220,21 @@ def test_8_when_interrupted_and_launches_go_on(
     assert "attached to launch" in again.err
 
 
+def test_a_spec_with_mistakes_keeps_nobody_from_stopping_what_it_has_started(
+    taskspec: Command, spec: Write, folder: Path
+) -> None:
+    spec(WAITING)
+    process = other_apply()
+    wait_for_the_app(process)
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=30)
+    (folder / "spec.yaml").write_text("tasks: {only: {modul: ./waiting}")
+    said = taskspec("stop", "spec.yaml")
+    assert said.code == 0
+    assert "only: launch" in said.out
+    assert "mistakes" in said.err
+
+
 def test_70_when_it_is_our_fault_with_a_report_to_send(
     taskspec: Command, spec: Write, monkeypatch: pytest.MonkeyPatch, folder: Path
 ) -> None:

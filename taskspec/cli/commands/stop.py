@@ -6,11 +6,25 @@ from pathlib import Path
 
 import click
 
-from taskspec import operations, standing, statefile
+from taskspec import operations, standing, statefile, upkeep
 from taskspec.cli import options
-from taskspec.errors import ExitCode
+from taskspec.engine.server import Server
+from taskspec.errors import ExitCode, SpecError
 from taskspec.state.database import is_there
 from taskspec.view.paint import clean
+
+
+def _place(request: operations.Request, server: Server) -> Path:
+    """Where the state is. A spec with mistakes in it must not keep anybody from stopping what it has started."""
+    try:
+        project = operations.open_project(options.without_secrets(request), variables_required=False)
+    except SpecError:
+        path = upkeep.place(request, server)
+        click.echo(
+            "The spec has mistakes (see taskspec validate); what is on record is stopped all the same.", err=True
+        )
+        return path
+    return statefile.state_path(project, request, server)
 
 
 @click.command("stop")
@@ -21,8 +35,7 @@ def command(spec: Path | None, addresses: tuple[str, ...], lock_timeout: float) 
     """Stop what this spec started and still runs, youngest first; with ADDRESSes only those. Touches nothing else."""
     request = options.request(spec)
     server = options.server()
-    project = operations.open_project(request, variables_required=False)
-    path = statefile.state_path(project, request, server)
+    path = _place(request, server)
     if not is_there(path):
         click.echo("Nothing was launched yet.")
         return ExitCode.DONE
