@@ -93,7 +93,7 @@ def server_message(body: bytes) -> tuple[str, str]:
         return "", ""
     code = content.get("error")
     code = code if isinstance(code, str) else ""
-    text = _detail(content.get("details")) or _text(content.get("message"))
+    text = _detail(content.get("details")) or _text(content.get("message")) or _of_fastapi(content.get("detail"))
     return code, f"{code}: {text}" if code and text and code != text else text or code
 
 
@@ -103,6 +103,14 @@ def _detail(details: Any) -> str:
     if isinstance(details, dict):
         return _text(details.get("message"))
     return _text(details)
+
+
+def _of_fastapi(detail: Any) -> str:
+    """What apps say that are built on FastAPI: a text, or a list of what is wrong where."""
+    if not isinstance(detail, list):
+        return _text(detail)
+    found = [item for item in detail if isinstance(item, dict) and isinstance(item.get("msg"), str)]
+    return "; ".join(f"{'.'.join(map(str, item.get('loc') or ()))}: {item['msg']}".lstrip(": ") for item in found)
 
 
 def _text(value: Any) -> str:

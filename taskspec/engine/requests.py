@@ -7,12 +7,13 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from math import ceil
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 
 from taskspec.engine.performing import CallFailed, CallOrder, Pause
 from taskspec.engine.server import Server
-from taskspec.errors import ApiError, NotFound, NotSent, OutcomeUnknown, Refused
+from taskspec.errors import ApiError, NotFound, NotSent, OutcomeUnknown, Refused, Unauthorized
 from taskspec.spec.durations import show
 from taskspec.spec.endurance import FailureKind
 from taskspec.spec.kinds import Poll, can_be_repeated
@@ -25,6 +26,11 @@ LONGEST_REQUEST = 7 * 24 * 3600.0
 """What a request may take where nobody sets a limit, in seconds; servers take no more."""
 POLL_REQUEST = 60.0
 """How long one request of a poll may take: the service is asked again anyway."""
+LAST_LOOK = 1.0
+"""What the last request of a poll has at least, when the time is over."""
+NO_ANSWER = 424
+"""Failed Dependency (RFC 4918, 11.4): the server asked the app, which said nothing."""
+SHOWN = 200
 LOOK_SECONDS = 10.0
 """Between two looks whether the service is still there while an answer is awaited."""
 RESEND_LIMIT = 5
@@ -91,17 +97,19 @@ class _Asked:
         while True:
             asked += 1
             try:
-                answer = self._accepted(self._ask(min(POLL_REQUEST, self._left())))
+                answer = self._accepted(self._ask(min(POLL_REQUEST, max(self.end - self.clock(), LAST_LOOK))))
                 why = self.order.why_not_met(answer)
                 if not why:
                     return answer
+                why += f", and it answered {_short(answer)}"
             except (NotSent, OutcomeUnknown) as error:
                 why = error.message
             if poll.attempts is not None and asked >= poll.attempts:
                 raise CallFailed(f"{self._method} of launch {self.service}: not met after {asked} requests: {why}")
-            if self._left() <= poll.every:
+            left = self.end - self.clock()
+            if left <= 0:
                 raise self._too_late(f"not met: {why}")
-            self.pause(poll.every)
+            self.pause(min(poll.every, left))
             self._check_alive()
 
     def _ask(self, limit: float) -> Json:
@@ -114,6 +122,7 @@ class _Asked:
                 value, error = answers.get_nowait()
                 if isinstance(error, Refused):
                     self._check_alive()  # "no app answers" has a cause worth telling
+                    raise self._refused(error)
                 if error is not None:
                     raise error
                 return value
@@ -128,7 +137,9 @@ class _Asked:
     def _send(self, limit: float, answers: SimpleQueue[tuple[Json, Exception | None]]) -> None:
         data = dict(self.order.body.get("data", {}))
         try:
-            value = self.api.task.send_request(self.service, self._method, data, timeout=limit, raise_error=True)
+            # Rounded, since it is read in messages.
+            seconds = ceil(limit * 10) / 10
+            value = self.api.task.send_request(self.service, self._method, data, timeout=seconds, raise_error=True)
             answers.put((value, None))
         except Exception as error:  # whatever it is, it belongs to the thread that waits
             answers.put((None, error))
@@ -157,6 +168,16 @@ class _Asked:
         if info.status is not None and info.status.is_terminal:
             raise self._gone(f"is {info.raw_status}", is_out=is_out)
 
+    def _refused(self, error: Refused) -> Exception:
+        """A relay that got no answer from the app does not know what the app has done."""
+        if error.status == NO_ANSWER:
+            return OutcomeUnknown(f"{self._method} of launch {self.service}: {error.message}", status=error.status)
+        if isinstance(error, Unauthorized):
+            return error
+        remedy = "check `method` and `data`; `taskspec logs` shows what the app says"
+        message = f"{self._method} of launch {self.service} was refused: {error.message}"
+        return CallFailed(message, FailureKind.REFUSED, remedy=remedy)
+
     def _left(self) -> float:
         left = self.end - self.clock()
         if left <= 0:
@@ -175,9 +196,16 @@ class _Asked:
         return CallFailed(f"{self._method} of launch {self.service}: {why} within {limit}", remedy="raise `timeout`")
 
     def _lost(self, error: OutcomeUnknown) -> CallFailed:
-        remedy = "see whether the service did it; add `idempotent: true` if asking twice does no harm"
+        remedy = (
+            "see whether it did; raise `timeout` if it needs longer; `idempotent: true` if asking twice does no harm"
+        )
         return CallFailed(f"{error.message}; the service may have done what was asked", remedy=remedy, kind=_LOST)
 
 
 _LOST = FailureKind.UNKNOWN_START
 """Never tried again by itself: nobody knows whether it was carried out."""
+
+
+def _short(answer: Json) -> str:
+    text = canonical(answer)
+    return text if len(text) <= SHOWN else f"{text[: SHOWN - 1]}…"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import inf
 
 from taskspec.engine.callplaces import team_of
 from taskspec.engine.performing import CallFailed, CallOrder, Pause, StillPending
@@ -48,9 +49,10 @@ class Waits:
                 if self.clock() - answered > PATIENCE:
                     raise
             limit = order.call.timeout
-            if limit is not None and self.clock() - began + order.call.every > limit:
+            left = inf if limit is None else limit - (self.clock() - began)
+            if limit is not None and left <= 0:
                 raise CallFailed(f'Team Files have no "{path}" after {show(limit)}', remedy="raise `timeout`")
-            pause(order.call.every)
+            pause(min(order.call.every, left))
 
     def _people(self, kind: WaitKind, number: Json) -> Json:
         if not isinstance(number, int) or isinstance(number, bool):

@@ -16,9 +16,12 @@ from taskspec.engine.apply import Apply
 from taskspec.engine.calls import Calls
 from taskspec.engine.events import CallBegan, EngineEvent
 from taskspec.engine.leaving import OnInterrupt
+from taskspec.engine.performing import CallFailed, CallOrder
+from taskspec.engine.waits import Waits
 from taskspec.errors import SpecError, UsageError
 from taskspec.plan.model import Action, Reason
 from taskspec.plan.selection import Selection
+from taskspec.spec.kinds import Kind, read_call
 from taskspec.state.model import Outcome, Phase
 
 from .workshop import Applied, Workshop, interrupt_once_running, until
@@ -46,6 +49,13 @@ class Handler(BaseHTTPRequestHandler):
             self.answer(200, {"status": "done", "map": 0.5} if done else {})
         elif command == "hang":
             time.sleep(600)
+        elif command == "flaky":
+            if CALLS.count(command) < 3:
+                self.connection.close()
+            else:
+                self.answer(200, {"count": CALLS.count(command)})
+        elif command == "fastapi":
+            self.answer(422, {"detail": [{"loc": ["body", "lr"], "msg": "field required"}]})
         elif command == "leave":
             self.answer(200, {"done": False})
             os._exit(3)
@@ -146,6 +156,41 @@ def test_an_idempotent_request_is_asked_again(workshop: Workshop, service: int) 
     )
     assert workshop.apply().outcomes == {"ask": "failed"}
     assert len(asked(workshop)) > 1
+
+
+def test_an_app_that_gave_no_answer_is_asked_again_only_where_that_does_no_harm(
+    workshop: Workshop, service: int
+) -> None:
+    workshop.spec(f"tasks: {{ask: {{kind: request, service: {service}, method: flaky}}}}")
+    assert "the service may have done what was asked" in workshop.apply().ended("ask").summary
+    assert asked(workshop) == ["flaky"]
+    workshop.spec(
+        f"tasks: {{ask: {{kind: request, service: {service}, method: flaky, idempotent: true, timeout: 30s}}}}"
+    )
+    assert workshop.apply().outcomes == {"ask": "succeeded"}
+    assert asked(workshop) == ["flaky"] * 3
+
+
+def test_what_an_app_says_about_a_request_it_refuses_is_told(workshop: Workshop, service: int) -> None:
+    workshop.spec(f"tasks: {{ask: {{kind: request, service: {service}, method: fastapi}}}}")
+    summary = workshop.apply().ended("ask").summary
+    assert f"fastapi of launch {service} was refused" in summary
+    assert "body.lr: field required" in summary
+    assert "`method`" in summary
+
+
+def test_a_poll_that_gives_up_shows_the_last_answer(workshop: Workshop, service: int) -> None:
+    workshop.spec(f"""
+        tasks:
+          ask:
+            kind: request
+            service: {service}
+            method: echo
+            data: {{a: 7}}
+            poll: {{until: "{{{{ response.count > 5 }}}}", every: 0.01, attempts: 2}}
+        """)
+    summary = workshop.apply().ended("ask").summary
+    assert 'not met after 2 requests: {{ response.count > 5 }} is False, and it answered {"count":2' in summary
 
 
 def test_a_poll_asks_until_its_condition_holds(workshop: Workshop, service: int) -> None:
@@ -272,6 +317,20 @@ def test_a_file_is_waited_for(workshop: Workshop) -> None:
 def test_a_file_that_does_not_come_is_a_failure(workshop: Workshop) -> None:
     workshop.spec("tasks: {file: {kind: wait, wait: {team_file: /never}, every: 0.01, timeout: 0.05}}")
     assert 'no "/never"' in workshop.apply().ended("file").summary
+
+
+def test_a_wait_lasts_as_long_as_it_may_and_looks_once_more_at_the_end(workshop: Workshop) -> None:
+    now, naps = [100.0], list[float]()
+
+    def pause(seconds: float) -> None:
+        naps.append(seconds)
+        now[0] += seconds
+
+    body = {"wait": {"team_file": "/never"}}
+    call = read_call(Kind.WAIT, {**body, "timeout": 8, "every": 5})
+    with pytest.raises(CallFailed, match="after 8s"):
+        Waits(workshop.server, lambda: now[0]).perform(CallOrder("wait", Kind.WAIT, body, call, 1), pause)
+    assert naps == [5, 3]
 
 
 def labeling(workshop: Workshop, method: str = "jobs.add") -> int:
