@@ -136,9 +136,15 @@ def build_params(facts: ModuleFacts, target: Mapping[str, Json], params: Mapping
 
 
 def _bare(facts: ModuleFacts, params: Mapping[str, Json]) -> Mapping[str, Json]:
-    """Params without the wrapper of the wire, which some copy from a script: the state is wrapped once, by us."""
-    inner = params.get("state") if len(params) == 1 else None
-    return inner if isinstance(inner, Mapping) and "state" not in facts.defaults else params
+    """Params without the wrapper of the wire, which some copy from a script: the state is wrapped once, by us.
+
+    What stands beside it comes from the defaults of the spec, or was meant for the same place.
+    """
+    inner = params.get("state")
+    if not isinstance(inner, Mapping) or "state" in facts.defaults:
+        return params
+    beside = {key: value for key, value in params.items() if key != "state"}
+    return {**merge(beside, inner)} if beside else inner
 
 
 def start_key(lineage: str, address: str, fingerprint: str, attempt: int) -> str:

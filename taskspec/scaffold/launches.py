@@ -14,6 +14,7 @@ from taskspec.layout.tree import Entry, Leaf, block, entry, leaf, node
 from taskspec.scaffold.app import App
 from taskspec.scaffold.document import Draft
 from taskspec.scaffold.words import identifier, literal, looks_like_a_secret, names_a_secret, names_an_id, unique
+from taskspec.spec.model import LOG_LEVEL, RESTART_POLICY
 from taskspec.targets import TARGETS
 from taskspec.values import ABSENT, Json, Path, canonical, show_path
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 COMMON = ("agent", "workspace", "restart_policy", "log_level")
 """Settings that move to `defaults` when every launch has the same."""
-_BUILT_IN = {"restart_policy": "never", "log_level": "info"}
+_BUILT_IN = {"restart_policy": RESTART_POLICY, "log_level": LOG_LEVEL}
 _PLACEHOLDERS = frozenset({"", "pythonSpawned", "run-from-python"})
 _SHORTEST_PATH = 8
 

@@ -37,6 +37,11 @@ class VariableType(StrEnum):
     ANY = "any"
 
 
+RESTART_POLICY = "never"
+LOG_LEVEL = "info"
+"""What holds where a task says nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Variable:
     """An input of the spec. `has_default` tells "no default" from "the default is null"."""

@@ -13,7 +13,7 @@ from taskspec.spec.endurance import read_deadlines, read_retry
 from taskspec.spec.fanout import check_fan_out
 from taskspec.spec.includes import check_includes, read_includes
 from taskspec.spec.kinds import COMMON_KEYS, NEEDED_KEYS, OWN_KEYS, Kind, Partial, RunOn, read_call, read_service
-from taskspec.spec.model import Check, Rerun, SpecFile, TaskDecl, Variable, VariableType
+from taskspec.spec.model import LOG_LEVEL, RESTART_POLICY, Check, Rerun, SpecFile, TaskDecl, Variable, VariableType
 from taskspec.spec.platform import check_platform_call
 from taskspec.spec.profiles import NO_PROFILE, Profile, check_profiles, chosen_profile
 from taskspec.spec.reader import read_document
@@ -109,8 +109,8 @@ def _task(name: str, body: Mapping[str, Any], defaults: Mapping[str, Any]) -> Ta
         for_each=body.get("for_each"),
         has_for_each="for_each" in body,
         depends_on=_names(setting("depends_on", [])),
-        restart_policy=setting("restart_policy", "never"),
-        log_level=setting("log_level", "info"),
+        restart_policy=setting("restart_policy", RESTART_POLICY),
+        log_level=setting("log_level", LOG_LEVEL),
         rerun=Rerun(setting("rerun", "upstream_reruns")),
         results=body.get("results", {}),
         checks=tuple(Check(check["assert"], check.get("message", "")) for check in body.get("checks", ())),

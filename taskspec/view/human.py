@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from taskspec.plan.agents import describe, is_rule
 from taskspec.plan.model import Action, Plan, PlannedTask
-from taskspec.plan.request import CallRequest, Request
+from taskspec.plan.request import CallRequest, LaunchRequest, Request
 from taskspec.spec.endurance import Deadlines
-from taskspec.spec.model import TaskDecl
+from taskspec.spec.model import LOG_LEVEL, RESTART_POLICY, TaskDecl
 from taskspec.standing import Standing
 from taskspec.state.model import Outcome, Phase
 from taskspec.template.items import item_limit
@@ -133,7 +133,20 @@ def _request(request: Request, agents: Sequence[str] = ()) -> Iterator[str]:
     yield f"module: {one_line(str(facts.identity))} ({one_line(facts.name)}), {facts.version or 'no version'}"
     if request.agent is not None:
         yield f"agent: {_agent(request.agent, agents)}"
+    yield from _settings(request)
     for path, value in _leaves(request.params, ("params",)):
+        yield f"{one_line(show_path(path))}: {show(value)}"
+
+
+def _settings(request: LaunchRequest) -> Iterator[str]:
+    """Where and how it is launched, as far as that is not what it is anyway."""
+    if request.workspace is not None:
+        yield f"workspace: {show(request.workspace)}"
+    if request.restart_policy != RESTART_POLICY:
+        yield f"restart_policy: {request.restart_policy}"
+    if request.log_level != LOG_LEVEL:
+        yield f"log_level: {request.log_level}"
+    for path, value in _leaves(request.settings, ("settings",)):
         yield f"{one_line(show_path(path))}: {show(value)}"
 
 
@@ -149,7 +162,7 @@ def _leaves(value: Json, path: tuple[str | int, ...]) -> Iterator[tuple[tuple[st
     if isinstance(value, Mapping) and value and len(path) < 4:
         for key, item in value.items():
             yield from _leaves(item, (*path, key))
-    elif path not in ((), ("params",)):
+    elif path not in ((), ("params",), ("settings",)):
         yield path, value
 
 

@@ -239,6 +239,27 @@ def test_the_state_is_wrapped_once_however_params_are_written(shop: Workshop, es
     assert [body["params"] for body in estate.bodies] == [expected]
 
 
+@pytest.mark.parametrize(
+    ("defaults", "params"),
+    [
+        ("{lr: 0.5, extra: {a: 1}}", "{state: {lr: 0.2, extra: {b: 2}}}"),
+        ("{}", "{state: {lr: 0.2, extra: {b: 2}}, extra: {a: 1}}"),
+        ("{state: {lr: 0.5, extra: {a: 1}}}", "{state: {lr: 0.2, extra: {b: 2}}}"),
+    ],
+)
+def test_a_wrapper_is_taken_off_beside_other_params_too(
+    shop: Workshop, estate: Estate, defaults: str, params: str
+) -> None:
+    estate.config = {"modalTemplateState": {"lr": 0.1}}
+    shop.spec(f"""
+        defaults: {{params: {defaults}}}
+        tasks:
+          only: {{{HEAD}, workspace: 1, params: {params}}}
+    """)
+    shop.apply()
+    assert estate.bodies[0]["params"] == {"state": {"lr": 0.2, "extra": {"a": 1, "b": 2}}}
+
+
 def test_a_target_the_app_does_not_take_is_refused_with_those_it_takes(shop: Workshop, estate: Estate) -> None:
     estate.config = {"contextMenu": {"target": ["images_project", "meshes_project", "files_folder"]}}
     only(shop, "target: {videos_project: 1}")
