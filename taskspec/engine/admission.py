@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from taskspec.engine.frontier import Frontier
@@ -51,6 +51,7 @@ class Admission:
     _planned: Mapping[int, PlannedTask] = field(init=False, default_factory=dict)
     _again: dict[int, Again] = field(init=False, default_factory=dict)
     _begun: set[int] = field(init=False, default_factory=set)
+    _forgotten: set[int] = field(init=False, default_factory=set)
 
     def __post_init__(self) -> None:
         self._slots = Slots(_sizes(self.plan), spare=self._spare) if is_limited(self.plan) else None
@@ -64,13 +65,25 @@ class Admission:
             again = self.retries.pop_due(now)
             return again if again is not None else self.frontier.pop()
         self._line_up(self._slots, now)
-        node = self._slots.pick()
-        if node is None:
-            return None
-        self._begun.add(node)
-        if self._planned[node].action is Action.ATTACH:
-            self._slots.hold(node, self._needs(node))  # it runs already, whether there is a slot for it or not
-        return self._again.pop(node, node)
+        while (node := self._slots.pick()) is not None:
+            if node in self._forgotten or (node not in self._again and self.frontier.is_skipped(node)):
+                self._forgotten.discard(node)
+                self._slots.release(node)
+                continue
+            self._begun.add(node)
+            self.frontier.hand(node)
+            if self._planned[node].action is Action.ATTACH:
+                self._slots.hold(node, self._needs(node))  # it runs already, whether there is a slot for it or not
+            return self._again.pop(node, node)
+        return None
+
+    def forget_tries(self, is_forgotten: Callable[[int], bool]) -> list[Again]:
+        """Tries whose time has come and that wait for a slot: those of such nodes wait no longer."""
+        found = [again for node, again in self._again.items() if is_forgotten(node)]
+        for again in found:
+            del self._again[again.node]
+            self._forgotten.add(again.node)
+        return found
 
     def release(self, node: int) -> None:
         """The task has ended, or waits for its next try."""
@@ -89,12 +102,13 @@ class Admission:
 
     def stuck(self) -> Stuck | None:
         """The first that waits for a slot, where nothing will ever give one back; it waits no longer."""
-        found = self._slots.give_up() if self._slots is not None else None
-        if found is None:
-            return None
-        node, (kind, name), holders = found
-        self._again.pop(node, None)
-        return Stuck(node, kind, name, tuple(self._instance(holder).address for holder in holders))
+        while self._slots is not None and (found := self._slots.give_up()) is not None:
+            node, (kind, name), holders = found
+            is_try = self._again.pop(node, None) is not None
+            if is_try or not self.frontier.is_skipped(node):
+                self.frontier.hand(node)
+                return Stuck(node, kind, name, tuple(self._instance(holder).address for holder in holders))
+        return None
 
     def give_up(self) -> list[Again]:
         """Every try that was still to come."""
@@ -105,7 +119,7 @@ class Admission:
         while (again := self.retries.pop_due(now)) is not None:
             self._again[again.node] = again
             slots.offer(again.node, self._rank(again.node), self._needs(again.node))
-        while (node := self.frontier.pop()) is not None:
+        while (node := self.frontier.show()) is not None:
             begins = self._planned[node].action.launches and not self._planned[node].is_folded
             slots.offer(node, self._rank(node), self._needs(node) if begins else ())
 
@@ -123,14 +137,13 @@ class Admission:
         if agent is not None:
             needs[(AGENT, agent)] = 1
         if needs and task.service is not None:
-            needs[(SERVICE, self._instance(node).address)] = (
-                0  # a line of its own: it also waits for room for its users
-            )
+            # A line of its own, since it also waits for room for its users.
+            needs[(SERVICE, self._instance(node).address)] = 0
         return tuple(sorted(needs.items()))
 
     def _spare(self, node: int) -> Needs:
         """Room that a service leaves for a user of it, and for what else that user needs up: else none could begin."""
-        if self._instance(node).task.service is None:
+        if self._instance(node).task.service is None or not self._needs(node):
             return ()
         most: dict[Place, int] = {}
         for user in self._users(node):

@@ -72,7 +72,7 @@ class Catalogue:
         return self.modules
 
     def check_places(self, wanted: Iterable[tuple[Instance, Request | None]]) -> None:
-        """Every named agent exists, every launch has a workspace. Raises SpecError with all that do not.
+        """Every named agent exists, and every workspace, named or by id. Raises SpecError with all that do not.
 
         Rules are left to `with_agents`: what fits them changes with the hour.
         """
@@ -84,12 +84,20 @@ class Catalogue:
             if (str(workspace), str(agent)) in seen:
                 continue
             seen.add((str(workspace), str(agent)))
+            section = "workspace"
             try:
-                self.agent_id(self.server.workspace(workspace), agent)
+                number = self.server.workspace(workspace)
+                if isinstance(workspace, int):
+                    self.places.team(workspace)
+                section = "agent"
+                self.agent_id(number, agent)
             except (Refused, UsageError) as error:
-                section = "workspace" if isinstance(error, UsageError) else "agent"
                 span = self.spec.task_span(instance.task.name, section)
-                self.problems.append(Diagnostic(Code.PLACE, error.message, span, remedy=error.remedy))
+                message = error.message
+                if isinstance(error, NotFound) and section == "workspace":
+                    message = f"there is no workspace {workspace} on this server, or it is not yours to see"
+                summary = f'task "{instance.address}": {message}'
+                self.problems.append(Diagnostic(Code.PLACE, summary, span, remedy=error.remedy))
         if self.problems:
             raise SpecError(self.problems)
 

@@ -89,11 +89,21 @@ class Frontier:
 
     def pop(self) -> int | None:
         """The next free node, or None while there is none."""
-        if not self.has_free:
-            return None
-        node = heapq.heappop(self._free)[1]
-        self._handed[node] = 1
+        node = self.show()
+        if node is not None:
+            self.hand(node)
         return node
+
+    def show(self) -> int | None:
+        """The next free node, which waits for something else before it begins; until then it may still be skipped."""
+        return heapq.heappop(self._free)[1] if self.has_free else None
+
+    def hand(self, node: int) -> None:
+        """The node that was shown begins."""
+        self._handed[node] = 1
+
+    def is_skipped(self, node: int) -> bool:
+        return node in self._skipped
 
     @property
     def has_free(self) -> bool:

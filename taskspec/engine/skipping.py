@@ -59,7 +59,8 @@ def end_all(progress: Progress, cause: int) -> None:
     launching = [node for node, task in progress.tasks.items() if task.action.launches]
     tell(progress, progress.frontier.stop(cause, launching), fail_fast=True)
     because_of = progress.tasks[cause].address
-    for again in progress.retries.clear():
+    gives_up = progress.admission.forget_tries(lambda node: progress.instance(node).task.run_on is RunOn.SUCCESS)
+    for again in [*gives_up, *progress.retries.clear()]:
         if progress.instance(again.node).task.run_on is not RunOn.SUCCESS:
             progress.retries.add(again)
             continue

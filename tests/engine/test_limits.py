@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 
+import pytest
+
 from taskspec.engine.apply import Apply
 from taskspec.engine.events import EngineEvent, LaunchStarted, TaskEnded
 from taskspec.plan.selection import Selection
@@ -141,3 +143,28 @@ def test_what_an_earlier_run_left_running_takes_its_slot(workshop: Workshop) -> 
     applied = workshop.apply(react)
     ends = [e.address for e in applied.told.events if isinstance(e, TaskEnded)]
     assert ends == ["gate", "slow", "quick"]
+
+
+@pytest.mark.parametrize("limit", ["pool: gpu", "max_parallel: 1"])
+def test_what_waits_for_a_slot_does_not_begin_after_the_failure_of_a_run_that_fails_fast(
+    workshop: Workshop, limit: str
+) -> None:
+    workshop.waiting_app("slow")
+    workshop.app("bad", shell="exit 3")
+    workshop.spec(f"""
+        fail_fast: true
+        pools: {{gpu: 1}}
+        tasks:
+          slow: {{module: ./slow, for_each: [a, b, c], {limit}}}
+          bad: {{module: ./bad}}
+          tidy: {{module: ./bad, run_on: always, depends_on: slow}}
+    """)
+
+    def react(_: Apply, event: EngineEvent) -> None:
+        if isinstance(event, TaskEnded) and event.address == "bad":
+            workshop.open_gate()
+
+    outcomes = workshop.apply(react).outcomes
+    assert outcomes["bad"] == "failed"
+    assert sorted(outcomes[f"slow[{key}]"] for key in "abc") == ["skipped", "skipped", "succeeded"]
+    assert outcomes["tidy"] == "failed"
