@@ -18,6 +18,7 @@ from jsonschema.validators import extend
 from taskspec.diagnostics import Code, Diagnostic, choices, nearest, until_enough
 from taskspec.schemas import load_schema
 from taskspec.spec.document import SourceDocument
+from taskspec.spec.durations import PATTERN as DURATION
 from taskspec.spec.kinds import keys_of
 from taskspec.spec.patterns import PatternError, parse_pattern
 from taskspec.values import Path
@@ -215,6 +216,8 @@ def _expected(error: ValidationError) -> str:
         return "one of " + ", ".join(str(item) for item in value)
     if error.validator == "const":
         return str(value)
+    if error.validator == "pattern" and value == DURATION:
+        return "a duration as 90s, 30m, 12h, 2d or 1h30m, or a number of seconds"
     words = {
         "minProperties": "a map with at least one entry",
         "minLength": "text that is not empty",
