@@ -7,6 +7,7 @@ keys and nothing else, so `var.items` is the variable "items" and never a method
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -209,4 +210,23 @@ def _guarded(evaluate: Callable[[], Any]) -> Any:
         AttributeError,
         RecursionError,
     ) as error:
-        raise ExpressionError(str(error) or type(error).__name__) from None
+        raise _unlike(error) or ExpressionError(str(error) or type(error).__name__) from None
+
+
+_UNLIKE = re.compile(r"'(\S+)' not supported between instances of '(\w+)' and '(\w+)'")
+_KINDS = {
+    "str": "a text", "int": "a number", "float": "a number", "bool": "a truth value", "NoneType": "null",
+    "dict": "a map", "list": "a list",
+}  # fmt: skip
+
+
+def _unlike(error: Exception) -> ExpressionError | None:
+    """The words for values that have no order between them, as a text and a number."""
+    found = _UNLIKE.search(str(error)) if isinstance(error, TypeError) else None
+    if found is None:
+        return None
+    left, right = (_KINDS.get(name, f"a {name}") for name in found.groups()[1:])
+    return ExpressionError(
+        f"{left} and {right} cannot be compared with {found[1]}",
+        remedy="A result can be declared with `type: number`; a text becomes a number with `| float`.",
+    )

@@ -96,6 +96,20 @@ def test_what_is_wrong_whatever_the_run_brings_is_told_at_once() -> None:
         value("{{ 1 in 'a text' and tasks.open.results.report }}")
 
 
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("{{ var.name > 0.5 }}", "a text and a number cannot be compared with >"),
+        ("{{ var.n <= var.none }}", "a number and null cannot be compared with <="),
+        ("{{ [1, 'a'] | sort }}", "a text and a number cannot be compared with <"),
+    ],
+)
+def test_values_without_an_order_are_named_in_words(text: str, words: str) -> None:
+    with pytest.raises(ExpressionError, match=words) as raised:
+        value(text)
+    assert "type: number" in raised.value.remedy
+
+
 def test_what_an_expression_gives_is_no_template_again() -> None:
     scope = {"var": {"evil": "{{ var.secret }}", "secret": "s"}}
     for text, expected in [("{{ var.evil }}", "{{ var.secret }}"), ("x {{ var.evil ~ '' }}", "x {{ var.secret }}")]:
