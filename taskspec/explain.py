@@ -1,78 +1,18 @@
-"""Why a plan does what it does with one task: where each value comes from, what it waits for, who waits for it.
-
-Nothing is evaluated a second time in another way: values are those of the plan, and expressions go through its own
-evaluator. The value of a sensitive variable, and of everything made from one, is left out.
-"""
+"""Why a plan does what it does with one task: where each value comes from, what it waits for, who waits for it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from enum import StrEnum
 
-from taskspec.diagnostics import Span, choices
+from taskspec.diagnostics import choices
 from taskspec.errors import UsageError
 from taskspec.operations import Project
+from taskspec.origins import HIDDEN, Explained, Origins
 from taskspec.plan.model import Change, Plan, PlannedTask
-from taskspec.plan.request import LaunchRequest
-from taskspec.sensitive import is_sensitive
-from taskspec.spec.includes import joined
-from taskspec.spec.model import SpecFile, TaskDecl
-from taskspec.spec.targets import target_state
+from taskspec.spec.model import TaskDecl
 from taskspec.spec.variables import Assigned
-from taskspec.targets import TARGETS
-from taskspec.template.expression import Dynamic, Reference
-from taskspec.template.instances import Instance
-from taskspec.template.render import RenderError, templates_in
-from taskspec.values import Json, Path, Unknown, show_path
-
-
-class Hidden:
-    """Stands for a value that is made from a secret."""
-
-    __slots__ = ()
-
-
-HIDDEN = Hidden()
-
-
-class OriginKind(StrEnum):
-    """Where a value comes from."""
-
-    LITERAL = "literal"
-    EXPRESSION = "expression"
-    VARIABLE = "variable"
-    LOCAL = "local"
-    ITEM = "item"
-    UPSTREAM = "upstream"
-    APP_DEFAULT = "app_default"
-    CONTENT = "content"
-    BUILT_IN = "built_in"
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """Where a value comes from. `note` says it in words, `place` is where it is written, `parts` are what it reads."""
-
-    kind: OriginKind
-    text: str
-    value: Json
-    note: str = ""
-    place: Span | None = None
-    parts: tuple[Origin, ...] = ()
-
-    @property
-    def is_secret(self) -> bool:
-        return self.value is HIDDEN or any(part.is_secret for part in self.parts)
-
-
-@dataclass(frozen=True, slots=True)
-class Explained:
-    """One value that would be sent, and where it comes from."""
-
-    path: Path
-    value: Json
-    origin: Origin
+from taskspec.values import Path, show_path
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +35,8 @@ def explain(
     if planned.node < 0:
         return Explanation(planned, None, planned.changes, (), (), ())
     instance = plan.expansion.instances[planned.node]
-    look = _Look(project, variables, instance, planned)
-    values = tuple(look.values())
+    origins = Origins(project, variables, instance, planned)
+    values = tuple(origins.values())
     chosen = tuple(value for value in values if _is_at(value.path, path))
     if path and not chosen:
         known = [show_path(value.path) for value in values]
@@ -132,189 +72,3 @@ def _veiled(change: Change, values: tuple[Explained, ...]) -> Change:
 def _is_at(path: Path, wanted: str) -> bool:
     text = show_path(path)
     return not wanted or text == wanted or text.startswith((f"{wanted}.", f"{wanted}["))
-
-
-def _leaves(value: Json, path: Path) -> Iterator[tuple[Path, Json]]:
-    if isinstance(value, Mapping) and value:
-        for key, item in value.items():
-            yield from _leaves(item, (*path, key))
-    else:
-        yield path, value
-
-
-@dataclass(frozen=True, slots=True)
-class _Look:
-    project: Project
-    variables: Mapping[str, Assigned]
-    instance: Instance
-    planned: PlannedTask
-
-    def values(self) -> Iterator[Explained]:
-        request = self.planned.request
-        if not isinstance(request, LaunchRequest):  # a stop has none
-            return
-        for key, value in request.inputs.items():
-            if key not in ("params", "branch"):
-                yield self._explained((key,), value, self._setting(key, value))
-        for path, value in _leaves(request.params, ("params",)):
-            if path != ("params",):
-                yield self._explained(path, value, self._param(path, value))
-
-    def _explained(self, path: Path, value: Json, origin: Origin) -> Explained:
-        return Explained(path, HIDDEN if origin.is_secret else value, origin)
-
-    @property
-    def _unit(self) -> str:
-        """The included spec that has the task, by its name in the whole."""
-        return self.instance.task.unit
-
-    @property
-    def _name(self) -> str:
-        """What the task is called where it is written."""
-        return self.instance.task.name.removeprefix(joined(self._unit, ""))
-
-    def _spec(self, unit: str) -> SpecFile:
-        return self.project.spec.units[unit] if unit else self.project.spec
-
-    def _holders(self) -> Iterator[tuple[Path, str]]:
-        """Where a key of the task may be written, the strongest place first."""
-        yield ("tasks", self._name), ""
-        profile = self._spec(self._unit).profile
-        if profile is not None:
-            yield (*profile.path, "defaults"), f'defaults of profile "{profile.name}"'
-        yield ("defaults",), "defaults"
-
-    def _setting(self, key: str, value: Json) -> Origin:
-        """A key of the task itself, or of `defaults`; else what holds without one."""
-        task, document = self.instance.task, self._spec(self._unit).document
-        written = "branch" if key == "version" and task.branch is not None else key
-        for holder, note in self._holders():
-            if document.has((*holder, written)):
-                return self._written((*holder, written), _at(document.data, (*holder, written)), value, note)
-        if key == "version":
-            return Origin(OriginKind.CONTENT, "", value, "the content of the folder")
-        return Origin(OriginKind.BUILT_IN, "", value, _WITHOUT.get(key, "the default"))
-
-    def _param(self, path: Path, value: Json) -> Origin:
-        """The layer that gives a param: the task, `defaults`, the target, or the app."""
-        task, document = self.instance.task, self._spec(self._unit).document
-        for holder, note in self._holders():
-            found = _deepest(document.data, (*holder, *path), len(holder) + 1)
-            if found is not None:
-                return self._written(found, _at(document.data, found), value, note)
-        for name in task.target:
-            if TARGETS[name].key == path[1] and path[1] in target_state(task.target):
-                place = ("tasks", self._name, "target", name)
-                return self._written(place, task.target[name], value, f"target {name}")
-        request = self.planned.request
-        facts = request.facts if isinstance(request, LaunchRequest) else None
-        return Origin(OriginKind.APP_DEFAULT, "", value, f'default of app "{facts.name}"' if facts is not None else "")
-
-    def _written(self, path: Path, written: Json, value: Json, note: str) -> Origin:
-        parts = self._parts(written, self._unit)
-        kind = OriginKind.EXPRESSION if any(True for _ in templates_in(written)) else OriginKind.LITERAL
-        text = written if kind is OriginKind.EXPRESSION and isinstance(written, str) else ""
-        return Origin(kind, text, value, note, self._spec(self._unit).span(path), parts)
-
-    def _parts(self, written: Json, unit: str) -> tuple[Origin, ...]:
-        """What the expressions of a value read; `unit` is the included spec that has them."""
-        parse = self.project.evaluator.renderer.parse
-        found = [part for _, text in templates_in(written) for part in dict.fromkeys(parse(text).references)]
-        return tuple(origin for reference in found if (origin := self._reference(reference, unit)) is not None)
-
-    def _reference(self, reference: Reference, unit: str) -> Origin | None:
-        name = str(reference.steps[0]) if reference.steps and not isinstance(reference.steps[0], Dynamic) else ""
-        spec, value = self._spec(unit), self._value(reference, unit)
-        match reference.root:
-            case "var" if name in spec.variables:
-                value = HIDDEN if spec.variables[name].sensitive else value
-                return self._input(reference, value, unit) if unit else self._variable(reference, value)
-            case "local" if name in spec.locals:
-                written, place = spec.locals[name], spec.span(("locals", name))
-                return _made(OriginKind.LOCAL, reference, value, _shown(written), place, self._parts(written, unit))
-            case "each":
-                task = self.instance.task
-                section = "for_each" if task.has_for_each else "matrix"
-                place, parts = self.project.spec.task_span(task.name, section), self._parts(task.for_each, unit)
-                return _made(OriginKind.ITEM, reference, value, section, place, parts)
-            case "tasks":
-                note = "known after apply" if isinstance(value, Unknown) else "known from its last launch"
-                return Origin(OriginKind.UPSTREAM, reference.text, value, note)
-        return None
-
-    def _variable(self, reference: Reference, value: Json) -> Origin:
-        """A variable of the spec on the command line."""
-        name = str(reference.steps[0])
-        assigned = self.variables[name]
-        default = self.project.spec.span(("variables", name, "default")) if assigned.origin == "default" else None
-        return Origin(OriginKind.VARIABLE, reference.text, value, _given_by(assigned), assigned.span or default)
-
-    def _input(self, reference: Reference, value: Json, unit: str) -> Origin:
-        """A variable of an included spec: what the include says, the profile, or its default."""
-        name, part = str(reference.steps[0]), self.project.evaluator.units[unit].part
-        if name in part.include.inputs:
-            path = ("include", part.include.name, "inputs", name)
-            place, parts = self._spec(part.parent).span(path), self._parts(part.include.inputs[name], part.parent)
-            return _made(OriginKind.VARIABLE, reference, value, f'input of include "{unit}"', place, parts)
-        profile = part.spec.profile
-        if profile is not None and name in profile.variables:
-            place = part.spec.span((*profile.path, "variables", name))
-            return Origin(OriginKind.VARIABLE, reference.text, value, f'profile "{profile.name}"', place)
-        place = part.spec.span(("variables", name, "default"))
-        return Origin(OriginKind.VARIABLE, reference.text, value, "default of the variable", place)
-
-    def _value(self, reference: Reference, unit: str) -> Json:
-        """What a reference gives in this plan."""
-        evaluator = self.project.evaluator
-        if unit == self._unit:
-            scope = evaluator.scope(self.instance)
-        else:
-            names = evaluator.units[unit].names() if unit else evaluator.base
-            scope = {"tasks": evaluator.tasks, **names}
-        try:
-            value = evaluator.renderer.render("{{ " + reference.text + " }}", scope)
-        except RenderError:
-            return None
-        return HIDDEN if is_sensitive(value) else value
-
-
-def _made(
-    kind: OriginKind, reference: Reference, value: Json, note: str, place: Span, parts: tuple[Origin, ...]
-) -> Origin:
-    """The origin of what is made of other values: hidden when one of them is."""
-    return Origin(kind, reference.text, HIDDEN if any(part.is_secret for part in parts) else value, note, place, parts)
-
-
-_WITHOUT = {
-    "agent": "the server chooses",
-    "workspace": "WORKSPACE_ID, or the local server's only one",
-}
-
-
-def _given_by(assigned: Assigned) -> str:
-    if assigned.origin == "default":
-        return "default of the variable"
-    is_file = assigned.span is not None and assigned.span.source.name == assigned.origin
-    return f"--var-file {assigned.origin}" if is_file else assigned.origin
-
-
-def _shown(written: Json) -> str:
-    return written if isinstance(written, str) else ""
-
-
-def _at(data: Json, path: Path) -> Json:
-    for part in path:
-        data = data[part]
-    return data
-
-
-def _deepest(data: Json, path: Path, least: int) -> Path | None:
-    """The place that gives the value at `path`: itself, or an expression further up that gives a whole map."""
-    node = data
-    for index, part in enumerate(path):
-        if isinstance(node, Mapping) and part in node:
-            node = node[part]
-            continue
-        is_expression = index > least - 1 and isinstance(node, str) and next(templates_in(node), None) is not None
-        return path[:index] if is_expression else None
-    return None if isinstance(node, Mapping) and node else path

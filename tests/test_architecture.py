@@ -26,6 +26,7 @@ FLOORS = (
     {"composition"},
     {"operations"},
     {"statefile"},
+    {"origins"},
     {"offline", "knowing", "standing", "upkeep", "explain", "scaffold"},
     {"view"},
     {"cli"},

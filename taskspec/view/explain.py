@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from taskspec.diagnostics import Span
-from taskspec.explain import HIDDEN, Explained, Explanation, Origin, OriginKind
+from taskspec.explain import Explanation
+from taskspec.origins import HIDDEN, Explained, Origin, OriginKind
 from taskspec.plan.model import Change, PlannedTask
 from taskspec.values import Json, show_path
 from taskspec.view.machine import endurance_document, json_value, side

@@ -46,7 +46,7 @@ def draw_plan(plan: Plan, paint: Paint, *, full: bool = False) -> str:
     for task in shown:
         sign = paint(task.action.sign, COLOURS[task.action], "bold")
         mark = paint("  destructive", "red") if _is_destructive(plan, task) else ""
-        mark += paint("  runs on this machine: needs --allow-local", "yellow") if task.runs_here else ""
+        mark += paint("  runs on this machine: apply needs --allow-local", "yellow") if task.runs_here else ""
         lines.append(f"  {sign} {clean(task.address):<{width}}  {paint(why(task), 'dim')}{mark}")
         fitting = plan.agents.get(task.address, ())
         lines += [f"      {line}" for line in _details(task, fitting, detailed=detailed)]

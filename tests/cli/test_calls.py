@@ -24,7 +24,7 @@ LOCAL = """
 def test_commands_need_the_word_of_the_person_at_the_keyboard(taskspec: Command, spec: Write) -> None:
     spec(LOCAL)
     said = taskspec("plan", "spec.yaml")
-    assert "runs on this machine: needs --allow-local" in said.out
+    assert "runs on this machine: apply needs --allow-local" in said.out
     refused = taskspec("apply", "spec.yaml")
     assert refused.code == 3
     assert '"say" would run commands on this machine' in refused.err

@@ -209,3 +209,83 @@ def test_a_value_that_a_profile_gives_names_it(taskspec: Command, spec: Write, f
     said = taskspec("explain", "spec.yaml", "own", "--profile", "prod").out
     assert 'defaults of profile "prod"' in said
     assert 'profile "prod"' in taskspec("explain", "spec.yaml", "part.use", "--profile", "prod").out
+
+
+CALLS = """
+    variables: {n: {type: integer, default: 3}, token: {type: string, sensitive: true, default: "env:CANARY"}}
+    tasks:
+      serve: {kind: service, module: ./good}
+      ask:
+        kind: request
+        service: "{{ tasks.serve }}"
+        method: predict
+        data: {deep: {n: "{{ var.n }}"}, ids: [1, "{{ var.n }}"], token: "{{ var.token }}", none: {}}
+      command: {kind: local, command: [echo, "{{ var.n }}"], env: {TOKEN: "{{ var.token }}"}}
+      people: {kind: wait, wait: {team_file: "/x/{{ var.n }}"}, team: 2}
+      copy: {kind: api, call: clone_project, with: {project: "{{ var.n }}", name: copy}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("address", "path", "known", "text", "line"),
+    [
+        ("ask", "method", "predict", "", 10),
+        ("ask", "data.deep.n", 3, "{{ var.n }}", 11),
+        ("ask", "data.ids", [1, 3], "", 11),
+        ("ask", "data.none", {}, "", 11),
+        ("command", "command", ["echo", 3], "", 12),
+        ("people", "wait.team_file", "/x/3", "/x/{{ var.n }}", 13),
+        ("people", "team", 2, "", 13),
+        ("copy", "call", "clone_project", "", 14),
+        ("copy", "with.project", 3, "{{ var.n }}", 14),
+    ],
+)
+def test_every_value_of_a_call_tells_where_it_is_written(
+    taskspec: Command, spec: Write, address: str, path: str, known: object, text: str, line: int
+) -> None:
+    spec(CALLS)
+    found = value(explained(taskspec, address), path)
+    assert (found["value"], found["origin"]["text"], found["origin"]["place"]["line"]) == (known, text, line)
+    reads = [part["text"] for part in found["origin"]["parts"]]
+    assert reads == (["var.n"] if "3" in str(known) else [])
+
+
+def test_a_call_hides_its_secrets_and_names_its_service(taskspec: Command, spec: Write) -> None:
+    spec(CALLS)
+    document = explained(taskspec, "ask")
+    assert value(document, "data.token")["sensitive"] is True
+    service = value(document, "service")
+    assert service["value"] == {"unknown": ["tasks.serve.id"]}
+    assert service["origin"]["parts"][0]["note"] == "the id of a service: known once it is up"
+    for address in ("ask", "command"):
+        assert "canary" not in taskspec("explain", "spec.yaml", address).out
+    assert value(explained(taskspec, "command"), "env.TOKEN")["sensitive"] is True
+
+
+@pytest.mark.parametrize(
+    ("task", "known"),
+    [
+        ("{module: ./good, when: '{{ var.n > 2 }}'}", True),
+        ("{module: ./good, when: '{{ var.n > 3 }}'}", False),
+        ("{kind: local, command: [echo], when: '{{ var.n > 3 }}'}", False),
+        ("{module: ./good, when: '{{ tasks.first.id > var.n }}'}", {"unknown": ["tasks.first.id"]}),
+    ],
+)
+def test_a_condition_is_explained_whether_it_holds_or_not(
+    taskspec: Command, spec: Write, task: str, known: object
+) -> None:
+    spec(f"""
+        variables: {{n: {{type: integer, default: 3}}}}
+        tasks:
+          first: {{module: ./good}}
+          only: {task}
+    """)
+    found = value(explained(taskspec, "only"), "when")
+    assert found["value"] == known
+    assert found["origin"]["place"]["line"] == 7
+    assert ("var.n", 3) in [(part["text"], part["value"]) for part in found["origin"]["parts"]]
+
+
+def test_a_task_without_a_condition_has_none_to_explain(taskspec: Command, spec: Write) -> None:
+    spec("tasks: {only: {module: ./good}}")
+    assert "when" not in [item["path"] for item in explained(taskspec, "only")["values"]]
