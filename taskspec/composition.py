@@ -6,12 +6,13 @@ import posixpath
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from taskspec.diagnostics import Code, Diagnostic
+from taskspec.diagnostics import Code, Diagnostic, until_enough
 from taskspec.errors import SpecError, UsageError
 from taskspec.projectroot import project_root
 from taskspec.spec.includes import DEPTH_LIMIT, PART_LIMIT, Include, joined
 from taskspec.spec.model import SpecFile
 from taskspec.spec.parser import parse_spec
+from taskspec.spec.variables import check_profile_values
 from taskspec.template.budget import Budget
 from taskspec.template.functions import Functions
 from taskspec.template.parts import Part, check_inputs
@@ -104,6 +105,7 @@ class _Reading:
         self.parts.append(part)
         self.warnings.extend(warnings)
         self.problems.extend(check_inputs(part, here.spec))
+        self.problems.extend(until_enough(check_profile_values(spec)))
         self.follow(_From(spec, part.prefix, folder, part.folder, (*here.chain, place)))
 
     def _problem(self, here: _From, include: Include, code: Code, summary: str, remedy: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from taskspec.diagnostics import Code, Diagnostic, Source, Span
@@ -36,6 +36,12 @@ class SecretKeeper:
         except UnreadableSecret as error:
             summary = f'variable "{variable.name}": {error.message}'
             return Diagnostic(Code.SECRET_SOURCE, summary, _place(spec, variable), remedy=error.remedy)
+
+
+def refuse_written(variable: Variable, value: Json, written: Span) -> Iterator[Diagnostic]:
+    """What a spec gives a sensitive variable must be a reference; nothing is looked up."""
+    if value is not None and secret_reference(value, is_trusted=False) is None:
+        yield _written(variable, written)
 
 
 def _written(variable: Variable, written: Span) -> Diagnostic:

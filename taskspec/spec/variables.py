@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +13,7 @@ from taskspec.spec.matching import Matcher
 from taskspec.spec.model import SpecFile, Variable, VariableType
 from taskspec.spec.patterns import PatternError
 from taskspec.spec.reader import read_document
-from taskspec.spec.secretvalues import SecretKeeper, unfit, without_secrets
+from taskspec.spec.secretvalues import SecretKeeper, refuse_written, unfit, without_secrets
 from taskspec.values import Json, canonical, is_encodable
 
 ENVIRONMENT_PREFIX = "TASKSPEC_VAR_"
@@ -77,6 +77,7 @@ def assign_variables(
             values[variable.name] = _secret(spec, variable, assigned, keeper, matcher, problems)
         else:
             problems.extend(_check(spec, variable, assigned, matcher))
+    problems += until_enough(check_profile_values(spec))
     if any(problem.code in _UNREADABLE for problem in problems):
         problems = [problem for problem in problems if problem.code is not Code.VARIABLE_MISSING]
     if problems:
@@ -180,11 +181,28 @@ def _check(spec: SpecFile, variable: Variable, assigned: Assigned | None, matche
         return [
             Diagnostic(Code.VARIABLE_MISSING, f'variable "{variable.name}" has no value{about}', span, remedy=remedy)
         ]
+    span = assigned.span or span
     problem = _unfit(variable, assigned.value, matcher)
     if not problem:
         return _unwritable(variable, assigned, span)
     summary = f'variable "{variable.name}" {problem}, and is {canonical(assigned.value)} (from {assigned.origin})'
     return [Diagnostic(Code.VARIABLE_VALUE, summary, span, remedy=variable.description)]
+
+
+def check_profile_values(spec: SpecFile) -> Iterator[Diagnostic]:
+    """Values that profiles which are not chosen give variables and that do not fit them; no secret is looked up."""
+    matcher = Matcher()
+    profiles: Mapping[str, Mapping[str, Any] | None] = spec.document.data.get("profiles") or {}
+    chosen = spec.profile.name if spec.profile is not None else None
+    given = [(name, (body or {}).get("variables") or {}) for name, body in profiles.items() if name != chosen]
+    for profile, name, value in ((profile, name, value) for profile, values in given for name, value in values.items()):
+        variable, span = spec.variables.get(name), spec.span(("profiles", profile, "variables", name))
+        if variable is None:
+            continue
+        if variable.sensitive:
+            yield from refuse_written(variable, value, span)
+        else:
+            yield from _check(spec, variable, Assigned(value, f'profile "{profile}"', span=span), matcher)
 
 
 def unfit_input(variable: Variable, value: Json) -> str:
