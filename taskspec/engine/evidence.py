@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 NAMES_SHOWN = 8
 EVIDENCE = "evidence"
+KEPT_FIELDS = ("data", "state")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +44,17 @@ def look(api: Api, info: TaskInfo, needs: Iterable[Need]) -> Looked:
 
 def _find(api: Api, info: TaskInfo, need: Need) -> Finding:
     if isinstance(need, FieldNeed):
-        return Finding(api.task.get_field(info.id, need.name))
+        value = api.task.get_field(info.id, need.name)
+        return Finding(value, _fields_there(api, info.id) if value is None else "")
     if isinstance(need, FilesNeed):
         return _files(api, _team(api, info), need)
     return _projects(api, info, need.name)
+
+
+def _fields_there(api: Api, task_id: int) -> str:
+    """Which of the fields that apps keep are there; a server lists no others."""
+    there = [name for name, value in api.task.get_fields(task_id, KEPT_FIELDS).items() if value is not None]
+    return f"there is: {', '.join(there)}" if there else f"neither is there {' or '.join(KEPT_FIELDS)}"
 
 
 def _files(api: Api, team: int, need: FilesNeed) -> Finding:

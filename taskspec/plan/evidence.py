@@ -86,7 +86,7 @@ class FieldsView(Addressable):
         if finding is None:
             return Unknown("launch.fields")
         if finding.value is None:
-            raise ExpressionError(f'the launch has no field "{key}"')
+            raise ExpressionError(f'the launch has no field "{key}"; {finding.instead}')
         return finding.value
 
 
@@ -101,6 +101,11 @@ class FilesView(Addressable):
         finding = self.evidence.of(need)
         return Unknown("launch.files") if finding is None else finding.value
 
+    def nothing(self, pattern: str) -> str:
+        """In words, that no file matches, and what is there instead."""
+        need = files_need(pattern)
+        return _no_file(need, self.evidence.found[need])
+
     def one(self, folder: str, match: str, *, newest: bool) -> Json:
         """The one file of a rule. Raises ExpressionError when there is none, or more than one and no way to choose."""
         finding = self.evidence.of(FilesNeed(folder.rstrip("/") or "/", match))
@@ -108,7 +113,7 @@ class FilesView(Addressable):
             return Unknown("launch.files")
         found: Sequence[Json] = finding.value
         if not found:
-            raise ExpressionError(f'no file in "{folder}" matches "{match}"; {finding.instead}')
+            raise ExpressionError(_no_file(FilesNeed(folder, match), finding))
         if len(found) > 1 and not newest:
             names = _listed([each["path"] for each in found])
             raise ExpressionError(f'{len(found)} files in "{folder}" match "{match}": {names}; say `newest: true`')
@@ -145,6 +150,10 @@ def files_need(pattern: str) -> FilesNeed:
 def evidence_views(evidence: Evidence) -> dict[str, Json]:
     """What `launch` has beyond what the server tells of it."""
     return {"fields": FieldsView(evidence), "files": FilesView(evidence), "project": ProjectView(evidence)}
+
+
+def _no_file(need: FilesNeed, finding: Finding) -> str:
+    return f'no file in "{need.folder}" matches "{need.match}"; {finding.instead}'
 
 
 def _listed(names: Sequence[str], limit: int = 5) -> str:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import NoneType
 from typing import Any
 
-from taskspec.plan.evidence import FilesView, ProjectView
+from taskspec.plan.evidence import FieldsView, FilesView, ProjectView
 from taskspec.sensitive import Sensitive
-from taskspec.spec.results import FileRule, ProjectRule, kind_of, read_result, shown, unfit
+from taskspec.spec.results import FileRule, ProjectRule, described, read_result, unfit
 from taskspec.template.expression import Dynamic, Reference, Scope
-from taskspec.template.missing import ExpressionError
+from taskspec.template.missing import Addressable, ExpressionError
 from taskspec.template.render import Renderer, RenderError
 from taskspec.values import Json, Unknown
 
 _NAMES_SHOWN = 12
+_WALKED = (Mapping, list, str, int, float, NoneType, FieldsView, FilesView, ProjectView)
 
 
 def read(renderer: Renderer, written: Json, scope: Scope) -> Json:
@@ -47,7 +49,7 @@ def _text(renderer: Renderer, written: Json, scope: Scope) -> str:
     value = renderer.render(written, scope)
     if isinstance(value, str) and value:
         return value
-    raise ExpressionError(f"{written} must give a text, and is {shown(value)} ({kind_of(value)})")
+    raise ExpressionError(f"{written} must give a text, and is {described(value)}")
 
 
 def why_missing(renderer: Renderer, error: RenderError | ExpressionError, scope: Scope) -> str:
@@ -68,16 +70,23 @@ def _end_of(reference: Reference, scope: Scope) -> str:
     place = Reference("launch", ())
     value: Any = scope.get("launch")
     for step in reference.steps:
-        if isinstance(step, Dynamic) or not isinstance(value, Mapping | list | str | int | float | None):
+        if isinstance(step, Dynamic) or not isinstance(value, _WALKED):
             return ""
-        inside = _inside(value, step)
+        try:
+            inside = _inside(value, step)
+        except ExpressionError as error:
+            return error.message
         if inside is None:
             return f'{place.text} has no "{step}"; {_what_is(value)}'
+        if isinstance(value, FilesView) and not inside[0]:
+            return value.nothing(str(step))
         value, place = inside[0], Reference("launch", (*place.steps, step))
     return ""
 
 
 def _inside(value: Any, step: str | int) -> tuple[Any] | None:
+    if isinstance(value, Addressable):
+        return (value.look_up(str(step)),)
     if isinstance(value, Mapping):
         return (value[str(step)],) if str(step) in value else None
     if isinstance(value, list) and isinstance(step, int) and -len(value) <= step < len(value):
@@ -94,4 +103,4 @@ def _what_is(value: Any) -> str:
         return f"it is a list of {len(value)}"
     if isinstance(value, Mapping | list):
         return "it is empty"
-    return "it is null" if value is None else f"it is {shown(value)} ({kind_of(value)})"
+    return f"it is {described(value)}"

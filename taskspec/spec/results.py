@@ -104,13 +104,18 @@ def unfit(value: Json, wanted: VariableType | None) -> str:
     kinds, words = _TYPES[wanted]
     if isinstance(value, kinds) and (not isinstance(value, bool) or wanted is VariableType.BOOLEAN):
         return ""
-    return f"must be {words} and is {shown(value)} ({kind_of(value)})"
+    return f"must be {words} and is {described(value)}"
 
 
 def shown(value: Any) -> str:
     """A value as JSON, cut where it is long."""
     text = canonical(value)
     return text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"
+
+
+def described(value: Any) -> str:
+    """A value and its type, as a message says it."""
+    return "null" if value is None else f"{shown(value)} ({kind_of(value)})"
 
 
 def kind_of(value: Any) -> str:

@@ -62,7 +62,23 @@ def test_a_field_of_the_launch_is_a_result(workshop: Workshop) -> None:
 def test_a_field_that_is_not_there_is_told_with_what_is(workshop: Workshop) -> None:
     app(workshop, "app", "call('tasks.data.set', taskId=TASK, fields=[{'field': 'data.best', 'payload': {'iou': 1}}])")
     spec_of(workshop, "map: '{{ launch.fields.data.best.map }}'")
-    assert 'there is no "map" here; there is: iou' in summary(workshop)
+    assert 'launch.fields.data.best has no "map"; it has: iou' in summary(workshop)
+
+
+def test_a_field_nobody_set_is_told_with_the_fields_there_are(workshop: Workshop) -> None:
+    app(workshop, "app", "call('tasks.data.set', taskId=TASK, fields=[{'field': 'data.best', 'payload': 1}])")
+    spec_of(workshop, "map: '{{ launch.fields.best }}'")
+    assert 'the launch has no field "best"; there is: data' in summary(workshop)
+    spec_of(workshop, "map: '{{ launch.fields.data.worst.map }}'")
+    assert 'launch.fields.data has no "worst"; it has: best' in summary(workshop)
+
+
+@pytest.mark.parametrize("reading", ["[0].id", " | first", "[0]"])
+def test_the_first_of_no_files_is_told_with_what_lies_there_instead(workshop: Workshop, reading: str) -> None:
+    folder = f"/{workshop.folder.name}"
+    app(workshop, "app", f"upload('{folder}/log.txt', 'x')")
+    spec_of(workshop, f"weights: \"{{{{ launch.files['{folder}/*.pt']{reading} }}}}\"")
+    assert f'no file in "{folder}" matches "*.pt"; there is: log.txt' in summary(workshop)
 
 
 def test_what_the_launch_was_given_and_its_meta_are_results_without_a_secret(workshop: Workshop) -> None:
@@ -133,7 +149,7 @@ def test_a_project_of_a_name_is_the_one_made_since_the_launch_began(workshop: Wo
         ("integer", '"abc"', 'must be an integer and is "abc" (text)'),
         ("integer", "True", "must be an integer and is true (boolean)"),
         ("integer", "5.0", "must be an integer and is 5.0 (number)"),
-        ("number", "None", "must be a number and is null (null)"),
+        ("number", "None", "must be a number and is null"),
         ("list", "{}", "must be a list and is {} (map)"),
         ("string", "[1]", "must be a text and is [1] (list)"),
     ],
