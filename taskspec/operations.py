@@ -210,7 +210,18 @@ def make(project: Project, server: Server, state: State, selection: Selection) -
     plan = make_plan(project.evaluator, inputs)
     instances = plan.expansion.instances
     catalogue.check_places((instances[task.node], task.request) for task in plan.tasks if not task.is_folded)
-    return Planned(with_agents(catalogue.places, project.spec, plan, time.monotonic()), catalogue, inputs)
+    plan = with_agents(catalogue.places, project.spec, plan, time.monotonic())
+    return Planned(_with_reusable(catalogue, plan), catalogue, inputs)
+
+
+def _with_reusable(catalogue: Catalogue, plan: Plan) -> Plan:
+    tasks = (instance.task for instance in plan.expansion.instances)
+    if not any(task.service is not None and task.service.reuse for task in tasks):
+        return plan
+    # Only such a plan pays for the part of the engine that looks for running launches.
+    from taskspec.engine.reuse import with_reusable  # noqa: PLC0415 - see above
+
+    return with_reusable(catalogue, plan, time.monotonic())
 
 
 def prepare_apply(

@@ -14,7 +14,7 @@ from taskspec.engine.progress import Active, Progress
 from taskspec.engine.publish import Publisher
 from taskspec.engine.restarting import restart
 from taskspec.engine.retries import Again
-from taskspec.engine.reuse import find_reusable
+from taskspec.engine.reuse import find_reusable, sought_by
 from taskspec.engine.services import Services
 from taskspec.engine.skipping import left_out, skip_itself, tell
 from taskspec.engine.start import Interrupted, StartDone, Starter
@@ -208,7 +208,7 @@ class Turns:
         replaced = replaced_by(planned)
         self.progress.replaced[node] = (order.key, replaced)
         if rule.reuse and order.unresolved_for is None and order.forerunner is None:
-            call = partial(find_reusable, self.progress.tools.server.api, order, rule, replaced)
+            call = partial(find_reusable, self.progress.tools.server.api, sought_by(order, rule), replaced)
             self.progress.submit(("reuse", node, prepared), call)
         else:
             self._send(node, prepared)

@@ -154,7 +154,8 @@ class Plan:
     """The whole proposal, in an order in which it could be carried out one by one.
 
     `serial` and `lineage` name the state it was made from; `stops` are launches that left the spec and still run.
-    `agents` are those that fit now, by address, where a rule names the agent.
+    `agents` are those that fit now, by address, where a rule names the agent. `reusable` are launches of others that
+    a service would take over now instead of its start.
     """
 
     name: str
@@ -170,6 +171,7 @@ class Plan:
     pools: Mapping[str, int] = field(default_factory=dict)
     slots_per_agent: int | None = None
     agents: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    reusable: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def has_changes(self) -> bool:

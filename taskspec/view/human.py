@@ -51,7 +51,7 @@ def draw_plan(plan: Plan, paint: Paint, *, full: bool = False) -> str:
         fitting = plan.agents.get(task.address, ())
         lines += [f"      {line}" for line in _details(task, fitting, detailed=detailed)]
         if task.node >= 0 and task.action is not Action.KEEP:
-            lines += [f"      {line}" for line in _service(plan.expansion.instances[task.node].task)]
+            lines += [f"      {line}" for line in _service(plan, task)]
         if task.action.launches:
             lines += [f"      {line}" for line in _endurance(plan.expansion.instances[task.node].task)]
     if launches:
@@ -70,13 +70,18 @@ def _endurance(task: TaskDecl) -> Iterator[str]:
         yield f"retry: {retries(task.retry)}"
 
 
-def _service(task: TaskDecl) -> Iterator[str]:
+def _service(plan: Plan, task: PlannedTask) -> Iterator[str]:
     """That a task is a service, when it counts as up, and how it is left."""
-    rule = task.service
-    if rule is not None:
-        reuse = f", reuses one that runs{f' as {one_line(rule.reuse_name)}' if rule.reuse_name else ''}"
-        end = "left up" if rule.keep else "stopped after its last user"
-        yield f"service: up when {rule.ready}{reuse if rule.reuse else ''}, {end}"
+    rule = plan.expansion.instances[task.node].task.service
+    if rule is None:
+        return
+    launch = plan.reusable.get(task.address)
+    if launch is not None:
+        yield f"service: up when {rule.ready}, reuses launch {launch}, which runs already, and leaves it up"
+        return
+    reuse = f", reuses one that runs{f' as {one_line(rule.reuse_name)}' if rule.reuse_name else ''}"
+    end = "left up" if rule.keep else "stopped after its last user"
+    yield f"service: up when {rule.ready}{reuse if rule.reuse else ''}, {end}"
 
 
 def _is_destructive(plan: Plan, task: PlannedTask) -> bool:
@@ -91,7 +96,11 @@ def plan_summary(plan: Plan) -> str:
     counts = plan.counts
     folded = [task for task in plan.tasks if task.is_folded] if plan.expansion.has_folded else []
     counts[Action.START] -= len(folded)
+    reused = len(plan.reusable)
+    for task in plan.tasks:
+        counts[task.action] -= task.address in plan.reusable
     known = ", ".join(f"{counts[action]} {words}" for action, words in _PLANNED if counts[action])
+    known = ", ".join(filter(None, (known, f"{reused} to reuse" if reused else "")))
     return "; ".join(filter(None, (f"Plan: {known}" if known else "Plan: nothing else", _at_most(plan, folded)))) + "."
 
 

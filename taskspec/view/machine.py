@@ -19,7 +19,6 @@ from taskspec.engine.events import (
 )
 from taskspec.plan.model import Plan, PlannedTask
 from taskspec.sensitive import HIDDEN, Sensitive
-from taskspec.spec.kinds import ServiceRule
 from taskspec.spec.model import TaskDecl
 from taskspec.standing import Standing
 from taskspec.state.model import Record
@@ -65,15 +64,19 @@ def _task(plan: Plan, task: PlannedTask) -> dict[str, Any]:
         "inputs": json_value(task.request.inputs) if task.request is not None else None,
         "task_id": task.previous.task_id if task.previous is not None else None,
         "endurance": endurance_document(plan.expansion.instances[task.node].task) if task.node >= 0 else None,
-        **_service(plan.expansion.instances[task.node].task.service if task.node >= 0 else None),
+        **_service(plan, task),
         **({"condition": task.condition} if task.condition else {}),
         **({"root": task.root} if task.root else {}),
         **({"agents": list(plan.agents[task.address])} if task.address in plan.agents else {}),
     }
 
 
-def _service(rule: ServiceRule | None) -> dict[str, Any]:
-    return {} if rule is None else {"service": {"ready": str(rule.ready), "reuse": rule.reuse, "keep": rule.keep}}
+def _service(plan: Plan, task: PlannedTask) -> dict[str, Any]:
+    rule = plan.expansion.instances[task.node].task.service if task.node >= 0 else None
+    if rule is None:
+        return {}
+    reused = {"reusable": plan.reusable[task.address]} if task.address in plan.reusable else {}
+    return {"service": {"ready": str(rule.ready), "reuse": rule.reuse, "keep": rule.keep, **reused}}
 
 
 def endurance_document(task: TaskDecl) -> dict[str, Any]:

@@ -13,6 +13,9 @@ from taskspec.engine.events import EngineEvent, LaunchStarted, Noticed, StatusCh
 from taskspec.engine.leaving import OnInterrupt
 from taskspec.plan.selection import Selection
 from taskspec.state.model import Outcome, Phase
+from taskspec.view.human import draw_plan
+from taskspec.view.machine import plan_document
+from taskspec.view.paint import Paint
 
 from .workshop import Workshop, interrupt_once_running, until
 
@@ -499,6 +502,12 @@ def test_a_running_launch_with_the_same_params_is_reused_and_never_stopped(shop:
     first = shop.apply().ended("serve").task_id
     (shop.folder / ".taskspec").rename(shop.folder / ".other")
     spec(shop, ", reuse: true")
+    plan = shop.plan()
+    assert plan.reusable == {"serve": first}
+    drawn = draw_plan(plan, Paint())
+    assert f"reuses launch {first}, which runs already" in drawn
+    assert "Plan: 1 to start, 1 to reuse." in drawn
+    assert plan_document(plan)["tasks"][0]["service"]["reusable"] == first
     applied = shop.apply()
     assert applied.ended("serve").task_id == first
     assert notes(shop)[-1] == f"used {first}"
@@ -515,6 +524,7 @@ def test_a_launch_with_other_params_or_another_name_is_not_reused(shop: Workshop
     first = shop.apply().ended("serve").task_id
     (shop.folder / ".taskspec").rename(shop.folder / ".other")
     spec(shop, other)
+    assert shop.plan().reusable == {}
     assert shop.apply().ended("serve").task_id != first
     assert running(shop) == [first]
 
