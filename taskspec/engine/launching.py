@@ -13,9 +13,8 @@ from taskspec.engine.tools import Tools
 from taskspec.errors import StalePlan, TaskspecError, UsageError
 from taskspec.plan.agents import is_rule
 from taskspec.plan.attempts import last_key
-from taskspec.plan.evaluate import completes
 from taskspec.plan.model import Plan, PlannedTask
-from taskspec.plan.request import LaunchRequest, Request, start_key
+from taskspec.plan.request import LaunchRequest, Request, completes, start_key
 from taskspec.sensitive import WithheldError, reveal
 from taskspec.state.model import Event, EventKind, Phase, Record
 from taskspec.values import Json, pending_ids, unknowns

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+
 from taskspec.errors import UsageError
 from taskspec.plan.decide import Decision, Situation, decide_finished
 from taskspec.plan.model import Action, Plan, Reason
+from taskspec.sensitive import Sensitive
+from taskspec.spec.results import described
 from taskspec.state.model import Outcome, Phase, Record
+from taskspec.values import Json, Path, Unknown
 
 NOBODY_KNOWS = "nobody knows what became of it"
 
@@ -31,6 +36,20 @@ def decide_call(now: Situation) -> Decision:
 def may_not_be_repeated(record: Record | None, *, destructive: bool, requested: bool) -> bool:
     """Whether a person has to decide: the call deletes or overwrites, and may have been carried out already."""
     return record is not None and record.is_call and record.phase is Phase.INTENDED and destructive and not requested
+
+
+def unfit_parts(body: Mapping[str, Json]) -> Iterator[tuple[Path, str]]:
+    """What no server can take in a call, by its place; what is not known yet is judged when it is."""
+    method, wait = body.get("method", "-"), body.get("wait", {})
+    if not isinstance(method, Unknown | Sensitive) and not (isinstance(method, str) and method):
+        yield ("method",), f"method must be text that is not empty, and is {described(method)}"
+    for name, value in wait.items():
+        if isinstance(value, Unknown | Sensitive):
+            continue
+        if name == "team_file" and not (isinstance(value, str) and value.startswith("/")):
+            yield ("wait", name), f"{name} must be a path that begins with /, and is {described(value)}"
+        if name != "team_file" and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
+            yield ("wait", name), f"{name} must be an integer id, 1 or more, and is {described(value)}"
 
 
 def require_allowed(plan: Plan, *, allow_local: bool) -> None:

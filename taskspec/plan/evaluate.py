@@ -9,12 +9,14 @@ from dataclasses import dataclass, field
 from taskspec.diagnostics import Code, Diagnostic
 from taskspec.errors import SpecError, UsageError
 from taskspec.plan.agents import ANY
+from taskspec.plan.calling import unfit_parts
 from taskspec.plan.request import CallRequest, LaunchRequest, ModuleFacts, ModuleKey, Request, build_params
 from taskspec.plan.results import read, why_missing
 from taskspec.sensitive import HIDDEN, Secrets, Sensitive, is_sensitive
 from taskspec.spec.kinds import OWN_KEYS, Call, Partial
 from taskspec.spec.model import SpecFile
 from taskspec.spec.platform import PlatformCall
+from taskspec.spec.results import described
 from taskspec.spec.settings import normal, settings_problems
 from taskspec.spec.targets import place_problem, type_problem
 from taskspec.template.absent import SucceededTasks, reads_absent
@@ -25,7 +27,7 @@ from taskspec.template.parts import PartScope
 from taskspec.template.render import Renderer, RenderError, templates_in
 from taskspec.template.scope import TasksView
 from taskspec.template.secrecy import HIDING, in_sight
-from taskspec.values import Json, Path, Unknown, digest, is_known, unknowns
+from taskspec.values import Json, Path, Unknown, digest
 
 _FAIL = Partial.FAIL
 """Looked up once: an enum's member costs more than the question."""
@@ -64,7 +66,9 @@ class Evaluator:
         task = instance.task
         module = self._head(instance, "module", task.module)
         if isinstance(module, bool) or not isinstance(module, str | int):
-            raise self._failed(instance, ("module",), Code.MODULE, f"module must be a slug or an id, and is {module!r}")
+            raise self._failed(
+                instance, ("module",), Code.MODULE, f"module must be a slug or an id, and is {described(module)}"
+            )
         if self.units and task.unit:
             module = self.units[task.unit].part.module(module)
         if self.spec.profile is not None:
@@ -76,7 +80,7 @@ class Evaluator:
         value = self._head(instance, section, written)
         if value is None or isinstance(value, str):
             return value
-        raise self._failed(instance, (section,), Code.VERSION, f"{section} must be text, and is {value!r}")
+        raise self._failed(instance, (section,), Code.VERSION, f"{section} must be text, and is {described(value)}")
 
     def request(self, instance: Instance, facts: Facts) -> Request:
         """What would be launched or called, unknown parts included. Raises SpecError where an expression fails."""
@@ -87,6 +91,8 @@ class Evaluator:
         task = instance.task
         body = {key: self._render(instance, (key,), value) for key, value in call.body.items()}
         workspace = self._workspace(instance) if "workspace" in OWN_KEYS[task.kind] else None
+        for path, message in unfit_parts(body):
+            raise self._failed(instance, path, Code.WRONG_VALUE, message)
         content = self._content(instance, body)
         self._check_sight(instance, body)
         marks = self.has_services, self.secrets.has_variables
@@ -148,7 +154,7 @@ class Evaluator:
         if isinstance(value, bool | Unknown):
             return value
         advice = f"write {{{{ {when} }}}}" if value == when else "compare it with something"
-        message = f"a condition must be true or false, and this one is {value!r}; {advice}"
+        message = f"a condition must be true or false, and this one is {described(value)}; {advice}"
         raise self._failed(instance, ("when",), Code.WRONG_VALUE, message)
 
     def reads(self, instance: Instance, value: Json) -> Iterator[tuple[str, Json]]:
@@ -257,7 +263,9 @@ class Evaluator:
             return None
         if value is None or (isinstance(value, int | str) and not isinstance(value, bool) and value != ""):
             return value
-        raise self._failed(instance, ("workspace",), Code.PLACE, f"workspace must be an id or a name, and is {value!r}")
+        raise self._failed(
+            instance, ("workspace",), Code.PLACE, f"workspace must be an id or a name, and is {described(value)}"
+        )
 
     def _agent(self, instance: Instance) -> Json:
         """The agent as the task names it; `any` is to name none. A rule may hold expressions."""
@@ -308,21 +316,3 @@ def _described(value: Json) -> Json:
     if isinstance(value, Mapping):
         return {key: _described(item) for key, item in value.items()}
     return [_described(item) for item in value] if isinstance(value, list | tuple) else value
-
-
-def completes(planned: Mapping[str, Json], final: Mapping[str, Json]) -> bool:
-    """Whether `final` only fills in what `planned` did not know: a part that was known may not change."""
-    return _completes(planned, final)
-
-
-def _completes(planned: Json, final: Json) -> bool:
-    if isinstance(planned, Unknown):
-        return True
-    if isinstance(planned, Mapping) and isinstance(final, Mapping):
-        return planned.keys() == final.keys() and all(_completes(planned[key], final[key]) for key in planned)
-    if isinstance(planned, list | tuple) and isinstance(final, list | tuple):
-        return len(planned) == len(final) and all(map(_completes, planned, final))
-    return is_known(final) and type(planned) is type(final) and bool(planned == final)
-
-
-__all__ = ["Evaluator", "Facts", "completes", "unknowns"]

@@ -9,7 +9,7 @@ from taskspec.sensitive import redacted
 from taskspec.spec.kinds import Kind
 from taskspec.spec.parser import merge
 from taskspec.spec.targets import target_state
-from taskspec.values import Json, digest, is_known, symbolic
+from taskspec.values import Json, Unknown, digest, is_known, symbolic
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,3 +150,14 @@ def _bare(facts: ModuleFacts, params: Mapping[str, Json]) -> Mapping[str, Json]:
 def start_key(lineage: str, address: str, fingerprint: str, attempt: int) -> str:
     """The derived key of one launch attempt: the same attempt has the same key on every machine that has the state."""
     return digest([lineage, address, fingerprint, attempt])[:20]
+
+
+def completes(planned: Json, final: Json) -> bool:
+    """Whether `final` only fills in what `planned` did not know: a part that was known may not change."""
+    if isinstance(planned, Unknown):
+        return True
+    if isinstance(planned, Mapping) and isinstance(final, Mapping):
+        return planned.keys() == final.keys() and all(completes(planned[key], final[key]) for key in planned)
+    if isinstance(planned, list | tuple) and isinstance(final, list | tuple):
+        return len(planned) == len(final) and all(map(completes, planned, final))
+    return is_known(final) and type(planned) is type(final) and bool(planned == final)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from taskspec.diagnostics import Code, Diagnostic, choices
+from taskspec.sensitive import Sensitive
 from taskspec.spec.model import SpecFile, TaskDecl, VariableType
 from taskspec.values import Json, canonical
 
@@ -114,8 +115,13 @@ def shown(value: Any) -> str:
 
 
 def described(value: Any) -> str:
-    """A value and its type, as a message says it."""
-    return "null" if value is None else f"{shown(value)} ({kind_of(value)})"
+    """A value and its type, as a message says it; also of what is no JSON, as infinity."""
+    if value is None or isinstance(value, Sensitive):
+        return "null" if value is None else "a secret"
+    try:
+        return f"{shown(value)} ({kind_of(value)})"
+    except (TypeError, ValueError):
+        return repr(value)
 
 
 def kind_of(value: Any) -> str:

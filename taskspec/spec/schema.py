@@ -221,6 +221,7 @@ def _expected(error: ValidationError) -> str:
     words = {
         "minProperties": "a map with at least one entry",
         "minLength": "text that is not empty",
+        "maxProperties": "a map with one entry" if value == 1 else f"a map with at most {value} entries",
         "minItems": "a list with at least one item",
         "format": "a regular expression",
     }
@@ -248,14 +249,30 @@ def _advice(error: ValidationError, whole: str) -> str:
         return 'A spec is a map with at least "taskspec: 1" and "tasks:".'
     if error.validator == "enum" and isinstance(error.instance, str):
         return choices(error.instance, map(str, value), label="Allowed")
-    if error.validator == "type" and isinstance(error.instance, int | float) and "string" in str(value):
-        return f'Write "{error.instance}" in quotes to make it text.'
+    if error.validator == "type":
+        return _advice_on_type(error.instance, value, schema)
     if isinstance(error.cause, PatternError):
         return f"The pattern is refused: {error.cause}."
     if error.validator == "const":
         what = "the spec language" if whole == _WHOLE["spec"] else "fault scripts"
         return f"This taskspec reads version {value} of {what}."
     return str(schema.get("description", ""))
+
+
+def _advice_on_type(seen: Any, wanted: Any, schema: Any) -> str:
+    """Quotes help where text is wanted and no number is; a number where an integer is wanted has a point too many."""
+    otherwise = str(schema.get("description", ""))
+    if isinstance(seen, float) and "integer" in wanted:
+        return f"Write it without a point: {seen:.0f}." if seen.is_integer() else otherwise
+    if isinstance(seen, bool | int | float) and "string" in wanted and "integer" not in wanted:
+        return f'Write "{_shown(seen)}" in quotes to make it text.'
+    if isinstance(seen, str) and "{{" in seen and wanted == "object" and "properties" not in schema:
+        return 'Write its keys out, each with an expression of its own: `key: "{{ … }}"`.'
+    return otherwise
+
+
+def _shown(value: bool | float) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _owner(path: Path, whole: str) -> str:

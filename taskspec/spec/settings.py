@@ -10,6 +10,7 @@ from typing import Any
 
 from taskspec.diagnostics import Code, Diagnostic, choices
 from taskspec.spec.model import SpecFile, TaskDecl
+from taskspec.spec.results import described
 from taskspec.values import Json, Path, Unknown
 
 KUBERNETES: Mapping[str, type] = {
@@ -33,7 +34,7 @@ def settings_problems(settings: Mapping[str, Any]) -> Iterator[Problem]:
     users = settings.get("users", ())
     for index, user in enumerate(users):
         if isinstance(user, bool) or not isinstance(user, int | str | Unknown):
-            yield ("users", index), f"a user is an integer id or a login, and this is {user!r}", ""
+            yield ("users", index), f"a user is an integer id or a login, and this is {described(user)}", ""
     if len(users) > 1 and not settings.get("multi_user"):
         yield (
             ("users",),
@@ -51,9 +52,9 @@ def _limit_problem(name: str, value: Json) -> Iterator[tuple[str, str]]:
             yield f'Kubernetes has no setting "{name}" here', choices(name, KUBERNETES, label="Settings", limit=30)
         return
     is_open = value is None or isinstance(value, Unknown) or (isinstance(value, str) and "{{" in value)
-    if not is_open and type(value) is not wanted:
-        words = "an integer" if wanted is int else "true or false"
-        yield f'"{name}" must be {words}, and is {value!r}', ""
+    if not is_open and (type(value) is not wanted or (isinstance(value, int) and value < 0)):
+        words = "an integer, 0 or more" if wanted is int else "true or false"
+        yield f'"{name}" must be {words}, and is {described(value)}', ""
 
 
 def check_settings(spec: SpecFile, task: TaskDecl) -> Iterator[Diagnostic]:

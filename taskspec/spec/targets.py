@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 
 from taskspec.diagnostics import Code, Diagnostic, choices
 from taskspec.spec.model import SpecFile, TaskDecl
+from taskspec.spec.results import described
 from taskspec.targets import TARGET_TWINS, TARGETS
 from taskspec.values import Json
 
@@ -51,7 +52,9 @@ def type_problem(name: str, value: Json) -> str:
     kind = TARGETS[name].kind
     if isinstance(value, str) and "{{" in value:
         return ""
-    if isinstance(value, kind) and not isinstance(value, bool):
+    if isinstance(value, int) and kind is int and not isinstance(value, bool) and value > 0:
         return ""
-    wanted = "an integer id" if kind is int else "a path as text"
-    return f'target "{name}" must be {wanted}, and is {value!r}'
+    if isinstance(value, str) and kind is str and value:
+        return ""
+    wanted = "an integer id, 1 or more" if kind is int else "a path as text"
+    return f'target "{name}" must be {wanted}, and is {described(value)}'

@@ -136,9 +136,8 @@ class ItemReader:
     def _fit_keys(self, task: TaskDecl, items: Iterable[tuple[str | None, Json]]) -> Iterator[tuple[str, Json]]:
         for key, value in items:
             if key is None:
-                self._problem(
-                    task, "a list of maps or lists gives no addresses", "Use a map: its keys become the addresses."
-                )
+                what = "null" if value is None else "a list of maps or lists"
+                self._problem(task, f"{what} gives no addresses", "Use a map: its keys become the addresses.")
             elif not key or len(key) > KEY_LIMIT or any(c in "[]\"'" or not c.isprintable() for c in key):
                 remedy = f"A key has 1 to {KEY_LIMIT} printable characters, without quotes and brackets."
                 self._problem(task, f"{key[:40]!r} cannot be part of an address", remedy)

@@ -116,7 +116,7 @@ def test_a_condition_that_is_no_truth_value_is_a_mistake(taskspec: Command, spec
     for command in ("validate", "plan"):
         said = taskspec(command, "spec.yaml")
         assert said.code == 3
-        assert "a condition must be true or false, and this one is 2; compare it with something" in said.err
+        assert "a condition must be true or false, and this one is 2 (integer); compare it with something" in said.err
 
 
 @pytest.mark.parametrize(

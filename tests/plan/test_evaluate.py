@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from taskspec.errors import SpecError
-from taskspec.plan.evaluate import Evaluator, completes
+from taskspec.plan.evaluate import Evaluator
+from taskspec.plan.request import completes
 from taskspec.template.instances import Instance
 from taskspec.values import Unknown
 
