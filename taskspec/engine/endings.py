@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 
 from taskspec.engine.events import words
-from taskspec.engine.logtail import log_tail
 from taskspec.engine.progress import Active, Progress
 from taskspec.engine.publish import Publisher
 from taskspec.engine.retries import Again, pause
@@ -84,17 +82,15 @@ class Endings:
             return
         restart = active.task_id if task.retry.how is How.RESTART else None
         due = progress.tools.clock() + wait
-        progress.retries.add(Again(due, node, active.tries, active.attempt, active.key, restart))
+        ended = progress.ended(active, outcome, summary)
+        progress.retries.add(Again(due, node, active.tries, active.attempt, ended, active.key, restart))
         message = f"{summary}; try {active.tries + 1} of {task.retry.attempts} in {wait:.0f} s"
         progress.board.notice(active.planned.address, message)
 
     def _give_up(self, node: int, active: Active, summary: str, outcome: Outcome) -> None:
         progress = self.progress
         ended = progress.ended(active, outcome, summary)
-        if active.task_id is None:
-            progress.board.end(ended)
-        else:
-            progress.submit(("log", ended), partial(log_tail, progress.tools.server.api, active.task_id))
+        progress.end_with_log(ended)
         hide(progress, node, outcome, active.task_id)
         what = "failed" if outcome is Outcome.FAILED else f"was {outcome}"
         tell(progress, progress.frontier.fail(node), what=what)

@@ -12,6 +12,7 @@ from taskspec.engine.events import TaskEnded
 from taskspec.engine.frontier import Frontier, Rule
 from taskspec.engine.leaving import Leaving
 from taskspec.engine.ledger import Ledger
+from taskspec.engine.logtail import log_tail
 from taskspec.engine.retries import Retries
 from taskspec.engine.scoreboard import Scoreboard
 from taskspec.engine.start import Interrupted
@@ -182,3 +183,10 @@ class Progress:
         seconds = self.tools.clock() - active.began
         link = self.tools.server.link(active.task_id) if active.task_id is not None else ""
         return TaskEnded(active.planned.address, outcome, active.task_id, summary, seconds, link=link)
+
+    def end_with_log(self, ended: TaskEnded) -> None:
+        """Give a task its outcome, with the last words of its launch where it had one."""
+        if ended.task_id is None:
+            self.board.end(ended)
+        else:
+            self.submit(("log", ended), partial(log_tail, self.tools.server.api, ended.task_id))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 from dataclasses import dataclass, field
 
+from taskspec.engine.events import TaskEnded
 from taskspec.spec.endurance import FailureKind
 from taskspec.spec.model import TaskDecl
 
@@ -16,13 +17,15 @@ JITTER = 0.1
 class Again:
     """A node whose next try is due at a time; `tries` it has had in this run, the last with number `attempt`.
 
-    `restart` is the launch to run once more, where the rule asks for that; `key` is its start key.
+    `restart` is the launch to run once more, where the rule asks for that; `key` is its start key. `ended` is
+    what the task ends with if the try is never made.
     """
 
     due: float
     node: int
     tries: int
     attempt: int
+    ended: TaskEnded = field(compare=False)
     key: str = ""
     restart: int | None = None
 

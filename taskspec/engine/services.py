@@ -17,7 +17,6 @@ from taskspec.engine.events import StatusChanged, TaskEnded, words
 from taskspec.engine.evidence import Looked
 from taskspec.engine.leaving import OnInterrupt
 from taskspec.engine.leftovers import Leftovers
-from taskspec.engine.logtail import log_tail
 from taskspec.engine.progress import Active, Lifeline, Progress
 from taskspec.engine.publish import Publisher
 from taskspec.engine.readiness import ready_info
@@ -275,7 +274,7 @@ class Services:
         """It ended while tasks were still to use it: those that run go on, later ones are skipped."""
         progress, verdict = self.progress, ending.verdict
         up = self._down(ending.node)
-        address, task_id = up.active.planned.address, up.active.task_id
+        address = up.active.planned.address
         body = {"outcome": verdict.outcome, "summary": verdict.summary, "results": dict(up.verdict.results)}
         progress.ledger.write(Event(EventKind.ENDED, address, up.active.key, body))
         if ending.info is not None:
@@ -284,7 +283,7 @@ class Services:
             )
         progress.lifelines[ending.node].break_off(f'service "{address}" died: {verdict.summary}')
         ended = progress.ended(up.active, verdict.outcome, verdict.summary)
-        progress.submit(("log", ended), partial(log_tail, progress.tools.server.api, task_id or 0))
+        progress.end_with_log(ended)
         tell(progress, progress.frontier.lose(ending.node), what="died")
 
     def _down(self, node: int) -> Up:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from taskspec.engine.events import SkipReason, TaskEnded
 from taskspec.engine.frontier import Rule, Skip, rule_of
@@ -64,10 +65,9 @@ def end_all(progress: Progress, cause: int) -> None:
         if progress.instance(again.node).task.run_on is not RunOn.SUCCESS:
             progress.retries.add(again)
             continue
-        address = progress.tasks[again.node].address
-        summary = f'failed, and not tried again: "{because_of}" failed, and the run fails fast'
-        progress.board.end(TaskEnded(address, Outcome.FAILED, summary=summary))
-        hide(progress, again.node, Outcome.FAILED, None)
+        summary = f'{again.ended.summary}; not tried again: "{because_of}" failed, and the run fails fast'
+        progress.end_with_log(replace(again.ended, summary=summary))
+        hide(progress, again.node, again.ended.outcome, again.ended.task_id)
         tell(progress, progress.frontier.fail(again.node))
 
 

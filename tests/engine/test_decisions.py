@@ -362,3 +362,8 @@ def test_a_run_that_fails_fast_tries_nothing_again(shop: Workshop) -> None:
     applied = shop.apply(let_go)
     assert applied.outcomes == {"first": "failed", "second": "failed", "below": "skipped"}
     assert len(shop.launches()) == 2
+    first = applied.ended("first")
+    assert [first.task_id] == [launch.id for launch in shop.launches() if launch.name == "first"]
+    assert first.summary.startswith("ended with status error: exit code ")
+    assert first.summary.endswith('; not tried again: "second" failed, and the run fails fast')
+    assert first.log_tail
