@@ -9,10 +9,12 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from taskspec.engine.server import Server
 from taskspec.errors import ExitCode
 from taskspec.local import daemon
 from taskspec.local.home import ServerHome
@@ -187,6 +189,86 @@ def test_a_local_server_that_is_killed_runs_nothing_twice(
         assert sorted(count.read_text(encoding="utf-8").split()) == [f"t{n}" for n in range(6)], trial.said()
     finally:
         daemon.stop(home)
+
+
+SERVICE = """
+import json, os, threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+class Handler(BaseHTTPRequestHandler):
+    def do_POST(self):
+        self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        body = json.dumps({"running": True, "status": "ready", "deployed": True, "map": 0.5}).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+        if self.path == "/sly/shutdown":
+            threading.Thread(target=self.server.shutdown).start()
+    def log_message(self, *_): pass
+
+HTTPServer(("127.0.0.1", int(os.environ["VIRTUAL_PORT"])), Handler).serve_forever(0.01)
+"""
+POINTS = (*range(4, 44, 8), *range(44, 60))
+"""Close together where the last user of the service has ended and the service has not."""
+SERVED = """
+taskspec: 1
+name: served
+tasks:
+  train: {module: ./job, params: {word: train}}
+  serve: {module: ./service, kind: service, depends_on: train}
+  ask:
+    kind: request
+    service: "{{ tasks.serve.id }}"
+    method: evaluate
+    idempotent: true
+    results: {map: "{{ response.map }}"}
+  report: {module: ./job, params: {word: "report {{ tasks.ask.results.map }}"}}
+"""
+
+
+def test_killed_anywhere_beside_a_service_no_job_runs_twice_and_no_service_is_left(
+    tmp_path: Path, zygote: Zygote, http: HttpServer
+) -> None:
+    home = ServerHome(tmp_path / "home" / "server")
+    killed = 0
+    try:
+        for point in POINTS:
+            trial = Trial(tmp_path / str(point), zygote, http, seed=point)
+            count = served_spec(trial.folder)
+            order = trial.order(die_at=point)
+            for name in ("SERVER_ADDRESS", "API_TOKEN", "WORKSPACE_ID"):
+                del order["env"][name]
+            order["env"]["TASKSPEC_HOME"] = str(tmp_path / "home")
+            killed += zygote.fork(order).wait() == KILLED
+            for _ in range(5):
+                if zygote.fork({**order, "die_at": None}).wait() == ExitCode.DONE:
+                    break
+            assert sorted(count.read_text(encoding="utf-8").splitlines()) == ["report 0.5", "train"], trial.said()
+            assert trial.state().records["report"].succeeded
+        endpoint = daemon.find_running(home)
+        assert endpoint is not None
+        with closing(Server("local", True, 1, lambda: (endpoint.address, endpoint.token))) as server:
+            launches = list(server.api.task.list_after(1, 0))
+        assert all(launch.status is not None and launch.status.is_terminal for launch in launches)
+        assert [launch.name for launch in launches].count("train") == len(POINTS)
+        assert killed > len(POINTS) // 2, "a run has more points than that: nothing was tried"
+    finally:
+        daemon.stop(home)
+
+
+def served_spec(folder: Path) -> Path:
+    """Two jobs that each leave a word, a service and a request between them; the file of all the words."""
+    count = folder / "count"
+    line = f"echo $(printenv modal.state.word) >> '{count}'"
+    for name, entrypoint, program in (("job", line, ""), ("service", "python main.py", SERVICE)):
+        (folder / name).mkdir()
+        config = {"name": name, "entrypoint": entrypoint}
+        (folder / name / "config.json").write_text(json.dumps(config), encoding="utf-8")
+        (folder / name / "main.py").write_text(program, encoding="utf-8")
+    (folder / "spec.yaml").write_text(SERVED, encoding="utf-8")
+    return count
 
 
 def local_spec(folder: Path, tasks: int) -> Path:
