@@ -24,6 +24,8 @@ SIZE_LIMIT = 32 * 1024 * 1024
 NODE_LIMIT = 2_000_000
 DEPTH_LIMIT = 64
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+# libyaml 0.2.6 has a limit of 1,000 levels, and looks far enough ahead to meet it before we see the first event.
+_PARSER_DEPTH = "exceeded maximum nesting depth"
 
 
 def read_document(name: str, content: bytes, included_from: str = "") -> SourceDocument:
@@ -35,7 +37,7 @@ def read_document(name: str, content: bytes, included_from: str = "") -> SourceD
             for event in yaml.parse(source.text, Loader=_LOADER):
                 build.take(event)
         except yaml.YAMLError as error:
-            build.problems.append(_syntax_error(source, error))
+            build.problems.append(_parser_error(source, error))
         except _LimitError:
             pass
     if build.problems:
@@ -70,19 +72,26 @@ def _refusal(name: str, code: Code, what: str, remedy: str) -> SpecError:
     return SpecError([Diagnostic(code, f'"{name}" is {what}', remedy=remedy)])
 
 
-def _syntax_error(source: Source, error: yaml.YAMLError) -> Diagnostic:
+def _parser_error(source: Source, error: yaml.YAMLError) -> Diagnostic:
     problem = getattr(error, "problem", None) or getattr(error, "reason", None) or "unreadable"
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     offset = mark.index if mark else getattr(error, "position", 0)
     offset = min(int(offset), max(0, len(source.text) - 1))
+    span = Span(source, offset, offset + 1)
+    if _PARSER_DEPTH in problem:
+        return _too_deep(span)
     context = getattr(error, "context", None)
     return Diagnostic(
         Code.YAML_SYNTAX,
         f"this is no valid YAML: {problem}",
-        Span(source, offset, offset + 1),
+        span,
         detail=f"({context})" if context else "",
         remedy="Check indentation, colons and quotes here and on the line above.",
     )
+
+
+def _too_deep(span: Span) -> Diagnostic:
+    return Diagnostic(Code.YAML_LIMIT, f"nested deeper than {DEPTH_LIMIT} levels", span, remedy="Flatten it.")
 
 
 class _LimitError(Exception):
@@ -224,7 +233,7 @@ class _Build:
         if event.tag is not None and event.tag != "!":
             self._forbid_tag(event)
         if len(self.stack) >= DEPTH_LIMIT:
-            self._problem(Code.YAML_LIMIT, f"nested deeper than {DEPTH_LIMIT} levels", mark, "Flatten it.")
+            self.problems.append(_too_deep(Span(self.source, *mark)))
             raise _LimitError
         node = MarkedMap() if isinstance(event, yaml.MappingStartEvent) else MarkedList()
         self.stack.append(_Open(node, mark[0], anchor=event.anchor, first_node=self.nodes, repeated=self.repeated))
