@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import replace
+from functools import partial
 
 from taskspec.engine import evidence
 from taskspec.engine.discretion import DiscreetJournal
@@ -21,15 +22,16 @@ from taskspec.engine.leaving import Leaving, OnInterrupt
 from taskspec.engine.ledger import Ledger
 from taskspec.engine.leftovers import gone
 from taskspec.engine.progress import Active, Progress
-from taskspec.engine.publish import Publication, Publisher
+from taskspec.engine.publish import Kept, Publication, Publisher
 from taskspec.engine.retries import Again
 from taskspec.engine.scoreboard import Scoreboard
 from taskspec.engine.services import Services
 from taskspec.engine.skipping import rules_of, tell
+from taskspec.engine.start import Interrupted
 from taskspec.engine.sweep import Sweep
 from taskspec.engine.tools import Tools
-from taskspec.engine.turns import Turns
-from taskspec.engine.unfolding import Unfolding
+from taskspec.engine.turns import Turns, Unprepared
+from taskspec.engine.unfolding import PLANNED, Unfolding
 from taskspec.engine.watch import POLL, Ending, Watch
 from taskspec.engine.workers import Answer
 from taskspec.errors import SpecError
@@ -39,7 +41,7 @@ from taskspec.spec.endurance import FailureKind
 from taskspec.state.model import Event, EventKind, Outcome
 from taskspec.values import Json
 
-INTERRUPT = "interrupt"
+INTERRUPT, REGISTER, SWEEP = "interrupt", "register", "sweep"
 _IDLE_SECONDS = 5.0
 _WORKER_LIMIT = 16
 
@@ -64,12 +66,14 @@ class Apply:
 
     def interrupt(self) -> None:
         """Ask the run to end: nothing new is launched, and what runs is left, awaited or stopped, as was asked."""
+        self._progress.leaving.signalled.set()
         self._progress.workers.post(INTERRUPT)
 
     def go(self) -> RunReport:
         """Carry the plan out. Raises TaskspecError when the run as a whole cannot go on; the state is safe then too."""
         began = self.tools.clock()
         try:
+            self._register()
             self._begin()
             while not self._is_over:
                 self._schedule()
@@ -82,12 +86,28 @@ class Apply:
             self._progress.leaving.cut.set()
             self._progress.workers.close()
 
+    def _register(self) -> None:
+        """Make folder apps startable before anything else happens; an interrupt or the deadline ends the wait."""
+        progress = self._progress
+        progress.workers.submit(REGISTER, partial(self._launching.register_folders, self.plan))
+        while not progress.leaving.is_asked:
+            answer = progress.workers.next(progress.leaving.seconds_left(self.tools.clock(), _IDLE_SECONDS))
+            if answer is not None and answer.tag == REGISTER:
+                if answer.error is not None:
+                    raise answer.error
+                return
+            if answer is not None and answer.tag == INTERRUPT:
+                self._leave()
+            elif progress.leaving.has_passed(self.tools.clock()):
+                self._leave(OnInterrupt.DETACH)
+
     def _begin(self) -> None:
-        self._launching.register_folders()
         self.tools.listener.on(RunBegan(self.run, self.plan, self.tools.pace.parallelism))
         actions = {str(action): count for action, count in self.plan.counts.items() if count}
         body = {"actions": actions, "server": self.plan.server}
         self._progress.ledger.write(Event(EventKind.RUN_STARTED, body=body))
+        if self._progress.leaving.is_asked:
+            return
         for planned in (*self.plan.tasks, *self.plan.stops):
             for twin in planned.twins:
                 self._progress.submit(("twin", planned, twin), self._progress.stopper(twin))
@@ -103,12 +123,18 @@ class Apply:
             starting = self._services.is_stopping or any(a.task_id is None for a in progress.active.values())
             active = bool(progress.active) or is_busy or self._services.is_busy
             return progress.leaving.is_over(self.tools.clock(), starting=starting, active=active)
-        return progress.frontier.is_done and not is_busy and not self._services.is_busy
+        return progress.frontier.is_done and not is_busy and not self._services.is_busy and not progress.sweep.is_due
+
+    def _sweep_if_due(self) -> None:
+        """Once all else is done, let a worker look for launches that came of a start which was sent again."""
+        progress = self._progress
+        is_done = progress.frontier.is_done and not self._services.is_busy and not progress.leaving.is_asked
+        if progress.sweep.is_due and is_done and progress.jobs == 0:
+            progress.sweep.is_due = False
+            progress.submit(SWEEP, partial(progress.sweep.stop_twins, progress.pause))
 
     def _finish(self, began: float) -> RunReport:
         progress = self._progress
-        for address, what in progress.sweep.stop_twins(progress.pause) if not progress.leaving.is_asked else ():
-            progress.board.notice(address, what)
         for node in [node for node in progress.active if node in progress.calling]:
             self._turns.calls.give_up(node)
         for active in progress.active.values():
@@ -134,6 +160,8 @@ class Apply:
         return report
 
     def _results(self) -> dict[str, Json]:
+        if self._unfolding.is_planning:
+            return {}
         try:
             return final_results(self.tools.evaluator)
         except SpecError:
@@ -141,8 +169,10 @@ class Apply:
 
     def _schedule(self) -> None:
         self._begin_turns()
-        while self._unfolding.go_on() or self._gave_up():
+        while self._gave_up():
             self._begin_turns()
+        self._unfolding.go_on()
+        self._sweep_if_due()
 
     def _gave_up(self) -> bool:
         """Fail a task that waits for slots which only services hold, that wait for it; whether there was one."""
@@ -161,6 +191,8 @@ class Apply:
 
     def _begin_turns(self) -> None:
         progress = self._progress
+        if self._unfolding.is_planning:
+            return
         while progress.has_room and (turn := progress.admission.next(self.tools.clock())) is not None:
             if isinstance(turn, Again):
                 self._turns.try_again(turn)
@@ -192,7 +224,10 @@ class Apply:
         leaving = self._progress.leaving
         if not leaving.ask(self.tools.clock(), mode):
             return
+        self._turns.leave()
         self._turns.calls.leave()
+        for answer in self._unfolding.held_back():
+            self._take(answer)
         if leaving.mode is OnInterrupt.STOP:
             for node in reversed(list(self._progress.active)):
                 self._endings.halt(node)
@@ -201,12 +236,16 @@ class Apply:
         if answer.tag == INTERRUPT:
             self._leave()
             return
+        if self._unfolding.holds_back(answer):
+            return
         if answer.tag == POLL:
             for ending in self._progress.watch.take(answer):
                 (self._services if ending.node in self._services.up else self._endings).take(ending)
             self._services.look()
             return
         if self._took_evidence(answer):
+            return
+        if self._took_facts(answer):
             return
         self._progress.jobs -= 1
         if not self._took_launch(answer) and not self._services.took(answer):
@@ -218,6 +257,21 @@ class Apply:
             case (evidence.EVIDENCE, int(node), int(task_id)):
                 for ending in self._progress.watch.take_evidence(node, task_id, answer):
                     self._endings.take(ending)
+            case _:
+                return False
+        return True
+
+    def _took_facts(self, answer: Answer) -> bool:
+        """The server has told what launches that are to begin need to know; whether it was that."""
+        match answer.tag:
+            case ("facts", Unprepared() as asked):
+                self._turns.took_facts(asked, answer)
+            case _ if answer.tag == REGISTER:  # the run had begun to end before
+                return True
+            case _ if answer.tag == PLANNED:
+                self._unfolding.took_plan(answer)
+                for waiting in self._unfolding.held_back():
+                    self._take(waiting)
             case _:
                 return False
         return True
@@ -254,9 +308,20 @@ class Apply:
                 self._took_stopped(planned, answer)
             case ("publish", Publication() as publication):
                 self._publisher.took(publication, answer)
+            case ("kept", Kept() as kept):
+                self._publisher.took_kept(kept, answer)
+            case _ if answer.tag == SWEEP:
+                self._took_sweep(answer)
             case ("log", TaskEnded() as ended):
                 tail = answer.value if isinstance(answer.value, tuple) else ()
                 self._progress.board.end(replace(ended, log_tail=tail))
+
+    def _took_sweep(self, answer: Answer) -> None:
+        """The last look for late launches is done; a run that ends meanwhile leaves it to the next."""
+        if answer.error is not None and not isinstance(answer.error, Interrupted):
+            raise answer.error
+        for address, what in answer.value if isinstance(answer.value, list) else ():
+            self._progress.board.notice(address, what)
 
     def _took_stopped(self, planned: PlannedTask, answer: Answer) -> None:
         """A launch that is not wanted any more has been stopped, or could not be."""

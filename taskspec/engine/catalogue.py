@@ -54,6 +54,10 @@ class Catalogue:
             self.agents[key] = self.server.api.agent.get_info_by_name(int(team or 0), str(agent)).id
         return self.agents[key]
 
+    def knows_agent(self, workspace: int, agent: Json) -> bool:
+        """Whether `agent_id` answers without asking the server."""
+        return agent is None or isinstance(agent, int) or (workspace, str(agent)) in self.agents
+
     def look_up(self, evaluator: Evaluator, instances: Iterable[Instance]) -> Mapping[ModuleKey, ModuleFacts]:
         """The facts of every module the instances name. Raises SpecError with all that cannot be found."""
         failed: set[ModuleKey] = set()

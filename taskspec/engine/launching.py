@@ -46,10 +46,14 @@ class Launching:
     tools: Tools
     module_ids: dict[str, int] = field(default_factory=dict)
     watermarks: dict[int, int] = field(default_factory=dict)
+    """By workspace, an id below every launch of this run: what is at or below it was there before."""
 
-    def register_folders(self) -> None:
-        """Make every folder app that will be launched startable. Raises StalePlan when one changed since the plan."""
-        for task in self.plan.tasks:
+    def register_folders(self, plan: Plan) -> None:
+        """Make every folder app that will be launched startable. Runs in a worker: it connects to the server.
+
+        Raises StalePlan when one changed since the plan.
+        """
+        for task in plan.tasks:
             if not isinstance(task.request, LaunchRequest) or not task.action.launches:
                 continue
             facts = task.request.facts
@@ -67,15 +71,6 @@ class Launching:
             raise AssertionError("calls launch nothing")
         return request
 
-    def go_on_with(self, plan: Plan) -> None:
-        """Prepare launches of a plan that has more instances. Raises StalePlan as `register_folders`."""
-        before, self.plan = self.plan, plan
-        try:
-            self.register_folders()
-        except TaskspecError:
-            self.plan = before
-            raise
-
     def final_request(self, planned: PlannedTask) -> Request:
         """The request with every result of upstream in it. Raises NotLaunchable, or SpecError from an expression."""
         instance = self.plan.expansion.instances[planned.node]
@@ -90,21 +85,34 @@ class Launching:
             raise NotLaunchable("a value that the plan showed has changed", remedy="plan again")
         return request
 
+    def is_ready(self, planned: PlannedTask, request: LaunchRequest, *, after: int | None = None) -> bool:
+        """Whether all that `prepare` needs from the server is known. Raises UsageError as `Server.workspace`."""
+        workspace = self.tools.server.workspace(request.workspace)
+        if workspace not in self.watermarks and self._keyed(planned, request, after)[2] is None:
+            return False
+        if is_rule(request.agent):
+            return self.tools.catalogue.places.are_fresh(workspace, self.tools.clock())
+        return self.tools.catalogue.knows_agent(workspace, request.agent)
+
+    def ask(self, request: LaunchRequest) -> None:
+        """Ask the server for what `prepare` needs: agents, and the highest launch. Runs in a worker, one at a time."""
+        workspace = self.tools.server.workspace(request.workspace)
+        if workspace not in self.watermarks:
+            self.watermarks[workspace] = self.tools.server.api.task.highest_id(workspace)
+        if is_rule(request.agent):
+            self.tools.catalogue.places.refresh(workspace, self.tools.clock())
+        else:
+            self.tools.catalogue.agent_id(workspace, request.agent)
+
     def prepare(self, planned: PlannedTask, request: LaunchRequest, *, after: int | None = None) -> Prepared:
-        """The intent and the order for a start. Looks up agent and watermark on the server, once each.
+        """The intent and the order for a start, from what `ask` has found out. Asks no server.
 
         `after` is the number of an attempt of this run that failed; the new one counts on from there.
         """
         fingerprint = request.fingerprint or ""
-        key, attempt = last_key(
-            planned.previous, self.plan.lineage, planned.address, fingerprint, highest=planned.attempts
-        )
-        if after is not None:
-            attempt = after + 1
-            key = start_key(self.plan.lineage, planned.address, fingerprint, attempt)
+        key, attempt, repeated = self._keyed(planned, request, after)
         workspace = self.tools.server.workspace(request.workspace)
-        repeated = planned.previous if planned.previous is not None and planned.previous.key == key else None
-        watermark = repeated.watermark if repeated is not None else self._watermark(workspace)
+        watermark = repeated.watermark if repeated is not None else self.watermarks[workspace]
         agent, note = self._agent(request, workspace)
         order = StartOrder(
             address=planned.address,
@@ -125,12 +133,22 @@ class Launching:
             body |= {"service": True, "replaces": list(replaced_by(planned))}
         return Prepared(Event(EventKind.INTENT, planned.address, key, body), order, attempt, note)
 
+    def _keyed(self, planned: PlannedTask, request: LaunchRequest, after: int | None) -> tuple[str, int, Record | None]:
+        """The start key, the number of the attempt, and the record of a start with this key that was cut off."""
+        fingerprint = request.fingerprint or ""
+        if after is not None:
+            return start_key(self.plan.lineage, planned.address, fingerprint, after + 1), after + 1, None
+        key, attempt = last_key(
+            planned.previous, self.plan.lineage, planned.address, fingerprint, highest=planned.attempts
+        )
+        return key, attempt, planned.previous if planned.previous is not None and planned.previous.key == key else None
+
     def _agent(self, request: LaunchRequest, workspace: int) -> tuple[int | None, str]:
         """The agent to launch on, and a word on it where a rule chose. Raises NotLaunchable when none fits."""
         if not is_rule(request.agent):
             return self.tools.catalogue.agent_id(workspace, request.agent), ""
         try:
-            return self.tools.catalogue.places.take(workspace, request, self.tools.clock())
+            return self.tools.catalogue.places.take(workspace, request)
         except UsageError as error:
             raise NotLaunchable(error.message, remedy=error.remedy) from None
 
@@ -139,12 +157,6 @@ class Launching:
         if previous is None or previous.phase is not Phase.INTENDED or previous.key == key:
             return None
         return Forerunner(previous.key, previous.watermark, NOTHING_PASSED)
-
-    def _watermark(self, workspace: int) -> int:
-        """An id below every launch of this run: what is at or below it was there before."""
-        if workspace not in self.watermarks:
-            self.watermarks[workspace] = self.tools.server.api.task.highest_id(workspace)
-        return self.watermarks[workspace]
 
     def _start_request(self, request: LaunchRequest, key: str, workspace: int, agent: int | None) -> StartRequest:
         facts, settings = request.facts, request.settings

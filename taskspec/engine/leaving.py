@@ -26,6 +26,8 @@ class Leaving:
     within: float
     deadline: float | None
     asked_at: float | None = None
+    signalled: threading.Event = field(default_factory=threading.Event)
+    """Set by the signal itself, before the loop hears of it: no start is sent any more."""
     gone: threading.Event = field(default_factory=threading.Event)
     cut: threading.Event = field(default_factory=threading.Event)
 

@@ -75,18 +75,31 @@ class Places:
             self.users[key] = self.server.api.user.get_member_info_by_login(*key).id
         return self.users[key]
 
+    def are_fresh(self, workspace: int, now: float) -> bool:
+        """Whether the agents of the workspace's team are known, as they were a moment ago."""
+        team = self.teams.get(workspace)
+        return team in self._agents and now - self._agents[team][0] <= LOOK_SECONDS
+
+    def refresh(self, workspace: int, now: float) -> None:
+        """Ask the server for the agents of the workspace's team."""
+        team = self.team(workspace)
+        self._agents[team] = (now, _agents_of(self.server.api, team))
+
     def choice(self, workspace: int, request: LaunchRequest, now: float) -> Choice:
         """The agents of the team as the rule of a launch sorts them now."""
-        team = self.team(workspace)
-        asked_at, agents = self._agents.get(team, (0.0, None))
-        if agents is None or now - asked_at > LOOK_SECONDS:
-            agents = _agents_of(self.server.api, team)
-            self._agents[team] = (now, agents)
-        return choose(full_rule(request), agents, self.taken)
+        if not self.are_fresh(workspace, now):
+            self.refresh(workspace, now)
+        return self._choose(workspace, request)
 
-    def take(self, workspace: int, request: LaunchRequest, now: float) -> tuple[int, str]:
-        """The agent to launch on, and a word on it. Raises UsageError, with why for each agent, when none fits."""
-        choice = self.choice(workspace, request, now)
+    def _choose(self, workspace: int, request: LaunchRequest) -> Choice:
+        return choose(full_rule(request), self._agents[self.teams[workspace]][1], self.taken)
+
+    def take(self, workspace: int, request: LaunchRequest) -> tuple[int, str]:
+        """The agent to launch on, and a word on it, from the last answer of the server.
+
+        Raises UsageError, with why for each agent, when none fits.
+        """
+        choice = self._choose(workspace, request)
         if not choice.fitting:
             raise UsageError(
                 f"no agent fits the rule: {choice.why_not}", remedy="start one that fits, or change the rule"

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from taskspec.api import Api, TaskInfo
 from taskspec.engine.events import words
+from taskspec.engine.evidence import Looked
 from taskspec.engine.ledger import Ledger
 from taskspec.engine.scoreboard import Scoreboard
 from taskspec.engine.tools import Tools
 from taskspec.engine.verdict import Verdict, after_scope, launch_scope
 from taskspec.engine.workers import Answer
 from taskspec.errors import TaskspecError
-from taskspec.plan.evidence import Evidence
+from taskspec.plan.evidence import Evidence, Findings
 from taskspec.plan.model import PlannedTask
 from taskspec.state.model import Event, EventKind, Outcome, Record
 from taskspec.template.instances import Instance
@@ -29,6 +30,16 @@ class Publication:
     key: str
     digest: str
     call: Callable[[], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A kept launch whose outputs are to be set. `found` is what was looked up for them so far."""
+
+    instance: Instance
+    planned: PlannedTask
+    record: Record
+    found: Findings = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,27 +67,34 @@ class Publisher:
         self._send(Publication(planned, key, digest, call))
 
     def again(self, instance: Instance, planned: PlannedTask, record: Record) -> None:
-        """Publish on a launch that is kept."""
-        try:
-            info = self.tools.server.api.task.get_info_by_id(record.task_id or 0)
-            outputs = self._outputs(instance, info, record)
-            digest = self.tools.evaluator.outputs_digest(instance, record.results)
-        except TaskspecError as error:
-            self._failed(planned, error)
-            return
-        found = {} if record.published else dict(info.output)  # what we published before is ours to replace
-        self._send(Publication(planned, record.key, digest, _call(self.tools, instance, info.id, outputs, found=found)))
+        """Publish on a launch that is kept, once the server has told what it is."""
+        call = partial(self.tools.server.api.task.get_info_by_id, record.task_id or 0)
+        self.submit(("kept", Kept(instance, planned, record)), call)
 
-    def _outputs(self, instance: Instance, info: TaskInfo, record: Record) -> Mapping[str, Json]:
-        """The outputs of a launch that is kept, after a look for what they read of it elsewhere."""
-        evidence = Evidence()
-        while True:
+    def took_kept(self, kept: Kept, answer: Answer) -> None:
+        """The server has told of a kept launch: render its outputs, which may read what it left elsewhere."""
+        info: object = answer.value
+        found = dict(kept.found)
+        if isinstance(answer.value, Looked):
+            info, found = answer.value.info, {**found, **answer.value.findings}
+        if not isinstance(info, TaskInfo):
+            self._failed(kept.planned, answer.error)
+            return
+        record, evidence = kept.record, Evidence(found)
+        try:
             extra = {"launch": launch_scope(info, evidence), "results": dict(record.results)}
-            outputs = self.tools.evaluator.outputs(instance, extra, failed=False)
-            if not evidence.wanted:
-                return outputs
-            found = self.tools.look(self.tools.server.api, info, evidence.wanted).findings
-            evidence = Evidence({**evidence.found, **found})
+            outputs = self.tools.evaluator.outputs(kept.instance, extra, failed=False)
+            digest = self.tools.evaluator.outputs_digest(kept.instance, record.results)
+        except TaskspecError as error:
+            self._failed(kept.planned, error)
+            return
+        if evidence.wanted:
+            look = partial(self.tools.look, self.tools.server.api, info, frozenset(evidence.wanted))
+            self.submit(("kept", replace(kept, found=evidence.found)), look)
+            return
+        theirs = {} if record.published else dict(info.output)  # what we published before is ours to replace
+        call = _call(self.tools, kept.instance, info.id, outputs, found=theirs)
+        self._send(Publication(kept.planned, record.key, digest, call))
 
     def took(self, publication: Publication, answer: Answer) -> None:
         """The server has answered."""
@@ -91,7 +109,7 @@ class Publisher:
     def _send(self, publication: Publication) -> None:
         self.ledger.then(partial(self.submit, ("publish", publication), publication.call))
 
-    def _failed(self, planned: PlannedTask, error: Exception) -> None:
+    def _failed(self, planned: PlannedTask, error: Exception | None) -> None:
         self.board.notice(planned.address, f"outputs not published, the next apply tries again: {words(error)}")
 
 

@@ -62,12 +62,16 @@ class Interrupted(Exception):
     """The run is ending; what was sent is on record and the next apply looks for it."""
 
 
+class NeverSent(Interrupted):
+    """The run was ending before the start was sent for the first time: there is nothing to look for."""
+
+
 @dataclass(frozen=True, slots=True)
 class Starter:
     """Carries out orders. `pause` sleeps, and raises Interrupted when the run ends meanwhile.
 
     `confirm` is asked right before anything is sent, and raises LockHeld when the state has another owner by then: a
-    process that was paused beyond its lease sends nothing when it wakes up.
+    process that was paused beyond its lease sends nothing when it wakes up. It raises Interrupted once a run is ending.
     """
 
     api: Api
@@ -87,7 +91,7 @@ class Starter:
                 return self._adopted(found)
         for attempt in range(SEND_LIMIT):
             try:
-                return self._send(order, resent=resent)
+                return self._send(order, resent=resent, is_first=attempt == 0)
             except NotSent:
                 self._again(attempt)
             except Refused as error:
@@ -101,8 +105,11 @@ class Starter:
                 resent = True
         return self._send(order, resent=resent)
 
-    def _send(self, order: StartOrder, *, resent: bool) -> StartDone:
-        self.confirm()
+    def _send(self, order: StartOrder, *, resent: bool, is_first: bool = False) -> StartDone:
+        try:
+            self.confirm()
+        except Interrupted:
+            raise NeverSent if is_first and not resent else Interrupted from None
         return StartDone(self.api.task.start_request(order.request).id, adopted=False, resent=resent)
 
     def _end(self, order: StartOrder, forerunner: Forerunner) -> None:

@@ -14,16 +14,24 @@ from taskspec.errors import ApiError
 
 @dataclass(slots=True)
 class Sweep:
-    """Remembers the starts of this run whose twin may still turn up."""
+    """Remembers the starts of this run whose twin may still turn up. `is_due` until the last look has begun."""
 
     tools: Tools
+    is_due: bool = False
     _resent: list[tuple[StartOrder, int]] = field(default_factory=list)
 
     def remember(self, order: StartOrder, task_id: int) -> None:
         self._resent.append((order, task_id))
+        self.is_due = True
 
-    def stop_twins(self, pause: Callable[[float], None]) -> Iterator[tuple[str, str]]:
-        """Stop every younger launch of a key we sent again; the address and what was done, for people."""
+    def stop_twins(self, pause: Callable[[float], None]) -> list[tuple[str, str]]:
+        """Stop every younger launch of a key we sent again; the address and what was done, for people.
+
+        Runs in a worker.
+        """
+        return list(self._stop_twins(pause))
+
+    def _stop_twins(self, pause: Callable[[float], None]) -> Iterator[tuple[str, str]]:
         api, clock = self.tools.server.api, self.tools.clock
         for order, task_id in self._resent:
             try:

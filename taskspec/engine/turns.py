@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -17,7 +18,7 @@ from taskspec.engine.retries import Again
 from taskspec.engine.reuse import find_reusable, sought_by
 from taskspec.engine.services import Services
 from taskspec.engine.skipping import left_out, skip_itself, tell
-from taskspec.engine.start import Interrupted, StartDone, Starter
+from taskspec.engine.start import Interrupted, NeverSent, StartDone, Starter
 from taskspec.engine.workers import Answer
 from taskspec.errors import LockHeld, NotSent, Refused, TaskspecError
 from taskspec.plan.model import Action, PlannedTask
@@ -26,6 +27,20 @@ from taskspec.spec.endurance import FailureKind
 from taskspec.spec.kinds import ServiceRule
 from taskspec.state.model import Event, EventKind, Record
 from taskspec.values import Unknown
+
+
+@dataclass(frozen=True, slots=True)
+class Unprepared:
+    """A launch that waits for facts from the server: its agent, or the highest launch there is."""
+
+    address: str
+    request: LaunchRequest
+    again: Again | None
+
+    @property
+    def after(self) -> int | None:
+        """The number of the attempt of this run that failed before, if there was one."""
+        return self.again.attempt if self.again is not None else None
 
 
 @dataclass(slots=True)
@@ -38,9 +53,25 @@ class Turns:
     endings: Endings
     services: Services
     calls: Calls = field(init=False)
+    _unprepared: deque[Unprepared] = field(default_factory=deque)
+    _is_asking: bool = False
 
     def __post_init__(self) -> None:
         self.calls = Calls(self.progress, self.launching, self.endings, self._keep)
+
+    @property
+    def is_preparing(self) -> bool:
+        """Whether a launch waits for facts from the server. Nothing of it has been sent or written yet."""
+        return bool(self._unprepared)
+
+    def leave(self) -> None:
+        """The run is ending: a launch that is not prepared is left to the next apply."""
+        nodes = {active.planned.address: node for node, active in self.progress.active.items()}
+        for waiting in self._unprepared:
+            self.progress.active.pop(nodes[waiting.address])
+            if waiting.again is not None:
+                self.progress.retries.add(waiting.again)
+        self._unprepared.clear()
 
     def take(self, node: int) -> None:
         planned = self.progress.tasks[node]
@@ -125,7 +156,7 @@ class Turns:
         active = progress.active.pop(node)
         address = active.planned.address
         if answer.error is not None or again.restart is None:
-            if not isinstance(answer.error, Interrupted):
+            if not isinstance(answer.error, Interrupted) and not progress.leaving.is_asked:
                 progress.board.notice(address, f"not restarted, so it is launched anew: {words(answer.error)}")
                 self._launch(node, active.planned, again)
             return
@@ -174,14 +205,50 @@ class Turns:
             if planned.only_if_changed and _has_fingerprint(planned.previous, request.fingerprint):
                 self._go_on(node, planned)
                 return
-            prepared = self.launching.prepare(planned, request, after=again.attempt if again else None)
+            waiting = Unprepared(planned.address, request, again)
+            progress.active[node] = active
+            if self.launching.is_ready(planned, request, after=waiting.after):
+                self._prepared(node, waiting)
+            else:
+                self._unprepared.append(waiting)
+                self._ask()
         except TaskspecError as error:
             progress.active[node] = active
             self.endings.fail(node, words(error), kind=FailureKind.INPUTS)
-            return
+
+    def _ask(self) -> None:
+        """Let a worker ask the server for what the first waiting launch needs; most of the others need the same."""
+        if self._unprepared and not self._is_asking:
+            self._is_asking = True
+            first = self._unprepared[0]
+            self.progress.workers.submit(("facts", first), partial(self.launching.ask, first.request))
+
+    def took_facts(self, asked: Unprepared, answer: Answer) -> None:
+        """The server has told what a launch needs, or could not; go on with every launch that waits for no more."""
+        self._is_asking = False
+        waiting, self._unprepared = self._unprepared, deque()
+        nodes = {active.planned.address: node for node, active in self.progress.active.items()}
+        for one in waiting:
+            node = nodes[one.address]
+            planned = self.progress.tasks[node]
+            try:
+                if one is asked and answer.error is not None:
+                    raise answer.error
+                if one is asked or self.launching.is_ready(planned, one.request, after=one.after):
+                    self._prepared(node, one)
+                else:
+                    self._unprepared.append(one)
+            except TaskspecError as error:
+                self.endings.fail(node, words(error), kind=FailureKind.INPUTS)
+        self._ask()
+
+    def _prepared(self, node: int, waiting: Unprepared) -> None:
+        """Make the intent and the order, and send what the order asks for."""
+        progress, planned, again = self.progress, self.progress.tasks[node], waiting.again
+        active, request = progress.active[node], waiting.request
+        prepared = self.launching.prepare(planned, request, after=waiting.after)
         active.key, active.attempt = prepared.order.key, prepared.attempt
         active.fingerprint = request.fingerprint or ""
-        progress.active[node] = active
         if prepared.note:
             progress.board.notice(planned.address, prepared.note)
         rule = progress.instance(node).task.service
@@ -234,9 +301,15 @@ class Turns:
         progress = self.progress
         progress.ledger.write(prepared.intent)
         tools = progress.tools
-        starter = Starter(tools.server.api, tools.clock, progress.pause, tools.store.confirm, tools.pace.settle)
+        starter = Starter(tools.server.api, tools.clock, progress.pause, self._confirm, tools.pace.settle)
         call = partial(starter.start, prepared.order)
         progress.ledger.then(partial(progress.submit, ("start", node, prepared), call))
+
+    def _confirm(self) -> None:
+        """Runs in a worker, right before a start is sent. Raises LockHeld, or Interrupted once the run is ending."""
+        if self.progress.leaving.signalled.is_set() or self.progress.leaving.gone.is_set():
+            raise Interrupted
+        self.progress.tools.store.confirm()
 
     def took_replaced(self, node: int, prepared: Prepared, answer: Answer) -> None:
         """The launch that had to go first has stopped, or has not."""
@@ -258,6 +331,10 @@ class Turns:
             self.endings.fail(node, words(answer.error), kind=FailureKind.REFUSED)
         elif isinstance(answer.error, LockHeld):
             raise answer.error
+        elif isinstance(answer.error, NeverSent):
+            body = {"message": "the run was interrupted before the start was sent"}
+            self.progress.ledger.write(Event(EventKind.REFUSED, active.planned.address, active.key, body))
+            self.progress.active.pop(node)
         elif not isinstance(answer.error, Interrupted):
             self.endings.fail(node, words(answer.error), kind=FailureKind.UNKNOWN_START)
 

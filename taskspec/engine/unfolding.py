@@ -1,12 +1,14 @@
 """In the middle of a run the items of a for_each have become known: plan what that adds, and go on in the same run.
 
 Nothing new begins until every start, stop and look that is out has been answered; launches and calls that run go on.
+A worker makes the plan, since that asks the server and reads the state. What else is answered meanwhile waits for it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import partial
 
 from taskspec.engine.events import words
 from taskspec.engine.launching import Launching, NotLaunchable
@@ -14,6 +16,7 @@ from taskspec.engine.progress import Active, Progress
 from taskspec.engine.refresh import observe
 from taskspec.engine.skipping import rules_of, tell
 from taskspec.engine.turns import Turns
+from taskspec.engine.workers import Answer
 from taskspec.errors import TaskspecError
 from taskspec.plan.inputs import Carried, PlanInputs
 from taskspec.plan.model import Plan, PlannedTask
@@ -22,6 +25,7 @@ from taskspec.spec.endurance import FailureKind
 from taskspec.state.model import State
 from taskspec.template.instances import Instance
 
+PLANNED = "planned"
 NAMED = 8
 """Keys that are named when instances become known; there may be thousands."""
 
@@ -33,21 +37,54 @@ class Unfolding:
     progress: Progress
     launching: Launching
     turns: Turns
+    is_planning: bool = False
+    """Whether a worker makes a plan, and changes what the evaluator knows of tasks."""
+    _waiting: list[Answer] = field(default_factory=list)
 
-    def go_on(self) -> bool:
-        """Unfold what waits for it, once nothing is on its way to the server; whether anything was done."""
+    def go_on(self) -> None:
+        """Let a worker plan what waits for it, once nothing else is on its way to the server."""
         progress = self.progress
-        if not progress.unfolding or progress.leaving.is_asked:
-            return False
+        if self.is_planning or not progress.unfolding or progress.leaving.is_asked:
+            return
         progress.ledger.flush()
-        if progress.jobs > self.turns.calls.out:
-            return False
-        node = progress.unfolding.pop(0)
+        if progress.jobs > self.turns.calls.out or self.turns.is_preparing:
+            return
+        self.is_planning = True
+        progress.workers.submit(PLANNED, partial(self._planned, progress.unfolding[0]))
+
+    def holds_back(self, answer: Answer) -> bool:
+        """Keep an answer until the plan is made; whether it was kept."""
+        is_kept = self.is_planning and answer.tag != PLANNED and not self.progress.leaving.is_asked
+        if is_kept:
+            self._waiting.append(answer)
+        return is_kept
+
+    def held_back(self) -> list[Answer]:
+        """The answers that were kept, in order; they are kept no longer."""
+        answers, self._waiting = self._waiting, []
+        return answers
+
+    def took_plan(self, answer: Answer) -> None:
+        """The plan is made, or cannot be; once the run is ending it is of no use."""
+        self.is_planning = False
+        if self.progress.leaving.is_asked:
+            return
+        node = self.progress.unfolding.pop(0)
         try:
-            self._use(node, self._plan(node))
+            if isinstance(answer.value, Plan):
+                self._use(answer.value)
+            elif answer.error is not None:
+                raise answer.error
         except TaskspecError as error:
             self._refuse(node, error)
-        return True
+
+    def _planned(self, node: int) -> Plan:
+        """The plan to go on with, its folder apps startable. Runs in a worker."""
+        address, plan = self.progress.tasks[node].address, self._plan(node)
+        if any(task.address == address for task in plan.tasks):
+            raise NotLaunchable("its items are still unknown", remedy="apply the tasks that give them too")
+        self.launching.register_folders(plan)
+        return plan
 
     def _plan(self, node: int) -> Plan:
         """The plan with the instances of this task, and of all others that are known by now, where those are sound."""
@@ -108,13 +145,11 @@ class Unfolding:
         new = [task for task in plan.tasks if task.address not in inputs.carried and not task.is_folded]
         self.progress.tools.catalogue.check_places((instances[task.node], task.request) for task in new)
 
-    def _use(self, node: int, plan: Plan) -> None:
-        address, before = self.progress.tasks[node].address, self.progress.plan
-        if any(task.address == address for task in plan.tasks):
-            raise NotLaunchable("its items are still unknown", remedy="apply the tasks that give them too")
+    def _use(self, plan: Plan) -> None:
+        before = self.progress.plan
         known = {task.address for task in before.tasks}
         new = [task for task in plan.tasks if task.address not in known]
-        self.launching.go_on_with(plan)
+        self.launching.plan = plan
         strays = [stop for stop in plan.stops if stop.address not in {stop.address for stop in before.stops}]
         up = [service.active.planned.address for service in self.turns.services.up.values()]
         further = replace(plan, stops=before.stops, warnings=before.warnings)

@@ -45,9 +45,10 @@ class StateStore:
         self.close()
 
     def load(self) -> State:
-        """The state as of now. Raises StateError when a row is not as it was written."""
-        with usable(self.path):
-            return fold(self.lineage, self.events())
+        """The state as of now; any thread may ask. Raises StateError when a row is not as it was written."""
+        with usable(self.path), closing(sqlite3.connect(self.path)) as connection:
+            reader = StateStore(self.path, connection, lineage=self.lineage, clock=self._clock)
+            return fold(self.lineage, reader.events())
 
     def events(self) -> Iterator[StoredEvent]:
         """Every event, oldest first, each proven by its link to those before it."""

@@ -50,6 +50,12 @@ class FaultServer:
     launches: dict[int, dict[str, Any]] = field(default_factory=dict)
     stopped: list[int] = field(default_factory=list)
     calls: Counter[str] = field(default_factory=Counter)
+    order: list[str] = field(default_factory=list)
+    """The methods that were called, in order."""
+    held: threading.Event = field(default_factory=threading.Event)
+    """Set once a call is held back."""
+    let_go: threading.Event = field(default_factory=threading.Event)
+    """Set once a call is no longer held back."""
     lock: threading.RLock = field(default_factory=threading.RLock)
     release: threading.Event = field(default_factory=threading.Event)
     connections: set[socket.socket] = field(default_factory=set)
@@ -89,6 +95,7 @@ class FaultServer:
     def next_fault(self, method: str) -> str | None:
         with self.lock:
             self.calls[method] += 1
+            self.order.append(method)
             return self._scripts[method].popleft() if self._scripts[method] else None
 
     def starts(self) -> Counter[str]:
@@ -206,8 +213,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _carry_out(self, method: str, body: Mapping[str, Any], fault: str) -> tuple[int, Any]:
         answer: tuple[int, Any] = (_STATUSES.get(fault, 200), {"error": "fault", "details": {"message": fault}})
+        if fault in (HANG_BEFORE, HANG_AFTER):
+            self.faults.held.set()
         if fault in (HANG_BEFORE, DELIVERED_LATE):
             self.faults.release.wait(30)
+            self.faults.let_go.set()
         if fault not in _NEVER_DELIVERED:
             status, content = self.faults.answer(method, body)
             answer = (_STATUSES.get(fault, status), content)
@@ -215,6 +225,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.faults.answer(method, body)
         if fault == HANG_AFTER:
             self.faults.release.wait(30)
+            self.faults.let_go.set()
         return answer
 
     def _send(self, status: int, content: bytes, *, cut: bool) -> None:
