@@ -9,39 +9,35 @@ intent is durable, and nothing is waited for before its task id is.
 from __future__ import annotations
 
 import uuid
-from dataclasses import replace
 from functools import partial
 
-from taskspec.engine import evidence
+from taskspec.engine.answers import Answers, Interrupt, RegisterFolders
 from taskspec.engine.discretion import DiscreetJournal
 from taskspec.engine.endings import Endings
-from taskspec.engine.events import RunBegan, RunEnded, RunReport, TaskEnded, words
+from taskspec.engine.events import RunBegan, RunEnded, RunReport, TaskEnded
 from taskspec.engine.frontier import Frontier
-from taskspec.engine.launching import Launching, Prepared
+from taskspec.engine.launching import Launching
 from taskspec.engine.leaving import Leaving, OnInterrupt
 from taskspec.engine.ledger import Ledger
-from taskspec.engine.leftovers import gone
-from taskspec.engine.progress import Active, Progress
-from taskspec.engine.publish import Kept, Publication, Publisher
+from taskspec.engine.progress import Active, Progress, StopTwin, StopUnwanted
+from taskspec.engine.publish import Publisher
 from taskspec.engine.retries import Again
 from taskspec.engine.scoreboard import Scoreboard
 from taskspec.engine.services import Services
 from taskspec.engine.skipping import rules_of, tell
-from taskspec.engine.start import Interrupted
-from taskspec.engine.sweep import Sweep
+from taskspec.engine.sweep import Sweep, SweepTwins
 from taskspec.engine.tools import Tools
-from taskspec.engine.turns import Turns, Unprepared
-from taskspec.engine.unfolding import PLANNED, Unfolding
-from taskspec.engine.watch import POLL, Ending, Watch
+from taskspec.engine.turns import Turns
+from taskspec.engine.unfolding import Unfolding
+from taskspec.engine.watch import Watch
 from taskspec.engine.workers import Answer
 from taskspec.errors import SpecError
-from taskspec.plan.model import Plan, PlannedTask, Reason
+from taskspec.plan.model import Plan
 from taskspec.plan.planner import final_results
 from taskspec.spec.endurance import FailureKind
 from taskspec.state.model import Event, EventKind, Outcome
 from taskspec.values import Json
 
-INTERRUPT, REGISTER, SWEEP = "interrupt", "register", "sweep"
 _IDLE_SECONDS = 5.0
 _WORKER_LIMIT = 16
 
@@ -61,13 +57,12 @@ class Apply:
         self._services = Services(progress, self._endings, self._publisher)
         self._turns = Turns(progress, self._launching, self._publisher, self._endings, self._services)
         self._unfolding = Unfolding(progress, self._launching, self._turns)
-        self._stopped: list[str] = []
-        self._unstopped: list[str] = []
+        self._answers = Answers(progress, self._turns, self._endings, self._services, self._publisher, self._unfolding)
 
     def interrupt(self) -> None:
         """Ask the run to end: nothing new is launched, and what runs is left, awaited or stopped, as was asked."""
         self._progress.leaving.signalled.set()
-        self._progress.workers.post(INTERRUPT)
+        self._progress.workers.post(Interrupt())
 
     def go(self) -> RunReport:
         """Carry the plan out. Raises TaskspecError when the run as a whole cannot go on; the state is safe then too."""
@@ -89,14 +84,14 @@ class Apply:
     def _register(self) -> None:
         """Make folder apps startable before anything else happens; an interrupt or the deadline ends the wait."""
         progress = self._progress
-        progress.workers.submit(REGISTER, partial(self._launching.register_folders, self.plan))
+        progress.workers.submit(RegisterFolders(), partial(self._launching.register_folders, self.plan))
         while not progress.leaving.is_asked:
             answer = progress.workers.next(progress.leaving.seconds_left(self.tools.clock(), _IDLE_SECONDS))
-            if answer is not None and answer.tag == REGISTER:
+            if answer is not None and isinstance(answer.tag, RegisterFolders):
                 if answer.error is not None:
                     raise answer.error
                 return
-            if answer is not None and answer.tag == INTERRUPT:
+            if answer is not None and isinstance(answer.tag, Interrupt):
                 self._leave()
             elif progress.leaving.has_passed(self.tools.clock()):
                 self._leave(OnInterrupt.DETACH)
@@ -110,9 +105,9 @@ class Apply:
             return
         for planned in (*self.plan.tasks, *self.plan.stops):
             for twin in planned.twins:
-                self._progress.submit(("twin", planned, twin), self._progress.stopper(twin))
+                self._progress.submit(StopTwin(planned, twin), self._progress.stopper(twin))
         for stop in self.plan.stops:
-            self._progress.submit(("stop", stop), self._services.leftovers.stopper_of(stop))
+            self._progress.submit(StopUnwanted(stop), self._services.leftovers.stopper_of(stop))
         tell(self._progress, self._progress.frontier.skipped_at_once)
 
     @property
@@ -131,7 +126,7 @@ class Apply:
         is_done = progress.frontier.is_done and not self._services.is_busy and not progress.leaving.is_asked
         if progress.sweep.is_due and is_done and progress.jobs == 0:
             progress.sweep.is_due = False
-            progress.submit(SWEEP, partial(progress.sweep.stop_twins, progress.pause))
+            progress.submit(SweepTwins(), partial(progress.sweep.stop_twins, progress.pause))
 
     def _finish(self, began: float) -> RunReport:
         progress = self._progress
@@ -150,8 +145,8 @@ class Apply:
             results=self._results(),
             seconds=self.tools.clock() - began,
             detached=progress.leaving.is_asked,
-            stopped=tuple(self._stopped),
-            unstopped=(*self._unstopped, *self._services.leftovers.unstopped),
+            stopped=tuple(self._answers.stopped),
+            unstopped=(*self._answers.unstopped, *self._services.leftovers.unstopped),
         )
         body = {"counts": report.counts, "detached": report.detached}
         progress.ledger.write(Event(EventKind.RUN_ENDED, body=body))
@@ -224,117 +219,19 @@ class Apply:
         leaving = self._progress.leaving
         if not leaving.ask(self.tools.clock(), mode):
             return
-        self._turns.leave()
+        self._turns.starts.leave()
         self._turns.calls.leave()
         for answer in self._unfolding.held_back():
-            self._take(answer)
+            self._answers.take(answer)
         if leaving.mode is OnInterrupt.STOP:
             for node in reversed(list(self._progress.active)):
                 self._endings.halt(node)
 
     def _take(self, answer: Answer) -> None:
-        if answer.tag == INTERRUPT:
+        if isinstance(answer.tag, Interrupt):
             self._leave()
-            return
-        if self._unfolding.holds_back(answer):
-            return
-        if answer.tag == POLL:
-            for ending in self._progress.watch.take(answer):
-                (self._services if ending.node in self._services.up else self._endings).take(ending)
-            self._services.look()
-            return
-        if self._took_evidence(answer):
-            return
-        if self._took_facts(answer):
-            return
-        self._progress.jobs -= 1
-        if not self._took_launch(answer) and not self._services.took(answer):
-            self._took_other(answer)
-
-    def _took_evidence(self, answer: Answer) -> bool:
-        """A look for results elsewhere has come back; whether it was one."""
-        match answer.tag:
-            case (evidence.EVIDENCE, int(node), int(task_id)):
-                for ending in self._progress.watch.take_evidence(node, task_id, answer):
-                    self._endings.take(ending)
-            case _:
-                return False
-        return True
-
-    def _took_facts(self, answer: Answer) -> bool:
-        """The server has told what launches that are to begin need to know; whether it was that."""
-        match answer.tag:
-            case ("facts", Unprepared() as asked):
-                self._turns.took_facts(asked, answer)
-            case _ if answer.tag == REGISTER:  # the run had begun to end before
-                return True
-            case _ if answer.tag == PLANNED:
-                self._unfolding.took_plan(answer)
-                for waiting in self._unfolding.held_back():
-                    self._take(waiting)
-            case _:
-                return False
-        return True
-
-    def _took_launch(self, answer: Answer) -> bool:
-        """Answers that begin or end the launch of a task; whether it was one."""
-        match answer.tag:
-            case ("start", int(node), Prepared() as prepared):
-                self._turns.took_start(node, prepared, answer)
-            case ("replace", int(node), Prepared() as prepared):
-                self._turns.took_replaced(node, prepared, answer)
-            case ("reuse", int(node), Prepared() as prepared):
-                self._turns.took_reusable(node, prepared, answer)
-            case ("restart", Again() as again):
-                self._turns.took_restarted(again, answer)
-            case ("overdue", Ending() as ending):
-                self._endings.took_overdue(ending, answer)
-            case ("call", str(address)):
-                self._turns.calls.took(self._turns.calls.find(address), answer)
-            case ("halt", int(node)):
-                self._endings.took_halted(node, answer)
-            case _:
-                return False
-        return True
-
-    def _took_other(self, answer: Answer) -> None:
-        """Answers about launches that are over, or that should not be."""
-        match answer.tag:
-            case ("twin", PlannedTask() as planned, int(twin)):
-                fate = f"could not be stopped: {words(answer.error)}" if answer.error is not None else "was stopped"
-                message = f"started more than once; the later launch {twin} {fate}"
-                self._progress.board.notice(planned.address, message)
-            case ("stop", PlannedTask() as planned):
-                self._took_stopped(planned, answer)
-            case ("publish", Publication() as publication):
-                self._publisher.took(publication, answer)
-            case ("kept", Kept() as kept):
-                self._publisher.took_kept(kept, answer)
-            case _ if answer.tag == SWEEP:
-                self._took_sweep(answer)
-            case ("log", TaskEnded() as ended):
-                tail = answer.value if isinstance(answer.value, tuple) else ()
-                self._progress.board.end(replace(ended, log_tail=tail))
-
-    def _took_sweep(self, answer: Answer) -> None:
-        """The last look for late launches is done; a run that ends meanwhile leaves it to the next."""
-        if answer.error is not None and not isinstance(answer.error, Interrupted):
-            raise answer.error
-        for address, what in answer.value if isinstance(answer.value, list) else ():
-            self._progress.board.notice(address, what)
-
-    def _took_stopped(self, planned: PlannedTask, answer: Answer) -> None:
-        """A launch that is not wanted any more has been stopped, or could not be."""
-        board = self._progress.board
-        if answer.error is not None or planned.previous is None:
-            self._unstopped.append(planned.address)
-            board.notice(planned.address, f"could not be stopped: {words(answer.error)}")
-            return
-        why = "no longer in the spec" if planned.reason is Reason.NOT_IN_SPEC else "its condition is false"
-        for event in gone(planned, f"stopped: {why}"):
-            self._progress.ledger.write(event)
-        self._stopped.append(planned.address)
-        board.notice(planned.address, f"stopped: {why}")
+        elif not self._unfolding.holds_back(answer):
+            self._answers.take(answer)
 
 
 def begin(plan: Plan, tools: Tools, run: str) -> Progress:

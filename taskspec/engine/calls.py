@@ -32,6 +32,13 @@ WAITS_AT_ONCE = 64
 """Waits cost next to nothing; other calls are as many at a time as launches may be."""
 
 
+@dataclass(frozen=True, slots=True)
+class MakeCall:
+    """Make the call of a task."""
+
+    address: str
+
+
 @dataclass(slots=True)
 class Held:
     """A wait for people between two looks. The run may end without it once `patient_until` has come."""
@@ -185,7 +192,7 @@ class Calls:
         progress, observed = self.progress, self.progress.tasks[node].observed
         forerunner = observed.task_id if observed is not None and not observed.is_terminal else None
         perform = partial(self._perform, self._orders[node], forerunner)
-        progress.ledger.then(partial(progress.spawn, ("call", self._orders[node].address), perform))
+        progress.ledger.then(partial(progress.spawn, MakeCall(self._orders[node].address), perform))
 
     def _perform(self, order: CallOrder, forerunner: int | None) -> Json:
         """Make the call, in a thread of its own; a launch that this task was before is stopped first."""

@@ -16,6 +16,20 @@ from taskspec.spec.kinds import RunOn
 from taskspec.state.model import Event, EventKind, Outcome
 
 
+@dataclass(frozen=True, slots=True)
+class StopOverdue:
+    """Stop a launch that is past its deadline."""
+
+    ending: Ending
+
+
+@dataclass(frozen=True, slots=True)
+class StopRunning:
+    """Stop a launch because the run is ending."""
+
+    node: int
+
+
 @dataclass(slots=True)
 class Endings:
     """Ends tasks, each with one outcome."""
@@ -27,7 +41,7 @@ class Endings:
         """What the watch has seen; a launch past its deadline is stopped before it counts as ended."""
         task_id = self.progress.active[ending.node].task_id
         if ending.must_stop and task_id is not None:
-            self.progress.submit(("overdue", ending), self.progress.stopper(task_id))
+            self.progress.submit(StopOverdue(ending), self.progress.stopper(task_id))
         else:
             self._end(ending)
 
@@ -45,7 +59,7 @@ class Endings:
         """Stop a launch because the run is ending; the next poll sees its end."""
         task_id = self.progress.active[node].task_id
         if task_id is not None:
-            self.progress.submit(("halt", node), self.progress.stopper(task_id))
+            self.progress.submit(StopRunning(node), self.progress.stopper(task_id))
 
     def took_halted(self, node: int, answer: Answer) -> None:
         active = self.progress.active.get(node)

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from taskspec.api.records import FileInfo, ProjectInfo
 
 NAMES_SHOWN = 8
-EVIDENCE = "evidence"
 KEPT_FIELDS = ("data", "state")
 
 

@@ -19,6 +19,22 @@ from taskspec.state.model import Event, EventKind, Outcome, Record
 LEFT = "stopped: no task needs it"
 
 
+@dataclass(frozen=True, slots=True)
+class StopLeft:
+    """Stop what an earlier run has left of a service."""
+
+    node: int
+
+
+@dataclass(frozen=True, slots=True)
+class StopReplaced:
+    """Stop a launch of a service that a new one replaces."""
+
+    node: int
+    key: str
+    task_id: int
+
+
 @dataclass(slots=True)
 class Leftovers:
     """Stops them. `unstopped` are the addresses where that did not work."""
@@ -56,7 +72,7 @@ class Leftovers:
         self._stopping.add(node)
         key = planned.previous.key if planned.previous is not None else ""
         self.progress.active[node] = Active(planned, key, self.progress.tools.clock(), there[0])
-        self.progress.submit(("left", node), self.stopper_of(planned))
+        self.progress.submit(StopLeft(node), self.stopper_of(planned))
 
     def stopper_of(self, planned: PlannedTask) -> Callable[[], None]:
         """Stops every launch of ours that a task may still have running."""
@@ -88,7 +104,7 @@ class Leftovers:
         key, replaced = self.progress.replaced.pop(node, ("", ()))
         for old in replaced:
             self._retiring.add(old)
-            self.progress.submit(("retire", node, key, old), self.stopper(old))
+            self.progress.submit(StopReplaced(node, key, old), self.stopper(old))
 
     def took_retired(self, node: int, key: str, old: int, answer: Answer) -> None:
         self._retiring.discard(old)

@@ -28,6 +28,28 @@ from taskspec.template.scope import TaskView
 from taskspec.values import Json
 
 
+@dataclass(frozen=True, slots=True)
+class ReadLog:
+    """Read the last lines of the log of a task that has ended."""
+
+    ended: TaskEnded
+
+
+@dataclass(frozen=True, slots=True)
+class StopTwin:
+    """Stop a second launch that came of one start."""
+
+    planned: PlannedTask
+    task_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class StopUnwanted:
+    """Stop all that a task has running that is not wanted any more."""
+
+    planned: PlannedTask
+
+
 @dataclass(slots=True)
 class Active:
     """A task between its turn and its end. `key` ties its events to the launch attempt, `tries` counts this run's."""
@@ -189,4 +211,4 @@ class Progress:
         if ended.task_id is None:
             self.board.end(ended)
         else:
-            self.submit(("log", ended), partial(log_tail, self.tools.server.api, ended.task_id))
+            self.submit(ReadLog(ended), partial(log_tail, self.tools.server.api, ended.task_id))

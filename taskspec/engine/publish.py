@@ -69,7 +69,7 @@ class Publisher:
     def again(self, instance: Instance, planned: PlannedTask, record: Record) -> None:
         """Publish on a launch that is kept, once the server has told what it is."""
         call = partial(self.tools.server.api.task.get_info_by_id, record.task_id or 0)
-        self.submit(("kept", Kept(instance, planned, record)), call)
+        self.submit(Kept(instance, planned, record), call)
 
     def took_kept(self, kept: Kept, answer: Answer) -> None:
         """The server has told of a kept launch: render its outputs, which may read what it left elsewhere."""
@@ -90,7 +90,7 @@ class Publisher:
             return
         if evidence.wanted:
             look = partial(self.tools.look, self.tools.server.api, info, frozenset(evidence.wanted))
-            self.submit(("kept", replace(kept, found=evidence.found)), look)
+            self.submit(replace(kept, found=evidence.found), look)
             return
         theirs = {} if record.published else dict(info.output)  # what we published before is ours to replace
         call = _call(self.tools, kept.instance, info.id, outputs, found=theirs)
@@ -107,7 +107,7 @@ class Publisher:
             self.board.notice(address, str(answer.value))
 
     def _send(self, publication: Publication) -> None:
-        self.ledger.then(partial(self.submit, ("publish", publication), publication.call))
+        self.ledger.then(partial(self.submit, publication, publication.call))
 
     def _failed(self, planned: PlannedTask, error: Exception | None) -> None:
         self.board.notice(planned.address, f"outputs not published, the next apply tries again: {words(error)}")

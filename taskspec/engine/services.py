@@ -35,6 +35,35 @@ NEVER_READY = "stopped before it was ready: no task needs it any more"
 LEFT_UP = "up, and left up"
 
 
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """Ask a service whether it is up, or look for results of one that is."""
+
+    node: int
+    task_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class StopUnused:
+    """Stop a service after its last user."""
+
+    node: int
+
+
+@dataclass(frozen=True, slots=True)
+class StopOverdueService:
+    """Stop a service that was up and is past a deadline."""
+
+    ending: Ending
+
+
+@dataclass(frozen=True, slots=True)
+class Dismiss:
+    """Stop a service that no task needs before it is up."""
+
+    node: int
+
+
 @dataclass(slots=True)
 class Up:
     """A service that is ready. `verdict` holds its results; `is_stopping` once its stop was asked for."""
@@ -65,7 +94,7 @@ class Services:
         progress = self.progress
         self.leftovers = Leftovers(progress)
         for node in progress.tasks:
-            if self._is_service(node):
+            if progress.instance(node).task.service is not None:
                 found = [user for user in users(progress.plan.expansion.graph, node) if user in progress.tasks]
                 self._users[node], self._open_users[node] = found, list(found)
                 progress.lifelines.setdefault(node, Lifeline())
@@ -100,7 +129,7 @@ class Services:
                 self._asked.add(node)
                 level = self._rule(node).ready
                 call = partial(ready_info, self.progress.tools.server.api, awaited.task_id, level)
-                self.progress.submit(("ready", node, awaited.task_id), call)
+                self.progress.submit(Probe(node, awaited.task_id), call)
 
     def settle(self) -> None:
         """End every service whose last user has ended, and every older launch that one which is up replaces."""
@@ -153,28 +182,9 @@ class Services:
         if ending.must_stop and up.active.task_id is not None and not up.active.reused:
             up.is_stopping = True
             call = self.leftovers.stopper(up.active.task_id)
-            self.progress.submit(("service_overdue", ending), call)
+            self.progress.submit(StopOverdueService(ending), call)
         else:
-            self._died(ending)
-
-    def took(self, answer: Answer) -> bool:
-        """Answers about services; whether it was one."""
-        match answer.tag:
-            case ("ready", int(node), int(task_id)):
-                self._took_ready(node, task_id, answer)
-            case ("service_stop", int(node)):
-                self._took_stopped(node, answer)
-            case ("service_overdue", Ending() as ending):
-                self._died(ending)
-            case ("dismiss", int(node)):
-                self._took_dismissed(node, answer)
-            case ("left", int(node)):
-                self.leftovers.took_cleared(node, answer)
-            case ("retire", int(node), str(key), int(old)):
-                self.leftovers.took_retired(node, key, old, answer)
-            case _:
-                return False
-        return True
+            self.died(ending)
 
     def dead(self, node: int) -> str:
         """Why a task cannot begin: a service it needs has died. Empty while all is well."""
@@ -189,9 +199,6 @@ class Services:
             words_ = "goes on without us; the next apply takes it over, or stops it"
             yield self.progress.ended(up.active, Outcome.RUNNING, words_)
 
-    def _is_service(self, node: int) -> bool:
-        return self.progress.instance(node).task.service is not None
-
     def _is_rising(self, node: int) -> bool:
         return node in self.progress.active and node not in self._dismissed and not self.leftovers.has(node)
 
@@ -201,23 +208,22 @@ class Services:
             raise AssertionError("only services are looked after here")
         return rule
 
-    def _took_ready(self, node: int, task_id: int, answer: Answer) -> None:
+    def took_ready(self, node: int, task_id: int, answer: Answer) -> None:
         self._asked.discard(node)
         active = self.progress.active.get(node)
         if active is None or active.task_id != task_id or node in self._dismissed:
             return
         if answer.error is not None:
             raise answer.error
-        info, found = (
-            (answer.value.info, answer.value.findings) if isinstance(answer.value, Looked) else (answer.value, {})
-        )
+        looked = answer.value
+        info, found = (looked.info, looked.findings) if isinstance(looked, Looked) else (looked, {})
         if isinstance(info, TaskInfo):
             tools = self.progress.tools
             verdict = judge_ready(tools.evaluator, self.progress.instance(node), info, found)
             if verdict.wants:
                 self._asked.add(node)
                 wants = {*verdict.wants, *found}
-                self.progress.submit(("ready", node, task_id), partial(tools.look, tools.server.api, info, wants))
+                self.progress.submit(Probe(node, task_id), partial(tools.look, tools.server.api, info, wants))
             elif verdict.outcome is Outcome.SUCCEEDED:
                 self._rise(node, active, verdict, info)
             elif not verdict.may_improve or not self.progress.watch.bears(node):
@@ -246,12 +252,12 @@ class Services:
         elif up.active.task_id is not None:
             up.is_stopping = True
             self.progress.watch.remove(node)
-            self.progress.submit(("service_stop", node), self.leftovers.stopper(up.active.task_id))
+            self.progress.submit(StopUnused(node), self.leftovers.stopper(up.active.task_id))
 
-    def _took_stopped(self, node: int, answer: Answer) -> None:
+    def took_stopped(self, node: int, answer: Answer) -> None:
         dead = self._found_dead(node, answer.value)
         if dead is not None:
-            self._died(Ending(node, fallen(dead, was_up=True), dead))
+            self.died(Ending(node, fallen(dead, was_up=True), dead))
             return
         up = self._down(node)
         address, board = up.active.planned.address, self.progress.board
@@ -270,7 +276,7 @@ class Services:
             return None
         return found if any(self.progress.frontier.failed(user) for user in self._users[node]) else None
 
-    def _died(self, ending: Ending) -> None:
+    def died(self, ending: Ending) -> None:
         """It ended while tasks were still to use it: those that run go on, later ones are skipped."""
         progress, verdict = self.progress, ending.verdict
         up = self._down(ending.node)
@@ -301,9 +307,9 @@ class Services:
         self._dismissed.add(node)
         self.progress.watch.remove(node)
         call = (lambda: None) if active.reused else self.leftovers.stopper(active.task_id)
-        self.progress.submit(("dismiss", node), call)
+        self.progress.submit(Dismiss(node), call)
 
-    def _took_dismissed(self, node: int, answer: Answer) -> None:
+    def took_dismissed(self, node: int, answer: Answer) -> None:
         self._dismissed.discard(node)
         self.progress.admission.release(node)
         active = self.progress.active.pop(node)

@@ -12,6 +12,11 @@ from taskspec.engine.tools import Tools
 from taskspec.errors import ApiError
 
 
+@dataclass(frozen=True, slots=True)
+class SweepTwins:
+    """Look once more for launches that came of a start which was sent again."""
+
+
 @dataclass(slots=True)
 class Sweep:
     """Remembers the starts of this run whose twin may still turn up. `is_due` until the last look has begun."""

@@ -12,7 +12,7 @@ from functools import partial
 
 from taskspec.engine.events import words
 from taskspec.engine.launching import Launching, NotLaunchable
-from taskspec.engine.progress import Active, Progress
+from taskspec.engine.progress import Active, Progress, StopTwin
 from taskspec.engine.refresh import observe
 from taskspec.engine.skipping import rules_of, tell
 from taskspec.engine.turns import Turns
@@ -25,9 +25,13 @@ from taskspec.spec.endurance import FailureKind
 from taskspec.state.model import State
 from taskspec.template.instances import Instance
 
-PLANNED = "planned"
 NAMED = 8
 """Keys that are named when instances become known; there may be thousands."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlanFurther:
+    """Plan the instances of a fan-out whose items have become known."""
 
 
 @dataclass(slots=True)
@@ -47,14 +51,14 @@ class Unfolding:
         if self.is_planning or not progress.unfolding or progress.leaving.is_asked:
             return
         progress.ledger.flush()
-        if progress.jobs > self.turns.calls.out or self.turns.is_preparing:
+        if progress.jobs > self.turns.calls.out or self.turns.starts.is_preparing:
             return
         self.is_planning = True
-        progress.workers.submit(PLANNED, partial(self._planned, progress.unfolding[0]))
+        progress.workers.submit(PlanFurther(), partial(self._planned, progress.unfolding[0]))
 
     def holds_back(self, answer: Answer) -> bool:
         """Keep an answer until the plan is made; whether it was kept."""
-        is_kept = self.is_planning and answer.tag != PLANNED and not self.progress.leaving.is_asked
+        is_kept = self.is_planning and not isinstance(answer.tag, PlanFurther) and not self.progress.leaving.is_asked
         if is_kept:
             self._waiting.append(answer)
         return is_kept
@@ -160,7 +164,7 @@ class Unfolding:
         self._tell(before, strays)
         for task in new:
             for twin in task.twins:
-                self.progress.submit(("twin", task, twin), self.progress.stopper(twin))
+                self.progress.submit(StopTwin(task, twin), self.progress.stopper(twin))
 
     def _tell(self, before: Plan, strays: list[PlannedTask]) -> None:
         """What has come of each folded instance, and launches that are no longer among its instances."""

@@ -8,7 +8,7 @@ from functools import partial
 
 from taskspec.api import TaskInfo
 from taskspec.engine.events import StatusChanged
-from taskspec.engine.evidence import EVIDENCE, Looked
+from taskspec.engine.evidence import Looked
 from taskspec.engine.refresh import known
 from taskspec.engine.tools import Tools
 from taskspec.engine.verdict import Verdict, fallen, judge
@@ -20,9 +20,21 @@ from taskspec.spec.endurance import DEADLINE_OF, FailureKind, Stage
 from taskspec.state.model import Outcome
 from taskspec.template.instances import Instance
 
-POLL = "poll"
 _STAGES = {"queued": Stage.QUEUED, "consumed": Stage.STARTING, "terminating": Stage.STOPPING}
 """Every other status that is not an end is running."""
+
+
+@dataclass(frozen=True, slots=True)
+class Poll:
+    """Ask for the status of every launch that runs."""
+
+
+@dataclass(frozen=True, slots=True)
+class LookUp:
+    """Look for what a launch has left elsewhere than in its output."""
+
+    node: int
+    task_id: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +113,7 @@ class Watch:
                 found.update(known(api, workspace, ids))
             return found
 
-        self.workers.submit(POLL, ask)
+        self.workers.submit(Poll(), ask)
 
     def take(self, answer: Answer) -> Iterator[Ending]:
         """What a poll brought. Raises the error of a poll when the run cannot go on with it."""
@@ -157,7 +169,7 @@ class Watch:
         if verdict.wants:
             awaited.is_looking = True
             call = partial(self.tools.look, self.tools.server.api, info, verdict.wants)
-            self.workers.submit((EVIDENCE, awaited.node, awaited.task_id), call)
+            self.workers.submit(LookUp(awaited.node, awaited.task_id), call)
             return None
         if verdict.may_improve and self._may_wait(awaited, now):
             awaited.found = {}
