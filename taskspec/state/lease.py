@@ -6,6 +6,7 @@ Pure but for `this_owner`, which looks at the machine it runs on.
 from __future__ import annotations
 
 import getpass
+import json
 import os
 import socket
 from dataclasses import asdict, dataclass
@@ -43,6 +44,18 @@ class Lease:
     fencing: int
     renewed_at: float
     since: float | None = None
+
+
+def read_owner(text: str) -> Owner:
+    """The owner as the file has it. Raises ValueError, KeyError or TypeError when no taskspec can have written it."""
+    row = json.loads(text)
+    return Owner(
+        host=str(row["host"]),
+        pid=int(row["pid"]),
+        started=float(row["started"]),
+        boot=str(row["boot"]),
+        user=str(row["user"]),
+    )
 
 
 def this_owner() -> Owner:
