@@ -12,7 +12,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "taskspec"
 
 FLOORS = (
-    {"diagnostics", "values", "plainfile", "schemas", "targets", "hiding", "projectroot", "__init__"},
+    {"diagnostics", "values", "plainfile", "schemas", "targets", "hiding", "projectroot", "processmark", "__init__"},
     {"errors", "sensitive"},
     {"appfolder", "beside", "graph", "textfiles"},
     {"spec"},
@@ -61,7 +61,7 @@ DOORS = {
     "sqlite3": {"taskspec.state", "taskspec.local"},
     "dotenv": {"taskspec.api.credentials"},
     "platformdirs": {"taskspec.local.home"},
-    "psutil": {"taskspec.state.lease", "taskspec.local"},
+    "psutil": {"taskspec.processmark", "taskspec.state.lease", "taskspec.local"},
 }
 """Every library has one door: the modules (or packages) that may import it."""
 
