@@ -68,6 +68,7 @@ DOORS = {
     "uvicorn": {"taskspec.local"},
     "h11": {"taskspec.local"},
     "python_multipart": {"taskspec.local"},
+    "jsonpatch": {"taskspec.local.documentpatch"},
     "orjson": {"taskspec.local.encoding"},
     "sqlite3": {"taskspec.state", "taskspec.local"},
     "dotenv": {"taskspec.api.credentials"},
