@@ -12,7 +12,18 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "taskspec"
 
 FLOORS = (
-    {"diagnostics", "values", "plainfile", "schemas", "targets", "hiding", "projectroot", "__init__"},
+    {
+        "diagnostics",
+        "values",
+        "plainfile",
+        "schemas",
+        "targets",
+        "hiding",
+        "projectroot",
+        "processmark",
+        "filelock",
+        "__init__",
+    },
     {"errors", "sensitive"},
     {"appfolder", "beside", "graph", "textfiles"},
     {"spec"},
@@ -57,11 +68,14 @@ DOORS = {
     "uvicorn": {"taskspec.local"},
     "h11": {"taskspec.local"},
     "python_multipart": {"taskspec.local"},
+    "jsonpatch": {"taskspec.local.documentpatch"},
     "orjson": {"taskspec.local.encoding"},
     "sqlite3": {"taskspec.state", "taskspec.local"},
     "dotenv": {"taskspec.api.credentials"},
     "platformdirs": {"taskspec.local.home"},
-    "psutil": {"taskspec.state.lease", "taskspec.local"},
+    # A program of its own, started by its path, is the one that cannot import the module.
+    "fcntl": {"taskspec.filelock", "taskspec.local.appenv"},
+    "psutil": {"taskspec.processmark", "taskspec.state.lease", "taskspec.local"},
 }
 """Every library has one door: the modules (or packages) that may import it."""
 

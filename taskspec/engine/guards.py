@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from taskspec.filelock import try_lock
 
 
 class StillRunsError(Exception):
@@ -42,11 +43,9 @@ def guard(folder: Path, address: str) -> Iterator[Guard]:
     path = folder / f"{hashlib.sha256(address.encode()).hexdigest()[:16]}.runs"
     descriptor = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not try_lock(descriptor):
             noted = os.pread(descriptor, 20, 0)
-            raise StillRunsError(int(noted) if noted.isdigit() else 0) from None
+            raise StillRunsError(int(noted) if noted.isdigit() else 0)
         try:
             yield Guard(descriptor)
         finally:

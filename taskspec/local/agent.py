@@ -22,10 +22,11 @@ from taskspec.errors import LocalServerError
 from taskspec.local.launcher import RunDir
 from taskspec.local.logs import LogLine
 from taskspec.local.ports import LAST, Ports
-from taskspec.local.process import find_by_argument, is_alive, mark_of, reap
+from taskspec.local.process import find_by_argument, is_alive, reap
 from taskspec.local.queue import Queue
 from taskspec.local.running import Running
 from taskspec.local.verdict import Verdict, failure, judge, last_lines
+from taskspec.processmark import mark_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

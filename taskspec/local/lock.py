@@ -6,9 +6,10 @@ in which two starters both believe that nobody runs.
 
 from __future__ import annotations
 
-import fcntl
 import os
 from typing import TYPE_CHECKING
+
+from taskspec import filelock
 
 if TYPE_CHECKING:
     from taskspec.local.home import ServerHome
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 def try_lock(home: ServerHome) -> int | None:
     """Take the server's lock; the descriptor that holds it, or None when somebody else does."""
-    return _try(home, fcntl.LOCK_EX)
+    return _try(home, shared=False)
 
 
 def is_held(home: ServerHome) -> bool:
@@ -24,18 +25,16 @@ def is_held(home: ServerHome) -> bool:
     if not home.lock.exists():
         return False
     # A shared lock: two askers do not take each other for a server.
-    descriptor = _try(home, fcntl.LOCK_SH)
+    descriptor = _try(home, shared=True)
     if descriptor is None:
         return True
     os.close(descriptor)
     return False
 
 
-def _try(home: ServerHome, kind: int) -> int | None:
+def _try(home: ServerHome, *, shared: bool) -> int | None:
     descriptor = os.open(home.lock, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    try:
-        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
-        return None
-    return descriptor
+    if filelock.try_lock(descriptor, shared=shared):
+        return descriptor
+    os.close(descriptor)
+    return None

@@ -9,28 +9,16 @@ import asyncio
 import contextlib
 import os
 import signal
-from functools import lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psutil
+
+from taskspec.processmark import mark_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 POLL_SECONDS = 0.2
-_START_TIME = 19  # field 22 of /proc/<pid>/stat, counted behind the closing bracket of the command's name
-
-
-def mark_of(pid: int) -> str | None:
-    """What tells this process from a later one with the same pid; None when there is no such process."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
-    except FileNotFoundError:
-        return None if Path("/proc/self/stat").exists() else _portable_mark(pid)
-    except ProcessLookupError:
-        return None
-    return None if fields[0] in {b"Z", b"X"} else f"{_boot_id()}:{fields[_START_TIME].decode()}"
 
 
 def is_alive(pid: int, mark: str | None) -> bool:
@@ -127,16 +115,3 @@ def _leads_group(pid: int) -> bool:
         return os.getpgid(pid) == pid
     except ProcessLookupError:
         return False
-
-
-def _portable_mark(pid: int) -> str | None:
-    try:
-        process = psutil.Process(pid)
-        return None if process.status() == psutil.STATUS_ZOMBIE else repr(process.create_time())
-    except psutil.Error:
-        return None
-
-
-@lru_cache(maxsize=1)
-def _boot_id() -> str:
-    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()

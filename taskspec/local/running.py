@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from taskspec.local.appcall import AppCallError, Exchange, NotListening
 from taskspec.local.logs import LogLine, Tail
-from taskspec.local.process import ExitWatch, mark_of, signal_group
+from taskspec.local.process import ExitWatch, signal_group
+from taskspec.processmark import mark_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

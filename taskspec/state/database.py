@@ -28,6 +28,8 @@ _FIRST_SCHEMA = (
          one INTEGER PRIMARY KEY CHECK (one = 1), owner TEXT, fencing INTEGER NOT NULL, renewed_at REAL NOT NULL)""",
     "INSERT INTO lease VALUES (1, NULL, 0, 0)",
 )
+_MISUSE = (sqlite3.ProgrammingError, sqlite3.IntegrityError, sqlite3.DataError, sqlite3.NotSupportedError)
+"""What SQLite raises when taskspec hands it a wrong value or a wrong statement. The file is sound then."""
 
 
 def is_there(path: Path) -> bool:
@@ -54,7 +56,8 @@ def open_database(path: Path, now: str) -> tuple[sqlite3.Connection, str]:
             raise damaged(path, "it is empty")
         connection = _connect(path)
         try:
-            lineage = _verify(path, connection)
+            with reading_rows(path):
+                lineage = _verify(path, connection)
         except BaseException:
             connection.close()
             raise
@@ -205,15 +208,24 @@ def check_import(path: Path, lineage: str) -> None:
 
 @contextmanager
 def usable(path: Path) -> Iterator[None]:
-    """Every way the file can fail, as a StateError that says which file."""
+    """Turn every way the file can fail into a StateError that names the file. A mistake of ours passes through."""
     try:
         yield
+    except _MISUSE:
+        raise
     except sqlite3.OperationalError as error:
         raise _unusable(path, str(error)) from None
     except sqlite3.DatabaseError as error:
         raise damaged(path, str(error)) from None
     except OSError as error:
         raise _unusable(path, error.strerror or str(error)) from None
+
+
+@contextmanager
+def reading_rows(path: Path) -> Iterator[None]:
+    """Say that the file is damaged when a row does not hold what taskspec writes. Put only the reading inside."""
+    try:
+        yield
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise damaged(path, f"a row cannot be read: {error!r}") from None
 

@@ -6,10 +6,13 @@ Pure but for `this_owner`, which looks at the machine it runs on.
 from __future__ import annotations
 
 import getpass
+import json
 import os
 import socket
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+
+from taskspec.processmark import mark_of
 
 LEASE_SECONDS = 60.0
 """A lease that was not renewed for so long is over, wherever its owner is."""
@@ -17,13 +20,18 @@ LEASE_SECONDS = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """A process that writes: enough to tell on the same machine whether it still lives."""
+    """A process that writes: enough to tell on the same machine whether it still lives.
+
+    `mark` tells it from a later process with the same id. It is empty where an older release wrote the lease.
+    `started` is the wall clock's time, which a step of the clock changes; it is there for people.
+    """
 
     host: str
     pid: int
-    started: float
+    started: float = field(compare=False)
     boot: str
     user: str
+    mark: str = ""
 
     def describe(self) -> str:
         return f"{self.user}@{self.host}, process {self.pid}"
@@ -45,6 +53,19 @@ class Lease:
     since: float | None = None
 
 
+def read_owner(text: str) -> Owner:
+    """The owner as the file has it. Raises ValueError, KeyError or TypeError when no taskspec can have written it."""
+    row = json.loads(text)
+    return Owner(
+        host=str(row["host"]),
+        pid=int(row["pid"]),
+        started=float(row["started"]),
+        boot=str(row["boot"]),
+        user=str(row["user"]),
+        mark=str(row.get("mark", "")),
+    )
+
+
 def this_owner() -> Owner:
     """The running process as an owner."""
     import psutil  # noqa: PLC0415 - a plan takes no lease and need not wait for it
@@ -55,6 +76,7 @@ def this_owner() -> Owner:
         started=psutil.Process().create_time(),
         boot=_boot_id(),
         user=_user(),
+        mark=mark_of(os.getpid()) or "",
     )
 
 
@@ -76,13 +98,12 @@ def why_over(lease: Lease, viewer: Owner, now: float) -> str:
 
 
 def _lives(owner: Owner) -> bool:
-    import psutil  # noqa: PLC0415 - as above
+    """Whether the owner's process has not ended.
 
-    try:
-        process = psutil.Process(owner.pid)
-        return abs(process.create_time() - owner.started) < 1 and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.Error:
-        return False
+    Without a mark, any living process with its id counts: the lease of a dead one expires soon, and is taken then.
+    """
+    mark = mark_of(owner.pid)
+    return mark is not None and owner.mark in {"", mark}
 
 
 def _boot_id() -> str:

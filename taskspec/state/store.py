@@ -15,8 +15,8 @@ from pathlib import Path
 from taskspec.errors import LockHeld
 from taskspec.state import database
 from taskspec.state.chain import chain_link, chained
-from taskspec.state.database import damaged, usable
-from taskspec.state.lease import Lease, Owner, is_over
+from taskspec.state.database import damaged, reading_rows, usable
+from taskspec.state.lease import Lease, Owner, is_over, read_owner
 from taskspec.state.model import Event, EventKind, State, StoredEvent, fold
 
 Clock = Callable[[], float]
@@ -46,14 +46,14 @@ class StateStore:
 
     def load(self) -> State:
         """The state as of now; any thread may ask. Raises StateError when a row is not as it was written."""
-        with usable(self.path), closing(sqlite3.connect(self.path)) as connection:
+        with usable(self.path), reading_rows(self.path), closing(sqlite3.connect(self.path)) as connection:
             reader = StateStore(self.path, connection, lineage=self.lineage, clock=self._clock)
             return fold(self.lineage, reader.events())
 
     def events(self) -> Iterator[StoredEvent]:
         """Every event, oldest first, each proven by its link to those before it."""
         expected, previous = 0, self.lineage
-        with usable(self.path):
+        with usable(self.path), reading_rows(self.path):
             serial = self._serial()  # read first: a writer may add events while we read
             rows = self._connection.execute(
                 "SELECT number, at, run, kind, address, key, body, chain FROM journal ORDER BY number"
@@ -132,13 +132,13 @@ class StateStore:
             return database.format_of(self._connection)
 
     def _take(self, owner: Owner) -> int:
-        (fencing,) = self._connection.execute("SELECT fencing + 1 FROM lease").fetchone()
+        fencing = self._fencing_in(self._connection) + 1
         now = self._clock()
         self._connection.execute(
             "UPDATE lease SET owner = ?, fencing = ?, renewed_at = ?, since = ?",
             (json.dumps(owner.as_json()), fencing, now, now),
         )
-        return int(fencing)
+        return fencing
 
     def _write(self, run: str, events: Sequence[Event]) -> list[StoredEvent]:
         number, link = self._last()
@@ -151,7 +151,8 @@ class StateStore:
 
     def _last(self) -> tuple[int, str]:
         row = self._connection.execute("SELECT number, chain FROM journal ORDER BY number DESC LIMIT 1").fetchone()
-        return (int(row[0]), str(row[1])) if row else (0, self.lineage)
+        with reading_rows(self.path):
+            return (int(row[0]), str(row[1])) if row else (0, self.lineage)
 
     def _serial(self) -> int:
         return int(self._connection.execute("SELECT value FROM meta WHERE name = 'serial'").fetchone()[0])
@@ -160,14 +161,21 @@ class StateStore:
         # A file of format 1 that nobody has written to since has no column `since`.
         cursor = self._connection.execute("SELECT * FROM lease")
         names = [name for name, *_ in cursor.description]
-        row = dict(zip(names, cursor.fetchone(), strict=True))
-        if not row["owner"]:
-            return None
-        return Lease(Owner(**json.loads(row["owner"])), row["fencing"], row["renewed_at"], row.get("since"))
+        with reading_rows(self.path):
+            row = dict(zip(names, cursor.fetchone(), strict=True))
+            if not row["owner"]:
+                return None
+            owner, since = read_owner(row["owner"]), row.get("since")
+            since = None if since is None else float(since)
+            return Lease(owner, int(row["fencing"]), float(row["renewed_at"]), since)
+
+    def _fencing_in(self, connection: sqlite3.Connection) -> int:
+        row = connection.execute("SELECT fencing FROM lease").fetchone()
+        with reading_rows(self.path):
+            return int(row[0])
 
     def _check_fencing(self, connection: sqlite3.Connection) -> None:
-        (fencing,) = connection.execute("SELECT fencing FROM lease").fetchone()
-        if self._fencing is None or fencing != self._fencing:
+        if self._fencing is None or self._fencing_in(connection) != self._fencing:
             raise LockHeld(
                 "another run has taken over this state, this one may not write any more",
                 remedy="let the other run go on; a later apply attaches to what is running",

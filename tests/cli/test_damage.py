@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
 import sys
+import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,6 +16,9 @@ import pytest
 
 from taskspec.api import Api
 from taskspec.local.daemon import Endpoint
+from taskspec.state.store import open_store
+from taskspec.state.transfer import export_document
+from taskspec.upkeep import By
 
 from .conftest import Command
 
@@ -113,3 +119,26 @@ def test_nothing_is_started_when_the_disk_is_full_before_the_intent(path: Path, 
     assert "disk" in said.stderr
     assert ("1 to rerun" in said.stdout) == (room == 60_000)
     assert api.task.highest_id(1) == before
+
+
+def test_a_mistake_of_ours_while_writing_is_a_bug_report_and_the_state_stays(
+    taskspec: Command, path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = taskspec("state", "export", "spec.yaml").out
+    monkeypatch.setattr(By, "body", lambda self, **more: {"who": object()})
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    said = taskspec("state", "forget", "spec.yaml", "only")
+    assert said.code == 70
+    assert "this is a bug in taskspec" in said.err
+    for word in ("damaged", "estore", "ackup", "oving", "forget every launch"):
+        assert word not in said.err
+    assert len(list(folder.glob("taskspec-bug-*.txt"))) == 1
+    monkeypatch.undo()
+    monkeypatch.chdir(folder)
+    assert json.loads(before)["events"] == exported_events(path)
+
+
+def exported_events(path: Path) -> list[object]:
+    with open_store(path, clock=time.time) as store:
+        rows: list[object] = list(export_document(store.lineage, "local", store.events())["events"])  # type: ignore[arg-type]
+    return rows

@@ -19,17 +19,19 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def sdk_python() -> Path:
-    """An interpreter that has the SDK at the pinned version."""
+    """An interpreter that has the SDK at the pinned version, and taskspec."""
     named = ENVIRON.get("TASKSPEC_SDK_PYTHON")
     python = Path(named) if named else OWN_ENVIRONMENT / "bin" / "python"
     wanted = pinned().removeprefix("supervisely==")
     if version_of(python) == wanted:
         return python
     if named:
-        pytest.fail(f"TASKSPEC_SDK_PYTHON is {named}, which has supervisely {version_of(python)}, not {wanted}")
-    if ENVIRON.get("CI") or ENVIRON.get("TASKSPEC_SDK") == "1":
+        pytest.fail(
+            f"TASKSPEC_SDK_PYTHON is {named}, which has supervisely {version_of(python)} beside taskspec, not {wanted}"
+        )
+    if ENVIRON.get("TASKSPEC_CONTRACT") == "1":
         return build(ENVIRON)
-    pytest.skip("no environment with the vendor's SDK (850 MB); set TASKSPEC_SDK=1 to build it in .venv-sdk")
+    pytest.skip("no environment with the vendor's SDK (850 MB); set TASKSPEC_CONTRACT=1 to build it in .venv-sdk")
 
 
 @pytest.fixture(scope="session")

@@ -19,7 +19,10 @@ DRIVER = Path(__file__).with_name("sdk_driver.py")
 OWN_ENVIRONMENT = REPOSITORY / ".venv-sdk"
 # As the caller has set it: later every test has a home of its own, and no TASKSPEC_ variable.
 ENVIRON = dict(os.environ)
-_VERSION = "import importlib.metadata; print(importlib.metadata.version('supervisely'))"
+# The SDK's version counts only where taskspec is installed too: both live in one environment.
+_VERSION = (
+    "from importlib import metadata, util; assert util.find_spec('taskspec'); print(metadata.version('supervisely'))"
+)
 
 
 def pinned() -> str:
@@ -30,18 +33,28 @@ def pinned() -> str:
 
 
 def version_of(python: Path) -> str | None:
-    """The SDK's version an interpreter has, asked without the seconds of its import."""
+    """The SDK's version beside taskspec in an interpreter, asked without the seconds of its import."""
     if not python.exists():
         return None
-    asked = subprocess.run([python, "-c", _VERSION], capture_output=True, text=True, check=False)
+    asked = subprocess.run([python, "-P", "-c", _VERSION], capture_output=True, text=True, check=False)
     return asked.stdout.strip() if asked.returncode == 0 else None
 
 
 def build(environ: Mapping[str, str]) -> Path:
-    """An environment of its own for the SDK, which pins libraries that we need newer. About 850 MB, made once."""
+    """An environment with the SDK and taskspec, resolved together. About 850 MB, made once."""
     venv.create(OWN_ENVIRONMENT, with_pip=True)
     python = OWN_ENVIRONMENT / "bin" / "python"
-    command = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", pinned()]
+    command = [
+        python,
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        pinned(),
+        "-e",
+        str(REPOSITORY),
+    ]
     subprocess.run(command, check=True, env=dict(environ), stdin=subprocess.DEVNULL, stdout=sys.stderr)
     return python
 

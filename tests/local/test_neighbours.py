@@ -154,6 +154,10 @@ def test_what_a_ui_app_shows_is_patched(server: RunningServer, ended: int) -> No
     status, message = server.refusal("tasks.app-v2.data.set", taskId=ended, payload={"data": wrong})
     assert status == 400
     assert "data[1].path" in message
+    flag = [{"op": "add", "path": "/flag", "value": True}, {"op": "test", "path": "/flag", "value": 1}]
+    status, message = server.refusal("tasks.app-v2.data.set", taskId=ended, payload={"data": flag})
+    assert status == 400
+    assert "data[1].path" in message
     assert server.call("tasks.data.get", taskId=ended, fields=fields)["result"] == shown
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,6 +16,7 @@ import psutil
 import pytest
 
 from taskspec.errors import ExitCode, LockHeld
+from taskspec.processmark import mark_of
 from taskspec.state.lease import LEASE_SECONDS, Lease, Owner, is_over, this_owner, why_over
 from taskspec.state.model import EventKind
 from taskspec.state.store import StateStore, open_store
@@ -55,16 +59,22 @@ def neighbour() -> Iterator[Owner]:
     """Another process on this machine that lives while the test does."""
     process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     try:
-        yield replace(this_owner(), pid=process.pid, started=psutil.Process(process.pid).create_time())
+        yield owner_of(process.pid)
     finally:
         process.communicate(b"\n")
 
 
 def dead_process() -> Owner:
     gone = subprocess.Popen([sys.executable, "-c", ""])
-    started = psutil.Process(gone.pid).create_time()
+    owner = owner_of(gone.pid)
     gone.wait()
-    return replace(this_owner(), pid=gone.pid, started=started)
+    return owner
+
+
+def owner_of(pid: int) -> Owner:
+    mark = mark_of(pid)
+    assert mark is not None
+    return replace(this_owner(), pid=pid, started=psutil.Process(pid).create_time(), mark=mark)
 
 
 SOON, LATE = LEASE_SECONDS - 1, LEASE_SECONDS + 1
@@ -83,7 +93,20 @@ def after_reboot(owner: Owner) -> Owner:
 
 
 def same_pid_of_another_process(owner: Owner) -> Owner:
+    return replace(owner, started=owner.started - 3600, mark=f"{owner.mark}1")
+
+
+def a_step_of_the_clock(owner: Owner) -> Owner:
+    """On Linux, the wall clock's time of a start moves with the clock."""
     return replace(owner, started=owner.started - 3600)
+
+
+def of_an_older_release(owner: Owner) -> Owner:
+    return replace(owner, mark="")
+
+
+def of_an_older_release_before_a_step_of_the_clock(owner: Owner) -> Owner:
+    return replace(owner, mark="", started=owner.started + 3600)
 
 
 @pytest.mark.parametrize(
@@ -94,6 +117,15 @@ def same_pid_of_another_process(owner: Owner) -> Owner:
         pytest.param(elsewhere, SOON, False, id="an owner elsewhere keeps it while it is fresh"),
         pytest.param(elsewhere, LATE, True, id="an owner elsewhere has lost it once it expired"),
         pytest.param(after_reboot, 0, True, id="nobody lives through a reboot"),
+        pytest.param(a_step_of_the_clock, SOON, False, id="a step of the clock ends nobody"),
+        pytest.param(of_an_older_release, SOON, False, id="an owner of an older release lives"),
+        pytest.param(of_an_older_release, LATE, True, id="an owner of an older release has lost it once it expired"),
+        pytest.param(
+            of_an_older_release_before_a_step_of_the_clock,
+            SOON,
+            False,
+            id="an owner of an older release lives through a step of the clock",
+        ),
         pytest.param(same_pid_of_another_process, 0, True, id="the process id belongs to somebody else now"),
     ],
 )
@@ -145,6 +177,28 @@ def test_who_lost_the_lease_by_force_can_write_nothing_and_the_breaking_is_on_re
 
 def test_an_owner_here_that_is_dead_has_lost_the_lease_at_once() -> None:
     assert is_over(Lease(dead_process(), 1, 1000.0), this_owner(), 1000.0)
+
+
+def test_an_owner_of_an_older_release_that_is_dead_has_lost_the_lease_at_once() -> None:
+    assert is_over(Lease(of_an_older_release(dead_process()), 1, 1000.0), this_owner(), 1000.0)
+
+
+def test_the_owner_of_an_older_release_is_read(first: StateStore, second: StateStore, neighbour: Owner) -> None:
+    old = {name: value for name, value in neighbour.as_json().items() if name != "mark"}
+    first.acquire(neighbour)
+    with closing(sqlite3.connect(first.path)) as connection, connection:
+        connection.execute("UPDATE lease SET owner = ?", (json.dumps(old),))
+    holder = second.holder()
+    assert holder is not None
+    assert holder.owner == of_an_older_release(neighbour)
+    with pytest.raises(LockHeld):
+        second.acquire(this_owner())
+
+
+def test_a_step_of_the_clock_makes_nobody_another_owner(first: StateStore, neighbour: Owner) -> None:
+    first.acquire(neighbour)
+    first.acquire(a_step_of_the_clock(neighbour))
+    assert first.append("r1", [INTENT])
 
 
 def test_an_owner_elsewhere_is_not_judged_by_the_processes_here() -> None:

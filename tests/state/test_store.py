@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 import stat
@@ -13,12 +14,13 @@ from pathlib import Path
 
 import pytest
 
-from taskspec.errors import ExitCode, StateError
+from taskspec.errors import ExitCode, StateError, TaskspecError
 from taskspec.state.chain import chain_link
 from taskspec.state.database import APPLICATION_ID, FORMAT
 from taskspec.state.lease import this_owner
-from taskspec.state.model import EventKind, State
+from taskspec.state.model import Event, EventKind, State
 from taskspec.state.store import StateStore, open_store
+from taskspec.state.transfer import Exported, restore
 from taskspec.values import canonical
 
 from .journals import BODIES, as_row, check_row, event
@@ -102,7 +104,7 @@ def test_the_file_syncs_every_commit_to_disk(store: StateStore) -> None:
 
 def test_events_of_one_append_are_written_all_or_none(store: StateStore) -> None:
     unwritable = event(EventKind.ENDED, results={"x": float("nan")})
-    with pytest.raises(StateError):
+    with pytest.raises(ValueError, match="JSON"):
         store.append("run", [*EVERY_KIND, unwritable])
     assert list(store.events()) == []
     assert store.append("run", EVERY_KIND)[0].number == 1
@@ -325,4 +327,66 @@ def test_a_state_that_cannot_be_read_is_refused(filled: Path) -> None:
         pytest.skip("root reads everything")
     filled.chmod(0)
     with pytest.raises(StateError):
+        use(filled)
+
+
+class Unknown:
+    """Something that is not JSON, and that SQLite cannot store."""
+
+
+WRONG_EVENTS = {
+    "a body that is not JSON": event(EventKind.STARTED, task_id=Unknown()),
+    "a number that JSON does not have": event(EventKind.STARTED, task_id=float("nan")),
+    "keys of two types": event(EventKind.STARTED, twins={1: 1, "a": 2}),
+    "an address that is no text": event(EventKind.STARTED, address=Unknown()),  # type: ignore[arg-type]
+    "no key": event(EventKind.STARTED, key=None),  # type: ignore[arg-type]
+    "a kind that is none": Event("started", "train"),  # type: ignore[arg-type]
+    "half of a surrogate pair": event(EventKind.STARTED, address="\ud800"),
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG_EVENTS.values(), ids=WRONG_EVENTS)
+def test_a_mistake_of_ours_while_writing_is_not_called_damage_and_the_file_stays(filled: Path, wrong: Event) -> None:
+    before = load(filled)
+    with open_store(filled, clock=clock) as store:
+        store.acquire(this_owner())
+        with pytest.raises(Exception, match=r".") as raised:
+            store.append("run", [event(EventKind.REFUSED), wrong])
+        store.release()
+    assert not isinstance(raised.value, TaskspecError)
+    assert load(filled) == before
+
+
+def test_a_mistake_of_ours_while_making_a_state_is_not_called_damage_and_makes_none(path: Path) -> None:
+    with pytest.raises(TypeError):
+        restore(path, Exported("1" * 32, "local", ()), "now", "run", event(EventKind.IMPORTED, who=Unknown()))
+    assert list(path.parent.iterdir()) == []
+
+
+def a_lease_of_other_types(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE lease SET owner = ?, renewed_at = 'x'", (json.dumps(this_owner().as_json()),))
+
+
+def a_fencing_that_is_no_number(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE lease SET fencing = 'x'")
+
+
+def an_owner_that_is_no_object(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE lease SET owner = '[1]'")
+
+
+def no_lease_row(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("DELETE FROM lease")
+
+
+@pytest.mark.parametrize(
+    "damage", [a_lease_of_other_types, a_fencing_that_is_no_number, an_owner_that_is_no_object, no_lease_row]
+)
+def test_a_lease_row_that_taskspec_did_not_write_is_damage(filled: Path, damage: Callable[[Path], None]) -> None:
+    damage(filled)
+    with pytest.raises(StateError, match="damaged"):
         use(filled)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from taskspec.local import documents, jsonpatch
+from taskspec.local import documentpatch, documents
 from taskspec.local.params import Params
 
 if TYPE_CHECKING:
@@ -51,11 +51,11 @@ def patch(call: Call) -> dict[str, Any]:
 
 
 def _patched(data: Any, operation: Params) -> Any:
-    name, path = operation.choice("op", jsonpatch.OPERATIONS), operation.text("path")
+    name, path = operation.choice("op", documentpatch.OPERATIONS), operation.text("path")
     source = operation.text("from") if operation.has("from") else None
     try:
-        return jsonpatch.apply(data, name, path, operation.raw("value"), source)
-    except jsonpatch.PatchError as error:
+        return documentpatch.apply(data, name, path, operation.raw("value"), source)
+    except documentpatch.PatchError as error:
         raise operation.invalid("path", f"cannot be patched: {error}") from None
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from taskspec.local.jsonpatch import PatchError, apply
+from taskspec.local.documentpatch import PatchError, apply
 
 
 def patched(document: Any, operation: dict[str, Any]) -> Any:
@@ -28,6 +28,8 @@ def patched(document: Any, operation: dict[str, Any]) -> Any:
         ({"foo": [1, 2, 3]}, {"op": "move", "from": "/foo/0", "path": "/foo/2"}, {"foo": [2, 3, 1]}),
         ({"a": [1]}, {"op": "copy", "from": "/a", "path": "/b"}, {"a": [1], "b": [1]}),
         ({"baz": [1, {"a": 2}]}, {"op": "test", "path": "/baz/1/a", "value": 2}, {"baz": [1, {"a": 2}]}),
+        ({"a": True, "b": 1}, {"op": "test", "path": "/a", "value": True}, {"a": True, "b": 1}),
+        ({"a": 1}, {"op": "test", "path": "/a", "value": 1.0}, {"a": 1}),
         ({"foo": ["bar"]}, {"op": "add", "path": "/foo/-", "value": ["abc"]}, {"foo": ["bar", ["abc"]]}),
         ({}, {"op": "add", "path": "", "value": {"whole": 1}}, {"whole": 1}),
         ({"a": 1}, {"op": "replace", "path": "", "value": {}}, {}),
@@ -59,6 +61,17 @@ def test_an_operation_changes_the_document(document: Any, operation: dict[str, A
         ({"a": [1]}, {"op": "remove", "path": "/a/1e0"}),
         ({"a": [1]}, {"op": "remove", "path": "/a/" + "9" * 5000}),
         ({"a": 1}, {"op": "test", "path": "/a", "value": 2}),
+        ({"a": True}, {"op": "test", "path": "/a", "value": 1}),
+        ({"a": 0}, {"op": "test", "path": "/a", "value": False}),
+        ({"a": [{"b": True}]}, {"op": "test", "path": "/a", "value": [{"b": 1}]}),
+        ({"a": [1]}, {"op": "test", "path": "/a/-", "value": 1}),
+        ({"a": [1]}, {"op": "add", "path": "/a/-/b", "value": 1}),
+        ({"a": [1]}, {"op": "copy", "from": "/a/-", "path": "/b"}),
+        ({"a": [1]}, {"op": "add", "path": "/a/" + "9" * 5000, "value": 1}),
+        ({"a": "text"}, {"op": "replace", "path": "/a/0", "value": 1}),
+        ({"a": None}, {"op": "remove", "path": "/a/b"}),
+        ({"a": 1}, {"op": "remove", "path": "/~2"}),
+        ({"a": 1}, {"op": "remove", "path": ""}),
         ({"a": {"b": 1}}, {"op": "move", "from": "/a", "path": "/a/b/c"}),
         ({"a": 1}, {"op": "move", "path": "/b"}),
         ({"a": 1}, {"op": "copy", "from": "/b", "path": "/c"}),

@@ -1,0 +1,27 @@
+"""JSON Patch (RFC 6902), as a UI app sends the changes of its data (wire protocol 2.2). Pure.
+
+The library does the work. A document is changed in place; whoever needs all operations or none works on a copy.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jsonpatch import JsonPatch, JsonPatchException, JsonPointerException
+
+OPERATIONS = ("add", "remove", "replace", "move", "copy", "test")
+
+
+class PatchError(ValueError):
+    """The operation cannot be carried out on this document."""
+
+
+def apply(document: Any, operation: str, path: str, value: Any = None, source: str | None = None) -> Any:
+    """The document after one operation. `source` is the `from` of move and copy."""
+    asked = {"op": operation, "path": path, "value": value}
+    if source is not None:
+        asked["from"] = source
+    try:
+        return JsonPatch([asked]).apply(document, in_place=True)
+    except (JsonPatchException, JsonPointerException) as error:
+        raise PatchError(str(error)) from None
