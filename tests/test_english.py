@@ -49,7 +49,6 @@ TO_DO: frozenset[str] = frozenset(
         "docs/local-server.md",
         "docs/proof.md",
         "docs/rehearsal.md",
-        "docs/spec.md",
         "docs/decisions/0001-own-scalar-resolver.md",
         "docs/decisions/0002-one-state-per-spec-and-server.md",
         "docs/decisions/0003-upstream-reruns-by-journal-order.md",
