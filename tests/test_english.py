@@ -136,6 +136,11 @@ def test_pages_still_to_do_exist() -> None:
     assert {name_of(page) for page in PAGES} >= TO_DO
 
 
+def test_the_guide_names_every_banned_word() -> None:
+    guide = (DOCS / "writing.md").read_text(encoding="utf-8").split("## Banned words")[1]
+    assert [word for word in BANNED if not re.search(rf"\b(?:{word})", guide, re.IGNORECASE)] == []
+
+
 def test_a_bad_page_is_found() -> None:
     sentence = " ".join(["word"] * (MAX_WORDS + 1))
     assert long_sentences(f"Short.\n{sentence}.\n") == [f"line 1, {MAX_WORDS + 1} words: {sentence}"]
