@@ -78,6 +78,14 @@ def test_links_between_pages_lead_somewhere(page: Path) -> None:
         assert (page.parent / target).exists(), target
 
 
+def test_the_index_links_every_page() -> None:
+    docs = ROOT / "docs"
+    index = (docs / "README.md").read_text(encoding="utf-8")
+    assert "(docs/README.md)" in README
+    for page in (*docs.glob("*.md"), *(docs / "decisions").glob("*.md")):
+        assert page.name == "README.md" or f"({page.relative_to(docs).as_posix()})" in index, page.name
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_specs_shown_in_pages_are_valid(page: Path) -> None:
     for block in re.findall(r"```yaml\n(.*?)```", page.read_text(encoding="utf-8"), flags=re.S):
