@@ -25,6 +25,27 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-cases", action="store_true", help="Rewrite the expected texts under tests/cases.")
 
 
+FOLDER_MARKS = {"contract": ("contract", "slow"), "crash": ("crash", "slow")}
+SLOW_FILES = {
+    "test_attacks",
+    "test_fuzz",
+    "test_quickstart",
+    "test_recipes",
+    "test_hostile_specs",
+    "test_held_back_calls",
+}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests of slow folders and files, so that `-m 'not slow'` is the quick run."""
+    tests = Path(__file__).parent
+    for item in items:
+        for name in FOLDER_MARKS.get(item.path.relative_to(tests).parts[0], ()):
+            item.add_marker(name)
+        if item.path.stem in SLOW_FILES:
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture(scope="session")
 def update_cases(pytestconfig: pytest.Config) -> bool:
     """Whether golden texts are to be rewritten; the difference is then reviewed in version control."""

@@ -164,3 +164,11 @@ def test_examples_use_no_yaml_that_other_readers_see_differently() -> None:
     for example in EXAMPLES:
         ours, _ = parse_spec(example.name, example.read_bytes())
         assert yaml.safe_load(example.read_bytes()) == ours.document.data
+
+
+def test_no_page_installs_from_an_index_what_belongs_to_another_project() -> None:
+    pages = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "taskspec").rglob("*.py")]
+    wrong = [
+        page.name for page in pages if re.search(r"pip install (-\S+ )*taskspec\b(?!-cli)", page.read_text("utf-8"))
+    ]
+    assert wrong == []
