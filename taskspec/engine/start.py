@@ -1,7 +1,7 @@
 """One launch, started once: send, and when the answer is lost, look before sending again.
 
 Runs in a worker; it talks to the server and waits, and never writes state. The caller has made the intent durable.
-Protocol and error classes: design section "Exactly once".
+Protocol and error classes: docs/exactly-once.md.
 """
 
 from __future__ import annotations
