@@ -215,7 +215,7 @@ def usable(path: Path) -> Iterator[None]:
         raise
     except sqlite3.OperationalError as error:
         raise _unusable(path, str(error)) from None
-    except sqlite3.DatabaseError as error:
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:  # what taskspec writes is UTF-8
         raise damaged(path, str(error)) from None
     except OSError as error:
         raise _unusable(path, error.strerror or str(error)) from None

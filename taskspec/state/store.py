@@ -150,18 +150,19 @@ class StateStore:
         return stored
 
     def _last(self) -> tuple[int, str]:
-        row = self._connection.execute("SELECT number, chain FROM journal ORDER BY number DESC LIMIT 1").fetchone()
         with reading_rows(self.path):
+            row = self._connection.execute("SELECT number, chain FROM journal ORDER BY number DESC LIMIT 1").fetchone()
             return (int(row[0]), str(row[1])) if row else (0, self.lineage)
 
     def _serial(self) -> int:
-        return int(self._connection.execute("SELECT value FROM meta WHERE name = 'serial'").fetchone()[0])
+        with reading_rows(self.path):
+            return int(self._connection.execute("SELECT value FROM meta WHERE name = 'serial'").fetchone()[0])
 
     def _lease(self) -> Lease | None:
-        # A file of format 1 that nobody has written to since has no column `since`.
-        cursor = self._connection.execute("SELECT * FROM lease")
-        names = [name for name, *_ in cursor.description]
         with reading_rows(self.path):
+            # A file of format 1 that no newer release has written to has no column `since`.
+            cursor = self._connection.execute("SELECT * FROM lease")
+            names = [name for name, *_ in cursor.description]
             row = dict(zip(names, cursor.fetchone(), strict=True))
             if not row["owner"]:
                 return None
@@ -170,9 +171,8 @@ class StateStore:
             return Lease(owner, int(row["fencing"]), float(row["renewed_at"]), since)
 
     def _fencing_in(self, connection: sqlite3.Connection) -> int:
-        row = connection.execute("SELECT fencing FROM lease").fetchone()
         with reading_rows(self.path):
-            return int(row[0])
+            return int(connection.execute("SELECT fencing FROM lease").fetchone()[0])
 
     def _check_fencing(self, connection: sqlite3.Connection) -> None:
         if self._fencing is None or self._fencing_in(connection) != self._fencing:
