@@ -102,6 +102,10 @@ class Frontier:
         """The node that was shown begins."""
         self._handed[node] = 1
 
+    def take_back(self, node: int) -> None:
+        """A node that was handed out has not begun after all: it may be stopped again."""
+        self._handed[node] = 0
+
     def is_skipped(self, node: int) -> bool:
         return node in self._skipped
 

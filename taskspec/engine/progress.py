@@ -102,13 +102,18 @@ class Progress:
     unfolding: list[int] = field(default_factory=list)
     """Nodes whose instances are to be found out before anything else begins."""
 
-    is_ending: bool = False
-    """Whether a failure has ended the run: nothing new begins but what runs on failure or always."""
+    ended_by: str = ""
+    """The address of the failure that has ended the run: nothing new begins but what runs on failure or always."""
     remarks: dict[int, str] = field(default_factory=dict)
     """What the report says of a task that succeeds."""
 
     def __post_init__(self) -> None:
         self.admission = Admission(self.plan, self.frontier, self.retries)
+
+    @property
+    def is_ending(self) -> bool:
+        """Whether a failure has ended the run."""
+        return bool(self.ended_by)
 
     @property
     def has_room(self) -> bool:

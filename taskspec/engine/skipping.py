@@ -8,6 +8,7 @@ from dataclasses import replace
 from taskspec.engine.events import SkipReason, TaskEnded
 from taskspec.engine.frontier import Rule, Skip, rule_of
 from taskspec.engine.progress import Progress
+from taskspec.engine.retries import Again
 from taskspec.plan.conditions import explain
 from taskspec.plan.model import Action, Plan, PlannedTask, Reason
 from taskspec.spec.kinds import Partial, RunOn
@@ -56,19 +57,36 @@ def end_all(progress: Progress, cause: int) -> None:
     """The first failure of a run that is to fail fast: nothing new begins but what runs on failure or always."""
     if progress.is_ending:
         return
-    progress.is_ending = True
+    progress.ended_by = progress.tasks[cause].address
     launching = [node for node, task in progress.tasks.items() if task.action.launches]
     tell(progress, progress.frontier.stop(cause, launching), fail_fast=True)
-    because_of = progress.tasks[cause].address
     gives_up = progress.admission.forget_tries(lambda node: progress.instance(node).task.run_on is RunOn.SUCCESS)
     for again in [*gives_up, *progress.retries.clear()]:
         if progress.instance(again.node).task.run_on is not RunOn.SUCCESS:
             progress.retries.add(again)
             continue
-        summary = f'{again.ended.summary}; not tried again: "{because_of}" failed, and the run fails fast'
-        progress.end_with_log(replace(again.ended, summary=summary))
-        hide(progress, again.node, again.ended.outcome, again.ended.task_id)
-        tell(progress, progress.frontier.fail(again.node))
+        _give_up_try(progress, again)
+
+
+def take_back(progress: Progress, node: int, again: Again | None) -> bool:
+    """End a task that has had its turn and sent nothing, where a failure has ended the run; whether that was so."""
+    if not progress.is_ending or progress.instance(node).task.run_on is not RunOn.SUCCESS:
+        return False
+    progress.close(node)
+    if again is not None:
+        _give_up_try(progress, again)
+        return True
+    cause = next(one for one, task in progress.tasks.items() if task.address == progress.ended_by)
+    progress.frontier.take_back(node)
+    tell(progress, progress.frontier.stop(cause, [node]), fail_fast=True)
+    return True
+
+
+def _give_up_try(progress: Progress, again: Again) -> None:
+    summary = f'{again.ended.summary}; not tried again: "{progress.ended_by}" failed, and the run fails fast'
+    progress.end_with_log(replace(again.ended, summary=summary))
+    hide(progress, again.node, again.ended.outcome, again.ended.task_id)
+    tell(progress, progress.frontier.fail(again.node))
 
 
 def left_out(progress: Progress, node: int) -> str:

@@ -13,6 +13,7 @@ from taskspec.engine.leaving import OnInterrupt
 from taskspec.engine.progress import Active, Progress
 from taskspec.engine.retries import Again
 from taskspec.engine.reuse import find_reusable, sought_by
+from taskspec.engine.skipping import take_back
 from taskspec.engine.start import Interrupted, NeverSent, StartDone, Starter
 from taskspec.engine.takeover import Takeover
 from taskspec.engine.workers import Answer
@@ -122,6 +123,8 @@ class Starts:
         for one in waiting:
             node = nodes[one.address]
             planned = self.progress.tasks[node]
+            if take_back(self.progress, node, one.again):
+                continue
             try:
                 if one is asked and answer.error is not None:
                     raise answer.error

@@ -116,3 +116,23 @@ def test_a_long_chain_that_is_not_wanted_is_no_recursion() -> None:
     graph = build_graph(20_000, [(n, n + 1) for n in range(19_999)])
     frontier = Frontier(graph, frozenset({19_999}))
     assert [frontier.pop(), frontier.pop()] == [19_999, None]
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_node_that_is_taken_back_is_stopped_as_if_it_had_not_been_handed_out(size: int) -> None:
+    for graph in all_graphs(size):
+        everything = frozenset(range(size))
+        for failed in [node for node in everything if not ancestors(graph, node)]:
+            taken, waiting = Frontier(graph, everything), Frontier(graph, everything)
+            handed = []
+            while (node := taken.pop()) is not None:
+                handed.append(node)
+            while waiting.pop() != failed:
+                pass
+            for node in handed:
+                if node != failed:
+                    taken.take_back(node)
+            for one in (taken, waiting):
+                one.fail(failed)
+            later = [node for node in everything if not (node in handed and node <= failed)]
+            assert taken.stop(failed, later) == waiting.stop(failed, later)

@@ -10,7 +10,7 @@ import pytest
 from taskspec.engine.apply import Apply
 from taskspec.engine.events import EngineEvent, RunBegan
 
-from .faultserver import HANG_BEFORE, FaultServer
+from .faultserver import FORBIDDEN, HANG_BEFORE, FaultServer
 from .workshop import Workshop
 
 ONE = "{module: owner/app, version: v1"
@@ -67,3 +67,17 @@ def test_an_interrupt_ends_the_run_whichever_call_is_held_back(tmp_path: Path, c
         _, is_held, later = held_back(tmp_path / f"{method}-{earlier}", case, method, earlier)
         assert later == 0, f"a start was sent after the interrupt, with {method} {earlier} held back"
         assert is_held, f"the run waited for {method} {earlier}"
+
+
+@pytest.mark.parametrize(
+    ("fail_fast", "expected"),
+    [(True, {"first": "failed", "second": "skipped"}), (False, {"first": "failed", "second": "succeeded"})],
+)
+def test_a_launch_that_waits_for_facts_is_not_begun_once_a_failure_has_ended_the_run(
+    tmp_path: Path, fail_fast: bool, expected: dict[str, str]
+) -> None:
+    with FaultServer() as server, Workshop.on_a_server(tmp_path, server.address) as workshop:
+        workshop.spec(f"tasks:\n  first: {ONE}}}\n  second: {ONE}}}\n")
+        applied = workshop.apply(between=lambda: server.script("tasks.list", FORBIDDEN), fail_fast=fail_fast)
+        assert applied.outcomes == expected
+        assert server.calls["tasks.run.app"] == list(expected.values()).count("succeeded")
