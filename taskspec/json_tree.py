@@ -1,0 +1,41 @@
+"""Walks over JSON values: every leaf with its path, and a copy with other leaves.
+
+A leaf is a value that is neither a mapping nor a list, or an empty one. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+Path = tuple[str | int, ...]
+"""Keys and indexes from the root of a value to a place in it."""
+
+
+def leaves(value: Any, path: Path = (), *, depth: int | None = None, lists: bool = True) -> Iterator[tuple[Path, Any]]:
+    """Yield every leaf with its path, in the order of the value.
+
+    At `depth` keys a container counts as a leaf. Without `lists`, so does every list.
+    """
+    children = [] if depth == 0 else _children(value, lists=lists)
+    if not children:
+        yield path, value
+        return
+    below = None if depth is None else depth - 1
+    for key, item in children:
+        yield from leaves(item, (*path, key), depth=below, lists=lists)
+
+
+def map_leaves(value: Any, change: Callable[[Any], Any]) -> Any:
+    """Copy a value, with `change` applied to each value that is not a container. Tuples become lists."""
+    if isinstance(value, Mapping):
+        return {key: map_leaves(item, change) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [map_leaves(item, change) for item in value]
+    return change(value)
+
+
+def _children(value: Any, *, lists: bool) -> list[tuple[str | int, Any]]:
+    if isinstance(value, Mapping):
+        return list(value.items())
+    return list(enumerate(value)) if lists and isinstance(value, list | tuple) else []
