@@ -17,13 +17,14 @@ from taskspec import operations, statefile
 from taskspec.api import TaskInfo
 from taskspec.engine.apply import Apply
 from taskspec.engine.events import EngineEvent, LaunchStarted, RunReport, StatusChanged, TaskEnded
+from taskspec.engine.ledger import Journal
 from taskspec.engine.server import Server
 from taskspec.engine.tools import Pace
 from taskspec.local.daemon import Endpoint
 from taskspec.plan.model import Plan
 from taskspec.plan.selection import Selection
 from taskspec.schemas import load_schema
-from taskspec.state.model import Record, State, StoredEvent
+from taskspec.state.model import Event, EventKind, Record, State, StoredEvent
 from taskspec.state.store import open_store
 from taskspec.view.machine import event_document, plan_document
 
@@ -73,6 +74,32 @@ class Told:
 
     def notices(self) -> list[str]:
         return [event_document(e)["message"] for e in self.events if event_document(e)["type"] == "noticed"]
+
+
+class Dead(Exception):
+    """Stands for a killed process: it unwinds the apply without another event on record."""
+
+
+@dataclass(frozen=True, slots=True)
+class DyingJournal:
+    """A journal whose process is killed right before it writes an event of a kind."""
+
+    journal: Journal
+    kind: EventKind
+
+    def append(self, run: str, events: Sequence[Event]) -> list[StoredEvent]:
+        if any(event.kind is self.kind for event in events):
+            raise Dead
+        return self.journal.append(run, events)
+
+    def renew(self) -> None:
+        self.journal.renew()
+
+    def confirm(self) -> None:
+        self.journal.confirm()
+
+    def load(self) -> State:
+        return self.journal.load()
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,9 +198,13 @@ class Workshop:
         selection: Selection | None = None,
         between: Callable[[], None] | None = None,
         allow_local: bool = False,
+        dies_before: EventKind | None = None,
         **pace: Any,
     ) -> Applied:
-        """Plan and apply. `react` sees every event with the run that told it; `between` comes after the plan."""
+        """Plan and apply. `react` sees every event with the run that reported it; `between` comes after the plan.
+
+        With `dies_before`, raises Dead when the first event of that kind is to be recorded.
+        """
         project = operations.open_project(self.request)
         told = Told()
         quick = Pace(**{"results_grace": 0.0, "settle": 0.2, "poll_longest": 0.1, **pace})
@@ -184,7 +215,8 @@ class Workshop:
                 if between is not None:
                     between()
                 commands = self.folder / "commands" if allow_local else None
-                run = operations.prepare_apply(project, self.server, planned, store, told, quick, commands=commands)
+                journal = store if dies_before is None else DyingJournal(store, dies_before)
+                run = operations.prepare_apply(project, self.server, planned, journal, told, quick, commands=commands)
                 if react is not None:
                     told.react = lambda event: react(run, event)
                 report = run.go()
