@@ -17,9 +17,10 @@ from taskspec.engine.events import RunReport
 from taskspec.engine.launching import Launching
 from taskspec.engine.leaving import Leaving
 from taskspec.engine.ledger import RENEW_SECONDS
-from taskspec.engine.protocol.commands import Command, WorkerContext
+from taskspec.engine.protocol.commands import Command
 from taskspec.engine.protocol.facts import Setting
 from taskspec.engine.protocol.messages import InterruptAsked, Message
+from taskspec.engine.protocol.worker_context import WorkerContext
 from taskspec.engine.run.run import Run
 from taskspec.engine.tools import Tools
 from taskspec.engine.unfolding import DeferredPlanner

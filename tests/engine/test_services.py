@@ -11,7 +11,7 @@ from taskspec import standing, statefile
 from taskspec.engine.apply import Apply
 from taskspec.engine.events import EngineEvent, LaunchStarted, Noticed, StatusChanged, TaskEnded
 from taskspec.engine.leaving import OnInterrupt
-from taskspec.engine.protocol import commands
+from taskspec.engine.protocol import worker_context
 from taskspec.errors import OutcomeUnknown
 from taskspec.plan.selection import Selection
 from taskspec.state.model import Outcome, Phase
@@ -419,7 +419,7 @@ def test_a_service_left_by_a_crash_is_stopped_when_nothing_needs_it_any_more(
         raise OutcomeUnknown("the process was killed before the stop was sent")
 
     with monkeypatch.context() as patch:
-        patch.setattr(commands, "stop_and_wait", never)
+        patch.setattr(worker_context, "stop_and_wait", never)
         with pytest.raises(Crash):
             shop.apply(react)
     shop.apply()

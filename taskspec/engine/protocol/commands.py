@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from taskspec.api import TaskInfo
 from taskspec.engine.events import TaskEnded
-from taskspec.engine.launching import Launching
-from taskspec.engine.leaving import Leaving
 from taskspec.engine.logtail import log_tail
 from taskspec.engine.performing import CallOrder
 from taskspec.engine.protocol.messages import (
@@ -34,15 +31,14 @@ from taskspec.engine.protocol.messages import (
     Stopped,
 )
 from taskspec.engine.protocol.states import Address, StopPurpose
+from taskspec.engine.protocol.worker_context import WorkerContext
 from taskspec.engine.publish import KeptOutputs, Publication, set_outputs
 from taskspec.engine.readiness import ready_info
 from taskspec.engine.refresh import known
 from taskspec.engine.restarting import restart
 from taskspec.engine.reuse import Sought, find_reusable
-from taskspec.engine.start import Interrupted, Starter, StartOrder
-from taskspec.engine.stopping import stop_and_wait
+from taskspec.engine.start import Starter, StartOrder
 from taskspec.engine.sweep import stop_duplicates
-from taskspec.engine.tools import Tools
 from taskspec.engine.unfolding import DeferredPlanner
 from taskspec.plan.evidence import Need
 from taskspec.plan.model import Plan, PlannedTask
@@ -51,43 +47,7 @@ from taskspec.spec.kinds import Readiness
 from taskspec.template.instances import Instance
 
 if TYPE_CHECKING:
-    from taskspec.api import Api
-
-
-@dataclass(frozen=True, slots=True)
-class WorkerContext:
-    """What commands work with, in any thread. The pauses raise Interrupted as soon as the run ends meanwhile."""
-
-    tools: Tools
-    launching: Launching
-    leaving: Leaving
-
-    @property
-    def api(self) -> Api:
-        return self.tools.server.api
-
-    def pause(self, seconds: float) -> None:
-        if self.tools.hands.sleep(seconds, self.leaving.gone):
-            raise Interrupted
-
-    def pause_call(self, seconds: float) -> None:
-        """Sleep inside a call, which may go on while launches are left alone."""
-        if self.tools.hands.sleep(seconds, self.leaving.cut):
-            raise Interrupted
-
-    def pause_patiently(self, seconds: float) -> None:
-        """Sleep also while the run ends: how long that may take is decided by the loop."""
-        self.tools.hands.sleep(seconds, threading.Event())
-
-    def confirm(self) -> None:
-        """Raises LockHeld where the state has another owner, and Interrupted once the run is ending."""
-        if self.leaving.signalled.is_set() or self.leaving.gone.is_set():
-            raise Interrupted
-        self.tools.store.confirm()
-
-    def stop(self, task_id: int, *, patiently: bool = False) -> TaskInfo | None:
-        pause = self.pause_patiently if patiently else self.pause
-        return stop_and_wait(self.api, task_id, self.tools.clock, pause)
+    pass
 
 
 class Command(Protocol):
