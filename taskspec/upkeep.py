@@ -21,9 +21,11 @@ from taskspec.plan.model import Change, PlannedTask
 from taskspec.plan.request import CallRequest, LaunchRequest, start_key
 from taskspec.plan.selection import Selection
 from taskspec.sensitive import marked_like, redacted
+from taskspec.state import events
 from taskspec.state.database import is_there
+from taskspec.state.events import Actor
 from taskspec.state.lease import Lease, this_owner
-from taskspec.state.model import Event, EventKind, Phase, Record, State
+from taskspec.state.model import Phase, Record, State
 from taskspec.state.store import StateStore, moment, open_store
 from taskspec.state.transfer import export_document, read_export, restore
 from taskspec.values import ABSENT, Json, differences, show_path, unknowns
@@ -32,21 +34,10 @@ if TYPE_CHECKING:
     from taskspec.api import TaskInfo
 
 
-@dataclass(frozen=True, slots=True)
-class By:
-    """Who changes the state, and why in their own words."""
-
-    who: str
-    why: str = ""
-
-    def body(self, **more: Json) -> dict[str, Json]:
-        return {**more, "who": self.who, "why": self.why}
-
-
-def this_person(why: str = "") -> By:
-    """Whoever runs this process."""
+def this_actor(why: str = "") -> Actor:
+    """The user who runs this process."""
     owner = this_owner()
-    return By(f"{owner.user}@{owner.host}", why)
+    return Actor(f"{owner.user}@{owner.host}", why)
 
 
 def place(request: Request, server: Server) -> Path:
@@ -67,26 +58,26 @@ def find(state: State, address: str) -> Record:
     return record
 
 
-def forget(store: StateStore, address: str, by: By) -> list[Record]:
+def forget(store: StateStore, address: str, actor: Actor) -> list[Record]:
     """Drop the record of an address, or of every instance of a task: the next plan starts them again."""
     records = _matching(store.load(), address)
-    _forget(store, records, by)
+    _forget(store, records, actor)
     return records
 
 
-def forget_all(store: StateStore, by: By) -> list[Record]:
+def forget_all(store: StateStore, actor: Actor) -> list[Record]:
     """Drop every record."""
     records = list(store.load().records.values())
-    _forget(store, records, by)
+    _forget(store, records, actor)
     return records
 
 
-def _forget(store: StateStore, records: Iterable[Record], by: By) -> None:
-    events = [Event(EventKind.FORGOTTEN, _settled(record).address, body=by.body()) for record in records]
-    store.append("state forget", events)
+def _forget(store: StateStore, records: Iterable[Record], actor: Actor) -> None:
+    forgotten = [events.forgotten(_settled(record).address, actor) for record in records]
+    store.append("state forget", forgotten)
 
 
-def move(store: StateStore, old: str, new: str, by: By) -> list[tuple[str, str]]:
+def move(store: StateStore, old: str, new: str, actor: Actor) -> list[tuple[str, str]]:
     """Let the record of an address, or of every instance of a task, go on under another one."""
     state = store.load()
     moves = [(record.address, new + record.address.removeprefix(old)) for record in _matching(state, old)]
@@ -97,7 +88,7 @@ def move(store: StateStore, old: str, new: str, by: By) -> list[tuple[str, str]]
                 f'there is a record of "{target}" already',
                 remedy=f"forget it first if it is not wanted: taskspec state forget '{target}'",
             )
-    store.append("state mv", [Event(EventKind.MOVED, a, body=by.body(to=b)) for a, b in moves])
+    store.append("state mv", [events.moved(source, target, actor) for source, target in moves])
     return moves
 
 
@@ -131,7 +122,7 @@ class Adoption:
 
 
 def adopt(
-    project: Project, server: Server, store: StateStore, address: str, task_id: int, *, force: bool, by: By
+    project: Project, server: Server, store: StateStore, address: str, task_id: int, *, force: bool, actor: Actor
 ) -> Adoption:
     """Take over a launch that was started by hand, as if the spec had started it.
 
@@ -148,20 +139,14 @@ def adopt(
     if force or not changes:
         attempt = state.attempts.get(address, 0) + 1
         key = start_key(store.lineage, address, fingerprint, attempt)
-        intent = {
-            "attempt": attempt,
-            "fingerprint": fingerprint,
-            "inputs": request.inputs,
-            "watermark": max(task_id - 1, 0),
-        }
         paths = [show_path(change.path) for change in changes]
-        body = by.body(task_id=task_id, forced=bool(changes), differences=paths)
+        watermark = max(task_id - 1, 0)
         store.append(
             "state adopt",
             [
-                Event(EventKind.INTENT, address, key, intent),
-                Event(EventKind.STARTED, address, key, {"task_id": task_id, "adopted": True, "twins": []}),
-                Event(EventKind.ADOPTED, address, key, body),
+                events.intent(address, key, attempt, fingerprint, request.inputs, watermark=watermark),
+                events.started(address, key, task_id, adopted=True, twins=()),
+                events.adopted(address, key, task_id, actor, forced=bool(changes), differences=paths),
             ],
         )
     return Adoption(address, task_id, info.raw_status, changes)
@@ -226,7 +211,7 @@ def export(path: Path, server: Server) -> dict[str, Json]:
         return export_document(store.lineage, server.label, store.events())
 
 
-def import_state(path: Path, server: Server, shown_as: str, content: bytes, by: By) -> int:
+def import_state(path: Path, server: Server, shown_as: str, content: bytes, actor: Actor) -> int:
     """Make the state from an export where there is none; the number of events that came."""
     exported = read_export(shown_as, content)
     if exported.server != server.label:
@@ -235,8 +220,7 @@ def import_state(path: Path, server: Server, shown_as: str, content: bytes, by: 
             remedy="set SERVER_ADDRESS and API_TOKEN as they were there; launch ids mean nothing on another server",
         )
     count = len(exported.events)
-    event = Event(EventKind.IMPORTED, body=by.body(events=count))
-    restore(path, exported, moment(time.time()), "state import", event)
+    restore(path, exported, moment(time.time()), "state import", events.imported(count, actor))
     return count
 
 
@@ -270,8 +254,8 @@ def holder(path: Path) -> Lease | None:
         return store.holder()
 
 
-def break_lock(path: Path, seen: Lease, by: By) -> None:
+def break_lock(path: Path, seen: Lease, actor: Actor) -> None:
     """Take the lease from the owner that was seen, who can never write again."""
-    body = by.body(owner=seen.owner.describe(), fencing=seen.fencing)
+    event = events.lock_broken(seen.owner, seen.fencing, actor)
     with open_store(path, clock=time.time) as store:
-        store.break_lease(seen, this_owner(), "lock break", Event(EventKind.LOCK_BROKEN, body=body))
+        store.break_lease(seen, this_owner(), "lock break", event)

@@ -65,6 +65,6 @@ def break_lock(spec: Path | None, why: str, sure: bool) -> int:
         if not click.confirm("\nBreak it?", default=False):
             click.echo("Nothing was done.")
             return ExitCode.INTERRUPTED
-    upkeep.break_lock(path, lease, upkeep.this_person(why))
+    upkeep.break_lock(path, lease, upkeep.this_actor(why))
     click.echo(f"{who} can no longer write to this state.")
     return ExitCode.DONE

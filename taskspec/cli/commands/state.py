@@ -90,7 +90,7 @@ def import_file(arguments: tuple[str, ...], why: str) -> int:
     spec, (name,) = _split(arguments, "state import", "FILE")
     request, server = options.request(spec), options.server()
     path = statefile.state_place(request.path.resolve().parent, request, server)
-    count = upkeep.import_state(path, server, name, _content(name), upkeep.this_person(why))
+    count = upkeep.import_state(path, server, name, _content(name), upkeep.this_actor(why))
     click.echo(f"Imported {count} event{'s' * (count != 1)}. See what is left to do: taskspec plan {request.shown_as}")
     return ExitCode.DONE
 
@@ -130,8 +130,8 @@ def adopt(
     project = operations.open_project(request)
     path = statefile.state_path(project, request, server)
     with statefile.writing(path, options.turn(lock_timeout)) as store:
-        by = upkeep.this_person(why)
-        adoption = upkeep.adopt(project, server, store, address, int(number), force=force, by=by)
+        actor = upkeep.this_actor(why)
+        adoption = upkeep.adopt(project, server, store, address, int(number), force=force, actor=actor)
     if adoption.changes:
         click.echo(f"Launch {number} → {clean(address)} in the spec:", err=True)
         click.echo(draw_differences(adoption.changes), err=True, nl=False)
@@ -152,9 +152,9 @@ def adopt(
 def forget(arguments: tuple[str, ...], everything: bool, why: str, lock_timeout: float) -> int:
     """Drop a record: the next plan starts the task again. A launch that runs goes on, and nobody watches it."""
     spec, address = _split(arguments, "state forget", *([] if everything else ["ADDRESS"]))
-    by = upkeep.this_person(why)
+    actor = upkeep.this_actor(why)
     with _changing(options.request(spec), options.server(), lock_timeout) as store:
-        records = upkeep.forget_all(store, by) if everything else upkeep.forget(store, address[0], by)
+        records = upkeep.forget_all(store, actor) if everything else upkeep.forget(store, address[0], actor)
     for record in records:
         click.echo(f"{clean(record.address)}: forgotten{_left_alone(record)}")
     return ExitCode.DONE
@@ -177,7 +177,7 @@ def move(arguments: tuple[str, ...], why: str, lock_timeout: float) -> int:
     spec, (old, new) = _split(arguments, "state mv", "OLD", "NEW")
     request, server = options.request(spec), options.server()
     with _changing(request, server, lock_timeout) as store:
-        moves = upkeep.move(store, old, new, upkeep.this_person(why))
+        moves = upkeep.move(store, old, new, upkeep.this_actor(why))
     for source, target in moves:
         click.echo(f"{clean(source)} → {clean(target)}")
     _note_unknown(request, [target for _, target in moves])
