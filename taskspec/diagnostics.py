@@ -13,6 +13,8 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from taskspec.wording import listing, shorten
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -145,10 +147,8 @@ def nearest(word: str, words: Iterable[str]) -> str:
 def choices(word: str, words: Iterable[str], *, label: str, limit: int = 12) -> str:
     """The remedy for a wrong name: the nearest one, and those that are allowed."""
     allowed = _sorted(tuple(words))
-    names = (name if len(name) <= WORD_LIMIT else name[:WORD_LIMIT] + "…" for name in allowed[:limit])
-    shown = ", ".join(names) + (f", … ({len(allowed) - limit} more)" if len(allowed) > limit else "")
-    listing = f"{label}: {shown}." if allowed else f"{label}: none."
-    return " ".join(part for part in (_nearest(word, allowed), listing) if part)
+    shown = listing([shorten(name, WORD_LIMIT) for name in allowed], limit) or "none"
+    return " ".join(part for part in (_nearest(word, allowed), f"{label}: {shown}.") if part)
 
 
 @lru_cache(maxsize=8)

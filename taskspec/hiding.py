@@ -10,13 +10,13 @@ from collections.abc import Iterator
 from typing import Final
 from urllib.parse import quote, quote_plus
 
+from taskspec.wording import ELLIPSIS
+
 HIDDEN: Final = "(sensitive)"
 SHORTEST_FOUND = 6
 """Characters a secret needs to be looked for in foreign text: hiding every `1` would leave nothing to read."""
-CUT: Final = "…"
-"""What ends a text that was cut for a message: the beginning of a secret may stand before it."""
 LONGEST_CUT = 400
-"""Characters before a cut that are searched; texts in messages are cut sooner."""
+"""Characters before an ellipsis that are searched for the beginning of a secret; texts in messages are cut sooner."""
 _SHORTEST_LINE = 12
 _FEW = 40
 """Up to so many spellings one pattern is faster than a look at every place of a text."""
@@ -51,7 +51,7 @@ class HiddenTexts:
         if not self._forms or len(text) < SHORTEST_FOUND:
             return text
         shown = self._hide_few(text) if len(self._forms) <= _FEW else self._hide_many(text)
-        return self._hide_cut(shown) if CUT in shown else shown
+        return self._hide_cut(shown) if ELLIPSIS in shown else shown
 
     def hide_start(self, text: str) -> str:
         """A text whose beginning was cut off: what is left of one there is hidden."""
@@ -81,8 +81,8 @@ class HiddenTexts:
         return "".join([*parts, text[done:]])
 
     def _hide_cut(self, text: str) -> str:
-        *before, last = text.split(CUT)
-        return CUT.join([*map(self._without_beginning, before), last])
+        *before, last = text.split(ELLIPSIS)
+        return ELLIPSIS.join([*map(self._without_beginning, before), last])
 
     def _without_beginning(self, text: str) -> str:
         for start in range(max(0, len(text) - LONGEST_CUT), len(text) - SHORTEST_FOUND + 1):

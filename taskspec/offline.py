@@ -17,6 +17,7 @@ from taskspec.projectroot import why_root
 from taskspec.spec.includes import joined
 from taskspec.state.model import Phase, State
 from taskspec.statefile import read_state, state_path
+from taskspec.wording import listing
 
 NOT_ASKED = "not asked about"
 
@@ -57,7 +58,7 @@ def not_checked(project: Project, plan: Plan) -> Iterator[str]:
     launches = [task.request for task in plan.tasks if isinstance(task.request, LaunchRequest)]
     apps = {str(request.facts.identity) for request in launches if not request.is_checked}
     if apps:
-        shown = ", ".join(sorted(apps)[:5]) + (f" and {len(apps) - 5} more" if len(apps) > 5 else "")
+        shown = listing(sorted(apps), 5)
         yield f"whether these apps exist at these versions, and their defaults: {shown}"
     if any(task.previous is not None for task in plan.tasks):
         yield "what has become of past launches: they count as the record has them"

@@ -12,6 +12,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "taskspec"
 
 FLOORS = (
+    {"wording"},
     {
         "diagnostics",
         "json_tree",
