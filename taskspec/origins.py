@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from taskspec.diagnostics import Span
+from taskspec.json_tree import leaves
 from taskspec.operations import Project
 from taskspec.plan.model import PlannedTask
 from taskspec.plan.request import CallRequest, LaunchRequest
@@ -75,14 +76,6 @@ class Explained:
     origin: Origin
 
 
-def _leaves(value: Json, path: Path) -> Iterator[tuple[Path, Json]]:
-    if isinstance(value, Mapping) and value:
-        for key, item in value.items():
-            yield from _leaves(item, (*path, key))
-    else:
-        yield path, value
-
-
 @dataclass(frozen=True, slots=True)
 class Origins:
     """Finds where the values of one planned task come from."""
@@ -111,7 +104,7 @@ class Origins:
         for key, value in request.inputs.items():
             if key not in ("params", "branch"):
                 yield self._explained((key,), value, self._setting(key, value))
-        for path, value in _leaves(request.params, ("params",)):
+        for path, value in leaves(request.params, ("params",), lists=False):
             if path != ("params",):
                 yield self._explained(path, value, self._param(path, value))
 
@@ -119,7 +112,7 @@ class Origins:
         if "workspace" in OWN_KEYS[request.kind]:
             yield self._explained(("workspace",), request.workspace, self._setting("workspace", request.workspace))
         for key, body in request.body.items():
-            for path, value in _leaves(body, (key,)):
+            for path, value in leaves(body, (key,), lists=False):
                 place = self._place(path)
                 yield self._explained(path, value, self._written(*place, value) if place else _unsaid(value))
 

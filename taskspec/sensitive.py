@@ -15,6 +15,7 @@ from typing import Final, NoReturn
 
 from taskspec.hiding import HIDDEN as HIDDEN  # noqa: PLC0414 - whoever knows secrets names what stands for them
 from taskspec.hiding import HiddenTexts
+from taskspec.json_tree import leaf_values, map_leaves
 from taskspec.values import Json, Opaque, canonical
 
 _STRETCH = 50_000
@@ -124,11 +125,11 @@ class Secrets:
 
     def recorded(self, value: Json) -> Json:
         """A value from the record, with its marks as secrets that only the mark is known of."""
-        if isinstance(value, str):
-            return self._found(_WITHHELD, value) if _MARK.fullmatch(value) else value
-        if isinstance(value, Mapping):
-            return {key: self.recorded(item) for key, item in value.items()}
-        return [self.recorded(item) for item in value] if isinstance(value, list | tuple) else value
+
+        def restored(leaf: Json) -> Json:
+            return self._found(_WITHHELD, leaf) if isinstance(leaf, str) and _MARK.fullmatch(leaf) else leaf
+
+        return map_leaves(value, restored)
 
     def _found(self, content: Json, mark: str = "") -> Sensitive:
         """A value that is sensitive without an expression of ours having made it so."""
@@ -165,11 +166,11 @@ class Secrets:
 
     def noticed(self, value: Json) -> Json:
         """A value from outside, with every text that gives a secret away made sensitive: an app may echo its params."""
-        if isinstance(value, str):
-            return self._found(value) if self.scrub(value) != value else value
-        if isinstance(value, Mapping):
-            return {key: self.noticed(item) for key, item in value.items()}
-        return [self.noticed(item) for item in value] if isinstance(value, list | tuple) else value
+
+        def marked(leaf: Json) -> Json:
+            return self._found(leaf) if isinstance(leaf, str) and self.scrub(leaf) != leaf else leaf
+
+        return map_leaves(value, marked)
 
     def mark(self, content: Json, origins: Iterable[str]) -> str:
         """`(sensitive 3f2a…)`: keyed with the stretched secrets it was made of, so that guessing one stays slow."""
@@ -187,26 +188,14 @@ class Secrets:
 
 def _texts(value: Json) -> Iterator[str]:
     """Every text that would give a value away; a number counts as the text it is written as."""
-    if isinstance(value, Mapping):
-        for item in value.values():
-            yield from _texts(item)
-    elif isinstance(value, list | tuple):
-        for item in value:
-            yield from _texts(item)
-    elif isinstance(value, str | int | float) and not isinstance(value, bool):
-        yield str(value)
+    for leaf in leaf_values(value):
+        if isinstance(leaf, str | int | float) and not isinstance(leaf, bool):
+            yield str(leaf)
 
 
 def sensitive_in(value: Json) -> Iterator[Sensitive]:
     """Every sensitive leaf of a value."""
-    if isinstance(value, Sensitive):
-        yield value
-    elif isinstance(value, Mapping):
-        for item in value.values():
-            yield from sensitive_in(item)
-    elif isinstance(value, list | tuple):
-        for item in value:
-            yield from sensitive_in(item)
+    return (leaf for leaf in leaf_values(value) if isinstance(leaf, Sensitive))
 
 
 def is_sensitive(value: Json) -> bool:
@@ -216,31 +205,23 @@ def is_sensitive(value: Json) -> bool:
 
 def reveal(value: Json) -> Json:
     """The value as it is sent. Raises WithheldError when a secret in it is not there."""
-    if isinstance(value, Sensitive):
-        return value.reveal()
-    if isinstance(value, Mapping):
-        return {key: reveal(item) for key, item in value.items()}
-    return [reveal(item) for item in value] if isinstance(value, list | tuple) else value
+    return map_leaves(value, lambda leaf: leaf.reveal() if isinstance(leaf, Sensitive) else leaf)
 
 
 def contents(value: Json) -> Json:
     """The value with its secrets laid open as far as they are there; for measuring, not for showing."""
-    if isinstance(value, Sensitive):
-        return None if value.is_withheld else value.reveal()
-    if next(sensitive_in(value), None) is None:
-        return value
-    if isinstance(value, Mapping):
-        return {key: contents(item) for key, item in value.items()}
-    return [contents(item) for item in value]
+
+    def content(leaf: Json) -> Json:
+        if not isinstance(leaf, Sensitive):
+            return leaf
+        return None if leaf.is_withheld else leaf.reveal()
+
+    return map_leaves(value, content) if is_sensitive(value) else value
 
 
 def redacted(value: Json) -> Json:
     """The value as it is compared and stored: a mark for each secret."""
-    if isinstance(value, Sensitive):
-        return value.mark
-    if isinstance(value, Mapping):
-        return {key: redacted(item) for key, item in value.items()}
-    return [redacted(item) for item in value] if isinstance(value, list | tuple) else value
+    return map_leaves(value, lambda leaf: leaf.mark if isinstance(leaf, Sensitive) else leaf)
 
 
 def marked_like(value: Json, model: Json) -> Json:

@@ -11,10 +11,13 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NoReturn
 
+from taskspec import json_tree
+from taskspec.json_tree import leaf_values, map_leaves
+
 Json = Any
 """null, bool, int, float, str, and lists and string-keyed maps of them; plans may hold Unknown leaves as well."""
 
-Path = tuple[str | int, ...]
+Path = json_tree.Path
 
 INTEGER_LIMIT = 2**63
 """Integers stay below this in size: what a database column and most readers of JSON can hold."""
@@ -78,14 +81,7 @@ class Unknown(Opaque):
 
 def unknowns(value: Json) -> Iterator[Unknown]:
     """Every unknown leaf of a value."""
-    if isinstance(value, Unknown):
-        yield value
-    elif isinstance(value, Mapping):
-        for item in value.values():
-            yield from unknowns(item)
-    elif isinstance(value, list | tuple):
-        for item in value:
-            yield from unknowns(item)
+    return (leaf for leaf in leaf_values(value) if isinstance(leaf, Unknown))
 
 
 class ServiceId(int):
@@ -142,24 +138,12 @@ for _name in (
 
 def symbolic(value: Json) -> Json:
     """A value as it counts for identity: the id of a service is replaced by its symbol."""
-    if isinstance(value, ServiceId):
-        return value.symbol
-    if isinstance(value, Mapping):
-        return {key: symbolic(item) for key, item in value.items()}
-    return [symbolic(item) for item in value] if isinstance(value, list | tuple) else value
+    return map_leaves(value, lambda leaf: leaf.symbol if isinstance(leaf, ServiceId) else leaf)
 
 
 def pending_ids(value: Json) -> Iterator[ServiceId]:
     """Every id of a service in a value that has still to be launched."""
-    if isinstance(value, ServiceId):
-        if value.is_pending:
-            yield value
-    elif isinstance(value, Mapping):
-        for item in value.values():
-            yield from pending_ids(item)
-    elif isinstance(value, list | tuple):
-        for item in value:
-            yield from pending_ids(item)
+    return (leaf for leaf in leaf_values(value) if isinstance(leaf, ServiceId) and leaf.is_pending)
 
 
 def weight_of(value: Json, limit: int, each: int = 4) -> int:

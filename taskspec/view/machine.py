@@ -17,6 +17,7 @@ from taskspec.engine.events import (
     StatusChanged,
     TaskEnded,
 )
+from taskspec.json_tree import map_leaves
 from taskspec.plan.model import Plan, PlannedTask
 from taskspec.sensitive import HIDDEN, Sensitive
 from taskspec.spec.model import TaskDecl
@@ -99,17 +100,15 @@ def side(value: Json) -> dict[str, Any]:
 
 def json_value(value: Json) -> Json:
     """A value with every unknown leaf as `{"unknown": [producers]}`."""
-    if isinstance(value, Unknown):
-        return {"unknown": list(value.producers)}
-    if isinstance(value, ServiceId) and value.is_pending:
-        return {"unknown": list(value.unknown.producers)}
-    if isinstance(value, Sensitive):
-        return HIDDEN
-    if isinstance(value, dict):
-        return {key: json_value(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [json_value(item) for item in value]
-    return value
+    return map_leaves(value, _json_leaf)
+
+
+def _json_leaf(leaf: Json) -> Json:
+    if isinstance(leaf, ServiceId) and leaf.is_pending:
+        leaf = leaf.unknown
+    if isinstance(leaf, Unknown):
+        return {"unknown": list(leaf.producers)}
+    return HIDDEN if isinstance(leaf, Sensitive) else leaf
 
 
 def event_document(event: EngineEvent) -> dict[str, Any]:
@@ -160,7 +159,7 @@ def report_document(report: RunReport) -> dict[str, Any]:
         "counts": report.counts,
         "seconds": round(report.seconds, 3),
         "tasks": [_ended(task) for task in report.tasks],
-        "results": json_value(dict(report.results)),
+        "results": json_value(report.results),
         "stopped": list(report.stopped),
         "unstopped": list(report.unstopped),
     }
@@ -181,7 +180,7 @@ def status_document(standings: Sequence[Standing], in_spec: set[str]) -> dict[st
                 "status": standing.observed.status if standing.observed is not None else None,
                 "in_spec": standing.record.address in in_spec,
                 **_standing_service(standing.record),
-                "results": json_value(dict(standing.record.results)),
+                "results": json_value(standing.record.results),
             }
             for standing in standings
         ],
