@@ -116,7 +116,7 @@ def _resolved(path: Path) -> Path:
 
 def _read_config(path: Path) -> Mapping[str, Any]:
     if path.exists() and not path.is_file():
-        raise AppFolderError(f'"{path}" is no file', remedy=f"make {CONFIG_NAME} a file with a JSON object in it")
+        raise AppFolderError(f'"{path}" is not a file', remedy=f"make {CONFIG_NAME} a file with a JSON object in it")
     try:
         config = json.loads(read_plain(path, CONFIG_LIMIT).decode("utf-8"))
     except FileNotFoundError:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from taskspec.diagnostics import nearest
 from taskspec.errors import UsageError
-from taskspec.plainfile import why_no_path
+from taskspec.plainfile import NotARegularFile, TooLarge, read_plain, why_no_path
 from taskspec.projectroot import why_root
 
 TEXT_LIMIT = 2**20
@@ -59,16 +59,16 @@ class ProjectFiles:
         """The bytes of a file of at most `limit`; `path` is how the author calls it. Raises UsageError."""
         if not place.exists():
             raise UsageError(f'there is no file "{path}"', remedy=_similar(place))
-        if not place.is_file():
-            raise UsageError(f'"{path}" is no file', remedy="Name a file with text in it.")
         try:
-            with place.open("rb") as file:
-                content = file.read(limit + 1)
+            return read_plain(place, limit)
+        except TooLarge:
+            raise UsageError(
+                f'"{path}" is larger than {limit // 2**20} MiB', remedy="Pass on its path instead."
+            ) from None
+        except NotARegularFile:
+            raise UsageError(f'"{path}" is not a file', remedy="Name a file with text in it.") from None
         except OSError as error:
             raise UsageError(f'"{path}" cannot be read: {error.strerror}', remedy="Check who may read it.") from None
-        if len(content) > limit:
-            raise UsageError(f'"{path}" is larger than {limit // 2**20} MiB', remedy="Pass on its path instead.")
-        return content
 
 
 def _similar(place: Path) -> str:

@@ -66,8 +66,8 @@ def test_only_texts_of_bounded_size_are_read(project: Path) -> None:
     files = ProjectFiles(project)
     assert refusal(files, project, "large") == '"large" is larger than 1 MiB'
     assert refusal(files, project, "nul") == '"nul" is no text: it holds a zero byte'
-    assert refusal(files, project, "pipe") == '"pipe" is no file'
-    assert refusal(files, project, "specs") == '"specs" is no file'
+    assert refusal(files, project, "pipe") == '"pipe" is not a file'
+    assert refusal(files, project, "specs") == '"specs" is not a file'
     assert refusal(files, project, "a\0b").startswith('"a\0b" cannot be read')
     assert len(files.text(project, "just")) == TEXT_LIMIT
 
