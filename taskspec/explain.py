@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from taskspec.diagnostics import choices
 from taskspec.errors import UsageError
-from taskspec.operations import Project
+from taskspec.operations.project import Project
 from taskspec.origins import HIDDEN, Explained, Origins
 from taskspec.plan.model import Change, Plan, PlannedTask
 from taskspec.spec.model import TaskDecl

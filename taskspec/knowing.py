@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 from taskspec.errors import SpecError
-from taskspec.operations import Project, Request, open_project
+from taskspec.operations.project import Project, Request, open_project
 from taskspec.spec.includes import joined
 from taskspec.spec.model import TaskDecl
 from taskspec.template.render import RenderError, templates_in

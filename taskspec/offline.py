@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from taskspec.engine.catalogue import Catalogue
 from taskspec.engine.server import Server
 from taskspec.errors import UsageError
-from taskspec.operations import Project, Request
+from taskspec.operations.project import Project, Request
 from taskspec.plan.inputs import PlanInputs, World
 from taskspec.plan.model import Observed, Plan
 from taskspec.plan.planner import make_plan

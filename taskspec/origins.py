@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from taskspec.diagnostics import Span
 from taskspec.json_tree import leaves
-from taskspec.operations import Project
+from taskspec.operations.project import Project
 from taskspec.plan.model import PlannedTask
 from taskspec.plan.request import CallRequest, LaunchRequest
 from taskspec.sensitive import is_sensitive

@@ -9,7 +9,7 @@ from taskspec.engine.halting import halt, is_ours_to_stop
 from taskspec.engine.refresh import observe
 from taskspec.engine.server import Server
 from taskspec.errors import UsageError
-from taskspec.operations import Project
+from taskspec.operations.project import Project
 from taskspec.plan.model import Observed
 from taskspec.plan.planner import final_results
 from taskspec.plan.unfolding import seen_through

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from taskspec.engine.server import Server
 from taskspec.errors import LockHeld
-from taskspec.operations import Project, Request
+from taskspec.operations.project import Project, Request
 from taskspec.state.database import is_there, usable
 from taskspec.state.lease import this_owner
 from taskspec.state.model import State

@@ -12,11 +12,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from taskspec import operations, statefile
+from taskspec import statefile
 from taskspec.diagnostics import choices
 from taskspec.engine.server import Server
 from taskspec.errors import UsageError
-from taskspec.operations import Project, Request
+from taskspec.operations.plan import make
+from taskspec.operations.project import Project, Request
 from taskspec.plan.model import Change, PlannedTask
 from taskspec.plan.request import CallRequest, LaunchRequest, start_key
 from taskspec.plan.selection import Selection
@@ -153,7 +154,7 @@ def adopt(
 
 
 def _planned(project: Project, server: Server, state: State, address: str) -> PlannedTask:
-    plan = operations.make(project, server, state, Selection()).plan
+    plan = make(project, server, state, Selection()).plan
     by_address = {task.address: task for task in plan.tasks}
     if address not in by_address:
         raise UsageError(f'the spec has no "{address}"', remedy=choices(address, by_address, label="Addresses"))

@@ -18,7 +18,7 @@ from taskspec.cli import discretion
 from taskspec.engine.secretsource import Trust
 from taskspec.engine.server import Server, choose_server
 from taskspec.errors import UsageError
-from taskspec.operations import Request
+from taskspec.operations.project import Request
 from taskspec.plainfile import why_no_path
 from taskspec.plan.selection import Selection
 from taskspec.spec.durations import seconds, show

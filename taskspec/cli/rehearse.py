@@ -13,10 +13,12 @@ from pathlib import Path
 
 import click
 
-from taskspec import operations
 from taskspec.engine.events import EngineEvent, Listener, RunReport
 from taskspec.engine.tools import Pace
 from taskspec.errors import UsageError
+from taskspec.operations.apply import Environment, prepare_apply
+from taskspec.operations.plan import make
+from taskspec.operations.project import Request, open_project
 from taskspec.plainfile import read_plain
 from taskspec.plan.selection import Selection
 from taskspec.rehearsal.clock import Clock
@@ -41,7 +43,7 @@ POLL_SECONDS = (2.0, 30.0)
 class Rehearsal:
     """What is rehearsed, and how it is shown."""
 
-    request: operations.Request
+    request: Request
     selection: Selection
     pace: Pace
     faults: Path | None
@@ -54,7 +56,7 @@ class Rehearsal:
 def rehearse(rehearsal: Rehearsal) -> RunReport:
     """Play a spec through. Raises SpecError for a spec or a fault script with mistakes in it."""
     request = rehearsal.request
-    project = operations.open_project(request)
+    project = open_project(request)
     script = _script(rehearsal)
     instances = project.expansion.instances
     script.services = frozenset(instance.address for instance in instances if instance.task.service is not None)
@@ -64,7 +66,7 @@ def rehearse(rehearsal: Rehearsal) -> RunReport:
         open_store(Path(folder) / "state.db", clock=stage.wall) as store,
     ):
         store.acquire(this_owner())
-        planned = operations.make(project, stage.server, store.load(), rehearsal.selection)
+        planned = make(project, stage.server, store.load(), rehearsal.selection)
         if not rehearsal.as_json:
             click.echo(draw_all(planned.plan.warnings, rehearsal.paint), err=True, nl=False)
             click.echo(draw_plan(planned.plan, rehearsal.paint, full=rehearsal.full))
@@ -73,7 +75,8 @@ def rehearse(rehearsal: Rehearsal) -> RunReport:
         pace = replace(rehearsal.pace, poll_shortest=shortest, poll_longest=longest, deadline=deadline)
         journal = AnnouncedJournal(store, stage.fake)
         listener = _listener(rehearsal, stage.clock)
-        report = operations.prepare_apply(project, stage.server, planned, journal, listener, pace, stage).go()
+        environment = Environment(stage.clock, stage.wall, stage.hands, stage.performer, stage.elsewhere.look)
+        report = prepare_apply(project, stage.server, planned, journal, listener, pace, environment).go()
     if not rehearsal.as_json:
         click.echo(f"\n{draw_report(report, rehearsal.paint, spec=request.shown_as)}", nl=False)
         click.echo("Rehearsed: nothing was launched, and every result is a placeholder.")

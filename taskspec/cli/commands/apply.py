@@ -15,14 +15,16 @@ from typing import Any
 
 import click
 
-from taskspec import operations, statefile
+from taskspec import statefile
 from taskspec.cli import options, screen
 from taskspec.engine.apply import Apply
 from taskspec.engine.events import EngineEvent, Listener, RunReport
 from taskspec.engine.leaving import OnInterrupt
 from taskspec.engine.tools import POLL_LONGEST, Pace
 from taskspec.errors import ExitCode
-from taskspec.plan.calling import require_allowed
+from taskspec.operations.apply import prepare_apply, real_environment
+from taskspec.operations.plan import make
+from taskspec.operations.project import open_project
 from taskspec.plan.model import Plan
 from taskspec.view.diagnostic import draw_all
 from taskspec.view.human import draw_plan, draw_report
@@ -115,21 +117,21 @@ def command(
     selection = options.selection(targets, excludes, reruns)
     if rehearse or faults is not None:
         return exit_code(_rehearse(request, selection, pace, faults, seed, paint, as_json, full))
-    project = operations.open_project(request)
+    project = open_project(request)
     path = statefile.state_path(project, request, server)
     commands = path.with_suffix(".commands") if allow_local else None
     with statefile.writing(path, options.turn(lock_timeout)) as store:
-        planned = operations.make(project, server, store.load(), selection)
+        planned = make(project, server, store.load(), selection)
         if not as_json:
             click.echo(draw_all(planned.plan.warnings, error_paint), err=True, nl=False)
             click.echo(draw_plan(planned.plan, paint, full=full), nl=False)
             if not planned.plan.has_changes:
                 return ExitCode.DONE
-        require_allowed(planned.plan, allow_local=allow_local)
+        environment = real_environment(project, server, planned.plan, commands=commands)
         if not _approved(planned.plan, auto_approve=auto_approve or as_json):
             return ExitCode.INTERRUPTED
         with _listener(as_json=as_json, paint=error_paint) as listener:
-            run = operations.prepare_apply(project, server, planned, store, listener, pace, commands=commands)
+            run = prepare_apply(project, server, planned, store, listener, pace, environment)
             with _interruptible(run):
                 report = run.go()
     if not as_json:

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import click
 
-from taskspec import operations, statefile
+from taskspec import statefile
 from taskspec.cli import options, screen
 from taskspec.errors import ExitCode, UsageError
 from taskspec.explain import explain
+from taskspec.operations.plan import make
+from taskspec.operations.project import assigned, open_project
 from taskspec.view.explain import draw_explanation, explanation_document
 
 
@@ -36,10 +38,10 @@ def command(
     """
     spec, address = _split(arguments)
     request, server = options.request(spec, var_flags, var_files), options.server()
-    project = operations.open_project(request)
+    project = open_project(request)
     state = statefile.read_state(statefile.state_path(project, request, server))
-    plan = operations.make(project, server, state, options.selection((), (), ())).plan
-    found = explain(project, plan, operations.assigned(request, project.spec), address, value_path)
+    plan = make(project, server, state, options.selection((), (), ())).plan
+    found = explain(project, plan, assigned(request, project.spec), address, value_path)
     if as_json:
         click.echo(json.dumps(explanation_document(found), ensure_ascii=False))
     else:

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import click
 
-from taskspec import operations, standing, statefile
+from taskspec import standing, statefile
 from taskspec.cli import options, screen
 from taskspec.diagnostics import choices
 from taskspec.errors import ExitCode, UsageError
+from taskspec.operations.project import open_project
 from taskspec.sensitive import redacted
 from taskspec.values import Unknown, is_known
 from taskspec.view.human import draw_results
@@ -34,7 +35,7 @@ def command(
     """Results of the last successful launches: those of the spec, then those of each task."""
     request = options.request(spec, var_flags, var_files)
     server = options.server()
-    project = operations.open_project(request, variables_required=False)
+    project = open_project(request, variables_required=False)
     state = statefile.read_state(statefile.state_path(project, request, server))
     of_spec, of_tasks = standing.known_results(project, state)
     if name is not None:

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import click
 
-from taskspec import operations, statefile
+from taskspec import statefile
 from taskspec.cli import options
 from taskspec.errors import ExitCode
+from taskspec.operations.project import open_project
 from taskspec.state.model import RunRecord
 
 
@@ -21,7 +22,7 @@ def command(spec: Path | None, as_json: bool) -> int:
     """Past applies of a spec, the newest first."""
     request = options.request(spec)
     server = options.server()
-    project = operations.open_project(request, variables_required=False)
+    project = open_project(request, variables_required=False)
     runs = list(reversed(statefile.read_state(statefile.state_path(project, request, server)).runs))
     if as_json:
         click.echo(json.dumps({"taskspec_runs": 1, "runs": [asdict(run) for run in runs]}, ensure_ascii=False))

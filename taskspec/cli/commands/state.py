@@ -9,12 +9,12 @@ from pathlib import Path
 
 import click
 
-from taskspec import operations, statefile, upkeep
+from taskspec import statefile, upkeep
 from taskspec.cli import options, screen
 from taskspec.diagnostics import choices
 from taskspec.engine.server import Server
 from taskspec.errors import ExitCode, SpecError, UsageError
-from taskspec.operations import Request
+from taskspec.operations.project import Request, open_project
 from taskspec.state.model import Phase, Record
 from taskspec.state.store import StateStore
 from taskspec.view.paint import clean
@@ -127,7 +127,7 @@ def adopt(
     if not number.isdecimal():
         raise UsageError(f'"{number}" is no id of a launch', remedy="it is the number that the server shows")
     request, server = options.request(spec, var_flags, var_files), options.server()
-    project = operations.open_project(request)
+    project = open_project(request)
     path = statefile.state_path(project, request, server)
     with statefile.writing(path, options.turn(lock_timeout)) as store:
         actor = upkeep.this_actor(why)
@@ -187,7 +187,7 @@ def move(arguments: tuple[str, ...], why: str, lock_timeout: float) -> int:
 def _note_unknown(request: Request, addresses: Sequence[str]) -> None:
     """A slip of the pen would start the task again; the spec knows better, where it can be read."""
     try:
-        project = operations.open_project(request, variables_required=False)
+        project = open_project(request, variables_required=False)
     except (SpecError, UsageError):
         return
     known = [instance.address for instance in project.expansion.instances]

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import click
 
-from taskspec import operations, standing, statefile
+from taskspec import standing, statefile
 from taskspec.cli import options, screen
 from taskspec.errors import ExitCode
+from taskspec.operations.project import open_project
 from taskspec.plan.unfolding import addresses_in_spec
 from taskspec.view.human import draw_status
 from taskspec.view.machine import status_document
@@ -23,7 +24,7 @@ def command(spec: Path | None, as_json: bool, no_color: bool) -> int:
     """What was launched, how it came out, and what the server says about it now."""
     request = options.request(spec)
     server = options.server()
-    project = operations.open_project(request, variables_required=False)
+    project = open_project(request, variables_required=False)
     state = statefile.read_state(statefile.state_path(project, request, server))
     standings = standing.standings(server, state)
     in_spec = addresses_in_spec(project.evaluator, project.expansion, state)

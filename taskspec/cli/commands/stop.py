@@ -6,18 +6,19 @@ from pathlib import Path
 
 import click
 
-from taskspec import operations, standing, statefile, upkeep
+from taskspec import standing, statefile, upkeep
 from taskspec.cli import options
 from taskspec.engine.server import Server
 from taskspec.errors import ExitCode, SpecError
+from taskspec.operations.project import Request, open_project
 from taskspec.state.database import is_there
 from taskspec.view.paint import clean
 
 
-def _place(request: operations.Request, server: Server) -> Path:
+def _place(request: Request, server: Server) -> Path:
     """Where the state is. A spec with mistakes in it must not keep anybody from stopping what it has started."""
     try:
-        project = operations.open_project(options.without_secrets(request), variables_required=False)
+        project = open_project(options.without_secrets(request), variables_required=False)
     except SpecError:
         path = upkeep.place(request, server)
         click.echo(

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import click
 
-from taskspec import operations
 from taskspec.cli import options, screen
 from taskspec.errors import ExitCode, SpecError
+from taskspec.operations.project import open_project
+from taskspec.operations.validate import validate
 from taskspec.template.items import item_limit
 from taskspec.view.diagnostic import draw_all
 from taskspec.view.machine import diagnostic_document
@@ -29,8 +30,8 @@ def command(
     """
     request = options.request(spec, var_flags, var_files)
     try:
-        project = operations.open_project(request, variables_required=False)
-        found = operations.validate(project, options.server())
+        project = open_project(request, variables_required=False)
+        found = validate(project, options.server())
     except SpecError as error:
         if not as_json:
             raise
