@@ -48,6 +48,15 @@ class ExitCode(IntEnum):
     INTERRUPTED = 130
 
 
+def run_exit_code(*, detached: bool, running: bool, failed: bool, pending: bool) -> ExitCode:
+    """Return the exit code of a run: interrupted beats failed, failed beats pending, pending beats done."""
+    if detached:
+        return ExitCode.DETACHED if running else ExitCode.INTERRUPTED
+    if failed:
+        return ExitCode.TASK_FAILED
+    return ExitCode.PENDING if pending else ExitCode.DONE
+
+
 class TaskspecError(Exception):
     """A problem a person can act on: what is wrong, and what to do about it."""
 

@@ -44,15 +44,15 @@ def read_state(path: Path) -> State:
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
-    """How long to wait for another writer to end, in seconds, and whom to tell, once, that we do."""
+class LockWait:
+    """How many seconds to wait for another writer. `report` is called once, when the wait begins."""
 
     timeout: float = 0.0
-    told: Callable[[str], None] = lambda _: None
+    report: Callable[[str], None] = lambda _: None
 
 
 @contextmanager
-def writing(path: Path, turn: Turn | None = None) -> Iterator[StateStore]:
+def writing(path: Path, wait: LockWait | None = None) -> Iterator[StateStore]:
     """The state, with the lease held. Raises LockHeld while another run writes, after waiting as long as asked."""
     with usable(path):
         ignore = path.parent.parent / ".gitignore"
@@ -60,16 +60,16 @@ def writing(path: Path, turn: Turn | None = None) -> Iterator[StateStore]:
         if not ignore.exists():
             ignore.write_text("*\n", encoding="ascii")
     with open_store(path, clock=time.time) as store:
-        _take_turn(store, turn or Turn())
+        _acquire(store, wait or LockWait())
         try:
             yield store
         finally:
             store.release()
 
 
-def _take_turn(store: StateStore, turn: Turn) -> None:
-    """Acquire the lease, trying again until the time is up."""
-    owner, end, was_told = this_owner(), time.monotonic() + turn.timeout, False
+def _acquire(store: StateStore, wait: LockWait) -> None:
+    """Acquire the lease. Raises LockHeld when another writer still holds it after the wait."""
+    owner, end, is_reported = this_owner(), time.monotonic() + wait.timeout, False
     while True:
         try:
             store.acquire(owner)
@@ -77,9 +77,9 @@ def _take_turn(store: StateStore, turn: Turn) -> None:
             left = end - time.monotonic()
             if left <= 0:
                 raise
-            if not was_told:
-                turn.told(error.message)
-                was_told = True
+            if not is_reported:
+                wait.report(error.message)
+                is_reported = True
             time.sleep(min(LOCK_LOOK_SECONDS, left))
         else:
             return

@@ -52,9 +52,12 @@ class Rehearsal:
     as_json: bool
     full: bool
 
+    def play(self) -> RunReport:
+        """Rehearse the spec. Raises SpecError for a spec or a fault script with mistakes in it."""
+        return _rehearse(self)
 
-def rehearse(rehearsal: Rehearsal) -> RunReport:
-    """Play a spec through. Raises SpecError for a spec or a fault script with mistakes in it."""
+
+def _rehearse(rehearsal: Rehearsal) -> RunReport:
     request = rehearsal.request
     project = open_project(request)
     script = _script(rehearsal)

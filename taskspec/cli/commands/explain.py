@@ -13,6 +13,7 @@ from taskspec.errors import ExitCode, UsageError
 from taskspec.explain import explain
 from taskspec.operations.plan import make
 from taskspec.operations.project import assigned, open_project
+from taskspec.plan.selection import Selection
 from taskspec.view.explain import draw_explanation, explanation_document
 
 
@@ -24,9 +25,8 @@ from taskspec.view.explain import draw_explanation, explanation_document
 @options.json_option
 @options.no_color_option
 def command(
+    reading: options.Reading,
     arguments: tuple[str, ...],
-    var_flags: tuple[str, ...],
-    var_files: tuple[Path, ...],
     value_path: str,
     as_json: bool,
     no_color: bool,
@@ -37,10 +37,11 @@ def command(
     another task. Nothing is touched.
     """
     spec, address = _split(arguments)
-    request, server = options.request(spec, var_flags, var_files), options.server()
+    request = reading.request(spec)
+    server = options.server(request.secrets)
     project = open_project(request)
     state = statefile.read_state(statefile.state_path(project, request, server))
-    plan = make(project, server, state, options.selection((), (), ())).plan
+    plan = make(project, server, state, Selection()).plan
     found = explain(project, plan, assigned(request, project.spec), address, value_path)
     if as_json:
         click.echo(json.dumps(explanation_document(found), ensure_ascii=False))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import click
 
@@ -32,12 +31,8 @@ from taskspec.view.paint import clean
 @options.json_option
 @options.no_color_option
 def command(
-    spec: Path | None,
-    var_flags: tuple[str, ...],
-    var_files: tuple[Path, ...],
-    targets: tuple[str, ...],
-    excludes: tuple[str, ...],
-    reruns: tuple[str, ...],
+    request: Request,
+    selection: Selection,
     offline: bool,
     full: bool,
     detailed_exitcode: bool,
@@ -52,9 +47,7 @@ def command(
     = keep: reuse its results        - stop: runs, and is not wanted any more
     ○ skip: its condition is false
     """
-    request = options.request(spec, var_flags, var_files)
-    server = options.server()
-    selection = options.selection(targets, excludes, reruns)
+    server = options.server(request.secrets)
     if offline:
         plan = _offline(request, server, selection)
     else:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import click
 
 from taskspec import standing, statefile
 from taskspec.cli import options, screen
 from taskspec.errors import ExitCode
-from taskspec.operations.project import open_project
+from taskspec.operations.project import Request, open_project
 from taskspec.plan.unfolding import addresses_in_spec
 from taskspec.view.human import draw_status
 from taskspec.view.machine import status_document
@@ -20,10 +19,9 @@ from taskspec.view.machine import status_document
 @options.spec_argument
 @options.json_option
 @options.no_color_option
-def command(spec: Path | None, as_json: bool, no_color: bool) -> int:
+def command(request: Request, as_json: bool, no_color: bool) -> int:
     """What was launched, how it came out, and what the server says about it now."""
-    request = options.request(spec)
-    server = options.server()
+    server = options.server(request.secrets)
     project = open_project(request, variables_required=False)
     state = statefile.read_state(statefile.state_path(project, request, server))
     standings = standing.standings(server, state)
