@@ -19,17 +19,17 @@ from taskspec.values import Json
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class RecordedLaunch:
     """What is known of one address: the record, and what the server says now."""
 
     record: Record
     observed: Observed | None
 
 
-def standings(server: Server, state: State) -> list[Standing]:
+def standings(server: Server, state: State) -> list[RecordedLaunch]:
     """Every address on record with what the server says about it now."""
     world = observe(server, state)
-    return [Standing(record, world.get(address)) for address, record in state.records.items()]
+    return [RecordedLaunch(record, world.get(address)) for address, record in state.records.items()]
 
 
 def known_results(project: Project, state: State) -> tuple[dict[str, Json], dict[str, Mapping[str, Json]]]:

@@ -27,10 +27,11 @@ from taskspec.rehearsal.stage import AnnouncedJournal, set_stage
 from taskspec.state.lease import this_owner
 from taskspec.state.store import open_store
 from taskspec.view.diagnostic import draw_all
-from taskspec.view.human import draw_plan, draw_report
 from taskspec.view.lines import line
 from taskspec.view.machine import event_document
 from taskspec.view.paint import Paint
+from taskspec.view.plan_text import draw_plan
+from taskspec.view.report_text import draw_report
 from taskspec.view.words import duration
 
 HORIZON = 7 * 86400.0

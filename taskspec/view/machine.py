@@ -21,11 +21,11 @@ from taskspec.json_tree import map_leaves
 from taskspec.plan.model import Plan, PlannedTask
 from taskspec.sensitive import HIDDEN, Sensitive
 from taskspec.spec.model import TaskDecl
-from taskspec.standing import Standing
+from taskspec.standing import RecordedLaunch
 from taskspec.state.model import Record
 from taskspec.values import ABSENT, Json, ServiceId, Unknown, show_path
-from taskspec.view.human import plan_summary, report_summary
 from taskspec.view.limits import limits_document
+from taskspec.view.summaries import plan_summary, report_summary
 
 VERSION = 1
 
@@ -165,29 +165,29 @@ def report_document(report: RunReport) -> dict[str, Any]:
     }
 
 
-def status_document(standings: Sequence[Standing], in_spec: set[str]) -> dict[str, Any]:
+def status_document(launches: Sequence[RecordedLaunch], in_spec: set[str]) -> dict[str, Any]:
     """Every address on record and what the server says about it."""
     return {
         "taskspec_status": VERSION,
         "tasks": [
             {
-                "address": standing.record.address,
-                "task_id": standing.record.task_id,
-                "attempt": standing.record.attempt,
-                "phase": str(standing.record.phase),
-                "outcome": str(standing.record.outcome) if standing.record.outcome else None,
-                "summary": standing.record.summary,
-                "status": standing.observed.status if standing.observed is not None else None,
-                "in_spec": standing.record.address in in_spec,
-                **_standing_service(standing.record),
-                "results": json_value(standing.record.results),
+                "address": launch.record.address,
+                "task_id": launch.record.task_id,
+                "attempt": launch.record.attempt,
+                "phase": str(launch.record.phase),
+                "outcome": str(launch.record.outcome) if launch.record.outcome else None,
+                "summary": launch.record.summary,
+                "status": launch.observed.status if launch.observed is not None else None,
+                "in_spec": launch.record.address in in_spec,
+                **_record_service(launch.record),
+                "results": json_value(launch.record.results),
             }
-            for standing in standings
+            for launch in launches
         ],
     }
 
 
-def _standing_service(record: Record) -> dict[str, Any]:
+def _record_service(record: Record) -> dict[str, Any]:
     if not record.is_service:
         return {}
     return {"service": {"ready": record.is_ready, "reused": record.reused, "replaces": list(record.replaces)}}

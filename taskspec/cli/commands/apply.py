@@ -28,10 +28,11 @@ from taskspec.plan.model import Plan
 from taskspec.plan.selection import Selection
 from taskspec.statefile import LockWait
 from taskspec.view.diagnostic import draw_all
-from taskspec.view.human import draw_plan, draw_report
 from taskspec.view.lines import line
 from taskspec.view.machine import event_document
 from taskspec.view.paint import Paint
+from taskspec.view.plan_text import draw_plan
+from taskspec.view.report_text import draw_report
 
 LOCAL_POLL_SECONDS = 0.25
 """The longest pause between two looks at the local server; asking it costs nothing."""

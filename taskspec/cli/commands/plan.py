@@ -16,8 +16,8 @@ from taskspec.operations.project import Request, open_project
 from taskspec.plan.model import Plan
 from taskspec.plan.selection import Selection
 from taskspec.view.diagnostic import draw_all
-from taskspec.view.human import draw_plan
 from taskspec.view.paint import clean
+from taskspec.view.plan_text import draw_plan
 
 
 @click.command("plan")

@@ -13,8 +13,8 @@ from taskspec.errors import ExitCode, UsageError
 from taskspec.operations.project import Request, open_project
 from taskspec.sensitive import redacted
 from taskspec.values import Unknown, is_known
-from taskspec.view.human import draw_results
 from taskspec.view.machine import json_value
+from taskspec.view.report_text import draw_results
 
 
 @click.command("results")

@@ -11,8 +11,8 @@ from taskspec.cli import options, screen
 from taskspec.errors import ExitCode
 from taskspec.operations.project import Request, open_project
 from taskspec.plan.unfolding import addresses_in_spec
-from taskspec.view.human import draw_status
 from taskspec.view.machine import status_document
+from taskspec.view.status_text import draw_status
 
 
 @click.command("status")
