@@ -1,4 +1,4 @@
-"""Reads files from untrusted authors: only regular ones of bounded size, without waiting for a writer."""
+"""Read files from untrusted authors: only regular ones of bounded size, without waiting for a writer."""
 
 from __future__ import annotations
 

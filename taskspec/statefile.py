@@ -1,4 +1,4 @@
-"""The state of a spec on a server as a file: where it lies, read as it is, and written by one run at a time."""
+"""The state of a spec on a server as a file: its path, reading it, and the lease to write to it."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from taskspec.state.store import StateStore, open_store
 
 STATE_FOLDER = ".taskspec"
 LOCK_LOOK_SECONDS = 0.25
-"""Between two looks whether another writer has ended."""
+"""The pause between two attempts to get the lease."""
 
 
 def state_path(project: Project, request: Request, server: Server) -> Path:
-    """Where the state of this spec on this server lives: never two servers in one file.
+    """The path of this spec's state on this server; each server has a file of its own.
 
     Raises UsageError when the spec's profile is for another server.
     """
@@ -31,12 +31,12 @@ def state_path(project: Project, request: Request, server: Server) -> Path:
 
 
 def state_place(folder: Path, request: Request, server: Server) -> Path:
-    """As `state_path`, of a spec that need not be valid; `folder` is where it lies."""
+    """Like `state_path`, for a spec in `folder` that need not be valid."""
     return folder / STATE_FOLDER / request.path.stem / f"{server.label}.db"
 
 
 def read_state(path: Path) -> State:
-    """The state as it is; an empty one where nothing was ever applied. Nothing is created."""
+    """Read the state, without creating it; an empty one where nothing was ever applied."""
     if not is_there(path):
         return State(lineage="", serial=0, records={}, runs=())
     with open_store(path, clock=time.time) as store:
@@ -53,7 +53,7 @@ class LockWait:
 
 @contextmanager
 def writing(path: Path, wait: LockWait | None = None) -> Iterator[StateStore]:
-    """The state, with the lease held. Raises LockHeld while another run writes, after waiting as long as asked."""
+    """Open the state with the lease held. Raises LockHeld when another run still writes after the wait."""
     with usable(path):
         ignore = path.parent.parent / ".gitignore"
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from taskspec.plan.model import Observed
-from taskspec.launch import RecordedLaunch
+from taskspec.standing import RecordedLaunch
 from taskspec.state.model import Outcome, Phase, Record
 from taskspec.view.machine import status_document
 from taskspec.view.paint import Paint

@@ -20,14 +20,14 @@ from taskspec.view.status_text import draw_status
 @options.json_option
 @options.no_color_option
 def command(request: Request, as_json: bool, no_color: bool) -> int:
-    """What was launched, how it came out, and what the server says about it now."""
+    """What was launched, its outcome, and what the server reports now."""
     server = options.server(request.secrets)
     project = open_project(request, variables_required=False)
     state = statefile.read_state(statefile.state_path(project, request, server))
-    standings = standing.standings(server, state)
+    launches = standing.recorded_launches(server, state)
     in_spec = addresses_in_spec(project.evaluator, project.expansion, state)
     if as_json:
-        click.echo(json.dumps(status_document(standings, in_spec), ensure_ascii=False))
+        click.echo(json.dumps(status_document(launches, in_spec), ensure_ascii=False))
     else:
-        click.echo(draw_status(standings, in_spec, screen.paint(no_color=no_color)), nl=False)
+        click.echo(draw_status(launches, in_spec, screen.paint(no_color=no_color)), nl=False)
     return ExitCode.DONE
