@@ -134,7 +134,7 @@ def _read_config(path: Path) -> Mapping[str, Any]:
         raise AppFolderError(f'"{path}": modal_template_state must be an object', remedy="write {} for no defaults")
     problem = not_json(config)
     if problem is not None:
-        raise AppFolderError(f'"{path}": {show_path(problem[0])} is {problem[1]}', remedy="make it valid JSON")
+        raise AppFolderError(f'"{path}": {show_path(problem[0])}: {problem[1]}', remedy="make it valid JSON")
     return config
 
 

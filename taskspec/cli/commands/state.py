@@ -71,7 +71,7 @@ def verify(request: Request, as_json: bool) -> int:
         document = {"taskspec_verified": 1, "events": found.events, "lineage": found.lineage, "format": found.format}
         click.echo(json.dumps(document))
     else:
-        click.echo(f"{found.events} event{'s' * (found.events != 1)}: the state is as it was written.")
+        click.echo(f"{found.events} event{'s' * (found.events != 1)}: the state is intact.")
     return ExitCode.DONE
 
 
