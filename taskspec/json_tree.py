@@ -26,6 +26,17 @@ def leaves(value: Any, path: Path = (), *, depth: int | None = None, lists: bool
         yield from leaves(item, (*path, key), depth=below, lists=lists)
 
 
+def leaf_values(value: Any) -> Iterator[Any]:
+    """Yield every value that is not a container, in the order of the value."""
+    if isinstance(value, Mapping):
+        value = value.values()
+    elif not isinstance(value, list | tuple):
+        yield value
+        return
+    for item in value:
+        yield from leaf_values(item)
+
+
 def map_leaves(value: Any, change: Callable[[Any], Any]) -> Any:
     """Copy a value, with `change` applied to each value that is not a container. Tuples become lists."""
     if isinstance(value, Mapping):

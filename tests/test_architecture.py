@@ -12,9 +12,9 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "taskspec"
 
 FLOORS = (
+    {"json_tree", "wording"},
     {
         "diagnostics",
-        "json_tree",
         "values",
         "plainfile",
         "schemas",

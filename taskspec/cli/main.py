@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import click
 
 from taskspec import __version__
-from taskspec.cli import discretion
+from taskspec.cli.discretion import Session
 from taskspec.errors import ExitCode, SpecError, TaskspecError
 
 if TYPE_CHECKING:
@@ -109,9 +109,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def run(arguments: Sequence[str]) -> int:
     """The exit code of a command line; every message has been printed."""
-    discretion.forget()
+    session, no_color = Session(), "--no-color" in arguments
     try:
-        result = cli.main(list(arguments), prog_name="taskspec", standalone_mode=False)
+        result = cli.main(list(arguments), prog_name="taskspec", standalone_mode=False, obj=session)
     except click.exceptions.Exit as error:
         return error.exit_code
     except click.UsageError as error:
@@ -119,29 +119,29 @@ def run(arguments: Sequence[str]) -> int:
     except SpecError as error:
         from taskspec.view.diagnostic import draw_all  # noqa: PLC0415 - only a wrong spec needs the drawing
 
-        click.echo(discretion.scrub(draw_all(error.diagnostics, _paint())), err=True, nl=False, color=True)
+        text = session.scrub(draw_all(error.diagnostics, _paint(no_color=no_color)))
+        click.echo(text, err=True, nl=False, color=True)
         return error.exit_code
     except TaskspecError as error:
-        _say(discretion.scrub(error.message), discretion.scrub(error.remedy))
+        _say(session.scrub(error.message), session.scrub(error.remedy), _paint(no_color=no_color))
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         click.echo("Interrupted; nothing was started.", err=True)
         return ExitCode.INTERRUPTED
     except Exception as error:
-        return _bug(error)
+        return _bug(error, session)
     return int(result or 0)
 
 
-def _paint() -> Paint:
+def _paint(*, no_color: bool) -> Paint:
     from taskspec.cli.screen import error_paint  # noqa: PLC0415 - as above
 
-    return error_paint()
+    return error_paint(no_color=no_color)
 
 
-def _say(message: str, remedy: str) -> None:
+def _say(message: str, remedy: str, paint: Paint) -> None:
     from taskspec.view.paint import clean  # noqa: PLC0415 - only errors need it
 
-    paint = _paint()
     click.echo(f"{paint('Error', 'bold', 'red')}: {clean(message)}", err=True, color=True)
     if remedy:
         click.echo(f"\n  {clean(remedy[0].upper() + remedy[1:])}", err=True)
@@ -162,19 +162,19 @@ def _text(error: Exception) -> str:
         return f"({type(failed).__name__})"
 
 
-def _bug(error: Exception) -> int:
+def _bug(error: Exception, session: Session) -> int:
     """A report a person can send: versions and the traceback, in a file."""
     import tempfile  # noqa: PLC0415 - none of the common ways out needs them
     import traceback  # noqa: PLC0415
 
-    discretion.secrets().know(os.environ.get("API_TOKEN", ""))
+    session.secrets.know(os.environ.get("API_TOKEN", ""))
     with tempfile.NamedTemporaryFile(
         "w", prefix="taskspec-bug-", suffix=".txt", delete=False, encoding="utf-8"
     ) as file:
         file.write(f"taskspec {__version__}, Python {sys.version}, {sys.platform}\n\n")
-        file.write(discretion.scrub("".join(traceback.format_exception(error))))
+        file.write(session.scrub("".join(traceback.format_exception(error))))
     click.echo(
-        f"Error: this is a bug in taskspec: {type(error).__name__}: {discretion.scrub(_text(error))}\n\n"
+        f"Error: this is a bug in taskspec: {type(error).__name__}: {session.scrub(_text(error))}\n\n"
         f"  What was launched is on record; apply again goes on from there.\n"
         f"  Please report it with {Path(file.name)}",
         err=True,

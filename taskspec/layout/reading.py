@@ -34,7 +34,7 @@ def read_tree(source: Source) -> Tree:
     if not events:
         return Tree(tuple(comments_in(source)), Leaf("", is_text=False))
     rows = source.text.split("\n")
-    build = _Build(source, rows, events, sorted(_comments(source, events), key=lambda comment: comment.offset))
+    build = _TreeBuilder(source, rows, events, sorted(_comments(source, events), key=lambda comment: comment.offset))
     start = _first(events)
     header = build.lines(build.take(start))
     if header and build.after_blank(start):
@@ -96,7 +96,7 @@ def _hoisted(value: Node) -> tuple[Node, tuple[str, ...]]:
 
 
 @dataclass(slots=True)
-class _Build:
+class _TreeBuilder:
     """Goes through the parser's events and the comments side by side."""
 
     source: Source

@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from taskspec.json_tree import leaf_values, leaves
 from taskspec.layout.tree import Entry, Leaf, block, entry, leaf, node
 from taskspec.scaffold.app import App
 from taskspec.scaffold.document import Draft
@@ -220,23 +221,12 @@ def _without(state: Mapping[str, Json], defaults: Mapping[str, Json], path: Path
 
 def _made(launch: Launch) -> Iterator[tuple[Path, Any]]:
     """Ids and paths in a launch's output that it was not given itself."""
-    given = {canonical(value) for _, value in _leaves(launch.state, ())}
-    for path, value in _leaves(launch.info.output, ()):
+    given = {canonical(value) for value in leaf_values(launch.state)}
+    for path, value in leaves(launch.info.output):
         key = next((part for part in reversed(path) if isinstance(part, str)), "")
         is_id = isinstance(value, int) and not isinstance(value, bool) and names_an_id(key)
         if (is_id or isinstance(value, str)) and canonical(value) not in given and not names_a_secret(key):
             yield path, value
-
-
-def _leaves(value: Json, path: Path) -> Iterator[tuple[Path, Json]]:
-    if isinstance(value, Mapping):
-        for key, item in value.items():
-            yield from _leaves(item, (*path, key))
-    elif isinstance(value, list):
-        for index, item in enumerate(value):
-            yield from _leaves(item, (*path, index))
-    else:
-        yield path, value
 
 
 def _result(written: _Written, path: Path) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 
+from taskspec.json_tree import map_leaves
 from taskspec.template.expression import is_template
 from taskspec.values import Json
 
@@ -57,11 +58,7 @@ def looks_like_a_secret(text: str) -> bool:
 
 def literal(value: Json) -> Json:
     """The value as it has to be written so that nothing in it is taken for an expression."""
-    if isinstance(value, dict):
-        return {key: literal(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [literal(item) for item in value]
-    return _guarded(value) if isinstance(value, str) and is_template(value) else value
+    return map_leaves(value, lambda leaf: _guarded(leaf) if isinstance(leaf, str) and is_template(leaf) else leaf)
 
 
 def _guarded(text: str) -> str:

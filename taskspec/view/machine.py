@@ -17,14 +17,15 @@ from taskspec.engine.events import (
     StatusChanged,
     TaskEnded,
 )
+from taskspec.json_tree import map_leaves
 from taskspec.plan.model import Plan, PlannedTask
 from taskspec.sensitive import HIDDEN, Sensitive
 from taskspec.spec.model import TaskDecl
-from taskspec.standing import Standing
+from taskspec.standing import RecordedLaunch
 from taskspec.state.model import Record
 from taskspec.values import ABSENT, Json, ServiceId, Unknown, show_path
-from taskspec.view.human import plan_summary, report_summary
 from taskspec.view.limits import limits_document
+from taskspec.view.summaries import plan_summary, report_summary
 
 VERSION = 1
 
@@ -99,17 +100,15 @@ def side(value: Json) -> dict[str, Any]:
 
 def json_value(value: Json) -> Json:
     """A value with every unknown leaf as `{"unknown": [producers]}`."""
-    if isinstance(value, Unknown):
-        return {"unknown": list(value.producers)}
-    if isinstance(value, ServiceId) and value.is_pending:
-        return {"unknown": list(value.unknown.producers)}
-    if isinstance(value, Sensitive):
-        return HIDDEN
-    if isinstance(value, dict):
-        return {key: json_value(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [json_value(item) for item in value]
-    return value
+    return map_leaves(value, _json_leaf)
+
+
+def _json_leaf(leaf: Json) -> Json:
+    if isinstance(leaf, ServiceId) and leaf.is_pending:
+        leaf = leaf.unknown
+    if isinstance(leaf, Unknown):
+        return {"unknown": list(leaf.producers)}
+    return HIDDEN if isinstance(leaf, Sensitive) else leaf
 
 
 def event_document(event: EngineEvent) -> dict[str, Any]:
@@ -160,35 +159,35 @@ def report_document(report: RunReport) -> dict[str, Any]:
         "counts": report.counts,
         "seconds": round(report.seconds, 3),
         "tasks": [_ended(task) for task in report.tasks],
-        "results": json_value(dict(report.results)),
+        "results": json_value(report.results),
         "stopped": list(report.stopped),
         "unstopped": list(report.unstopped),
     }
 
 
-def status_document(standings: Sequence[Standing], in_spec: set[str]) -> dict[str, Any]:
+def status_document(launches: Sequence[RecordedLaunch], in_spec: set[str]) -> dict[str, Any]:
     """Every address on record and what the server says about it."""
     return {
         "taskspec_status": VERSION,
         "tasks": [
             {
-                "address": standing.record.address,
-                "task_id": standing.record.task_id,
-                "attempt": standing.record.attempt,
-                "phase": str(standing.record.phase),
-                "outcome": str(standing.record.outcome) if standing.record.outcome else None,
-                "summary": standing.record.summary,
-                "status": standing.observed.status if standing.observed is not None else None,
-                "in_spec": standing.record.address in in_spec,
-                **_standing_service(standing.record),
-                "results": json_value(dict(standing.record.results)),
+                "address": launch.record.address,
+                "task_id": launch.record.task_id,
+                "attempt": launch.record.attempt,
+                "phase": str(launch.record.phase),
+                "outcome": str(launch.record.outcome) if launch.record.outcome else None,
+                "summary": launch.record.summary,
+                "status": launch.observed.status if launch.observed is not None else None,
+                "in_spec": launch.record.address in in_spec,
+                **_record_service(launch.record),
+                "results": json_value(launch.record.results),
             }
-            for standing in standings
+            for launch in launches
         ],
     }
 
 
-def _standing_service(record: Record) -> dict[str, Any]:
+def _record_service(record: Record) -> dict[str, Any]:
     if not record.is_service:
         return {}
     return {"service": {"ready": record.is_ready, "reused": record.reused, "replaces": list(record.replaces)}}

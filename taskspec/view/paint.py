@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from taskspec.wording import shorten
+
 _UNSAFE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]")
 _CODES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "blue": "34", "cyan": "36"}
 
@@ -17,7 +19,7 @@ def clean(text: str) -> str:
 def one_line(text: str, limit: int = 200) -> str:
     """Foreign text on one line of bounded length."""
     flat = clean(text).replace("\n", "\\n").replace("\t", " ")
-    return flat if len(flat) <= limit else flat[: limit - 1] + "…"
+    return shorten(flat, limit)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
+from taskspec.json_tree import leaves
 from taskspec.plan.model import Change
 from taskspec.state.lease import Lease, Owner, why_over
 from taskspec.state.model import Record, State
@@ -54,14 +55,13 @@ def draw_record(record: Record, paint: Paint) -> str:
     lines += [f"  {name:<12} {one_line(str(value))}" for name, value in facts.items() if value is not None]
     for title, values in (("inputs", record.inputs), ("results", record.results)):
         lines.append(paint(f"  {title}", "bold"))
-        lines += [f"    {line}" for line in _leaves(values, ())] or ["    none"]
+        lines += [f"    {line}" for line in _rows(values)]
     return "\n".join(lines) + "\n"
 
 
-def _leaves(value: Json, path: tuple[str | int, ...]) -> Sequence[str]:
-    if isinstance(value, Mapping) and (value or not path):
-        return [line for key, item in value.items() for line in _leaves(item, (*path, key))]
-    return [f"{one_line(show_path(path))}: {show(value, limit=2000)}"]
+def _rows(values: Mapping[str, Json]) -> list[str]:
+    found = leaves(values, lists=False) if values else ()
+    return [f"{one_line(show_path(path))}: {show(value, limit=2000)}" for path, value in found] or ["none"]
 
 
 def records_document(state: State) -> dict[str, Any]:

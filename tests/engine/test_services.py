@@ -15,9 +15,9 @@ from taskspec.engine.protocol import worker_context
 from taskspec.errors import OutcomeUnknown
 from taskspec.plan.selection import Selection
 from taskspec.state.model import Outcome, Phase
-from taskspec.view.human import draw_plan
 from taskspec.view.machine import plan_document
 from taskspec.view.paint import Paint
+from taskspec.view.plan_text import draw_plan
 
 from .workshop import Workshop, interrupt_once_running, until
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from jsonschema import Draft7Validator
 
-from taskspec.operations import Project, Request, open_project
+from taskspec.operations.project import Project, Request, open_project
 from taskspec.plan.inputs import PlanInputs, World
 from taskspec.plan.model import Observed, Plan
 from taskspec.plan.planner import make_plan

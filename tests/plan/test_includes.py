@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from taskspec.errors import SpecError
-from taskspec.operations import Request, open_project
+from taskspec.operations.project import Request, open_project
 from taskspec.plan.model import Action
 from taskspec.values import Json, Unknown
 

@@ -11,7 +11,7 @@ import pytest
 
 from taskspec.diagnostics import Code, Diagnostic
 from taskspec.errors import SpecError
-from taskspec.operations import Request, open_project
+from taskspec.operations.project import Request, open_project
 from taskspec.plan.request import LaunchRequest, ModuleFacts
 from taskspec.sensitive import redacted, reveal
 from taskspec.values import Json

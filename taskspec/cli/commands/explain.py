@@ -7,10 +7,13 @@ from pathlib import Path
 
 import click
 
-from taskspec import operations, statefile
+from taskspec import statefile
 from taskspec.cli import options, screen
 from taskspec.errors import ExitCode, UsageError
 from taskspec.explain import explain
+from taskspec.operations.plan import make
+from taskspec.operations.project import assigned, open_project
+from taskspec.plan.selection import Selection
 from taskspec.view.explain import draw_explanation, explanation_document
 
 
@@ -22,9 +25,8 @@ from taskspec.view.explain import draw_explanation, explanation_document
 @options.json_option
 @options.no_color_option
 def command(
+    reading: options.Reading,
     arguments: tuple[str, ...],
-    var_flags: tuple[str, ...],
-    var_files: tuple[Path, ...],
     value_path: str,
     as_json: bool,
     no_color: bool,
@@ -35,11 +37,12 @@ def command(
     another task. Nothing is touched.
     """
     spec, address = _split(arguments)
-    request, server = options.request(spec, var_flags, var_files), options.server()
-    project = operations.open_project(request)
+    request = reading.request(spec)
+    server = options.server(request.secrets)
+    project = open_project(request)
     state = statefile.read_state(statefile.state_path(project, request, server))
-    plan = operations.make(project, server, state, options.selection((), (), ())).plan
-    found = explain(project, plan, operations.assigned(request, project.spec), address, value_path)
+    plan = make(project, server, state, Selection()).plan
+    found = explain(project, plan, assigned(request, project.spec), address, value_path)
     if as_json:
         click.echo(json.dumps(explanation_document(found), ensure_ascii=False))
     else:

@@ -7,7 +7,9 @@ from pathlib import Path
 import click
 
 from taskspec.cli import options
+from taskspec.cli.discretion import Session
 from taskspec.cli.files import replace_file
+from taskspec.engine.server import Server
 from taskspec.errors import ExitCode, UsageError
 from taskspec.plainfile import read_plain
 from taskspec.scaffold.document import Draft, appended, fresh_names, spec_text
@@ -31,7 +33,9 @@ STARTER = Path("pipeline.yaml")
 @click.option("--out", type=options.FilePath(), help="Write to this file; without it, to standard output.")
 @click.option("--append", type=options.FilePath(), help="With --from: add the task to this spec.")
 @click.option("--force", is_flag=True, help="Write over files that are there.")
+@click.pass_obj
 def command(
+    session: Session,
     more_ids: tuple[int, ...],
     module: str | None,
     task_id: int | None,
@@ -49,10 +53,11 @@ def command(
     made; secrets become variables.
     """
     _check_flags(more_ids, module, task_id, version, name, out, append)
+    server = options.server(session.secrets)
     if module is not None:
-        return _from_module(module, version, name, out, append, force=force)
+        return _from_module(server, module, version, name, out, append, force=force)
     if task_id is not None:
-        draft = draft_launches(find_launches(options.server(), (task_id, *more_ids)))
+        draft = draft_launches(find_launches(server, (task_id, *more_ids)))
         return _deliver(spec_text(_spec_name(out, "pipeline"), draft), out, force=force)
     return _starter(out or STARTER, force=force)
 
@@ -77,11 +82,18 @@ def _check_flags(
 
 
 def _from_module(
-    module: str, version: str | None, name: str | None, out: Path | None, append: Path | None, *, force: bool
+    server: Server,
+    module: str,
+    version: str | None,
+    name: str | None,
+    out: Path | None,
+    append: Path | None,
+    *,
+    force: bool,
 ) -> int:
     beside = append or out
     base = beside.resolve().parent if beside is not None else Path.cwd()
-    app = find_app(options.server(), module, version, base)
+    app = find_app(server, module, version, base)
     task = name or app.task_name
     if not (task.isidentifier() and task.isascii()):
         raise UsageError(f'"{task}" cannot be the name of a task', remedy=f"for example --name {identifier(task)}")

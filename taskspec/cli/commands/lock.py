@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import time
-from pathlib import Path
 
 import click
 
 from taskspec import upkeep
 from taskspec.cli import options, screen
 from taskspec.errors import ExitCode, UsageError
+from taskspec.operations.project import Request
 from taskspec.state.lease import this_owner
 from taskspec.view.paint import clean
 from taskspec.view.upkeep import draw_lease, lease_document
@@ -30,9 +30,9 @@ def command() -> None:
 @options.spec_argument
 @options.json_option
 @options.no_color_option
-def show(spec: Path | None, as_json: bool, no_color: bool) -> int:
+def show(request: Request, as_json: bool, no_color: bool) -> int:
     """Who writes now, since when, and whether that writer is over."""
-    lease = upkeep.holder(upkeep.place(options.request(spec), options.server()))
+    lease = upkeep.holder(upkeep.place(request, options.server(request.secrets)))
     if as_json:
         click.echo(json.dumps(lease_document(lease, this_owner(), time.time())))
     elif lease is None:
@@ -46,13 +46,13 @@ def show(spec: Path | None, as_json: bool, no_color: bool) -> int:
 @options.spec_argument
 @options.why_option
 @click.option("-y", "--yes", "sure", is_flag=True, help="Do not ask.")
-def break_lock(spec: Path | None, why: str, sure: bool) -> int:
+def break_lock(request: Request, why: str, sure: bool) -> int:
     """Take the right to write from whoever has it; that writer can never write again.
 
     A dead writer needs no breaking: the next apply sees it, at once on the same machine, after a minute on another.
     What the writer has launched goes on, and the next apply attaches to it.
     """
-    path = upkeep.place(options.request(spec), options.server())
+    path = upkeep.place(request, options.server(request.secrets))
     lease = upkeep.holder(path)
     if lease is None:
         click.echo(NOBODY)
@@ -65,6 +65,6 @@ def break_lock(spec: Path | None, why: str, sure: bool) -> int:
         if not click.confirm("\nBreak it?", default=False):
             click.echo("Nothing was done.")
             return ExitCode.INTERRUPTED
-    upkeep.break_lock(path, lease, upkeep.this_person(why))
+    upkeep.break_lock(path, lease, upkeep.this_actor(why))
     click.echo(f"{who} can no longer write to this state.")
     return ExitCode.DONE

@@ -12,10 +12,11 @@ import click
 
 from taskspec import statefile
 from taskspec.api import Api
-from taskspec.cli import discretion, options
+from taskspec.cli import options
 from taskspec.diagnostics import choices
 from taskspec.errors import ExitCode, UsageError
 from taskspec.knowing import open_knowing
+from taskspec.sensitive import Secrets
 from taskspec.view.paint import clean
 
 FOLLOW_SECONDS = 0.5
@@ -34,9 +35,8 @@ _NOT_HIDDEN = (
 @click.option("--tail", type=click.IntRange(0), metavar="N", help="Only the last N lines.")
 @options.json_option
 def command(
+    reading: options.Reading,
     arguments: tuple[str, ...],
-    var_flags: tuple[str, ...],
-    var_files: tuple[Path, ...],
     follow: bool,
     tail: int | None,
     as_json: bool,
@@ -47,8 +47,8 @@ def command(
     """
     if not 1 <= len(arguments) <= 2:
         raise UsageError("logs needs the address of a task", remedy="taskspec logs [SPEC] ADDRESS")
-    request = options.request(Path(arguments[0]) if len(arguments) == 2 else None, var_flags, var_files)
-    server = options.server()
+    request = reading.request(Path(arguments[0]) if len(arguments) == 2 else None)
+    server = options.server(request.secrets)
     project, unknown = open_knowing(request)
     for name in unknown:
         click.echo(_NOT_HIDDEN.format(name), err=True)
@@ -61,10 +61,10 @@ def command(
     request.secrets.know(server.api.task.get_info_by_id(record.task_id).session_token)
     entries = server.api.task.get_logs(record.task_id)
     for entry in entries[-tail:] if tail else ([] if tail == 0 else entries):
-        _show(entry, as_json=as_json)
+        _show(entry, request.secrets, as_json=as_json)
     if follow:
         for new in _following(server.api, record.task_id, len(entries)):
-            _show(new, as_json=as_json)
+            _show(new, request.secrets, as_json=as_json)
     return ExitCode.DONE
 
 
@@ -80,10 +80,10 @@ def _following(api: Api, task_id: int, seen: int) -> Iterator[Mapping[str, Any]]
         time.sleep(FOLLOW_SECONDS)
 
 
-def _show(entry: Mapping[str, Any], *, as_json: bool) -> None:
-    entry = discretion.secrets().scrubbed(dict(entry))
+def _show(entry: Mapping[str, Any], secrets: Secrets, *, as_json: bool) -> None:
+    entry = secrets.scrubbed(entry)
     if as_json:
-        click.echo(json.dumps(dict(entry), ensure_ascii=False))
+        click.echo(json.dumps(entry, ensure_ascii=False))
         return
     level = str(entry.get("level", "info"))
     shown = "" if level == "info" else f"{level.upper()} "

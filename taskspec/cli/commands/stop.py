@@ -6,18 +6,20 @@ from pathlib import Path
 
 import click
 
-from taskspec import operations, standing, statefile, upkeep
+from taskspec import standing, statefile, upkeep
 from taskspec.cli import options
 from taskspec.engine.server import Server
 from taskspec.errors import ExitCode, SpecError
+from taskspec.operations.project import Request, open_project
 from taskspec.state.database import is_there
+from taskspec.statefile import LockWait
 from taskspec.view.paint import clean
 
 
-def _place(request: operations.Request, server: Server) -> Path:
+def _place(request: Request, server: Server) -> Path:
     """Where the state is. A spec with mistakes in it must not keep anybody from stopping what it has started."""
     try:
-        project = operations.open_project(options.without_secrets(request), variables_required=False)
+        project = open_project(options.without_secrets(request), variables_required=False)
     except SpecError:
         path = upkeep.place(request, server)
         click.echo(
@@ -31,10 +33,9 @@ def _place(request: operations.Request, server: Server) -> Path:
 @options.spec_argument
 @click.argument("addresses", nargs=-1, metavar="[ADDRESS]...")
 @options.lock_timeout_option
-def command(spec: Path | None, addresses: tuple[str, ...], lock_timeout: float) -> int:
+def command(request: Request, addresses: tuple[str, ...], lock_wait: LockWait) -> int:
     """Stop what this spec started and still runs, youngest first; with ADDRESSes only those. Touches nothing else."""
-    request = options.request(spec)
-    server = options.server()
+    server = options.server(request.secrets)
     path = _place(request, server)
     if not is_there(path):
         click.echo("Nothing was launched yet.")
@@ -48,7 +49,7 @@ def command(spec: Path | None, addresses: tuple[str, ...], lock_timeout: float) 
             stopped.append(address)
             click.echo(f"{clean(address)}: launch {task_id} stopped")
 
-    with statefile.writing(path, options.turn(lock_timeout)) as store:
+    with statefile.writing(path, lock_wait) as store:
         failed = standing.stop(server, store, addresses, told)
     if not stopped and not failed:
         click.echo("Nothing is running.")
