@@ -31,8 +31,7 @@ from taskspec.plan.selection import Selection
 from taskspec.plan.unfolding import names_module
 from taskspec.sensitive import Secrets
 from taskspec.spec.includes import compose
-from taskspec.spec.model import SpecFile
-from taskspec.spec.parser import is_folder
+from taskspec.spec.model import SpecFile, is_folder
 from taskspec.spec.secretvalues import SecretKeeper
 from taskspec.spec.variables import Assigned, VariableFile, assign_variables
 from taskspec.state.model import State

@@ -15,8 +15,7 @@ from taskspec.errors import NotFound, Refused, SpecError, UsageError
 from taskspec.plan.agents import is_rule
 from taskspec.plan.evaluate import Evaluator
 from taskspec.plan.request import LaunchRequest, ModuleFacts, ModuleKey, Request
-from taskspec.spec.model import SpecFile
-from taskspec.spec.parser import is_folder
+from taskspec.spec.model import SpecFile, is_folder
 from taskspec.template.instances import Instance
 from taskspec.values import Json
 

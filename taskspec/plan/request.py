@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from taskspec.json_tree import merge
 from taskspec.sensitive import redacted
 from taskspec.spec.kinds import Kind
-from taskspec.spec.parser import merge
 from taskspec.spec.targets import target_state
 from taskspec.values import Json, Unknown, digest, is_known, symbolic
 

@@ -10,6 +10,7 @@ from typing import Any
 from taskspec.api import Api
 from taskspec.engine.ledger import Journal
 from taskspec.engine.server import LOCAL_WORKSPACE, Server
+from taskspec.json_tree import merge
 from taskspec.rehearsal.calls import RehearsedCalls
 from taskspec.rehearsal.clock import Clock, VirtualHands
 from taskspec.rehearsal.elsewhere import Elsewhere, agents_for
@@ -17,7 +18,6 @@ from taskspec.rehearsal.faults import Faults
 from taskspec.rehearsal.server import FakeServer
 from taskspec.rehearsal.transport import ADDRESS, VirtualTransport
 from taskspec.spec.model import TaskDecl
-from taskspec.spec.parser import merge
 from taskspec.spec.results import is_declaration
 from taskspec.state.model import Event, EventKind, State, StoredEvent
 from taskspec.template.expression import Dynamic, Step

@@ -159,3 +159,8 @@ class SpecFile:
                 if inherited and self.document.has(inherited):
                     return self.document.span(inherited, key=key)
         return self.document.span(own, key=key or not path)
+
+
+def is_folder(module: str | int) -> bool:
+    """Whether a module is a folder next to the spec rather than a slug or an id."""
+    return isinstance(module, str) and module.startswith(("./", "../", "/"))

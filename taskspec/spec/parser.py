@@ -8,12 +8,23 @@ from typing import Any
 
 from taskspec.diagnostics import Code, Diagnostic, Severity, choices, until_enough
 from taskspec.errors import SpecError
+from taskspec.json_tree import merge
 from taskspec.spec.document import SourceDocument
 from taskspec.spec.endurance import read_deadlines, read_retry
 from taskspec.spec.fanout import check_fan_out
 from taskspec.spec.includes import check_includes, read_includes
 from taskspec.spec.kinds import COMMON_KEYS, NEEDED_KEYS, OWN_KEYS, Kind, Partial, RunOn, read_call, read_service
-from taskspec.spec.model import LOG_LEVEL, RESTART_POLICY, Check, Rerun, SpecFile, TaskDecl, Variable, VariableType
+from taskspec.spec.model import (
+    LOG_LEVEL,
+    RESTART_POLICY,
+    Check,
+    Rerun,
+    SpecFile,
+    TaskDecl,
+    Variable,
+    VariableType,
+    is_folder,
+)
 from taskspec.spec.platform import check_platform_call
 from taskspec.spec.profiles import NO_PROFILE, Profile, check_profiles, chosen_profile
 from taskspec.spec.reader import read_document
@@ -164,17 +175,6 @@ def _names(value: str | list[str]) -> tuple[str, ...]:
     return (value,) if isinstance(value, str) else tuple(dict.fromkeys(value))
 
 
-def merge(base: Mapping[str, Json], over: Mapping[str, Json]) -> Mapping[str, Json]:
-    """`over` laid on `base`, maps key by key to any depth; anything else, lists too, replaces. Neither is changed."""
-    if not base:
-        return over
-    merged = dict(base)
-    for key, value in over.items():
-        old = merged.get(key)
-        merged[key] = merge(old, value) if isinstance(old, Mapping) and isinstance(value, Mapping) else value
-    return merged
-
-
 def _check_task(spec: SpecFile, task: TaskDecl) -> Iterator[Diagnostic]:
     yield from _check_version(spec, task)
     yield from check_target(spec, task)
@@ -192,11 +192,6 @@ def _check_task(spec: SpecFile, task: TaskDecl) -> Iterator[Diagnostic]:
                 span,
                 remedy=choices(other, spec.tasks, label="Tasks"),
             )
-
-
-def is_folder(module: str | int) -> bool:
-    """Whether a module is a folder beside the spec rather than a slug or an id."""
-    return isinstance(module, str) and module.startswith(("./", "../", "/"))
 
 
 def _check_version(spec: SpecFile, task: TaskDecl) -> list[Diagnostic]:

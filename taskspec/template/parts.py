@@ -15,8 +15,7 @@ from taskspec.diagnostics import Code, Diagnostic, Span, choices
 from taskspec.errors import SpecError
 from taskspec.sensitive import contents, is_sensitive, sensitive_in
 from taskspec.spec.includes import Include, joined
-from taskspec.spec.model import SpecFile, Variable
-from taskspec.spec.parser import is_folder
+from taskspec.spec.model import SpecFile, Variable, is_folder
 from taskspec.spec.secretvalues import SecretKeeper, unfit
 from taskspec.spec.variables import from_text, unfit_input
 from taskspec.template.evaluate import LOCAL_LIMIT, base_scope
