@@ -16,6 +16,7 @@ from taskspec.plan.attempts import last_key
 from taskspec.plan.model import Plan, PlannedTask
 from taskspec.plan.request import LaunchRequest, Request, completes, start_key
 from taskspec.sensitive import WithheldError, reveal
+from taskspec.spec.settings import LaunchSettings
 from taskspec.state.model import Event, EventKind, Phase, Record
 from taskspec.values import Json, pending_ids, unknowns
 
@@ -159,7 +160,7 @@ class Launching:
         return Forerunner(previous.key, previous.watermark, NOTHING_PASSED)
 
     def _start_request(self, request: LaunchRequest, key: str, workspace: int, agent: int | None) -> StartRequest:
-        facts, settings = request.facts, request.settings
+        facts, settings = request.facts, request.settings or LaunchSettings()
         module_id = self.module_ids[facts.folder] if facts.folder is not None else facts.module_id
         return StartRequest(
             agent_id=agent,
@@ -172,10 +173,10 @@ class Launching:
             is_branch=facts.is_branch,
             task_name=request.title,
             restart_policy=request.restart_policy,
-            users_ids=settings.get("users"),
-            limit_by_workspace=settings.get("limit_by_workspace", False),
-            kubernetes_settings=settings.get("kubernetes"),
-            multi_user_session=settings.get("multi_user", False),
+            users_ids=list(settings.users) or None,
+            limit_by_workspace=settings.limit_by_workspace,
+            kubernetes_settings=settings.kubernetes or None,
+            multi_user_session=settings.multi_user,
         )
 
 

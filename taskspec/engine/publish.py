@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -17,6 +17,7 @@ from taskspec.engine.workers import Answer
 from taskspec.errors import TaskspecError
 from taskspec.plan.evidence import Evidence, Findings
 from taskspec.plan.model import PlannedTask
+from taskspec.spec.launch_outputs import Output
 from taskspec.state.model import Event, EventKind, Outcome, Record
 from taskspec.template.instances import Instance
 from taskspec.values import Json
@@ -114,13 +115,13 @@ class Publisher:
 
 
 def _call(
-    tools: Tools, instance: Instance, task_id: int, outputs: Mapping[str, Json], *, found: Mapping[str, Json]
+    tools: Tools, instance: Instance, task_id: int, outputs: Sequence[Output], *, found: Mapping[str, Json]
 ) -> Callable[[], str]:
-    replace = instance.task.outputs.get("replace") is True
+    replace = instance.task.outputs is not None and instance.task.outputs.replace
     return partial(_publish, tools.server.api, task_id, outputs, replace=replace, found=found)
 
 
-def _publish(api: Api, task_id: int, outputs: Mapping[str, Json], *, replace: bool, found: Mapping[str, Json]) -> str:
+def _publish(api: Api, task_id: int, outputs: Sequence[Output], *, replace: bool, found: Mapping[str, Json]) -> str:
     """Set each output, unless the app has set one and the author did not ask to replace it."""
     if not outputs:
         return ""
@@ -137,6 +138,6 @@ def _publish(api: Api, task_id: int, outputs: Mapping[str, Json], *, replace: bo
         "text": api.task.set_output_text,
         "error": api.task.set_output_error,
     }
-    for kind, arguments in outputs.items():
-        setters[kind](task_id, **arguments)
+    for output in outputs:
+        setters[output.kind](task_id, **output.arguments)
     return ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from taskspec.diagnostics import Code, Diagnostic
 from taskspec.errors import SpecError, UsageError
@@ -14,11 +14,12 @@ from taskspec.plan.request import CallRequest, LaunchRequest, ModuleFacts, Modul
 from taskspec.plan.results import read, why_missing
 from taskspec.sensitive import HIDDEN, Secrets, Sensitive, is_sensitive
 from taskspec.spec.kinds import OWN_KEYS, Call, Partial
+from taskspec.spec.launch_outputs import Output, as_json, read_outputs
 from taskspec.spec.model import SpecFile
 from taskspec.spec.platform import PlatformCall
-from taskspec.spec.results import described
-from taskspec.spec.settings import normal, settings_problems
+from taskspec.spec.settings import AgentRule, LaunchSettings, normal, read_agent, read_settings, settings_problems
 from taskspec.spec.targets import place_problem, type_problem
+from taskspec.spec.value_types import described
 from taskspec.template.absent import SucceededTasks, reads_absent
 from taskspec.template.expression import Reference
 from taskspec.template.instances import Instance
@@ -144,7 +145,7 @@ class Evaluator:
             description=task.description,
             may_name_services=self.has_services,
             has_secrets=self.secrets.has_variables,
-            settings=self._settings(instance) if task.settings else {},
+            settings=self._settings(instance, task.settings) if task.settings is not None else None,
         )
 
     def condition(self, instance: Instance) -> bool | Unknown:
@@ -177,26 +178,27 @@ class Evaluator:
     def _references(self, text: str) -> tuple[Reference, ...]:
         return self.renderer.parse(text).references
 
-    def outputs(self, instance: Instance, extra: Mapping[str, Json], *, failed: bool) -> dict[str, Json]:
+    def outputs(self, instance: Instance, extra: Mapping[str, Json], *, failed: bool) -> tuple[Output, ...]:
         """The outputs to publish on a launch that succeeded, or on one that failed."""
-        chosen = {k: v for k, v in instance.task.outputs.items() if k != "replace" and (k == "error") == failed}
-        rendered: dict[str, Json] = self._render(instance, ("outputs",), chosen, extra)
+        chosen = instance.task.outputs.on(failure=failed) if instance.task.outputs is not None else ()
+        rendered: dict[str, Json] = self._render(instance, ("outputs",), as_json(chosen), extra)
         for name, value in rendered.items():
             if is_sensitive(self.secrets.noticed(value)):
                 message = "the output would show a secret to everybody"
                 raise self._failed(instance, ("outputs", name), Code.SECRET_SHOWN, message)
-        return rendered
+        return read_outputs(rendered).items
 
     def outputs_digest(self, instance: Instance, results: Mapping[str, Json]) -> str:
         """Digest of the success outputs of a launch, as written and as far as they render without the launch itself.
 
         What the launch tells cannot change, so it is left out; the words around it can, and count as they are written.
         """
-        written = {name: value for name, value in instance.task.outputs.items() if name not in ("replace", "error")}
+        outputs = instance.task.outputs
+        written = as_json(outputs.on(failure=False)) if outputs is not None else {}
         if not written:
             return ""
         extra = {"launch": Unknown("launch"), "results": results}
-        return digest([written, _described(self.outputs(instance, extra, failed=False))])
+        return digest([written, _described(as_json(self.outputs(instance, extra, failed=False)))])
 
     def recorded(self, results: Mapping[str, Json]) -> Mapping[str, Json]:
         """Results from the record, as later tasks see them: of a secret there is only its mark."""
@@ -267,27 +269,30 @@ class Evaluator:
             instance, ("workspace",), Code.PLACE, f"workspace must be an id or a name, and is {described(value)}"
         )
 
-    def _agent(self, instance: Instance) -> Json:
+    def _agent(self, instance: Instance) -> AgentRule | Json:
         """The agent as the task names it; `any` is to name none. A rule may hold expressions."""
         written = instance.task.agent
-        if isinstance(written, Mapping):
-            return self._render(instance, ("agent",), written)
+        if isinstance(written, AgentRule):
+            return read_agent(self._render(instance, ("agent",), written.as_json()))
         value = self._head(instance, "agent", written)
         return None if isinstance(value, str) and value == ANY else value
 
     def users(self, instance: Instance) -> list[Json]:
         """The users of a task as it names them, by id or login. Raises SpecError for anything else."""
-        rendered = self._render(instance, ("settings",), instance.task.settings)
+        written = instance.task.settings
+        return list(self._rendered_settings(instance, written).users) if written is not None else []
+
+    def _rendered_settings(self, instance: Instance, written: LaunchSettings) -> LaunchSettings:
+        rendered = read_settings(self._render(instance, ("settings",), written.as_json()))
         for path, what, remedy in settings_problems(rendered):
             span = self.spec.task_span(instance.task.name, "settings", *path)
             summary = f'task "{instance.address}": {what}'
             raise SpecError([Diagnostic(Code.WRONG_VALUE, summary, span, remedy=remedy)])
-        return list(rendered.get("users", ()))
+        return rendered
 
-    def _settings(self, instance: Instance) -> dict[str, Json]:
-        users = [self.names.users.get(user, user) for user in self.users(instance)]
-        rendered: dict[str, Json] = self._render(instance, ("settings",), instance.task.settings)
-        return normal({**rendered, "users": users})
+    def _settings(self, instance: Instance, written: LaunchSettings) -> LaunchSettings:
+        rendered = self._rendered_settings(instance, written)
+        return normal(replace(rendered, users=tuple(self.names.users.get(user, user) for user in rendered.users)))
 
     def _head(self, instance: Instance, section: str, value: Json) -> Json:
         return self._render(instance, (section,), value) if isinstance(value, str) else value

@@ -14,7 +14,11 @@ from taskspec.spec.document import SourceDocument
 from taskspec.spec.endurance import Deadlines, Retry
 from taskspec.spec.includes import Include, unit_of
 from taskspec.spec.kinds import Call, Kind, Partial, RunOn, ServiceRule
+from taskspec.spec.launch_outputs import Outputs
 from taskspec.spec.profiles import Profile
+from taskspec.spec.results import ResultDecl
+from taskspec.spec.settings import AgentRule, LaunchSettings
+from taskspec.spec.value_types import VariableType
 from taskspec.values import Json, Path
 
 
@@ -25,16 +29,6 @@ class Rerun(StrEnum):
     INPUTS_CHANGE = "inputs_change"
     ALWAYS = "always"
     NEVER = "never"
-
-
-class VariableType(StrEnum):
-    STRING = "string"
-    INTEGER = "integer"
-    NUMBER = "number"
-    BOOLEAN = "boolean"
-    LIST = "list"
-    MAP = "map"
-    ANY = "any"
 
 
 RESTART_POLICY = "never"
@@ -79,7 +73,7 @@ class TaskDecl:
     module: str | int
     version: str | None
     branch: str | None
-    agent: Json
+    agent: AgentRule | Json
     workspace: Json
     target: Mapping[str, Json]
     params: Mapping[str, Json]
@@ -89,9 +83,9 @@ class TaskDecl:
     restart_policy: str
     log_level: str
     rerun: Rerun
-    results: Mapping[str, Json]
+    results: Mapping[str, ResultDecl]
     checks: tuple[Check, ...]
-    outputs: Mapping[str, Json]
+    outputs: Outputs | None
     deadlines: Deadlines = field(default_factory=Deadlines)
     retry: Retry = field(default_factory=Retry)
     destructive: bool = False
@@ -106,7 +100,7 @@ class TaskDecl:
     when: Json = True
     run_on: RunOn = RunOn.SUCCESS
     partial: Partial = Partial.FAIL
-    settings: Mapping[str, Json] = field(default_factory=dict)
+    settings: LaunchSettings | None = None
 
     @property
     def is_fanned_out(self) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 
 from taskspec.diagnostics import Code, Diagnostic, choices
 from taskspec.spec.model import SpecFile, TaskDecl
-from taskspec.spec.results import described
+from taskspec.spec.value_types import described
 from taskspec.targets import TARGET_TWINS, TARGETS
 from taskspec.values import Json
 

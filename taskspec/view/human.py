@@ -11,6 +11,7 @@ from taskspec.plan.model import Action, Plan, PlannedTask
 from taskspec.plan.request import CallRequest, LaunchRequest, Request
 from taskspec.spec.endurance import Deadlines
 from taskspec.spec.model import LOG_LEVEL, RESTART_POLICY, TaskDecl
+from taskspec.spec.settings import AgentRule
 from taskspec.standing import Standing
 from taskspec.state.model import Outcome, Phase
 from taskspec.template.items import item_limit
@@ -155,11 +156,11 @@ def _settings(request: LaunchRequest) -> Iterator[str]:
         yield f"restart_policy: {request.restart_policy}"
     if request.log_level != LOG_LEVEL:
         yield f"log_level: {request.log_level}"
-    for path, value in _leaves(request.settings, ("settings",)):
+    for path, value in _leaves(request.settings.as_json() if request.settings else {}, ("settings",)):
         yield f"{one_line(show_path(path))}: {show(value)}"
 
 
-def _agent(agent: Json, fitting: Sequence[str]) -> str:
+def _agent(agent: AgentRule | Json, fitting: Sequence[str]) -> str:
     """An agent as it is named; a rule in words, with the agents that fit it now."""
     if not is_rule(agent):
         return one_line(str(agent))

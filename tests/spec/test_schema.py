@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from taskspec.diagnostics import Code
 from taskspec.schemas import load_schema
 from taskspec.spec.kinds import COMMON_KEYS, NEEDED_KEYS, OWN_KEYS, Kind, Partial, Readiness, RunOn
-from taskspec.spec.model import Rerun, TaskDecl, VariableType
+from taskspec.spec.model import Rerun, TaskDecl
 from taskspec.spec.reader import read_document
 from taskspec.spec.schema import check_shape, is_plainly_right, strict_validator
+from taskspec.spec.value_types import VariableType
 
 from .reading import parse, problems, with_task
 
