@@ -31,7 +31,7 @@ from taskspec.plan.selection import Selection
 from taskspec.plan.unfolding import names_module
 from taskspec.sensitive import Secrets
 from taskspec.spec.includes import compose
-from taskspec.spec.model import SpecFile, is_folder
+from taskspec.spec.model import CallDecl, SpecFile, TaskDecl, is_folder
 from taskspec.spec.secretvalues import SecretKeeper
 from taskspec.spec.variables import Assigned, VariableFile, assign_variables
 from taskspec.state.model import State
@@ -146,7 +146,7 @@ def _variables(request: Request, spec: SpecFile, *, required: bool) -> dict[str,
 def validate(project: Project, server: Server) -> Sequence[Diagnostic]:
     """Check what can be checked without a server: folders of apps too. Returns warnings, raises SpecError."""
     catalogue = Catalogue(project.spec, project.folder, server, project.root)
-    local = [i for i in project.expansion.instances if _is_known_folder(project, i.task.module) and names_module(i)]
+    local = [i for i in project.expansion.instances if names_module(i) and _is_known_folder(project, i.task)]
     facts = catalogue.look_up(project.evaluator, local) if server.is_local else {}
     for instance in project.expansion.instances:
         if not instance.is_folded:
@@ -171,8 +171,9 @@ def validate(project: Project, server: Server) -> Sequence[Diagnostic]:
     return project.warnings
 
 
-def _is_known_folder(project: Project, module: str | int) -> bool:
+def _is_known_folder(project: Project, task: TaskDecl) -> bool:
     """Whether an app is a folder we can look into; one that is named by a variable without a value is not."""
+    module = "" if isinstance(task, CallDecl) else task.module
     return is_folder(module) and ("{{" not in str(module) or is_known(project.evaluator.base["var"]))
 
 

@@ -13,9 +13,9 @@ from taskspec.plan.calling import unfit_parts
 from taskspec.plan.request import CallRequest, LaunchRequest, ModuleFacts, ModuleKey, Request, build_params
 from taskspec.plan.results import read, why_missing
 from taskspec.sensitive import HIDDEN, Secrets, Sensitive, is_sensitive
-from taskspec.spec.kinds import OWN_KEYS, Call, Partial
+from taskspec.spec.kinds import OWN_KEYS, Partial
 from taskspec.spec.launch_outputs import Output, as_json, read_outputs
-from taskspec.spec.model import SpecFile
+from taskspec.spec.model import CallDecl, LaunchDecl, SpecFile
 from taskspec.spec.platform import PlatformCall
 from taskspec.spec.settings import AgentRule, LaunchSettings, normal, read_agent, read_settings, settings_problems
 from taskspec.spec.targets import place_problem, type_problem
@@ -65,6 +65,8 @@ class Evaluator:
     def module_key(self, instance: Instance) -> ModuleKey:
         """The module an instance names. Raises SpecError when an expression in it fails."""
         task = instance.task
+        if isinstance(task, CallDecl):
+            raise AssertionError("a call launches no app")
         module = self._head(instance, "module", task.module)
         if isinstance(module, bool) or not isinstance(module, str | int):
             raise self._failed(
@@ -86,11 +88,12 @@ class Evaluator:
     def request(self, instance: Instance, facts: Facts) -> Request:
         """What would be launched or called, unknown parts included. Raises SpecError where an expression fails."""
         task = instance.task
-        return self._launch(instance, facts) if task.call is None else self._call(instance, task.call)
+        if isinstance(task, CallDecl):
+            return self._call(instance, task)
+        return self._launch(instance, task, facts)
 
-    def _call(self, instance: Instance, call: Call) -> CallRequest:
-        task = instance.task
-        body = {key: self._render(instance, (key,), value) for key, value in call.body.items()}
+    def _call(self, instance: Instance, task: CallDecl) -> CallRequest:
+        body = {key: self._render(instance, (key,), value) for key, value in task.call.body.items()}
         workspace = self._workspace(instance) if "workspace" in OWN_KEYS[task.kind] else None
         for path, message in unfit_parts(body):
             raise self._failed(instance, path, Code.WRONG_VALUE, message)
@@ -124,8 +127,7 @@ class Evaluator:
             )
             raise SpecError([Diagnostic(Code.PLATFORM_CALL, summary, span, remedy=remedy)]) from None
 
-    def _launch(self, instance: Instance, facts: Facts) -> LaunchRequest:
-        task = instance.task
+    def _launch(self, instance: Instance, task: LaunchDecl, facts: Facts) -> LaunchRequest:
         module = facts[self.module_key(instance)]
         target = self._render(instance, ("target",), task.target)
         for name, value in target.items():
@@ -136,12 +138,12 @@ class Evaluator:
                 raise self._failed(instance, ("target", name), Code.TARGET, problem)
         return LaunchRequest(
             facts=module,
-            agent=self._agent(instance),
+            agent=self._agent(instance, task.agent),
             workspace=self._workspace(instance),
             params=build_params(module, target, self._render(instance, ("params",), task.params)),
             restart_policy=task.restart_policy,
             log_level=task.log_level,
-            title=self._title(instance),
+            title=self._title(instance, task.title),
             description=task.description,
             may_name_services=self.has_services,
             has_secrets=self.secrets.has_variables,
@@ -248,8 +250,8 @@ class Evaluator:
         seen = tasks if instance.task.partial is _FAIL else SucceededTasks(tasks)
         return {**names, "each": instance.each, "tasks": seen, **extra}
 
-    def _title(self, instance: Instance) -> str:
-        value = self._head(instance, "title", instance.task.title)
+    def _title(self, instance: Instance, written: str | None) -> str:
+        value = self._head(instance, "title", written)
         # Unknown only while a spec is validated without the values of its variables; as below.
         return instance.address if isinstance(value, Unknown) or not value else str(value)
 
@@ -269,9 +271,8 @@ class Evaluator:
             instance, ("workspace",), Code.PLACE, f"workspace must be an id or a name, and is {described(value)}"
         )
 
-    def _agent(self, instance: Instance) -> AgentRule | Json:
+    def _agent(self, instance: Instance, written: AgentRule | Json) -> AgentRule | Json:
         """The agent as the task names it; `any` is to name none. A rule may hold expressions."""
-        written = instance.task.agent
         if isinstance(written, AgentRule):
             return read_agent(self._render(instance, ("agent",), written.as_json()))
         value = self._head(instance, "agent", written)
@@ -311,7 +312,7 @@ class Evaluator:
 
 def _root(instance: Instance) -> str:
     """What expressions call that which has ended."""
-    return "launch" if instance.task.call is None else "response"
+    return "response" if isinstance(instance.task, CallDecl) else "launch"
 
 
 def _described(value: Json) -> Json:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from taskspec.diagnostics import Code, Diagnostic, Severity
@@ -21,6 +21,7 @@ from taskspec.plan.request import LaunchRequest, Request
 from taskspec.plan.selection import chosen_nodes
 from taskspec.plan.unfolding import plan_folded, unfold
 from taskspec.spec.kinds import Kind
+from taskspec.spec.model import CallDecl
 from taskspec.state.model import Outcome, Record
 from taskspec.template.absent import AbsentView
 from taskspec.template.instances import Instance
@@ -189,8 +190,8 @@ class _Walk:
         except SpecError as error:
             self.problems.extend(error.diagnostics)
             return None
-        if isinstance(request, LaunchRequest):
-            self._note_unknown_params(instance, request)
+        if isinstance(request, LaunchRequest) and not isinstance(instance.task, CallDecl):
+            self._note_unknown_params(instance, instance.task.params, request)
         return self.planned[node]
 
     def _skipped(self, node: int, instance: Instance, record: Record | None, above: Flow) -> PlannedTask | None:
@@ -291,8 +292,8 @@ class _Walk:
         except SpecError:
             return True
 
-    def _note_unknown_params(self, instance: Instance, request: LaunchRequest) -> None:
-        for path, close in slips(instance.task.params, request.facts.defaults):
+    def _note_unknown_params(self, instance: Instance, params: Mapping[str, Json], request: LaunchRequest) -> None:
+        for path, close in slips(params, request.facts.defaults):
             name = show_path(path)
             if (instance.task.name, name) not in self.warnings:
                 self.warnings[(instance.task.name, name)] = Diagnostic(

@@ -8,12 +8,11 @@ from taskspec.errors import SpecError
 from taskspec.plan.evaluate import Evaluator, Facts
 from taskspec.plan.model import Action, PlannedTask, Reason
 from taskspec.plan.request import Request
+from taskspec.spec.model import CallDecl
 from taskspec.state.model import Record, State
 from taskspec.template.instances import Expansion, Instance, expand
 from taskspec.template.items import item_limit, item_readers
 from taskspec.template.scope import TaskView, unknown_view
-
-_HEAD = ("module", "version", "branch")
 
 
 def unfold(evaluator: Evaluator, expansion: Expansion, *, keep_folded: Collection[str] = ()) -> Expansion | None:
@@ -53,9 +52,10 @@ def plan_folded(evaluator: Evaluator, node: int, instance: Instance, facts: Fact
 
 def names_module(instance: Instance) -> bool:
     """Whether there is a module to look up: a call has none, and one that depends on the item has none yet."""
-    written = (str(getattr(instance.task, section)) for section in _HEAD)
-    if instance.task.call is not None:
+    task = instance.task
+    if isinstance(task, CallDecl):
         return False
+    written = map(str, (task.module, task.version, task.branch))
     return not instance.is_folded or not any("each" in text and "{{" in text for text in written)
 
 

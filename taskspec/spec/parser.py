@@ -14,7 +14,18 @@ from taskspec.spec.endurance import read_deadlines, read_retry
 from taskspec.spec.includes import check_includes, read_includes
 from taskspec.spec.kinds import OWN_KEYS, Kind, Partial, RunOn, read_call, read_service
 from taskspec.spec.launch_outputs import read_outputs
-from taskspec.spec.model import LOG_LEVEL, RESTART_POLICY, Check, Rerun, SpecFile, TaskDecl, Variable
+from taskspec.spec.model import (
+    LOG_LEVEL,
+    RESTART_POLICY,
+    CallDecl,
+    Check,
+    JobDecl,
+    Rerun,
+    ServiceDecl,
+    SpecFile,
+    TaskDecl,
+    Variable,
+)
 from taskspec.spec.profiles import NO_PROFILE, Profile, check_profiles, chosen_profile
 from taskspec.spec.reader import read_document
 from taskspec.spec.results import read_result
@@ -22,7 +33,7 @@ from taskspec.spec.schema import check_shape
 from taskspec.spec.settings import read_agent, read_settings
 from taskspec.spec.task_checks import check_keys, check_task
 from taskspec.spec.value_types import VariableType
-from taskspec.values import VALUE_WORK, WORK_LIMIT, Json, weight_of
+from taskspec.values import VALUE_WORK, WORK_LIMIT, weight_of
 
 
 def parse_spec(
@@ -91,52 +102,66 @@ def _variable(name: str, body: Mapping[str, Any]) -> Variable:
 
 
 def _task(name: str, body: Mapping[str, Any], defaults: Mapping[str, Any]) -> TaskDecl:
-    def setting(key: str, otherwise: Json = None) -> Json:
-        return body[key] if key in body else defaults.get(key, otherwise)
-
     kind = Kind(body.get("kind", Kind.JOB))
-    pool = setting("pool", {})
-    settings = merge(defaults.get("settings", {}), body.get("settings", {}))
-    return TaskDecl(
-        name=name,
-        description=body.get("description", ""),
-        title=body.get("title"),
-        module=body.get("module", ""),
-        version=body.get("version"),
-        branch=body.get("branch"),
-        agent=read_agent(setting("agent")),
-        workspace=setting("workspace"),
-        target=body.get("target", {}),
-        params=merge(defaults.get("params", {}), body.get("params", {})),
-        for_each=body.get("for_each"),
-        has_for_each="for_each" in body,
-        depends_on=_names(setting("depends_on", [])),
-        restart_policy=setting("restart_policy", RESTART_POLICY),
-        log_level=setting("log_level", LOG_LEVEL),
-        rerun=Rerun(setting("rerun", "upstream_reruns")),
-        results={name: read_result(written) for name, written in body.get("results", {}).items()},
-        checks=tuple(Check(check["assert"], check.get("message", "")) for check in body.get("checks", ())),
-        outputs=read_outputs(body["outputs"]) if body.get("outputs") else None,
-        deadlines=read_deadlines(merge(defaults.get("deadlines", {}), body.get("deadlines", {}))),
-        retry=read_retry(merge(defaults.get("retry", {}), body.get("retry", {}))),
-        destructive=body.get("destructive", False),
-        kind=kind,
-        service=read_service(body) if kind is Kind.SERVICE else None,
-        call=None if kind.is_launch else read_call(kind, {**_inherited(kind, defaults), **body}),
-        matrix=body.get("matrix", {}),
-        at_most=body.get("at_most"),
-        max_parallel=body.get("max_parallel"),
-        pool={pool: 1} if isinstance(pool, str) else pool,
-        priority=setting("priority", 0),
-        when=body.get("when", True),
-        run_on=RunOn(setting("run_on", RunOn.SUCCESS)),
-        partial=Partial(body.get("partial", Partial.FAIL)),
-        settings=read_settings(settings) if settings else None,
-    )
+    shared = _shared(name, body, defaults)
+    match kind:
+        case Kind.JOB:
+            return JobDecl(**shared, **_launched(body, defaults))
+        case Kind.SERVICE:
+            return ServiceDecl(**shared, **_launched(body, defaults), service=read_service(body))
+        case _:
+            inherited = {key: value for key, value in defaults.items() if key in OWN_KEYS[kind]}
+            return CallDecl(**shared, kind=kind, call=read_call(kind, {**inherited, **body}))
 
 
-def _inherited(kind: Kind, defaults: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in defaults.items() if key in OWN_KEYS[kind]}
+def _shared(name: str, body: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields that every kind of task has."""
+    both = {**defaults, **body}
+    pool = both.get("pool", {})
+    return {
+        "name": name,
+        "description": body.get("description", ""),
+        "depends_on": _names(both.get("depends_on", [])),
+        "for_each": body.get("for_each"),
+        "has_for_each": "for_each" in body,
+        "matrix": body.get("matrix", {}),
+        "at_most": body.get("at_most"),
+        "max_parallel": body.get("max_parallel"),
+        "pool": {pool: 1} if isinstance(pool, str) else pool,
+        "priority": both.get("priority", 0),
+        "when": body.get("when", True),
+        "run_on": RunOn(both.get("run_on", RunOn.SUCCESS)),
+        "partial": Partial(body.get("partial", Partial.FAIL)),
+        "rerun": Rerun(both.get("rerun", Rerun.UPSTREAM_RERUNS)),
+        "results": {result: read_result(written) for result, written in body.get("results", {}).items()},
+        "checks": tuple(Check(check["assert"], check.get("message", "")) for check in body.get("checks", ())),
+        "destructive": body.get("destructive", False),
+        "retry": read_retry(_merged("retry", body, defaults)),
+        "deadlines": read_deadlines(_merged("deadlines", body, defaults)),
+        "workspace": both.get("workspace"),
+    }
+
+
+def _launched(body: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields that jobs and services have."""
+    both, settings = {**defaults, **body}, _merged("settings", body, defaults)
+    return {
+        "title": body.get("title"),
+        "module": body["module"],
+        "version": body.get("version"),
+        "branch": body.get("branch"),
+        "agent": read_agent(both.get("agent")),
+        "target": body.get("target", {}),
+        "params": _merged("params", body, defaults),
+        "restart_policy": both.get("restart_policy", RESTART_POLICY),
+        "log_level": both.get("log_level", LOG_LEVEL),
+        "outputs": read_outputs(body["outputs"]) if body.get("outputs") else None,
+        "settings": read_settings(settings) if settings else None,
+    }
+
+
+def _merged(key: str, body: Mapping[str, Any], defaults: Mapping[str, Any]) -> Mapping[str, Any]:
+    return merge(defaults.get(key, {}), body.get(key, {}))
 
 
 def _names(value: str | list[str]) -> tuple[str, ...]:

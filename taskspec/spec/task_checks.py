@@ -8,7 +8,7 @@ from taskspec.diagnostics import Code, Diagnostic, Severity, choices
 from taskspec.spec.document import SourceDocument
 from taskspec.spec.fanout import check_fan_out
 from taskspec.spec.kinds import COMMON_KEYS, NEEDED_KEYS, OWN_KEYS, ApiCall, Kind
-from taskspec.spec.model import SpecFile, TaskDecl, is_folder
+from taskspec.spec.model import CallDecl, LaunchDecl, SpecFile, TaskDecl, is_folder
 from taskspec.spec.platform import ARGUMENTS
 from taskspec.spec.results import SOURCES, is_declaration
 from taskspec.spec.settings import settings_problems
@@ -45,8 +45,9 @@ def check_keys(document: SourceDocument, name: str) -> Iterator[Diagnostic]:
 
 
 def check_task(spec: SpecFile, task: TaskDecl) -> Iterator[Diagnostic]:
-    yield from _check_version(spec, task)
-    yield from check_target(spec, task)
+    if not isinstance(task, CallDecl):
+        yield from _check_version(spec, task)
+        yield from check_target(spec, task)
     yield from _check_results(spec, task)
     yield from check_fan_out(spec, task)
     yield from _check_platform_call(spec, task)
@@ -62,7 +63,7 @@ def check_task(spec: SpecFile, task: TaskDecl) -> Iterator[Diagnostic]:
             )
 
 
-def _check_version(spec: SpecFile, task: TaskDecl) -> list[Diagnostic]:
+def _check_version(spec: SpecFile, task: LaunchDecl) -> list[Diagnostic]:
     if task.version is not None and task.branch is not None:
         return [
             Diagnostic(
@@ -82,7 +83,7 @@ def _check_version(spec: SpecFile, task: TaskDecl) -> list[Diagnostic]:
                 severity=Severity.WARNING,
             )
         ]
-    if task.kind.is_launch and task.version is None and not is_folder(task.module) and "{{" not in str(task.module):
+    if task.version is None and not is_folder(task.module) and "{{" not in str(task.module):
         return [
             Diagnostic(
                 Code.VERSION,
