@@ -35,6 +35,7 @@ def explain(
     if planned.node < 0:
         return Explanation(planned, None, planned.changes, (), (), ())
     instance = plan.expansion.instances[planned.node]
+    project = replace(project, evaluator=project.evaluator.starting_from(plan.views))
     origins = Origins(project, variables, instance, planned)
     values = tuple(origins.values())
     chosen = tuple(value for value in values if _is_at(value.path, path))

@@ -31,14 +31,14 @@ from taskspec.plan.selection import Selection
 from taskspec.plan.unfolding import names_module
 from taskspec.sensitive import Secrets
 from taskspec.spec.includes import compose
-from taskspec.spec.model import CallDecl, SpecFile, TaskDecl, is_folder
+from taskspec.spec.model import CallDecl, ServiceDecl, SpecFile, TaskDecl, is_folder
 from taskspec.spec.secretvalues import SecretKeeper
 from taskspec.spec.variables import Assigned, VariableFile, assign_variables
 from taskspec.state.model import State
 from taskspec.template.evaluate import base_scope
 from taskspec.template.flows import analyse_whole
 from taskspec.template.instances import Expansion, Instance, expand
-from taskspec.template.parts import RootNames, part_scopes
+from taskspec.template.parts import RootNames, Views, part_scopes
 from taskspec.template.scope import TasksView, unknown_view
 from taskspec.template.secrecy import exposed_secrets
 from taskspec.values import Json, Unknown, is_known
@@ -105,7 +105,9 @@ def open_project(request: Request, *, variables_required: bool = True) -> Projec
     def digest_of(below: str, path: str) -> str:
         return digest_beside(folder / below, path)
 
-    evaluator = Evaluator(spec, renderer, base, tasks, request.secrets, digest_of, units=units)
+    has_services = any(isinstance(task, ServiceDecl) for task in spec.tasks.values())
+    views = Views(tasks, units)
+    evaluator = Evaluator(spec, renderer, base, views, request.secrets, digest_of, has_services=has_services)
     expansion = expand(spec, weave.analysis, renderer, base, units=units)
     expansion.declare(tasks)
     return Project(spec, folder, evaluator, expansion, sources.warnings, request.trust.root(folder))
@@ -148,26 +150,27 @@ def validate(project: Project, server: Server) -> Sequence[Diagnostic]:
     catalogue = Catalogue(project.spec, project.folder, server, project.root)
     local = [i for i in project.expansion.instances if names_module(i) and _is_known_folder(project, i.task)]
     facts = catalogue.look_up(project.evaluator, local) if server.is_local else {}
+    evaluator = project.evaluator.starting_from(project.evaluator.views)
     for instance in project.expansion.instances:
         if not instance.is_folded:
             view = unknown_view(instance.address, instance.task.results)
-            project.evaluator.tasks.put(instance.task.name, instance.key, view)
+            evaluator.tasks.put(instance.task.name, instance.key, view)
     problems: list[Diagnostic] = []
     calls = [instance for instance in project.expansion.instances if instance.task.call is not None]
     for instance in project.expansion.instances:
         if instance.task.when is not True:
             try:
-                project.evaluator.condition(instance)
+                evaluator.condition(instance)
             except SpecError as error:
                 problems.extend(error.diagnostics)
     for instance in [*(local if facts else ()), *calls]:
         try:
-            project.evaluator.request(instance, facts)
+            evaluator.request(instance, facts)
         except SpecError as error:
             problems.extend(error.diagnostics)
     if problems:
         raise SpecError(in_order(problems))
-    final_results(project.evaluator)
+    final_results(evaluator)
     return project.warnings
 
 
@@ -257,7 +260,7 @@ def prepare_apply(
     tools = Tools(
         server=server,
         store=store,
-        evaluator=project.evaluator,
+        evaluator=project.evaluator.starting_from(planned.plan.views),
         catalogue=planned.catalogue,
         listener=listener,
         clock=clock,

@@ -154,6 +154,7 @@ class Unfolding:
         known = {task.address for task in before.tasks}
         new = [task for task in plan.tasks if task.address not in known]
         self.launching.plan = plan
+        self.progress.tools.evaluator.views.take(plan.views)
         strays = [stop for stop in plan.stops if stop.address not in {stop.address for stop in before.stops}]
         up = [service.active.planned.address for service in self.turns.services.up.values()]
         further = replace(plan, stops=before.stops, warnings=before.warnings)
@@ -188,6 +189,4 @@ class Unfolding:
 
     def _forget_problems(self) -> None:
         """Leave no trace of a plan that could not be made."""
-        tools = self.progress.tools
-        tools.catalogue.problems.clear()
-        self.progress.plan.expansion.declare(tools.evaluator.tasks)
+        self.progress.tools.catalogue.problems.clear()

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from taskspec.diagnostics import Code, Diagnostic
 from taskspec.errors import SpecError, UsageError
+from taskspec.json_tree import map_leaves
 from taskspec.plan.agents import ANY
 from taskspec.plan.calling import unfit_parts
 from taskspec.plan.request import CallRequest, LaunchRequest, ModuleFacts, ModuleKey, Request, build_params
@@ -24,7 +25,7 @@ from taskspec.template.absent import SucceededTasks, reads_absent
 from taskspec.template.expression import Reference
 from taskspec.template.instances import Instance
 from taskspec.template.missing import ExpressionError
-from taskspec.template.parts import PartScope
+from taskspec.template.parts import PartScope, Views
 from taskspec.template.render import Renderer, RenderError, templates_in
 from taskspec.template.scope import TasksView
 from taskspec.template.secrecy import HIDING, in_sight
@@ -51,16 +52,25 @@ class Evaluator:
     spec: SpecFile
     renderer: Renderer
     base: Mapping[str, Json]
-    tasks: TasksView
+    views: Views
     secrets: Secrets = field(default_factory=Secrets)
     digest_of: Callable[[str, str], str] = lambda _folder, _path: ""
     """The digest of files beside a spec: its folder, seen from that of the whole, and their path. Raises UsageError."""
     names: Names = field(default_factory=Names)
-    units: Mapping[str, PartScope] = field(default_factory=dict)
-    has_services: bool = field(init=False)
+    has_services: bool = False
+    """Whether the spec has services, whose launches change from run to run."""
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "has_services", any(task.service is not None for task in self.spec.tasks.values()))
+    @property
+    def tasks(self) -> TasksView:
+        return self.views.tasks
+
+    @property
+    def units(self) -> Mapping[str, PartScope]:
+        return self.views.units
+
+    def starting_from(self, views: Views) -> Evaluator:
+        """An evaluator with views of tasks that start from these; what becomes known later changes only its own."""
+        return replace(self, views=views.copy(self.renderer, self.base))
 
     def module_key(self, instance: Instance) -> ModuleKey:
         """The module an instance names. Raises SpecError when an expression in it fails."""
@@ -317,8 +327,4 @@ def _root(instance: Instance) -> str:
 
 def _described(value: Json) -> Json:
     """Unknown leaves as text, so that a value can be digested."""
-    if isinstance(value, Unknown):
-        return value.describe()
-    if isinstance(value, Mapping):
-        return {key: _described(item) for key, item in value.items()}
-    return [_described(item) for item in value] if isinstance(value, list | tuple) else value
+    return map_leaves(value, lambda leaf: leaf.describe() if isinstance(leaf, Unknown) else leaf)

@@ -12,6 +12,7 @@ from taskspec.plan.request import CallRequest, Request
 from taskspec.spec.kinds import Kind
 from taskspec.state.model import Record
 from taskspec.template.instances import Expansion
+from taskspec.template.parts import Views
 from taskspec.values import Json, Path
 
 
@@ -153,6 +154,7 @@ class PlannedTask:
 class Plan:
     """The whole proposal, in an order in which it could be carried out one by one.
 
+    `views` are what expressions see of tasks once the plan is made.
     `serial` and `lineage` name the state it was made from; `stops` are launches that left the spec and still run.
     `agents` are those that fit now, by address, where a rule names the agent. `reusable` are launches of others that
     a service would take over now instead of its start.
@@ -167,6 +169,7 @@ class Plan:
     stops: tuple[PlannedTask, ...]
     results: Mapping[str, Json]
     expansion: Expansion
+    views: Views = field(repr=False, compare=False)
     warnings: tuple[Diagnostic, ...] = ()
     pools: Mapping[str, int] = field(default_factory=dict)
     slots_per_agent: int | None = None

@@ -35,8 +35,10 @@ _MAY_FAIL = (Action.START, Action.RERUN, Action.ATTACH)
 def make_plan(evaluator: Evaluator, inputs: PlanInputs) -> Plan:
     """The plan. Raises SpecError with every instance that cannot be evaluated, UsageError for a wrong selection.
 
-    What a kept launch gives may unroll a for_each, and then the plan is made again with what that adds.
+    The evaluator is left as it is; what the plan knows of tasks is in its `views`. What a kept launch gives may unroll
+    a for_each, and then the plan is made again with what that adds.
     """
+    evaluator = evaluator.starting_from(evaluator.views)
     plan = _plan_once(evaluator, inputs)
     while plan.expansion.has_folded:
         expansion = unfold(evaluator, plan.expansion, keep_folded=inputs.keep_folded)
@@ -67,6 +69,7 @@ def _plan_once(evaluator: Evaluator, inputs: PlanInputs) -> Plan:
         stops=(*_stops(inputs), *walk.stops),
         results=final_results(evaluator),
         expansion=inputs.expansion,
+        views=evaluator.views,
         warnings=(*inputs.warnings, *walk.warnings.values()),
         pools=spec.pools,
         slots_per_agent=spec.slots_per_agent,

@@ -63,12 +63,12 @@ def _request(evaluator: Evaluator, instance: Instance, facts: Facts) -> Request 
     return evaluator.request(instance, facts) if names_module(instance) else None
 
 
-def seen_through(evaluator: Evaluator, expansion: Expansion, state: State) -> Expansion:
-    """The instances as far as past launches tell, each showing what its last launch gave.
+def seen_through(evaluator: Evaluator, expansion: Expansion, state: State) -> tuple[Expansion, Evaluator]:
+    """The instances as far as past launches tell, and an evaluator that sees what the last launch of each gave.
 
     Items that cannot be instances stay folded here: a plan is the place to say what is wrong with them.
     """
-    latest = expansion
+    latest, evaluator = expansion, evaluator.starting_from(evaluator.views)
     while True:
         for instance in latest.instances:
             if not instance.is_folded:
@@ -77,9 +77,9 @@ def seen_through(evaluator: Evaluator, expansion: Expansion, state: State) -> Ex
         try:
             further = unfold(evaluator, latest) if latest.has_folded else None
         except SpecError:
-            return latest
+            return latest, evaluator
         if further is None:
-            return latest
+            return latest, evaluator
         latest = further
 
 
@@ -87,7 +87,7 @@ def addresses_in_spec(evaluator: Evaluator, expansion: Expansion, state: State) 
     """Every address the spec has now; where its instances are not known, those on record may be of them."""
     if not expansion.has_folded:
         return {instance.address for instance in expansion.instances}
-    latest = seen_through(evaluator, expansion, state)
+    latest, _ = seen_through(evaluator, expansion, state)
     may_be = tuple(f"{instance.task.name}[" for instance in latest.folded)
     return {i.address for i in latest.instances} | {a for a in state.records if may_be and a.startswith(may_be)}
 

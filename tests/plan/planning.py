@@ -45,9 +45,18 @@ class Pipeline:
     def open(self) -> Project:
         return open_project(Request(self.path, self.shown_as, self.environment))
 
-    def plan(self, state: State = NOTHING, world: World | None = None, **selection: tuple[str, ...]) -> Plan:
-        """The plan, its JSON held against the schema; by default the server says that every launch has finished."""
-        project = self.open()
+    def plan(
+        self,
+        state: State = NOTHING,
+        world: World | None = None,
+        project: Project | None = None,
+        **selection: tuple[str, ...],
+    ) -> Plan:
+        """The plan, its JSON checked against the schema; by default the server says that every launch has finished.
+
+        Without a `project` the spec is read again.
+        """
+        project = project or self.open()
         inputs = PlanInputs(
             server="local",
             expansion=project.expansion,
