@@ -23,10 +23,11 @@ from taskspec.engine.server import Server
 from taskspec.errors import SpecError, UsageError
 from taskspec.plainfile import read_plain
 from taskspec.plan.calling import require_allowed
-from taskspec.plan.evaluate import Evaluator, Facts
+from taskspec.plan.evaluate import Evaluator
 from taskspec.plan.inputs import PlanInputs
 from taskspec.plan.model import Plan
 from taskspec.plan.planner import final_results, make_plan
+from taskspec.plan.request import Facts
 from taskspec.plan.selection import Selection
 from taskspec.plan.unfolding import names_module
 from taskspec.sensitive import Secrets
@@ -149,7 +150,7 @@ def validate(project: Project, server: Server) -> Sequence[Diagnostic]:
     """Check what can be checked without a server: folders of apps too. Returns warnings, raises SpecError."""
     catalogue = Catalogue(project.spec, project.folder, server, project.root)
     local = [i for i in project.expansion.instances if names_module(i) and _is_known_folder(project, i.task)]
-    facts = catalogue.look_up(project.evaluator, local) if server.is_local else {}
+    facts = catalogue.look_up(project.evaluator, local) if server.is_local else Facts()
     evaluator = project.evaluator.starting_from(project.evaluator.views)
     for instance in project.expansion.instances:
         if not instance.is_folded:
@@ -163,7 +164,7 @@ def validate(project: Project, server: Server) -> Sequence[Diagnostic]:
                 evaluator.condition(instance)
             except SpecError as error:
                 problems.extend(error.diagnostics)
-    for instance in [*(local if facts else ()), *calls]:
+    for instance in [*(local if server.is_local else ()), *calls]:
         try:
             evaluator.request(instance, facts)
         except SpecError as error:

@@ -75,7 +75,7 @@ class Launching:
     def final_request(self, planned: PlannedTask) -> Request:
         """The request with every result of upstream in it. Raises NotLaunchable, or SpecError from an expression."""
         instance = self.plan.expansion.instances[planned.node]
-        request = self.tools.evaluator.request(instance, self.tools.catalogue.modules)
+        request = self.tools.evaluator.request(instance, self.tools.catalogue.facts)
         untold = [*unknowns(_open_part(request))]
         if self.tools.evaluator.has_services:
             untold += [service.unknown for service in pending_ids(_open_part(request))]

@@ -150,13 +150,11 @@ def _look_up(places: Places, evaluator: Evaluator, instance: Instance) -> None:
     try:
         workspace = evaluator.workspace(instance)
         if isinstance(workspace, str):
-            number = places.workspace_id(workspace)
-            evaluator.names.workspaces[workspace] = number
-            workspace = number
+            workspace = places.workspace_id(workspace)
         logins = [user for user in evaluator.users(instance) if isinstance(user, str)] if instance.task.settings else []
         section = ("settings", "users")
         for login in logins:
-            evaluator.names.users[login] = places.user_id(places.server.workspace(workspace), login)
+            places.user_id(places.server.workspace(workspace), login)
     except (NotFound, Refused, UsageError) as error:
         span = evaluator.spec.task_span(instance.task.name, *section)
         summary = f'task "{instance.address}": {error.message}'

@@ -124,7 +124,7 @@ class Unfolding:
         inputs = replace(
             tools.inputs,
             expansion=plan.expansion,
-            facts=tools.catalogue.modules,
+            facts=tools.catalogue.facts,
             state=state,
             world=observe(tools.server, self._of_folded(state)),
             keep_folded=keep_folded,

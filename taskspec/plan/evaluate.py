@@ -11,7 +11,7 @@ from taskspec.errors import SpecError, UsageError
 from taskspec.json_tree import map_leaves
 from taskspec.plan.agents import ANY
 from taskspec.plan.calling import unfit_parts
-from taskspec.plan.request import CallRequest, LaunchRequest, ModuleFacts, ModuleKey, Request, build_params
+from taskspec.plan.request import CallRequest, Facts, LaunchRequest, ModuleKey, Request, build_params
 from taskspec.plan.results import read, why_missing
 from taskspec.sensitive import HIDDEN, Secrets, Sensitive, is_sensitive
 from taskspec.spec.kinds import OWN_KEYS, Partial
@@ -33,16 +33,7 @@ from taskspec.values import Json, Path, Unknown, digest
 
 _FAIL = Partial.FAIL
 """Looked up once: an enum's member costs more than the question."""
-Facts = Mapping[ModuleKey, ModuleFacts]
 NOTHING: Mapping[str, Json] = {}
-
-
-@dataclass(frozen=True, slots=True)
-class Names:
-    """Ids behind the names a spec uses for workspaces and users: looked up before anything is evaluated."""
-
-    workspaces: dict[str, int] = field(default_factory=dict)
-    users: dict[Json, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +47,6 @@ class Evaluator:
     secrets: Secrets = field(default_factory=Secrets)
     digest_of: Callable[[str, str], str] = lambda _folder, _path: ""
     """The digest of files beside a spec: its folder, seen from that of the whole, and their path. Raises UsageError."""
-    names: Names = field(default_factory=Names)
     has_services: bool = False
     """Whether the spec has services, whose launches change from run to run."""
 
@@ -99,12 +89,12 @@ class Evaluator:
         """What would be launched or called, unknown parts included. Raises SpecError where an expression fails."""
         task = instance.task
         if isinstance(task, CallDecl):
-            return self._call(instance, task)
+            return self._call(instance, task, facts)
         return self._launch(instance, task, facts)
 
-    def _call(self, instance: Instance, task: CallDecl) -> CallRequest:
+    def _call(self, instance: Instance, task: CallDecl, facts: Facts) -> CallRequest:
         body = {key: self._render(instance, (key,), value) for key, value in task.call.body.items()}
-        workspace = self._workspace(instance) if "workspace" in OWN_KEYS[task.kind] else None
+        workspace = self._workspace(instance, facts) if "workspace" in OWN_KEYS[task.kind] else None
         for path, message in unfit_parts(body):
             raise self._failed(instance, path, Code.WRONG_VALUE, message)
         content = self._content(instance, body)
@@ -138,7 +128,7 @@ class Evaluator:
             raise SpecError([Diagnostic(Code.PLATFORM_CALL, summary, span, remedy=remedy)]) from None
 
     def _launch(self, instance: Instance, task: LaunchDecl, facts: Facts) -> LaunchRequest:
-        module = facts[self.module_key(instance)]
+        module = facts.modules[self.module_key(instance)]
         target = self._render(instance, ("target",), task.target)
         for name, value in target.items():
             problem = place_problem(module.targets, module.name, name) or (
@@ -149,7 +139,7 @@ class Evaluator:
         return LaunchRequest(
             facts=module,
             agent=self._agent(instance, task.agent),
-            workspace=self._workspace(instance),
+            workspace=self._workspace(instance, facts),
             params=build_params(module, target, self._render(instance, ("params",), task.params)),
             restart_policy=task.restart_policy,
             log_level=task.log_level,
@@ -157,7 +147,7 @@ class Evaluator:
             description=task.description,
             may_name_services=self.has_services,
             has_secrets=self.secrets.has_variables,
-            settings=self._settings(instance, task.settings) if task.settings is not None else None,
+            settings=self._settings(instance, task.settings, facts) if task.settings is not None else None,
         )
 
     def condition(self, instance: Instance) -> bool | Unknown:
@@ -265,10 +255,10 @@ class Evaluator:
         # Unknown only while a spec is validated without the values of its variables; as below.
         return instance.address if isinstance(value, Unknown) or not value else str(value)
 
-    def _workspace(self, instance: Instance) -> int | str | None:
+    def _workspace(self, instance: Instance, facts: Facts) -> int | str | None:
         """The id of the workspace; its name, which nothing can be launched with, where nobody has looked it up."""
         value = self.workspace(instance)
-        return self.names.workspaces.get(value, value) if isinstance(value, str) else value
+        return facts.workspaces.get(value, value) if isinstance(value, str) else value
 
     def workspace(self, instance: Instance) -> int | str | None:
         """The workspace as the task names it, by id or by name. Raises SpecError for anything else."""
@@ -301,9 +291,9 @@ class Evaluator:
             raise SpecError([Diagnostic(Code.WRONG_VALUE, summary, span, remedy=remedy)])
         return rendered
 
-    def _settings(self, instance: Instance, written: LaunchSettings) -> LaunchSettings:
+    def _settings(self, instance: Instance, written: LaunchSettings, facts: Facts) -> LaunchSettings:
         rendered = self._rendered_settings(instance, written)
-        return normal(replace(rendered, users=tuple(self.names.users.get(user, user) for user in rendered.users)))
+        return normal(replace(rendered, users=tuple(facts.users.get(user, user) for user in rendered.users)))
 
     def _head(self, instance: Instance, section: str, value: Json) -> Json:
         return self._render(instance, (section,), value) if isinstance(value, str) else value

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from taskspec.json_tree import merge
 from taskspec.sensitive import redacted
@@ -42,6 +42,15 @@ class ModuleFacts:
     is_checked: bool = True
     targets: tuple[str, ...] = ()
     needs_gpu: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What was looked up for a spec: its modules, and the ids of workspaces by name and of users by login."""
+
+    modules: Mapping[ModuleKey, ModuleFacts] = field(default_factory=dict)
+    workspaces: Mapping[str, int] = field(default_factory=dict)
+    users: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from taskspec.errors import SpecError
-from taskspec.plan.evaluate import Evaluator, Facts
+from taskspec.plan.evaluate import Evaluator
 from taskspec.plan.model import Action, PlannedTask, Reason
-from taskspec.plan.request import Request
+from taskspec.plan.request import Facts, Request
 from taskspec.spec.model import CallDecl
 from taskspec.state.model import Record, State
 from taskspec.template.instances import Expansion, Instance, expand

@@ -13,7 +13,7 @@ from taskspec.operations import Project, Request, open_project
 from taskspec.plan.inputs import PlanInputs, World
 from taskspec.plan.model import Observed, Plan
 from taskspec.plan.planner import make_plan
-from taskspec.plan.request import ModuleFacts, ModuleKey
+from taskspec.plan.request import Facts, ModuleFacts, ModuleKey
 from taskspec.plan.selection import Selection
 from taskspec.schemas import load_schema
 from taskspec.state.model import Outcome, Phase, Record, State
@@ -60,7 +60,7 @@ class Pipeline:
         inputs = PlanInputs(
             server="local",
             expansion=project.expansion,
-            facts=Catalogue(),
+            facts=Facts(Catalogue()),
             state=state,
             world=finished(state) if world is None else world,
             selection=Selection(**selection),
@@ -81,7 +81,7 @@ class Pipeline:
                 continue
             instance = expansion.instances[node]
             found = dict((results or {}).get(instance.address, {}))
-            request = evaluator.request(instance, Catalogue())
+            request = evaluator.request(instance, Facts(Catalogue()))
             assert request.fingerprint is not None
             number += 1
             records[instance.address] = Record(
