@@ -19,7 +19,7 @@ from taskspec.engine.turns import RestartLaunch, Turns
 from taskspec.engine.unfolding import PlanFurther, Unfolding
 from taskspec.engine.watch import LookUp, Poll
 from taskspec.engine.workers import Answer
-from taskspec.plan.model import PlannedTask, Reason
+from taskspec.plan.model import Planned, Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +155,7 @@ class Answers:
         for address, what in answer.value if isinstance(answer.value, list) else ():
             self.progress.board.notice(address, what)
 
-    def _took_stopped(self, planned: PlannedTask, answer: Answer) -> None:
+    def _took_stopped(self, planned: Planned, answer: Answer) -> None:
         """A launch that is not wanted any more has been stopped, or could not be."""
         board = self.progress.board
         if answer.error is not None or planned.previous is None:

@@ -13,7 +13,7 @@ from taskspec.engine.progress import Active, Progress
 from taskspec.engine.skipping import tell
 from taskspec.engine.stopping import stop_and_wait
 from taskspec.engine.workers import Answer
-from taskspec.plan.model import PlannedTask
+from taskspec.plan.model import Planned, PlannedTask
 from taskspec.state.model import Event, EventKind, Outcome, Record
 
 LEFT = "stopped: no task needs it"
@@ -74,7 +74,7 @@ class Leftovers:
         self.progress.active[node] = Active(planned, key, self.progress.tools.clock(), there[0])
         self.progress.submit(StopLeft(node), self.stopper_of(planned))
 
-    def stopper_of(self, planned: PlannedTask) -> Callable[[], None]:
+    def stopper_of(self, planned: Planned) -> Callable[[], None]:
         """Stops every launch of ours that a task may still have running."""
         calls = [self.stopper(task_id) for task_id in left(planned)]
 
@@ -116,7 +116,7 @@ class Leftovers:
         self.progress.board.notice(address, f"launch {old}, which it replaces, goes on: {words(answer.error)}")
 
 
-def left(planned: PlannedTask) -> Iterator[int]:
+def left(planned: Planned) -> Iterator[int]:
     """Launches of ours that may still run."""
     observed, record = planned.observed, planned.previous
     if record is None:
@@ -135,7 +135,7 @@ def _cleared(record: Record, task_id: int | None) -> Iterator[Event]:
     yield Event(EventKind.ENDED, record.address, record.key, body)
 
 
-def gone(planned: PlannedTask, summary: str) -> Iterator[Event]:
+def gone(planned: Planned, summary: str) -> Iterator[Event]:
     """What the journal says once all that an unwanted task had running is stopped; how it had ended, it keeps."""
     record, observed = planned.previous, planned.observed
     if record is None:

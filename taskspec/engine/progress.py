@@ -21,7 +21,7 @@ from taskspec.engine.sweep import Sweep
 from taskspec.engine.tools import Tools
 from taskspec.engine.watch import Watch
 from taskspec.engine.workers import Crew
-from taskspec.plan.model import Plan, PlannedTask
+from taskspec.plan.model import Plan, Planned, PlannedTask
 from taskspec.state.model import Outcome
 from taskspec.template.instances import Instance
 from taskspec.template.scope import TaskView
@@ -39,7 +39,7 @@ class ReadLog:
 class StopTwin:
     """Stop a second launch that came of one start."""
 
-    planned: PlannedTask
+    planned: Planned
     task_id: int
 
 
@@ -47,7 +47,7 @@ class StopTwin:
 class StopUnwanted:
     """Stop all that a task has running that is not wanted any more."""
 
-    planned: PlannedTask
+    planned: Planned
 
 
 @dataclass(slots=True)

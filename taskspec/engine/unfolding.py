@@ -19,7 +19,7 @@ from taskspec.engine.turns import Turns
 from taskspec.engine.workers import Answer
 from taskspec.errors import TaskspecError
 from taskspec.plan.inputs import Carried, PlanInputs
-from taskspec.plan.model import Plan, PlannedTask
+from taskspec.plan.model import Plan, Planned
 from taskspec.plan.planner import make_plan
 from taskspec.spec.endurance import FailureKind
 from taskspec.state.model import State
@@ -167,7 +167,7 @@ class Unfolding:
             for twin in task.twins:
                 self.progress.submit(StopTwin(task, twin), self.progress.stopper(twin))
 
-    def _tell(self, before: Plan, strays: list[PlannedTask]) -> None:
+    def _tell(self, before: Plan, strays: list[Planned]) -> None:
         """What has come of each folded instance, and launches that are no longer among its instances."""
         board, expansion = self.progress.board, self.progress.plan.expansion
         left = {instance.address for instance in expansion.folded}

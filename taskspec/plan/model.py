@@ -103,8 +103,8 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class PlannedTask:
-    """One instance, the action for it, and why. `previous` is the launch that is kept, attached to or replaced.
+class Planned:
+    """The action for one address, and why. `previous` is the launch that is kept, attached to, replaced or stopped.
 
     `condition` is what the action still depends on, for people: apply decides it just before. `root` is the address
     because of which a task is skipped, empty where that is the task itself.
@@ -119,7 +119,6 @@ class PlannedTask:
     fingerprint: str | None = None
     previous: Record | None = None
     observed: Observed | None = None
-    node: int = -1
     attempts: int = 0
     condition: str = ""
     root: str = ""
@@ -150,6 +149,13 @@ class PlannedTask:
         return self.reason is Reason.INSTANCES_UNKNOWN
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedTask(Planned):
+    """The action for one instance. `node` is its number in the expansion."""
+
+    node: int
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """The whole proposal, in an order in which it could be carried out one by one.
@@ -166,7 +172,7 @@ class Plan:
     lineage: str
     serial: int
     tasks: tuple[PlannedTask, ...]
-    stops: tuple[PlannedTask, ...]
+    stops: tuple[Planned, ...]
     results: Mapping[str, Json]
     expansion: Expansion
     views: Views = field(repr=False, compare=False)

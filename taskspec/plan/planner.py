@@ -15,7 +15,7 @@ from taskspec.plan.decide import Situation, decide
 from taskspec.plan.evaluate import Evaluator
 from taskspec.plan.flows import Flow, meet, through
 from taskspec.plan.inputs import PlanInputs
-from taskspec.plan.model import Action, Observed, Plan, PlannedTask, Reason
+from taskspec.plan.model import Action, Observed, Plan, Planned, PlannedTask, Reason
 from taskspec.plan.params import slips
 from taskspec.plan.request import LaunchRequest, Request
 from taskspec.plan.selection import chosen_nodes
@@ -97,7 +97,7 @@ def final_results(evaluator: Evaluator) -> dict[str, Json]:
     return values
 
 
-def _stops(inputs: PlanInputs) -> Iterable[PlannedTask]:
+def _stops(inputs: PlanInputs) -> Iterable[Planned]:
     """Launches of ours that still run although the spec no longer has them."""
     if inputs.selection.targets or inputs.selection.excludes:
         return  # what is about a part of the spec leaves everything else alone
@@ -112,7 +112,7 @@ def _stops(inputs: PlanInputs) -> Iterable[PlannedTask]:
             detail = f"launch {observed.task_id} is {observed.status}" if observed is not None and runs else ""
             if record.replaces:
                 detail = ", ".join(filter(None, [detail, services.may_run(record.replaces)]))
-            yield PlannedTask(address, Action.STOP, Reason.NOT_IN_SPEC, detail, previous=record, observed=observed)
+            yield Planned(address, Action.STOP, Reason.NOT_IN_SPEC, detail, previous=record, observed=observed)
 
 
 _RULES = {Kind.JOB: decide, Kind.SERVICE: services.decide_service}
@@ -129,7 +129,7 @@ class _Walk:
     problems: list[Diagnostic] = field(default_factory=list)
     warnings: dict[tuple[str, str], Diagnostic] = field(default_factory=dict)
     flows: dict[int, Flow] = field(default_factory=dict)
-    stops: list[PlannedTask] = field(default_factory=list)
+    stops: list[Planned] = field(default_factory=list)
     conditions: Conditions = field(init=False)
 
     def __post_init__(self) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from taskspec.plan.agents import describe, is_rule
-from taskspec.plan.model import Action, Plan, PlannedTask
+from taskspec.plan.model import Action, Plan, Planned, PlannedTask
 from taskspec.plan.request import CallRequest, LaunchRequest, Request
 from taskspec.spec.endurance import Deadlines
 from taskspec.spec.model import LOG_LEVEL, RESTART_POLICY, TaskDecl
@@ -51,9 +51,9 @@ def draw_plan(plan: Plan, paint: Paint, *, full: bool = False) -> str:
         lines.append(f"  {sign} {clean(task.address):<{width}}  {paint(why(task), 'dim')}{mark}")
         fitting = plan.agents.get(task.address, ())
         lines += [f"      {line}" for line in _details(task, fitting, detailed=detailed)]
-        if task.node >= 0 and task.action is not Action.KEEP:
+        if isinstance(task, PlannedTask) and task.action is not Action.KEEP:
             lines += [f"      {line}" for line in _service(plan, task)]
-        if task.action.launches:
+        if isinstance(task, PlannedTask) and task.action.launches:
             lines += [f"      {line}" for line in _endurance(plan.expansion.instances[task.node].task)]
     if launches:
         lines += ["", paint(f"Deadlines unless a task says otherwise: {deadlines(Deadlines())}.", "dim")]
@@ -85,8 +85,10 @@ def _service(plan: Plan, task: PlannedTask) -> Iterator[str]:
     yield f"service: up when {rule.ready}{reuse if rule.reuse else ''}, {end}"
 
 
-def _is_destructive(plan: Plan, task: PlannedTask) -> bool:
-    return task.action.launches and plan.expansion.instances[task.node].task.destructive
+def _is_destructive(plan: Plan, task: Planned) -> bool:
+    return (
+        isinstance(task, PlannedTask) and task.action.launches and plan.expansion.instances[task.node].task.destructive
+    )
 
 
 def plan_summary(plan: Plan) -> str:
@@ -118,7 +120,7 @@ def _server(label: str) -> str:
     return "the local server" if label == "local" else label
 
 
-def _details(task: PlannedTask, agents: Sequence[str], *, detailed: bool) -> Iterator[str]:
+def _details(task: Planned, agents: Sequence[str], *, detailed: bool) -> Iterator[str]:
     if task.twins:
         yield f"started more than once; launches to stop: {', '.join(map(str, task.twins))}"
     if task.condition:
