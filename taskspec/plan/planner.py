@@ -239,8 +239,8 @@ class _Walk:
                 observed=self._observed(record, instance.address),
                 fingerprint=fingerprint,
                 inputs_differ=any(is_certain(change) for change in changes),
-                upstream_launches=", ".join(above.launching),
-                upstream_ran_since=above.newest[1] if record is not None and above.newest[0] > record.number else "",
+                upstream_launches=above.launching,
+                upstream_ran_since=above.newest[1] if record is not None and above.newest[0] > record.number else None,
                 outputs_differ=self._outputs_differ(instance, record),
                 requested=requested,
             )

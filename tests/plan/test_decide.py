@@ -29,8 +29,8 @@ UNCHANGED = Situation(
     observed=FINISHED,
     fingerprint="same",
     inputs_differ=False,
-    upstream_launches="",
-    upstream_ran_since="",
+    upstream_launches=(),
+    upstream_ran_since=None,
     outputs_differ=False,
     requested=False,
 )
@@ -62,7 +62,7 @@ RULES = [
     pytest.param(but(record=STOPPED, observed=BROKEN), "rerun: last_launch_failed", id="stopped is no success"),
     pytest.param(but(requested=True), "rerun: requested", id="requested"),
     pytest.param(but(inputs_differ=True, fingerprint="new"), "rerun: inputs_changed", id="inputs changed"),
-    pytest.param(but(upstream_launches="prepare"), "rerun: upstream_reruns", id="upstream reruns"),
+    pytest.param(but(upstream_launches=("prepare",)), "rerun: upstream_reruns", id="upstream reruns"),
     pytest.param(but(upstream_ran_since="prepare"), "rerun: upstream_ran_since", id="upstream has run since"),
     pytest.param(but(fingerprint=None), "rerun: inputs_unknown", id="inputs unknown"),
     pytest.param(but(outputs_differ=True), "publish: outputs_changed", id="only outputs changed"),
@@ -74,16 +74,18 @@ POLICIES = [
     pytest.param(ALWAYS, "rerun: always_reruns", id="always reruns without a cause"),
     pytest.param(NEVER, "keep: never_reruns", id="never: kept"),
     pytest.param(but(NEVER, inputs_differ=True), "keep: never_reruns", id="never: not even for changed inputs"),
-    pytest.param(but(NEVER, upstream_launches="a"), "keep: never_reruns", id="never: not even for upstream"),
+    pytest.param(but(NEVER, upstream_launches=("a",)), "keep: never_reruns", id="never: not even for upstream"),
     pytest.param(but(NEVER, fingerprint=None), "keep: never_reruns", id="never: not even for unknown inputs"),
     pytest.param(but(NEVER, outputs_differ=True), "publish: outputs_changed", id="never: outputs are no rerun"),
     pytest.param(but(NEVER, requested=True), "rerun: requested", id="never: but when it is asked for"),
     pytest.param(but(NEVER, record=FAILED), "rerun: last_launch_failed", id="never: a failure is no launch to keep"),
     pytest.param(but(NEVER, record=None, observed=None), "start: never_launched", id="never: the first time it runs"),
-    pytest.param(but(INPUTS, upstream_launches="a"), "keep: unchanged", id="inputs_change: upstream alone is no cause"),
+    pytest.param(
+        but(INPUTS, upstream_launches=("a",)), "keep: unchanged", id="inputs_change: upstream alone is no cause"
+    ),
     pytest.param(but(INPUTS, upstream_ran_since="a"), "keep: unchanged", id="inputs_change: nor that it ran since"),
     pytest.param(
-        but(INPUTS, upstream_launches="a", fingerprint=None),
+        but(INPUTS, upstream_launches=("a",), fingerprint=None),
         "rerun: inputs_unknown",
         id="inputs_change: upstream that leaves inputs unknown",
     ),
@@ -92,7 +94,7 @@ POLICIES = [
 
 EVERYTHING = {
     "inputs_differ": True,
-    "upstream_launches": "a",
+    "upstream_launches": ("a",),
     "upstream_ran_since": "b",
     "outputs_differ": True,
     "requested": True,
@@ -111,7 +113,7 @@ ORDER = [
     pytest.param(but(ALWAYS, inputs_differ=True), "rerun: always_reruns", id="always before changed"),
     pytest.param(but(**{**EVERYTHING, "requested": False}), "rerun: inputs_changed", id="changed before upstream"),
     pytest.param(
-        but(upstream_launches="a", upstream_ran_since="b", outputs_differ=True),
+        but(upstream_launches=("a",), upstream_ran_since="b", outputs_differ=True),
         "rerun: upstream_reruns",
         id="upstream reruns before it has run",
     ),
@@ -133,7 +135,7 @@ ORDER = [
         id="running: changed before requested",
     ),
     pytest.param(
-        but(record=STARTED, observed=RUNNING, upstream_launches="a", upstream_ran_since="b", fingerprint=None),
+        but(record=STARTED, observed=RUNNING, upstream_launches=("a",), upstream_ran_since="b", fingerprint=None),
         "attach: still_running",
         id="upstream is no cause to replace what runs",
     ),
@@ -157,7 +159,7 @@ def test_the_first_rule_that_holds_chooses(now: Situation, expected: str) -> Non
         (but(record=REFUSED, observed=None), "no such agent"),
         (but(record=FAILED), "exit code 1"),
         (but(observed=None), "launch 41"),
-        (but(upstream_launches="prepare, clean"), "prepare, clean"),
+        (but(upstream_launches=("prepare", "clean")), "prepare, clean"),
         (but(upstream_ran_since="prepare"), "prepare"),
         (but(record=STARTED, observed=RUNNING, requested=True), "launch 41 is started and will be stopped first"),
         (but(record=STARTED, observed=RUNNING), "launch 41 is started"),
