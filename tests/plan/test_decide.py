@@ -80,9 +80,7 @@ POLICIES = [
     pytest.param(but(NEVER, requested=True), "rerun: requested", id="never: but when it is asked for"),
     pytest.param(but(NEVER, record=FAILED), "rerun: last_launch_failed", id="never: a failure is no launch to keep"),
     pytest.param(but(NEVER, record=None, observed=None), "start: never_launched", id="never: the first time it runs"),
-    pytest.param(
-        but(INPUTS, upstream_launches=("a",)), "keep: unchanged", id="inputs_change: upstream alone is no cause"
-    ),
+    pytest.param(but(INPUTS, upstream_launches=("a",)), "keep: unchanged", id="inputs_change: not for upstream"),
     pytest.param(but(INPUTS, upstream_ran_since="a"), "keep: unchanged", id="inputs_change: nor that it ran since"),
     pytest.param(
         but(INPUTS, upstream_launches=("a",), fingerprint=None),
