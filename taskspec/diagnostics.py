@@ -140,14 +140,23 @@ class Diagnostic:
 
 def nearest(word: str, words: Iterable[str]) -> str:
     """`Did you mean "x"?` for the closest of `words`, or an empty text."""
+    return _question(closest(word, words))
+
+
+def closest(word: str, words: Iterable[str]) -> str:
+    """The closest of `words`, or an empty text."""
     return _nearest(word, _sorted(tuple(words)))
+
+
+def _question(close: str) -> str:
+    return f'Did you mean "{close}"?' if close else ""
 
 
 def choices(word: str, words: Iterable[str], *, label: str, limit: int = 12) -> str:
     """The remedy for a wrong name: the nearest name, and the allowed ones."""
     allowed = _sorted(tuple(words))
     shown = listing([shorten(name, WORD_LIMIT) for name in allowed], limit) or "none"
-    return " ".join(part for part in (_nearest(word, allowed), f"{label}: {shown}.") if part)
+    return " ".join(part for part in (_question(_nearest(word, allowed)), f"{label}: {shown}.") if part)
 
 
 @lru_cache(maxsize=8)
@@ -164,7 +173,7 @@ def _nearest(word: str, words: tuple[str, ...]) -> str:
         place = bisect_left(words, word)
         words = words[max(0, place - COMPARED // 2) : place + COMPARED // 2]
     matches = difflib.get_close_matches(word, [other for other in words if len(other) <= WORD_LIMIT], n=1, cutoff=0.6)
-    return f'Did you mean "{matches[0]}"?' if matches else ""
+    return matches[0] if matches else ""
 
 
 def until_enough(problems: Iterable[Diagnostic]) -> list[Diagnostic]:

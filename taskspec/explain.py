@@ -9,7 +9,7 @@ from taskspec.diagnostics import choices
 from taskspec.errors import UsageError
 from taskspec.operations.project import Project
 from taskspec.origins import HIDDEN, Explained, Origins
-from taskspec.plan.model import Change, Plan, PlannedTask
+from taskspec.plan.model import Change, Plan, Planned, PlannedTask
 from taskspec.spec.model import TaskDecl
 from taskspec.spec.variables import Assigned
 from taskspec.values import Path, show_path
@@ -19,7 +19,7 @@ from taskspec.values import Path, show_path
 class Explanation:
     """The explanation of one planned task."""
 
-    planned: PlannedTask
+    planned: Planned
     task: TaskDecl | None
     changes: tuple[Change, ...]
     values: tuple[Explained, ...]
@@ -32,9 +32,10 @@ def explain(
 ) -> Explanation:
     """Explain an address: all of its values, or those at one path. Raises UsageError for a wrong name."""
     planned = _find(plan, address)
-    if planned.node < 0:
+    if not isinstance(planned, PlannedTask):
         return Explanation(planned, None, planned.changes, (), (), ())
     instance = plan.expansion.instances[planned.node]
+    project = replace(project, evaluator=project.evaluator.starting_from(plan.views))
     origins = Origins(project, variables, instance, planned)
     values = tuple(origins.values())
     chosen = tuple(value for value in values if _is_at(value.path, path))
@@ -55,8 +56,8 @@ def explain(
     )
 
 
-def _find(plan: Plan, address: str) -> PlannedTask:
-    planned = {task.address: task for task in (*plan.tasks, *plan.stops)}
+def _find(plan: Plan, address: str) -> Planned:
+    planned: Mapping[str, Planned] = {task.address: task for task in (*plan.tasks, *plan.stops)}
     if address not in planned:
         raise UsageError(f'the plan has no "{address}"', remedy=choices(address, planned, label="Addresses"))
     return planned[address]

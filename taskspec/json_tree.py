@@ -1,4 +1,4 @@
-"""Walks over JSON values: every leaf with its path, and a copy with other leaves.
+"""Walks over JSON values: every leaf with its path, a copy with other leaves, and two maps merged.
 
 A leaf is a value that is neither a mapping nor a list, or an empty one. Pure.
 """
@@ -44,6 +44,20 @@ def map_leaves(value: Any, change: Callable[[Any], Any]) -> Any:
     if isinstance(value, list | tuple):
         return [map_leaves(item, change) for item in value]
     return change(value)
+
+
+def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Merge `over` over `base`, maps key by key to any depth.
+
+    Any other value, also a list, replaces the one in `base`. Neither map is changed.
+    """
+    if not base:
+        return over
+    merged = dict(base)
+    for key, value in over.items():
+        old = merged.get(key)
+        merged[key] = merge(old, value) if isinstance(old, Mapping) and isinstance(value, Mapping) else value
+    return merged
 
 
 def _children(value: Any, *, lists: bool) -> list[tuple[str | int, Any]]:

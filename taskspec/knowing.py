@@ -34,7 +34,7 @@ def open_knowing(request: Request) -> tuple[Project, list[str]]:
 
 def _learn_what_is_sent(project: Project) -> None:
     """Evaluate all expressions that may give a secret and need no server, so that their values are redacted."""
-    evaluator = project.evaluator
+    evaluator = project.evaluator.starting_from(project.evaluator.views)
     for instance in project.expansion.instances:
         evaluator.tasks.put(instance.task.name, instance.key, unknown_view(instance.address, instance.task.results))
     for instance in project.expansion.instances:

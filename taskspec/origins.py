@@ -18,7 +18,7 @@ from taskspec.plan.request import CallRequest, LaunchRequest
 from taskspec.sensitive import is_sensitive
 from taskspec.spec.includes import joined
 from taskspec.spec.kinds import OWN_KEYS
-from taskspec.spec.model import SpecFile
+from taskspec.spec.model import CallDecl, SpecFile
 from taskspec.spec.targets import target_state
 from taskspec.spec.variables import Assigned
 from taskspec.targets import TARGETS
@@ -152,7 +152,8 @@ class Origins:
     def _setting(self, key: str, value: Json) -> Origin:
         """The origin of a key of the task: the task, `defaults`, or the built-in default."""
         task, document = self.instance.task, self._spec(self._unit).document
-        written = "branch" if key == "version" and task.branch is not None else key
+        is_branch = key == "version" and not isinstance(task, CallDecl) and task.branch is not None
+        written = "branch" if is_branch else key
         for holder, note in self._holders():
             if document.has((*holder, written)):
                 return self._written((*holder, written), _at(document.data, (*holder, written)), note, value)
@@ -165,10 +166,11 @@ class Origins:
         place, task = self._place(path), self.instance.task
         if place is not None:
             return self._written(*place, value)
-        for name in task.target:
-            if TARGETS[name].key == path[1] and path[1] in target_state(task.target):
+        target = {} if isinstance(task, CallDecl) else task.target
+        for name in target:
+            if TARGETS[name].key == path[1] and path[1] in target_state(target):
                 written_at = ("tasks", self._name, "target", name)
-                return self._written(written_at, task.target[name], f"target {name}", value)
+                return self._written(written_at, target[name], f"target {name}", value)
         request = self.planned.request
         facts = request.facts if isinstance(request, LaunchRequest) else None
         return Origin(OriginKind.APP_DEFAULT, "", value, f'default of app "{facts.name}"' if facts is not None else "")

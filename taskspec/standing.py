@@ -35,11 +35,12 @@ def recorded_launches(server: Server, state: State) -> list[RecordedLaunch]:
 def known_results(project: Project, state: State) -> tuple[dict[str, Json], dict[str, Mapping[str, Json]]]:
     """The results of the spec that past launches give, and the results of each task by address."""
     by_address: dict[str, Mapping[str, Json]] = {}
-    for instance in seen_through(project.evaluator, project.expansion, state).instances:
+    expansion, evaluator = seen_through(project.evaluator, project.expansion, state)
+    for instance in expansion.instances:
         record = state.records.get(instance.address)
         if record is not None and record.succeeded:
             by_address[instance.address] = record.results
-    return final_results(project.evaluator), by_address
+    return final_results(evaluator), by_address
 
 
 def stop(

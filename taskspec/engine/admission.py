@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from taskspec.engine.frontier import Frontier
 from taskspec.engine.retries import Retries, Retry
 from taskspec.engine.slots import Needs, Place, Rank, Slots
+from taskspec.plan.agents import is_rule
 from taskspec.plan.model import Action, Plan, PlannedTask
 from taskspec.plan.request import LaunchRequest
 from taskspec.plan.services import users
@@ -211,4 +212,4 @@ def _agent(planned: PlannedTask) -> str | None:
     agent = planned.request.agent if isinstance(planned.request, LaunchRequest) else None
     if agent is None or agent == "any":
         return None
-    return agent if isinstance(agent, str) else canonical(agent)
+    return agent if isinstance(agent, str) else canonical(agent.as_json() if is_rule(agent) else agent)

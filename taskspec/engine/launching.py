@@ -16,6 +16,7 @@ from taskspec.plan.attempts import last_key
 from taskspec.plan.model import Plan, PlannedTask
 from taskspec.plan.request import LaunchRequest, Request, completes, start_key
 from taskspec.sensitive import WithheldError, reveal
+from taskspec.spec.settings import LaunchSettings
 from taskspec.state import events
 from taskspec.state.model import Event, Phase, Record
 from taskspec.template.instances import Instance
@@ -78,7 +79,7 @@ class Launching:
 
     def final_request(self, instance: Instance, planned: PlannedTask) -> Request:
         """The request with every result of upstream in it. Raises NotLaunchable, or SpecError from an expression."""
-        request = self.tools.evaluator.request(instance, self.tools.catalogue.modules)
+        request = self.tools.evaluator.request(instance, self.tools.catalogue.facts)
         untold = [*unknowns(_open_part(request))]
         if self.tools.evaluator.has_services:
             untold += [service.unknown for service in pending_ids(_open_part(request))]
@@ -158,7 +159,7 @@ class Launching:
         return Forerunner(previous.key, previous.watermark, NOTHING_PASSED)
 
     def _start_request(self, request: LaunchRequest, key: str, workspace: int, agent: int | None) -> StartRequest:
-        facts, settings = request.facts, request.settings
+        facts, settings = request.facts, request.settings or LaunchSettings()
         module_id = self.module_ids[facts.folder] if facts.folder is not None else facts.module_id
         return StartRequest(
             agent_id=agent,
@@ -171,10 +172,10 @@ class Launching:
             is_branch=facts.is_branch,
             task_name=request.title,
             restart_policy=request.restart_policy,
-            users_ids=settings.get("users"),
-            limit_by_workspace=settings.get("limit_by_workspace", False),
-            kubernetes_settings=settings.get("kubernetes"),
-            multi_user_session=settings.get("multi_user", False),
+            users_ids=list(settings.users) or None,
+            limit_by_workspace=settings.limit_by_workspace,
+            kubernetes_settings=settings.kubernetes or None,
+            multi_user_session=settings.multi_user,
         )
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from taskspec.plan.evidence import Findings
+from taskspec.spec.launch_outputs import Output
 from taskspec.state.model import Record
 from taskspec.values import Json
 
@@ -22,7 +23,7 @@ class Publication:
     key: str
     digest: str
     task_id: int
-    outputs: Mapping[str, Json]
+    outputs: Sequence[Output]
     may_replace: bool = False
     found: Mapping[str, Json] = field(default_factory=dict)
 
@@ -59,6 +60,6 @@ def set_outputs(api: Api, publication: Publication) -> str:
         "text": api.task.set_output_text,
         "error": api.task.set_output_error,
     }
-    for kind, arguments in publication.outputs.items():
-        setters[kind](publication.task_id, **arguments)
+    for output in publication.outputs:
+        setters[output.kind](publication.task_id, **output.arguments)
     return ""

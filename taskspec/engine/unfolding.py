@@ -40,7 +40,6 @@ class DeferredPlanner:
     def forget_problems(self) -> None:
         """Leave no trace of a plan that could not be made."""
         self.tools.catalogue.problems.clear()
-        self.plan.expansion.declare(self.tools.evaluator.tasks)
 
     def _plan(self) -> Plan:
         """The plan with the instances of this task, and of all others that are known by now, where those are sound."""
@@ -74,7 +73,7 @@ class DeferredPlanner:
         inputs = replace(
             tools.inputs,
             expansion=plan.expansion,
-            facts=tools.catalogue.modules,
+            facts=tools.catalogue.facts,
             state=state,
             world=observe(tools.server, _of_folded(state, plan.expansion.folded)),
             keep_folded=keep_folded,

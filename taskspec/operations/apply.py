@@ -78,7 +78,7 @@ def prepare_apply(
     tools = Tools(
         server=server,
         store=store,
-        evaluator=project.evaluator,
+        evaluator=project.evaluator.starting_from(planned.plan.views),
         catalogue=planned.catalogue,
         listener=listener,
         clock=environment.clock,

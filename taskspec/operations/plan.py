@@ -11,10 +11,10 @@ from taskspec.engine.places import look_up_names, with_agents
 from taskspec.engine.refresh import observe
 from taskspec.engine.server import Server
 from taskspec.operations.project import Project
-from taskspec.plan.evaluate import Facts
 from taskspec.plan.inputs import PlanInputs
 from taskspec.plan.model import Plan
 from taskspec.plan.planner import make_plan
+from taskspec.plan.request import Facts
 from taskspec.plan.selection import Selection
 from taskspec.plan.unfolding import names_module
 from taskspec.state.model import State

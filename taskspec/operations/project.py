@@ -15,13 +15,13 @@ from taskspec.plainfile import read_plain
 from taskspec.plan.evaluate import Evaluator
 from taskspec.sensitive import Secrets
 from taskspec.spec.includes import compose
-from taskspec.spec.model import SpecFile
+from taskspec.spec.model import ServiceDecl, SpecFile
 from taskspec.spec.secretvalues import SecretKeeper
 from taskspec.spec.variables import Assigned, VariableFile, assign_variables
 from taskspec.template.evaluate import base_scope
 from taskspec.template.flows import analyse_whole
 from taskspec.template.instances import Expansion, expand
-from taskspec.template.parts import RootNames, part_scopes
+from taskspec.template.parts import RootNames, Views, part_scopes
 from taskspec.template.scope import TasksView
 from taskspec.template.secrecy import exposed_secrets
 from taskspec.values import Json, Unknown
@@ -81,7 +81,9 @@ def open_project(request: Request, *, variables_required: bool = True) -> Projec
     def digest_of(below: str, path: str) -> str:
         return digest_beside(folder / below, path)
 
-    evaluator = Evaluator(spec, renderer, base, tasks, request.secrets, digest_of, units=units)
+    has_services = any(isinstance(task, ServiceDecl) for task in spec.tasks.values())
+    views = Views(tasks, units)
+    evaluator = Evaluator(spec, renderer, base, views, request.secrets, digest_of, has_services=has_services)
     expansion = expand(spec, weave.analysis, renderer, base, units=units)
     expansion.declare(tasks)
     return Project(spec, folder, evaluator, expansion, sources.warnings, request.trust.root(folder))

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from taskspec.plan.decide import Decision, Situation, decide_finished
 from taskspec.plan.model import Action, Reason
 from taskspec.sensitive import Sensitive
-from taskspec.spec.results import described
+from taskspec.spec.value_types import described
 from taskspec.state.model import Outcome, Phase, Record
 from taskspec.values import Json, Path, Unknown
 

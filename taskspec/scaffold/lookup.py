@@ -12,7 +12,7 @@ from taskspec.engine.server import Server
 from taskspec.errors import NotFound, UsageError
 from taskspec.scaffold.app import App, folder_app, published_app
 from taskspec.scaffold.launches import Launch
-from taskspec.spec.parser import is_folder
+from taskspec.spec.model import is_folder
 
 if TYPE_CHECKING:
     from taskspec.api import TaskInfo

@@ -18,8 +18,9 @@ from taskspec.engine.events import (
     TaskEnded,
 )
 from taskspec.json_tree import map_leaves
-from taskspec.plan.model import Plan, PlannedTask
+from taskspec.plan.model import Plan, Planned, PlannedTask
 from taskspec.sensitive import HIDDEN, Sensitive
+from taskspec.spec.kinds import ServiceRule
 from taskspec.spec.model import TaskDecl
 from taskspec.standing import RecordedLaunch
 from taskspec.state.model import Record
@@ -49,8 +50,9 @@ def plan_document(plan: Plan) -> dict[str, Any]:
     }
 
 
-def _task(plan: Plan, task: PlannedTask) -> dict[str, Any]:
-    upstream = plan.expansion.graph.upstream(task.node) if task.node >= 0 else ()
+def _task(plan: Plan, task: Planned) -> dict[str, Any]:
+    declared = plan.expansion.instances[task.node].task if isinstance(task, PlannedTask) else None
+    upstream = plan.expansion.graph.upstream(task.node) if isinstance(task, PlannedTask) else ()
     return {
         "address": task.address,
         "action": str(task.action),
@@ -64,19 +66,16 @@ def _task(plan: Plan, task: PlannedTask) -> dict[str, Any]:
         "fingerprint": task.fingerprint,
         "inputs": json_value(task.request.inputs) if task.request is not None else None,
         "task_id": task.previous.task_id if task.previous is not None else None,
-        "endurance": endurance_document(plan.expansion.instances[task.node].task) if task.node >= 0 else None,
-        **_service(plan, task),
+        "endurance": endurance_document(declared) if declared is not None else None,
+        **(_service(plan, task.address, declared.service) if declared is not None and declared.service else {}),
         **({"condition": task.condition} if task.condition else {}),
         **({"root": task.root} if task.root else {}),
         **({"agents": list(plan.agents[task.address])} if task.address in plan.agents else {}),
     }
 
 
-def _service(plan: Plan, task: PlannedTask) -> dict[str, Any]:
-    rule = plan.expansion.instances[task.node].task.service if task.node >= 0 else None
-    if rule is None:
-        return {}
-    reused = {"reusable": plan.reusable[task.address]} if task.address in plan.reusable else {}
+def _service(plan: Plan, address: str, rule: ServiceRule) -> dict[str, Any]:
+    reused = {"reusable": plan.reusable[address]} if address in plan.reusable else {}
     return {"service": {"ready": str(rule.ready), "reuse": rule.reuse, "keep": rule.keep, **reused}}
 
 

@@ -6,10 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from taskspec.json_tree import leaves
 from taskspec.plan.agents import describe, is_rule
-from taskspec.plan.model import Action, Plan, PlannedTask
+from taskspec.plan.model import Action, Plan, Planned, PlannedTask
 from taskspec.plan.request import CallRequest, LaunchRequest, Request
 from taskspec.spec.endurance import Deadlines
 from taskspec.spec.model import LOG_LEVEL, RESTART_POLICY, TaskDecl
+from taskspec.spec.settings import AgentRule
 from taskspec.values import Json, show_path
 from taskspec.view.limits import draw_limits
 from taskspec.view.paint import Paint, clean, one_line
@@ -35,9 +36,9 @@ def draw_plan(plan: Plan, paint: Paint, *, full: bool = False) -> str:
         lines.append(f"  {sign} {clean(task.address):<{width}}  {paint(why(task), 'dim')}{mark}")
         fitting = plan.agents.get(task.address, ())
         lines += [f"      {line}" for line in _details(task, fitting, detailed=detailed)]
-        if task.node >= 0 and task.action is not Action.KEEP:
+        if isinstance(task, PlannedTask) and task.action is not Action.KEEP:
             lines += [f"      {line}" for line in _service(plan, task)]
-        if task.action.launches:
+        if isinstance(task, PlannedTask) and task.action.launches:
             lines += [f"      {line}" for line in _endurance(plan.expansion.instances[task.node].task)]
     if launches:
         lines += ["", paint(f"Deadlines unless a task says otherwise: {deadlines(Deadlines())}.", "dim")]
@@ -69,15 +70,17 @@ def _service(plan: Plan, task: PlannedTask) -> Iterator[str]:
     yield f"service: up when {rule.ready}{reuse if rule.reuse else ''}, {end}"
 
 
-def _is_destructive(plan: Plan, task: PlannedTask) -> bool:
-    return task.action.launches and plan.expansion.instances[task.node].task.destructive
+def _is_destructive(plan: Plan, task: Planned) -> bool:
+    if not isinstance(task, PlannedTask) or not task.action.launches:
+        return False
+    return plan.expansion.instances[task.node].task.destructive
 
 
 def _server(label: str) -> str:
     return "the local server" if label == "local" else label
 
 
-def _details(task: PlannedTask, agents: Sequence[str], *, detailed: bool) -> Iterator[str]:
+def _details(task: Planned, agents: Sequence[str], *, detailed: bool) -> Iterator[str]:
     if task.twins:
         yield f"started more than once; launches to stop: {', '.join(map(str, task.twins))}"
     if task.condition:
@@ -113,7 +116,7 @@ def _settings(request: LaunchRequest) -> Iterator[str]:
         yield f"restart_policy: {request.restart_policy}"
     if request.log_level != LOG_LEVEL:
         yield f"log_level: {request.log_level}"
-    yield from _values(request.settings, "settings")
+    yield from _values(request.settings.as_json() if request.settings else {}, "settings")
 
 
 def _values(values: Mapping[str, Json], *path: str) -> Iterator[str]:
@@ -122,7 +125,7 @@ def _values(values: Mapping[str, Json], *path: str) -> Iterator[str]:
     return (f"{one_line(show_path(place))}: {show(value)}" for place, value in found)
 
 
-def _agent(agent: Json, fitting: Sequence[str]) -> str:
+def _agent(agent: AgentRule | Json, fitting: Sequence[str]) -> str:
     """An agent as it is named; a rule in words, with the agents that fit it now."""
     if not is_rule(agent):
         return one_line(str(agent))

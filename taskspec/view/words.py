@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from itertools import islice
 
-from taskspec.plan.model import Action, Change, PlannedTask, Reason
+from taskspec.plan.model import Action, Change, Planned, Reason
 from taskspec.plan.request import CallRequest
 from taskspec.sensitive import HIDDEN, Sensitive
 from taskspec.spec import durations
@@ -65,7 +65,7 @@ OUTCOME_COLOURS: Mapping[Outcome, str] = {
 }
 
 
-def why(task: PlannedTask) -> str:
+def why(task: Planned) -> str:
     """The reason in words, with its detail; that of another task only by the need of it."""
     if task.root:
         return one_line(task.detail)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import assert_never
 
 from taskspec.api import TaskInfo
@@ -15,6 +15,7 @@ from taskspec.engine.publish import KeptOutputs, Publication
 from taskspec.engine.verdict import Verdict, after_scope, launch_scope
 from taskspec.errors import TaskspecError
 from taskspec.plan.evidence import Evidence
+from taskspec.spec.launch_outputs import Output
 from taskspec.state import events
 from taskspec.state.model import Outcome, Record
 from taskspec.values import Json
@@ -70,9 +71,9 @@ def _kept_read(facts: Facts, outputs: KeptOutputs, info: TaskInfo) -> Effects:
 
 
 def _publication(
-    facts: Facts, key: str, digest: str, task_id: int, outputs: Mapping[str, Json], found: Mapping[str, Json]
+    facts: Facts, key: str, digest: str, task_id: int, outputs: Sequence[Output], found: Mapping[str, Json]
 ) -> Publication:
-    may_replace = facts.task.outputs.get("replace") is True
+    may_replace = facts.task.outputs is not None and facts.task.outputs.replace
     return Publication(facts.address, key, digest, task_id, outputs, may_replace, found)
 
 

@@ -42,7 +42,7 @@ from taskspec.engine.rules.watch_rules import (
     with_news,
 )
 from taskspec.engine.verdict import Verdict, judge_ended_service, judge_ready
-from taskspec.plan.model import Action, PlannedTask
+from taskspec.plan.model import Action, Planned
 from taskspec.spec.endurance import Stage
 from taskspec.spec.kinds import ServiceRule
 from taskspec.state import events
@@ -118,7 +118,7 @@ def supersede(address: str, key: str, replaced: tuple[int, ...]) -> Effects:
     return submit(*(StopLaunches(address, (old,), StopPurpose.SUPERSEDED, key) for old in replaced))
 
 
-def launches_left(planned: PlannedTask) -> Iterator[int]:
+def launches_left(planned: Planned) -> Iterator[int]:
     """Launches of ours that an earlier run left and that may still run."""
     observed, previous = planned.observed, planned.previous
     if previous is None:
@@ -128,7 +128,7 @@ def launches_left(planned: PlannedTask) -> Iterator[int]:
     yield from previous.replaces
 
 
-def stopped_events(planned: PlannedTask, summary: str) -> Iterator[Event]:
+def stopped_events(planned: Planned, summary: str) -> Iterator[Event]:
     """What is recorded once all that an unwanted task had running is stopped. An end that is on record stays."""
     previous, observed = planned.previous, planned.observed
     if previous is None:

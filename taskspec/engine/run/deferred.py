@@ -17,7 +17,7 @@ from taskspec.engine.run.completion import finish, record_skips
 from taskspec.engine.run.state import RunState
 from taskspec.engine.unfolding import DeferredPlanner
 from taskspec.errors import TaskspecError
-from taskspec.plan.model import Plan, PlannedTask
+from taskspec.plan.model import Plan, Planned
 from taskspec.spec.endurance import FailureKind
 
 KEYS_NAMED = 8
@@ -75,6 +75,7 @@ class Deferred:
         new = [task for task in plan.tasks if task.address not in run.tasks]
         known_stops = {stop.address for stop in before.stops}
         strays = [stop for stop in plan.stops if stop.address not in known_stops]
+        run.setting.evaluator.views.take(plan.views)
         run.use_plan(replace(plan, stops=before.stops, warnings=before.warnings))
         record_skips(run, run.ready.skipped_at_once)
         self._report(before, strays)
@@ -82,7 +83,7 @@ class Deferred:
             for twin in task.twins:
                 run.do(submit(StopLaunches(task.address, (twin,), StopPurpose.DUPLICATE)))
 
-    def _report(self, before: Plan, strays: list[PlannedTask]) -> None:
+    def _report(self, before: Plan, strays: list[Planned]) -> None:
         """Tell the user which instances there are, and of launches that are no longer among them."""
         run, expansion = self.run, self.run.plan.expansion
         left = {instance.address for instance in expansion.folded}

@@ -49,7 +49,7 @@ from taskspec.engine.run.dispatch import Dispatcher
 from taskspec.engine.run.state import RunState, watched_launch
 from taskspec.engine.start import Interrupted
 from taskspec.engine.verdict import shows_text_of
-from taskspec.plan.model import Reason
+from taskspec.plan.model import Planned, Reason
 from taskspec.state import events
 from taskspec.template.instances import Instance
 
@@ -193,7 +193,7 @@ class Inbox:
         """A launch that is not wanted any more has been stopped, or could not be."""
         run, address = self.state, message.address
         if message.purpose is StopPurpose.CONDITION_FALSE:
-            planned = run.tasks[address]
+            planned: Planned = run.tasks[address]
         else:
             planned = next(stop for stop in run.plan.stops if stop.address == address)
         if message.error is not None or planned.previous is None:
