@@ -1,6 +1,6 @@
-"""The door of the program: picks the command, and turns every way to fail into a message and a documented exit code.
+"""The entry point: runs a command, and turns every failure into a message and a documented exit code.
 
-Commands are imported when they are called, so that `--version` and `--help` cost next to nothing.
+Commands are imported when they are called, so that `--version` and `--help` start fast.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ if TYPE_CHECKING:
     from taskspec.view.paint import Paint
 
 COMMANDS = {
-    "init": "Begin a spec: a small one that runs, one for an app, or one from launches.",
+    "init": "Write a new spec: a small example, one for an app, or one from launches.",
     "validate": "Check a spec without a server.",
-    "plan": "Show what apply would do, and why. Touches nothing.",
-    "apply": "Launch what the plan says; safe to interrupt, safe to repeat.",
-    "status": "What was launched, and what the server says about it now.",
+    "plan": "Show what apply would do, and why. Makes no changes.",
+    "apply": "Carry out the plan; safe to interrupt, safe to repeat.",
+    "status": "What was launched, and what the server reports now.",
     "results": "Results of the last launches.",
     "logs": "The log of a task's last launch.",
-    "stop": "Stop what this spec started and still runs.",
+    "stop": "Stop launches of this spec that still run.",
     "graph": "What depends on what.",
     "explain": "Why this action, where each value comes from, and what a task waits for.",
-    "fmt": "Write specs in the one way; comments and meaning stay.",
+    "fmt": "Format specs; comments and values stay the same.",
     "runs": "Past applies of a spec.",
     "state": "Past launches on record: list, show, verify, export, import, adopt, forget, mv.",
     "lock": "Who writes to the state: show, break.",
@@ -41,7 +41,7 @@ COMMANDS = {
     "completion": "Completion for bash, zsh or fish.",
 }
 ALIASES = {"preview": "plan", "up": "apply"}
-# Colour is decided in `cli.screen`, for whole texts; click must not take it out again.
+# `cli.screen` decides about colour; click must not remove it again.
 _SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 110, "color": True}
 
 
@@ -59,7 +59,7 @@ class LazyGroup(click.Group):
         return command if isinstance(command, click.Command) else None
 
     def invoke(self, ctx: click.Context) -> object:
-        """Run the command. A reader of ours that has gone is no failure of a task, which is what click would say."""
+        """Run the command. A closed pipe is not a failed task, although click would exit with 1."""
         try:
             return super().invoke(ctx)
         except BrokenPipeError:
@@ -68,7 +68,7 @@ class LazyGroup(click.Group):
             raise click.exceptions.Exit(ExitCode.DETACHED if applying else ExitCode.DONE) from None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
-        """The table of commands, from our own list: no command is imported to be listed."""
+        """The table of commands, without importing them."""
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
 
@@ -86,7 +86,7 @@ def cli(directory: str | None) -> None:
     \b
     Exit codes: 0 done; 1 a task failed; 2 with --detailed-exitcode, the plan has changes;
     3 the spec or the usage is wrong; 4 no connection or no permission; 5 stale plan or lock held;
-    6 state damaged; 7 waiting for people, apply again; 8 interrupted, launches still running; 70 a bug in taskspec;
+    6 state damaged; 7 waiting for users, apply again; 8 interrupted, launches still running; 70 a bug in taskspec;
     130 interrupted, nothing is running.
     """
     if directory is not None:
@@ -95,14 +95,14 @@ def cli(directory: str | None) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit."""
-    # A plan makes millions of small objects and hardly a cycle: looking for cycles as often as usual costs a quarter.
+    # A plan makes millions of small objects and hardly any cycle. The default threshold costs a quarter of the time.
     gc.set_threshold(200_000, 50, 50)
     code = run(sys.argv[1:] if arguments is None else arguments)
     try:
         sys.stdout.flush()
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    # As it ends, Python would look for cycles once more, in all that a plan is made of.
+    # Otherwise Python searches all objects for cycles at exit.
     gc.freeze()
     sys.exit(code)
 
@@ -155,7 +155,7 @@ def _usage(error: click.UsageError) -> int:
 
 
 def _text(error: Exception) -> str:
-    """The words of an error, if it can say them: one that holds a secret refuses to become text."""
+    """The text of an error. An error that holds a secret cannot be turned into text."""
     try:
         return str(error)
     except Exception as failed:
@@ -163,8 +163,8 @@ def _text(error: Exception) -> str:
 
 
 def _bug(error: Exception, session: Session) -> int:
-    """A report a person can send: versions and the traceback, in a file."""
-    import tempfile  # noqa: PLC0415 - none of the common ways out needs them
+    """Write a report that the user can send: versions and the traceback."""
+    import tempfile  # noqa: PLC0415 - only a bug report needs them
     import traceback  # noqa: PLC0415
 
     session.secrets.know(os.environ.get("API_TOKEN", ""))
@@ -175,7 +175,7 @@ def _bug(error: Exception, session: Session) -> int:
         file.write(session.scrub("".join(traceback.format_exception(error))))
     click.echo(
         f"Error: this is a bug in taskspec: {type(error).__name__}: {session.scrub(_text(error))}\n\n"
-        f"  What was launched is on record; apply again goes on from there.\n"
+        f"  Launches are on record; the next apply continues from there.\n"
         f"  Please report it with {Path(file.name)}",
         err=True,
     )

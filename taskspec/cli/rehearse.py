@@ -1,6 +1,6 @@
-"""`taskspec apply --rehearse`: the plan and the run of a spec on a virtual clock, against a server in this process.
+"""`taskspec apply --rehearse`: plan and run a spec on a virtual clock, against a simulated server.
 
-Nothing outside is touched: no server is asked, and the state is a file that is gone afterwards.
+A rehearsal has no effect outside of this process: the server is simulated, and the state is a temporary file.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ from taskspec.view.report_text import draw_report
 from taskspec.view.words import duration
 
 HORIZON = 7 * 86400.0
-"""A rehearsal that is not over after so many of its seconds detaches, as an apply with that deadline would."""
+"""A rehearsal without --deadline detaches after this time."""
 POLL_SECONDS = (2.0, 30.0)
-"""The shortest and the longest pause between two looks: looking costs us time, and a rehearsal's time costs nothing."""
+"""The shortest and the longest pause between two polls. Polling is slow, and virtual time is free."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class Rehearsal:
     full: bool
 
     def play(self) -> RunReport:
-        """Rehearse the spec. Raises SpecError for a spec or a fault script with mistakes in it."""
+        """Rehearse the spec. Raises SpecError for mistakes in the spec or in the fault script."""
         return _rehearse(self)
 
 
@@ -104,7 +104,7 @@ def _listener(rehearsal: Rehearsal, clock: Clock) -> Listener:
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """One line for each thing that happens, after the time of the rehearsal."""
+    """Prints one line for each event, with the virtual time."""
 
     clock: Clock
     paint: Paint
@@ -117,7 +117,7 @@ class Timeline:
 
 @dataclass(frozen=True, slots=True)
 class TimedJson:
-    """One JSON object for each thing that happens; `at` is the time of the rehearsal in seconds."""
+    """Prints one JSON object for each event; `at` is the virtual time in seconds."""
 
     clock: Clock
 

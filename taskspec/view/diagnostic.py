@@ -1,4 +1,4 @@
-"""Draws a diagnostic: what is wrong, where, the line with the span underlined, what to do."""
+"""Draw a diagnostic: what is wrong, where, the line with the span underlined, and what to do."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _TEXT_LIMIT = 4_000
 
 
 def draw_all(diagnostics: Iterable[Diagnostic], paint: Paint) -> str:
-    """Every problem in reading order, and how many there are."""
+    """All problems in the order of the file, and their number."""
     ordered = in_order(diagnostics)
     shown = [draw(diagnostic, paint) for diagnostic in ordered[:SHOWN_AT_ONCE]]
     errors = sum(diagnostic.is_error for diagnostic in ordered)
@@ -40,7 +40,7 @@ def draw(diagnostic: Diagnostic, paint: Paint) -> str:
 
 
 def _flat(text: str) -> str:
-    """On one line, whatever the author's names hold, and not without end."""
+    """The text on one line of bounded length, without control characters."""
     return clean(shorten(text, _TEXT_LIMIT)).replace("\n", "\\n")
 
 

@@ -1,4 +1,4 @@
-"""An apply as a table that redraws itself, for a person at a terminal. The only module that imports rich."""
+"""Draw an apply as a table that redraws itself, for a terminal."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class _TableRow:
 
 @dataclass(slots=True)
 class LiveTable:
-    """Shows what runs, what has just ended and how much is left; foreign text is never read as markup."""
+    """Shows running and recently ended tasks, and the progress. Foreign text is never read as markup."""
 
     console: Console
     clock: Callable[[], float] = time.monotonic
@@ -91,7 +91,7 @@ class LiveTable:
         return table
 
     def _visible(self) -> list[tuple[str, _TableRow]]:
-        """What runs, then what ended last, as many as the screen holds."""
+        """The running tasks after those that ended last, as many as fit on the screen."""
         room = max(3, self.console.size.height - _MARGIN)
         running = [(address, row) for address, row in self._rows.items() if row.seconds is None]
         ended = [(address, row) for address, row in self._rows.items() if row.seconds is not None]

@@ -1,4 +1,4 @@
-"""Plans, events, status and diagnostics as JSON for programs; every document names its schema version."""
+"""Plans, events, status and diagnostics as JSON; every document names its schema version."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def endurance_document(task: TaskDecl) -> dict[str, Any]:
 
 
 def side(value: Json) -> dict[str, Any]:
-    """One side of a change; it may not be there at all."""
+    """One side of a change, which may be absent."""
     return {"present": False} if value is ABSENT else {"present": True, "value": json_value(value)}
 
 
@@ -165,7 +165,7 @@ def report_document(report: RunReport) -> dict[str, Any]:
 
 
 def status_document(launches: Sequence[RecordedLaunch], in_spec: set[str]) -> dict[str, Any]:
-    """Every address on record and what the server says about it."""
+    """Every address on record, and what the server reports."""
     return {
         "taskspec_status": VERSION,
         "tasks": [

@@ -1,4 +1,4 @@
-"""Colour and safe text: the one funnel for everything that reaches a person's terminal."""
+"""Colour and safe text: every text for a terminal passes through this module."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _CODES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "
 
 
 def clean(text: str) -> str:
-    """Foreign text made harmless: what controls, directs or is no text becomes visible; newlines and tabs stay."""
+    """Make foreign text harmless: control characters become visible; newlines and tabs stay."""
     return _UNSAFE.sub(lambda match: f"\\x{ord(match.group()):02x}", text)
 
 
@@ -24,7 +24,7 @@ def one_line(text: str, limit: int = 200) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Paint:
-    """Puts colour on text, or not; colour never carries meaning alone."""
+    """Colours text, if enabled. Colour is never the only carrier of meaning."""
 
     enabled: bool = False
 

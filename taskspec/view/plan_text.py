@@ -1,4 +1,4 @@
-"""Draws a plan as text."""
+"""Draw a plan as text."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from taskspec.view.summaries import plan_summary
 from taskspec.view.words import COLOURS, deadlines, retries, show, show_change, why
 
 DETAILED_TASKS = 30
-"""Plans with more launches than this show one line a task, unless everything is asked for."""
+"""Plans with more launches show one line for each task, unless --full is given."""
 _DEPTH = 4
 
 
@@ -49,7 +49,7 @@ def draw_plan(plan: Plan, paint: Paint, *, full: bool = False) -> str:
 
 
 def _endurance(task: TaskDecl) -> Iterator[str]:
-    """What the author says about deadlines and tries; nothing where the defaults hold."""
+    """The deadlines and retries that differ from the defaults."""
     if task.deadlines != Deadlines():
         yield f"deadlines: {deadlines(task.deadlines)}"
     if task.retry.attempts > 1 and not task.destructive:
@@ -57,13 +57,13 @@ def _endurance(task: TaskDecl) -> Iterator[str]:
 
 
 def _service(plan: Plan, task: PlannedTask) -> Iterator[str]:
-    """That a task is a service, when it counts as up, and how it is left."""
+    """The service rule: when it is up, and how it ends."""
     rule = plan.expansion.instances[task.node].task.service
     if rule is None:
         return
     launch = plan.reusable.get(task.address)
     if launch is not None:
-        yield f"service: up when {rule.ready}, reuses launch {launch}, which runs already, and leaves it up"
+        yield f"service: up when {rule.ready}, reuses launch {launch}, which is running, and keeps it up"
         return
     reuse = f", reuses one that runs{f' as {one_line(rule.reuse_name)}' if rule.reuse_name else ''}"
     end = "left up" if rule.keep else "stopped after its last user"
@@ -95,7 +95,7 @@ def _details(task: Planned, agents: Sequence[str], *, detailed: bool) -> Iterato
 
 
 def _request(request: Request, agents: Sequence[str] = ()) -> Iterator[str]:
-    """What is asked for, a line for each part."""
+    """The request, one line for each part."""
     if isinstance(request, CallRequest):
         yield f"kind: {request.kind}"
         yield from _values(request.body)
@@ -109,7 +109,7 @@ def _request(request: Request, agents: Sequence[str] = ()) -> Iterator[str]:
 
 
 def _settings(request: LaunchRequest) -> Iterator[str]:
-    """Where and how it is launched, as far as that is not what it is anyway."""
+    """The workspace and settings that differ from the defaults."""
     if request.workspace is not None:
         yield f"workspace: {show(request.workspace)}"
     if request.restart_policy != RESTART_POLICY:
@@ -126,7 +126,7 @@ def _values(values: Mapping[str, Json], *path: str) -> Iterator[str]:
 
 
 def _agent(agent: AgentRule | Json, fitting: Sequence[str]) -> str:
-    """An agent as it is named; a rule in words, with the agents that fit it now."""
+    """The name of an agent, or a rule with the agents that match it now."""
     if not is_rule(agent):
         return one_line(str(agent))
     now = ", ".join(map(one_line, fitting)) or "none"

@@ -1,4 +1,4 @@
-"""Draws the report of a run, and results, as text."""
+"""Draw the report of a run, and results, as text."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def draw_report(report: RunReport, paint: Paint, *, spec: str = "") -> str:
-    """What became of the run: failures with their cause first, then every count."""
+    """The outcome of the run: failures with their cause first, then the counts."""
     lines: list[str] = []
     for task in report.tasks:
         if task.outcome in (Outcome.FAILED, Outcome.STOPPED):
@@ -35,14 +35,16 @@ def draw_report(report: RunReport, paint: Paint, *, spec: str = "") -> str:
         lines += [*draw_results(report.results, paint), ""]
     lines.append(report_summary(report))
     if report.detached:
-        goes_on = "the launches above go on. `taskspec apply` attaches to them, `taskspec stop` stops them."
+        still = "the launches above are still running. `taskspec apply` attaches to them, `taskspec stop` stops them."
         is_running = bool(report.counts.get("running"))
-        lines.append(f"Detached: {goes_on}" if is_running else "Interrupted: nothing runs. `taskspec apply` goes on.")
+        lines.append(
+            f"Detached: {still}" if is_running else "Interrupted: no launch is running. `taskspec apply` continues."
+        )
     return "\n".join(lines) + "\n"
 
 
 def _pending(report: RunReport, paint: Paint) -> list[str]:
-    """What waits for people or was interrupted; the tasks below it are in the counts."""
+    """The tasks that wait for users or were interrupted; tasks downstream are only counted."""
     found = [task for task in report.tasks if task.outcome is Outcome.PENDING and task.summary and not task.because_of]
     if not found:
         return []

@@ -1,4 +1,4 @@
-"""Draws the launches on record, and what the server reports about them, as text."""
+"""Draw the launches on record, and what the server reports about them, as text."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ def plan_summary(plan: Plan) -> str:
 
 
 def _at_most(plan: Plan, folded: list[PlannedTask]) -> str:
-    """`at most 20 more once train[*] is known`: what an approval covers beyond the tasks that are listed."""
+    """`at most 20 more once train[*] is known`: the approval covers these instances too."""
     if not folded:
         return ""
     limit = sum(item_limit(plan.expansion.instances[task.node].task) for task in folded)

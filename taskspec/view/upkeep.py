@@ -1,4 +1,4 @@
-"""What the state's own commands show: records, the lease, and how a launch differs. Values in, text out."""
+"""Draw records, the lease, and the differences of a launch, as text and JSON."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ VERSION = 1
 
 
 def draw_records(state: State, paint: Paint) -> str:
-    """Every address on record: its attempt, how far it came, the launch, and when."""
+    """Every address on record: its attempt, its outcome or phase, the launch, and the time."""
     records = list(state.records.values())
     if not records:
         return "There are no records.\n"
@@ -39,7 +39,7 @@ def _came_to(record: Record) -> str:
 
 
 def draw_record(record: Record, paint: Paint) -> str:
-    """One record whole, with the inputs it was launched with and its results."""
+    """One whole record, with its inputs and results."""
     facts = {
         "attempt": record.attempt,
         "phase": str(record.phase),
@@ -82,14 +82,14 @@ def _row(record: Record) -> dict[str, Any]:
 
 
 def draw_lease(lease: Lease, viewer: Owner, now: float, paint: Paint) -> str:
-    """Who writes to a state, since when, and whether somebody else may take over."""
+    """The owner of a lease, its times, and whether it has expired."""
     lines = [f"{paint(clean(lease.owner.describe()), 'bold')} writes to this state."]
     if lease.since is not None:
         lines.append(f"  since    {_moment(lease.since)}, {duration(max(0.0, now - lease.since))} ago")
     lines.append(f"  renewed  {_moment(lease.renewed_at)}, {duration(max(0.0, now - lease.renewed_at))} ago")
     lines.append(f"  fencing  {lease.fencing}")
     over = why_over(lease, viewer, now)
-    lines.append(f"It is over: {over}. The next writer takes it by itself." if over else "It is not over.")
+    lines.append(f"The lease has expired: {over}. The next writer takes it." if over else "The lease is held.")
     return "\n".join(lines) + "\n"
 
 
@@ -116,5 +116,5 @@ def _moment(seconds: float) -> str:
 
 
 def draw_differences(changes: Sequence[Change]) -> str:
-    """One line for each place where a launch is not what the spec would send: the launch's value, then the spec's."""
+    """One line for each difference between a launch and the spec: the launch's value, then the spec's."""
     return "".join(f"  {show_change(change)}\n" for change in changes)

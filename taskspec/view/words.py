@@ -1,4 +1,4 @@
-"""The words a person reads for actions, reasons, outcomes and values; one home, so that they are always the same."""
+"""The texts for actions, reasons, outcomes and values, shared by all views."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ CALL_REASONS: Mapping[Reason, str] = {
     Reason.NEVER_LAUNCHED: "never done",
     Reason.LAST_LAUNCH_FAILED: "the last call failed",
 }
-"""Where a call has other words than a launch."""
+"""Reasons with another text for a call."""
 COLOURS: Mapping[Action, str] = {
     Action.START: "green",
     Action.RERUN: "yellow",
@@ -66,7 +66,7 @@ OUTCOME_COLOURS: Mapping[Outcome, str] = {
 
 
 def why(task: Planned) -> str:
-    """The reason in words, with its detail; that of another task only by the need of it."""
+    """The reason and its detail. For a task that another one causes, only the detail."""
     if task.root:
         return one_line(task.detail)
     words = REASONS[task.reason]
@@ -78,14 +78,14 @@ def why(task: Planned) -> str:
 
 
 def show(value: Json, limit: int = 120) -> str:
-    """A value on one line: JSON, `(known after apply: …)` for what only the run will know."""
+    """A value on one line: JSON, or `(known after apply: …)`."""
     if isinstance(value, Unknown):
         return value.describe()
     if isinstance(value, ServiceId):
         return value.symbol
     if isinstance(value, Sensitive):
         return HIDDEN
-    # No more than fit: each takes a character at least.
+    # Each entry takes at least one character, so more do not fit.
     if isinstance(value, Mapping):
         entries = islice(value.items(), limit)
         return one_line("{" + ", ".join(f"{key}: {show(item)}" for key, item in entries) + "}", limit)

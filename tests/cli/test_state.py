@@ -254,7 +254,7 @@ def test_all_can_be_forgotten_at_once(taskspec: Command, applied: Path) -> None:
 def test_a_launch_that_runs_is_forgotten_and_left_alone(taskspec: Command, spec: Write, folder: Path, api: Api) -> None:
     spec("tasks: {only: {module: ./waiting}}")
     running = apply_and_leave()
-    assert f"launch {running} is left alone" in taskspec("state", "forget", "spec.yaml", "only").out
+    assert f"launch {running} is not stopped" in taskspec("state", "forget", "spec.yaml", "only").out
     status = api.task.get_info_by_id(running).status
     assert status is not None
     assert not status.is_terminal

@@ -514,7 +514,7 @@ def test_a_running_launch_with_the_same_params_is_reused_and_never_stopped(shop:
     plan = shop.plan()
     assert plan.reusable == {"serve": first}
     drawn = draw_plan(plan, Paint())
-    assert f"reuses launch {first}, which runs already" in drawn
+    assert f"reuses launch {first}, which is running" in drawn
     assert "Plan: 1 to start, 1 to reuse." in drawn
     assert plan_document(plan)["tasks"][0]["service"]["reusable"] == first
     applied = shop.apply()

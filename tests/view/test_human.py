@@ -56,7 +56,7 @@ def test_a_detached_run_tells_how_to_go_on() -> None:
 
 def test_an_interrupted_run_that_left_nothing_behind_says_so() -> None:
     drawn = draw_report(report(GOOD, detached=True), PLAIN)
-    assert "Interrupted: nothing runs." in drawn
+    assert "Interrupted: no launch is running." in drawn
     assert "Detached" not in drawn
 
 

@@ -35,7 +35,7 @@ from taskspec.view.plan_text import draw_plan
 from taskspec.view.report_text import draw_report
 
 LOCAL_POLL_SECONDS = 0.25
-"""The longest pause between two looks at the local server; asking it costs nothing."""
+"""The longest pause between two polls of the local server."""
 
 
 @click.command("apply")
@@ -51,7 +51,7 @@ LOCAL_POLL_SECONDS = 0.25
     default=10.0,
     show_default=True,
     metavar="SECONDS",
-    help="How long a finished launch may owe a declared result.",
+    help="How long to wait for the declared results of a finished launch.",
 )
 @click.option(
     "--on-interrupt",
@@ -69,13 +69,13 @@ LOCAL_POLL_SECONDS = 0.25
 @click.option(
     "--fail-fast/--keep-going",
     default=None,
-    help="Begin nothing new once a task has failed, or go on with what does not need it. Default: as the spec says.",
+    help="After a failure, start no other task, or continue with independent tasks. Default: `fail_fast` of the spec.",
 )
 @options.lock_timeout_option
 @click.option("--allow-local", is_flag=True, help="Let tasks of kind local run their commands on this machine.")
-@click.option("--rehearse", is_flag=True, help="Play it through on a virtual clock; nothing is launched.")
-@click.option("--faults", type=options.FilePath(), metavar="FILE", help="What goes wrong in the rehearsal (YAML).")
-@click.option("--seed", type=int, default=0, show_default=True, help="What the rehearsal draws durations from.")
+@click.option("--rehearse", is_flag=True, help="Simulate the run on a virtual clock; nothing is launched.")
+@click.option("--faults", type=options.FilePath(), metavar="FILE", help="The faults of the rehearsal (YAML).")
+@click.option("--seed", type=int, default=0, show_default=True, help="The seed of the durations in the rehearsal.")
 @click.option("--full", is_flag=True, help="Every detail of the plan, however many tasks there are.")
 @options.json_option
 @options.no_color_option
@@ -97,7 +97,7 @@ def command(
     as_json: bool,
     no_color: bool,
 ) -> int:
-    """Do what the plan says: launch, wait, read results, publish outputs, in the order the graph asks for.
+    """Carry out the plan: launch, wait, read results and publish outputs, in the order of the graph.
 
     Safe to interrupt and to repeat: Ctrl-C leaves launches running, and the next apply attaches to them.
     """
@@ -148,15 +148,15 @@ def _exit_code(report: RunReport) -> ExitCode:
 def _approved(plan: Plan, *, auto_approve: bool) -> bool:
     if auto_approve or not plan.needs_approval or not screen.can_ask():
         return True
-    goes_on = click.confirm("\nGo on?", default=False)
+    goes_on = click.confirm("\nApply this plan?", default=False)
     if not goes_on:
-        click.echo("Nothing was done.")
+        click.echo("No changes were made.")
     return goes_on
 
 
 @contextmanager
 def _interruptible(run: Apply) -> Iterator[None]:
-    """The first Ctrl-C or SIGTERM detaches; a second one leaves at once, which is as safe and less polite."""
+    """The first Ctrl-C or SIGTERM interrupts the run; the second one exits at once, which is equally safe."""
     asked = False
 
     def on_signal(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - the signal module's signature
@@ -179,7 +179,7 @@ def _listener(*, as_json: bool, paint: Paint) -> Iterator[Listener]:
     if as_json:
         yield JsonLines()
     elif screen.is_live():
-        # rich costs start-up time, and only a person at a terminal sees it.
+        # rich costs start-up time, and only a terminal needs it.
         from rich.console import Console  # noqa: PLC0415 - see above
 
         from taskspec.view.live import LiveTable  # noqa: PLC0415 - see above
@@ -192,7 +192,7 @@ def _listener(*, as_json: bool, paint: Paint) -> Iterator[Listener]:
 
 @dataclass(frozen=True, slots=True)
 class PlainLines:
-    """One line of text for each thing that happens, on standard error."""
+    """Prints one line of text for each event on standard error."""
 
     paint: Paint
 
@@ -204,7 +204,7 @@ class PlainLines:
 
 @dataclass(frozen=True, slots=True)
 class JsonLines:
-    """One JSON object for each thing that happens, on standard output."""
+    """Prints one JSON object for each event on standard output."""
 
     def on(self, event: EngineEvent) -> None:
         sys.stdout.write(json.dumps(event_document(event), ensure_ascii=False) + "\n")

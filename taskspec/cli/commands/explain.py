@@ -31,10 +31,10 @@ def command(
     as_json: bool,
     no_color: bool,
 ) -> int:
-    """Why the plan does what it does with one task: the action, where each value comes from, what it waits for.
+    """Explain one task of the plan: its action, the origin of each value, and the tasks that it waits for.
 
-    A value comes from the spec, a variable (and what gave it), a local, the app's defaults, the spec's defaults, or
-    another task. Nothing is touched.
+    A value comes from the spec, a variable and its source, a local, the app's defaults, the spec's defaults, or
+    another task. No changes are made.
     """
     spec, address = _split(arguments)
     request = reading.request(spec)
@@ -58,4 +58,4 @@ def _split(arguments: tuple[str, ...]) -> tuple[Path | None, str]:
         first, second = arguments
         swapped = second.endswith((".yaml", ".yml")) and not first.endswith((".yaml", ".yml"))
         return (Path(second), first) if swapped else (Path(first), second)
-    raise UsageError("explain wants an ADDRESS", remedy="taskspec explain [SPEC] ADDRESS")
+    raise UsageError("explain needs an ADDRESS", remedy="taskspec explain [SPEC] ADDRESS")

@@ -22,7 +22,7 @@ from taskspec.view.diagram import DiagramFormat, draw_graph
     help="How to draw it.",
 )
 def command(request: Request, kind: str) -> int:
-    """What depends on what, instance by instance."""
+    """Draw the dependencies between the instances of all tasks."""
     project = open_project(options.without_secrets(request))
     click.echo(draw_graph(project.expansion, DiagramFormat(kind)), nl=False)
     return ExitCode.DONE

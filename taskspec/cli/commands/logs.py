@@ -21,7 +21,7 @@ from taskspec.view.paint import clean
 
 FOLLOW_SECONDS = 0.5
 _NOT_HIDDEN = (
-    'Note: secret "{}" cannot be looked up here, so it is not hidden in this log; give it as for apply '
+    'Note: secret "{}" cannot be looked up here and is not redacted in this log; pass it as for apply '
     "(--var, --var-file, --allow-cmd)."
 )
 
@@ -31,7 +31,7 @@ _NOT_HIDDEN = (
 @options.reading_options
 @options.variable_options
 @options.allow_cmd_option
-@click.option("-f", "--follow", is_flag=True, help="Go on until the launch has ended.")
+@click.option("-f", "--follow", is_flag=True, help="Follow the log until the launch has ended.")
 @click.option("--tail", type=click.IntRange(0), metavar="N", help="Only the last N lines.")
 @options.json_option
 def command(
@@ -41,9 +41,9 @@ def command(
     tail: int | None,
     as_json: bool,
 ) -> int:
-    """The log of a task's last launch, as ADDRESS names it: train, or train[yolo].
+    """The log of the last launch of an ADDRESS: train, or train[yolo].
 
-    Secrets of the spec are hidden in it as far as they can be looked up, as for apply.
+    Secrets of the spec that can be looked up, as for apply, are redacted.
     """
     if not 1 <= len(arguments) <= 2:
         raise UsageError("logs needs the address of a task", remedy="taskspec logs [SPEC] ADDRESS")
@@ -69,7 +69,7 @@ def command(
 
 
 def _following(api: Api, task_id: int, seen: int) -> Iterator[Mapping[str, Any]]:
-    """New entries as they come; ends when the launch has and nothing more arrived."""
+    """Yield new entries until the launch has ended and no entry is left."""
     while True:
         status = api.task.get_info_by_id(task_id).status
         entries = api.task.get_logs(task_id)

@@ -25,7 +25,7 @@ from taskspec.view.plan_text import draw_plan
 @options.variable_options
 @options.allow_cmd_option
 @options.selection_options
-@click.option("--offline", is_flag=True, help="Ask no server, run nothing, look no secret up; say what is not checked.")
+@click.option("--offline", is_flag=True, help="Use no server, commands or secrets; list what is not checked.")
 @click.option("--full", is_flag=True, help="Every detail of every task, however many there are.")
 @click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 when apply would change something.")
 @options.json_option
@@ -39,12 +39,12 @@ def command(
     as_json: bool,
     no_color: bool,
 ) -> int:
-    """Show what apply would launch, with which params, and why. Nothing is touched.
+    """Show what apply would launch, with which params, and why. No changes are made.
 
     \b
     + start: never launched          ± rerun: launched before, and something changed
-    > attach: take over what runs    ~ publish: only its outputs changed
-    = keep: reuse its results        - stop: runs, and is not wanted any more
+    > attach: watch a running launch ~ publish: only its outputs changed
+    = keep: reuse its results        - stop: running, but no longer needed
     ○ skip: its condition is false
     """
     server = options.server(request.secrets)
@@ -55,7 +55,7 @@ def command(
         state = statefile.read_state(statefile.state_path(project, request, server))
         plan = make(project, server, state, selection).plan
     if as_json:
-        from taskspec.view.machine import plan_document  # noqa: PLC0415 - people wait for what only programs read
+        from taskspec.view.machine import plan_document  # noqa: PLC0415 - only --json needs it
 
         click.echo(json.dumps(plan_document(plan), ensure_ascii=False))
     else:
@@ -65,7 +65,7 @@ def command(
 
 
 def _offline(request: Request, server: Server, selection: Selection) -> Plan:
-    """The plan without the server; what that leaves open goes to standard error."""
+    """The plan without the server; what it did not check goes to standard error."""
     project = open_project(options.without_secrets(request))
     plan = plan_offline(project, request, server, selection)
     for line in not_checked(project, plan):

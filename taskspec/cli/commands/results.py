@@ -20,7 +20,7 @@ from taskspec.view.report_text import draw_results
 @click.command("results")
 @options.spec_argument
 @options.variable_options
-@click.option("--name", help="Only this result, bare: a result of the spec, or ADDRESS.RESULT.")
+@click.option("--name", help="Only the value of this result: a result of the spec, or ADDRESS.RESULT.")
 @options.json_option
 @options.no_color_option
 def command(

@@ -24,9 +24,9 @@ from taskspec.view.upkeep import draw_differences, draw_record, draw_records, re
 
 @click.group("state")
 def command() -> None:
-    """What taskspec knows of past launches: list, show, verify, export, import, adopt, forget, mv.
+    """The record of past launches: list, show, verify, export, import, adopt, forget, mv.
 
-    Every change is an event of the journal, with who made it and why. Nothing here starts or stops anything.
+    Every change is an event of the journal, with its author and reason. No launch is started or stopped.
     """
 
 
@@ -50,7 +50,7 @@ def list_records(request: Request, as_json: bool, no_color: bool) -> int:
 @options.no_color_option
 @click.pass_obj
 def show(session: Session, arguments: tuple[str, ...], as_json: bool, no_color: bool) -> int:
-    """The whole record of an address: what it was launched with, and what came of it."""
+    """The whole record of an address: its inputs, outcome and results."""
     spec, (address,) = _split(arguments, "state show", "ADDRESS")
     request = options.Reading(session.secrets).request(spec)
     record = upkeep.find(statefile.read_state(upkeep.place(request, options.server(session.secrets))), address)
@@ -65,7 +65,7 @@ def show(session: Session, arguments: tuple[str, ...], as_json: bool, no_color: 
 @options.spec_argument
 @options.json_option
 def verify(request: Request, as_json: bool) -> int:
-    """Prove that every event is as it was written. Exit code 6 names the first one that is not."""
+    """Check that no event was changed. Exit code 6 names the first changed event."""
     found = upkeep.verify(upkeep.place(request, options.server(request.secrets)))
     if as_json:
         document = {"taskspec_verified": 1, "events": found.events, "lineage": found.lineage, "format": found.format}
@@ -90,7 +90,7 @@ def export(request: Request) -> int:
 @options.why_option
 @click.pass_obj
 def import_file(session: Session, arguments: tuple[str, ...], why: str) -> int:
-    """Make the state from an export, `-` for standard input. Only where there is no state, and only if it is whole."""
+    """Create the state from a complete export, `-` for standard input. There must be no state yet."""
     spec, (name,) = _split(arguments, "state import", "FILE")
     request, server = options.Reading(session.secrets).request(spec), options.server(session.secrets)
     path = statefile.state_place(request.path.resolve().parent, request, server)
@@ -111,18 +111,18 @@ def _content(name: str) -> bytes:
 @click.argument("arguments", nargs=-1, metavar="[SPEC] ADDRESS TASK_ID")
 @options.reading_options
 @options.variable_options
-@click.option("--force", is_flag=True, help="Even if the launch is not what the spec would start.")
+@click.option("--force", is_flag=True, help="Adopt a launch that differs from the spec.")
 @options.why_option
 @options.lock_timeout_option
 def adopt(reading: options.Reading, arguments: tuple[str, ...], force: bool, why: str, lock_wait: LockWait) -> int:
-    """Take over a launch that was started by hand, as if the spec had started it as ADDRESS.
+    """Record a launch that was started by hand as the launch of ADDRESS.
 
-    Its module, version, workspace, agent and params must be what the spec would send; what differs is shown. The next
+    Its module, version, workspace, agent and params must equal those of the spec; differences are shown. The next
     apply attaches to it, or reads its results if it has ended.
     """
     spec, (address, number) = _split(arguments, "state adopt", "ADDRESS", "TASK_ID")
     if not number.isdecimal():
-        raise UsageError(f'"{number}" is no id of a launch', remedy="it is the number that the server shows")
+        raise UsageError(f'"{number}" is not a valid launch id', remedy="use the number that the server shows")
     request = reading.request(spec)
     server = options.server(request.secrets)
     project = open_project(request)
@@ -136,7 +136,7 @@ def adopt(reading: options.Reading, arguments: tuple[str, ...], force: bool, why
     if adoption.changes and not force:
         raise UsageError(
             f'launch {number} is not what the spec would start as "{address}"; nothing was recorded',
-            remedy="change the spec, or take it as it is with --force",
+            remedy="change the spec, or adopt it anyway with --force",
         )
     click.echo(f"{clean(address)}: launch {number} is adopted; it is {clean(adoption.status)}.")
     return ExitCode.DONE
@@ -144,12 +144,12 @@ def adopt(reading: options.Reading, arguments: tuple[str, ...], force: bool, why
 
 @command.command("forget")
 @click.argument("arguments", nargs=-1, metavar="[SPEC] ADDRESS")
-@click.option("--all", "everything", is_flag=True, help="Every record there is, in place of one ADDRESS.")
+@click.option("--all", "everything", is_flag=True, help="Every record instead of one ADDRESS.")
 @options.why_option
 @options.lock_timeout_option
 @click.pass_obj
 def forget(session: Session, arguments: tuple[str, ...], everything: bool, why: str, lock_wait: LockWait) -> int:
-    """Drop a record: the next plan starts the task again. A launch that runs goes on, and nobody watches it."""
+    """Drop a record: the next plan starts the task again. A running launch is not stopped and no longer watched."""
     spec, address = _split(arguments, "state forget", *([] if everything else ["ADDRESS"]))
     actor = upkeep.this_actor(why)
     with _changing(options.Reading(session.secrets).request(spec), lock_wait) as store:
@@ -160,7 +160,7 @@ def forget(session: Session, arguments: tuple[str, ...], everything: bool, why: 
 
 
 def _left_alone(record: Record) -> str:
-    return f"; launch {record.task_id} is left alone" if record.phase is Phase.STARTED else ""
+    return f"; launch {record.task_id} is not stopped" if record.phase is Phase.STARTED else ""
 
 
 @command.command("mv")
@@ -169,9 +169,9 @@ def _left_alone(record: Record) -> str:
 @options.why_option
 @options.lock_timeout_option
 def move(reading: options.Reading, arguments: tuple[str, ...], why: str, lock_wait: LockWait) -> int:
-    """Let a record go on under another address, so that a task which was renamed in the spec is kept.
+    """Rename a record after its task was renamed in the spec, so that the plan keeps it.
 
-    A task's name moves all of its instances.
+    The name of a task moves all of its instances.
     """
     spec, (old, new) = _split(arguments, "state mv", "OLD", "NEW")
     request = reading.request(spec)
@@ -184,7 +184,7 @@ def move(reading: options.Reading, arguments: tuple[str, ...], why: str, lock_wa
 
 
 def _note_unknown(request: Request, addresses: Sequence[str]) -> None:
-    """A slip of the pen would start the task again; the spec knows better, where it can be read."""
+    """Note new addresses that the spec does not have: a typing error would start the task again."""
     try:
         project = open_project(request, variables_required=False)
     except (SpecError, UsageError):
@@ -207,10 +207,12 @@ def _changing(request: Request, lock_wait: LockWait) -> Iterator[StateStore]:
 
 
 def _split(arguments: tuple[str, ...], name: str, *wanted: str) -> tuple[Path | None, tuple[str, ...]]:
-    """The spec, where one is named, and what the command wants."""
+    """The spec, where one is named, and the other arguments."""
     if len(arguments) == len(wanted):
         return None, arguments
     if len(arguments) == len(wanted) + 1:
         return Path(arguments[0]), arguments[1:]
     usage = " ".join([f"taskspec {name} [SPEC]", *wanted])
-    raise UsageError(f"{name} wants {' and '.join(wanted) or 'nothing but a spec'}", remedy=usage)
+    raise UsageError(
+        f"{name} needs {' and '.join(wanted)}" if wanted else f"{name} takes no arguments except SPEC", remedy=usage
+    )

@@ -17,13 +17,13 @@ from taskspec.view.paint import clean
 
 
 def _place(request: Request, server: Server) -> Path:
-    """Where the state is. A spec with mistakes in it must not keep anybody from stopping what it has started."""
+    """The path of the state. Launches can be stopped even if the spec has mistakes."""
     try:
         project = open_project(options.without_secrets(request), variables_required=False)
     except SpecError:
         path = upkeep.place(request, server)
         click.echo(
-            "The spec has mistakes (see taskspec validate); what is on record is stopped all the same.", err=True
+            "The spec has mistakes (see taskspec validate). Its launches on record are stopped anyway.", err=True
         )
         return path
     return statefile.state_path(project, request, server)
@@ -34,7 +34,7 @@ def _place(request: Request, server: Server) -> Path:
 @click.argument("addresses", nargs=-1, metavar="[ADDRESS]...")
 @options.lock_timeout_option
 def command(request: Request, addresses: tuple[str, ...], lock_wait: LockWait) -> int:
-    """Stop what this spec started and still runs, youngest first; with ADDRESSes only those. Touches nothing else."""
+    """Stop launches of this spec that still run, the youngest first; with ADDRESSes only those."""
     server = options.server(request.secrets)
     path = _place(request, server)
     if not is_there(path):
@@ -42,7 +42,7 @@ def command(request: Request, addresses: tuple[str, ...], lock_wait: LockWait) -
         return ExitCode.DONE
     stopped: list[str] = []
 
-    def told(address: str, task_id: int, problem: str) -> None:
+    def report(address: str, task_id: int, problem: str) -> None:
         if problem:
             click.echo(f"{clean(address)}: launch {task_id} could not be stopped: {clean(problem)}", err=True)
         else:
@@ -50,7 +50,7 @@ def command(request: Request, addresses: tuple[str, ...], lock_wait: LockWait) -
             click.echo(f"{clean(address)}: launch {task_id} stopped")
 
     with statefile.writing(path, lock_wait) as store:
-        failed = standing.stop(server, store, addresses, told)
+        failed = standing.stop(server, store, addresses, report)
     if not stopped and not failed:
         click.echo("Nothing is running.")
     return ExitCode.TASK_FAILED if failed else ExitCode.DONE

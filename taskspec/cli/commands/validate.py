@@ -21,9 +21,9 @@ from taskspec.view.machine import diagnostic_document
 @options.json_option
 @options.no_color_option
 def command(request: Request, as_json: bool, no_color: bool) -> int:
-    """Check a spec: YAML, shape, expressions, references, app folders. Needs no server and launches nothing.
+    """Check a spec: YAML, shape, expressions, references, app folders. It needs no server and launches nothing.
 
-    Every problem is reported, each with its place. Exit code 0: fine, 3: something is wrong.
+    Every problem is reported with its place. Exit code 0: valid, 3: not valid.
     """
     try:
         project = open_project(request, variables_required=False)
