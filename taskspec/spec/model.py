@@ -1,6 +1,6 @@
-"""What the author wrote, typed: the nouns every later floor speaks of.
+"""A parsed spec as typed values.
 
-Values that may hold templates are kept as written (`Json`); `path` leads back to their place in the source.
+Values that may hold expressions stay as written (`Json`). `path` leads back to their place in the source.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Rerun(StrEnum):
 
 RESTART_POLICY = "never"
 LOG_LEVEL = "info"
-"""What holds where a task says nothing."""
+"""What holds where a task names none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """Values with expressions in them become values: the one evaluator, used by the plan and again just before a launch.
 
-A value never becomes a template a second time: what an expression gives is taken as it is.
+What an expression gives is never evaluated a second time.
 """
 
 from __future__ import annotations
