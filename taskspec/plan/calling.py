@@ -12,7 +12,7 @@ from taskspec.spec.value_types import described
 from taskspec.state.model import Outcome, Phase, Record
 from taskspec.values import Json, Path, Unknown
 
-NOBODY_KNOWS = "its outcome is unknown"
+UNKNOWN_OUTCOME = "its outcome is unknown"
 
 
 def decide_call(now: Situation) -> Decision:
@@ -23,7 +23,7 @@ def decide_call(now: Situation) -> Decision:
     if not record.is_call:
         return Decision(Action.RERUN, Reason.INPUTS_CHANGED, _replaced(now))
     if record.phase is not Phase.ENDED:
-        return Decision(Action.START, Reason.CUT_OFF, NOBODY_KNOWS)
+        return Decision(Action.START, Reason.CUT_OFF, UNKNOWN_OUTCOME)
     if record.outcome is Outcome.PENDING:
         return Decision(Action.RERUN, Reason.STILL_PENDING, record.summary)
     if not record.succeeded:

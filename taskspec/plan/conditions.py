@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from taskspec.graph import TaskGraph
 from taskspec.hiding import HIDDEN
+from taskspec.json_tree import map_leaves
 from taskspec.plan.evaluate import Evaluator
 from taskspec.plan.model import Action, Observed, Planned, PlannedTask, Reason
 from taskspec.plan.services import may_run
@@ -173,8 +174,10 @@ def _shown(value: Json) -> str:
 
 def _plain(value: Json) -> Json:
     """A value with a text in the place of every unknown and every secret."""
-    if isinstance(value, Opaque):
-        return value.describe() if isinstance(value, Unknown) else HIDDEN
-    if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items()}
-    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
+    return map_leaves(value, _shown_leaf)
+
+
+def _shown_leaf(leaf: Json) -> Json:
+    if isinstance(leaf, Unknown):
+        return leaf.describe()
+    return HIDDEN if isinstance(leaf, Opaque) else leaf

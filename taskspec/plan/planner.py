@@ -9,7 +9,7 @@ from taskspec.diagnostics import Code, Diagnostic, Severity
 from taskspec.errors import SpecError
 from taskspec.plan import services
 from taskspec.plan.attempts import changes_of, is_certain
-from taskspec.plan.calling import NOBODY_KNOWS, decide_call, may_not_be_repeated
+from taskspec.plan.calling import UNKNOWN_OUTCOME, decide_call, may_not_be_repeated
 from taskspec.plan.conditions import Conditions, Past, conditional, is_plain_task
 from taskspec.plan.decide import Situation, decide
 from taskspec.plan.evaluate import Evaluator
@@ -278,7 +278,7 @@ class _Walk:
     def _cut_off(self, instance: Instance) -> Diagnostic:
         return Diagnostic(
             Code.CUT_OFF,
-            f'"{instance.address}" is destructive and its last call was cut off: {NOBODY_KNOWS}',
+            f'"{instance.address}" is destructive and its last call was cut off: {UNKNOWN_OUTCOME}',
             self.evaluator.spec.task_span(instance.task.name, "destructive"),
             remedy=f"Look at the server first. To make the call again, add --rerun '{instance.address}'; if it was "
             f"carried out, leave it out with --exclude '{instance.address}'.",

@@ -186,8 +186,8 @@ class SpecFile:
             return self.units[unit].task_span(name.removeprefix(f"{unit}."), *path, key=key)
         own: Path = ("tasks", name, *path)
         if path and not self.document.has(own):
-            laid_over: Path = (*self.profile.path, "defaults", *path) if self.profile is not None else ()
-            for inherited in (laid_over, ("defaults", *path)):
+            profiled: Path = (*self.profile.path, "defaults", *path) if self.profile is not None else ()
+            for inherited in (profiled, ("defaults", *path)):
                 if inherited and self.document.has(inherited):
                     return self.document.span(inherited, key=key)
         return self.document.span(own, key=key or not path)
