@@ -1,5 +1,5 @@
 """Services, requests, waits and platform calls over many simulated lives: each start once, nothing left running, no
-call made again where nobody knows what became of it. Every seed is another town; more of them only take longer.
+call made again where its outcome is unknown. Every seed is another town; more of them only take longer.
 """
 
 from __future__ import annotations
