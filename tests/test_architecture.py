@@ -81,7 +81,8 @@ DOORS = {
 """Every library has one door: the modules (or packages) that may import it."""
 
 PURE = (
-    "values", "json_tree", "sensitive", "graph", "diagnostics", "spec", "template", "plan", "state.model", "state.chain",
+    "values", "json_tree", "sensitive", "graph", "diagnostics", "spec", "template", "plan",
+    "state.model", "state.chain",
     "engine.frontier", "engine.waiter", "engine.slots", "engine.admission", "layout",
 )  # fmt: skip
 IMPURE_MODULES = {"os", "socket", "subprocess", "threading", "time", "random", "requests", "sqlite3", "uuid"}
