@@ -20,9 +20,17 @@ from taskspec.schemas import load_schema
 from taskspec.spec.document import SourceDocument
 from taskspec.spec.parser import parse_spec
 from taskspec.spec.reader import read_document
+from tests import large_specs
 
 REPOSITORY = Path(__file__).parents[2]
 FILES = sorted([*REPOSITORY.glob("examples/**/*.yaml"), *REPOSITORY.glob("tests/cases/**/*.yaml")])
+SPECS = [
+    *(pytest.param(path.read_bytes(), id=str(path.relative_to(REPOSITORY))) for path in FILES),
+    *(
+        pytest.param(text.encode(), id=name, marks=pytest.mark.slow)
+        for name, text in {**large_specs.ATTACKS, **large_specs.ERRORS}.items()
+    ),
+]
 
 MESSY = """\
 # yaml-language-server: $schema=spec.schema.json
@@ -104,17 +112,16 @@ def test_what_is_formatted_stays_as_it_is() -> None:
     assert neat(NEAT) == NEAT
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(REPOSITORY)))
-def test_every_spec_here_can_be_formatted_or_has_a_diagnostic(path: Path) -> None:
-    content = path.read_bytes()
+@pytest.mark.parametrize("content", SPECS)
+def test_every_spec_here_can_be_formatted_or_has_a_diagnostic(content: bytes) -> None:
     try:
-        before = read_document(path.name, content)
+        before = read_document("spec.yaml", content)
     except SpecError:
         with pytest.raises(SpecError):
-            formatted(path.name, content)
+            formatted("spec.yaml", content)
         return
-    text = formatted(path.name, content)
-    assert read_document(path.name, text.encode()).data == before.data
+    text = formatted("spec.yaml", content)
+    assert read_document("spec.yaml", text.encode()).data == before.data
     assert sorted(comments_in(Source("", text))) == sorted(comments_in(before.source))
     assert neat(text) == text
 
