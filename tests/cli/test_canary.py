@@ -17,8 +17,9 @@ from pathlib import Path
 import pytest
 
 from taskspec.operations import Project
-from tests.cli.canary import forms, holding, shows
-from tests.cli.conftest import Command, Said
+
+from .canary import forms, holding, shows
+from .conftest import Command, Said
 
 PARAM = '7f"3a-canary\\e1<c9> &ü/+p'
 DATA = "b25d-canary'%0a;41 f?=d"
