@@ -28,11 +28,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
+from crash.http_server import HttpServer
 from crash.mixture import town
 from crash.simulation import World
 from crash.trials import Trial, Zygote, kill_trial, undisturbed_seconds
 
-from taskspec.rehearsal.http import HttpServer
 from taskspec.rehearsal.server import FakeServer
 
 KINDS = ("kills", "lost", "points", "large", "signals", "graphs", "lives", "towns")

@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from taskspec.engine.events import Listener
     from taskspec.engine.ledger import Journal
     from taskspec.engine.tools import Pace
-    from taskspec.rehearsal.stage import Stage
+    from taskspec.rehearsal.stage import RehearsalEnvironment
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,7 +231,7 @@ def prepare_apply(
     store: Journal,
     listener: Listener,
     pace: Pace,
-    stage: Stage | None = None,
+    stage: RehearsalEnvironment | None = None,
     *,
     commands: Path | None = None,
 ) -> Apply:

@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from taskspec.api.multipart import MultipartBody, Part
+from taskspec.api.multipart import FormPart, MultipartBody
 from taskspec.api.paging import Paged
 from taskspec.api.records import FileInfo
 from taskspec.errors import NotFound, OutcomeUnknown, UsageError
@@ -117,17 +117,17 @@ class FileApi(Paged):
         return next((entry for entry in entries if entry.path.rstrip("/") == wanted), None)
 
 
-def _parts(sources: Sequence[str | Path], targets: Sequence[str]) -> list[Part]:
+def _parts(sources: Sequence[str | Path], targets: Sequence[str]) -> list[FormPart]:
     """Three parts a file, in the order the server reads them: name, folder, content."""
-    parts: list[Part] = []
+    parts: list[FormPart] = []
     for source, target in zip(map(Path, sources), map(PurePosixPath, targets), strict=True):
         if not source.is_file():
             raise UsageError(f'"{source}" is no file', remedy="check the path")
         folder = str(target.parent).rstrip("/") + "/"
         kind = mimetypes.guess_type(target.name)[0] or "application/octet-stream"
-        parts.append(Part("name", text=target.name))
-        parts.append(Part("path", text=folder))
-        parts.append(Part("file", file=source, filename=target.name, content_type=kind))
+        parts.append(FormPart("name", text=target.name))
+        parts.append(FormPart("path", text=folder))
+        parts.append(FormPart("file", file=source, filename=target.name, content_type=kind))
     return parts
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING, Any
 
-from taskspec.api.record import Record, as_object
+from taskspec.api.record import WireRecord, as_object
 from taskspec.errors import UsageError
 from taskspec.targets import TARGETS
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-class ModuleInfo(Record):
+class ModuleInfo(WireRecord):
     """An app in the catalogue, at one version of its config."""
 
     __slots__ = ()

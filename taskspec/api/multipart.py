@@ -21,7 +21,7 @@ CHUNK = 2**16
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class FormPart:
     """One part of a form: a text, or a file that is sent under a name."""
 
     name: str
@@ -46,7 +46,7 @@ class MultipartBody:
     No file object on purpose: `requests` asks those for their position and takes a refusal for "at the end".
     """
 
-    def __init__(self, parts: Iterable[Part], progress: Callable[[int], object] | None = None) -> None:
+    def __init__(self, parts: Iterable[FormPart], progress: Callable[[int], object] | None = None) -> None:
         self._boundary = secrets.token_hex(16)
         self._files = ExitStack()
         self._progress = progress
@@ -89,7 +89,7 @@ class MultipartBody:
     def close(self) -> None:
         self._files.close()
 
-    def _open(self, parts: Iterable[Part]) -> list[IO[bytes]]:
+    def _open(self, parts: Iterable[FormPart]) -> list[IO[bytes]]:
         pieces: list[IO[bytes]] = []
         for part in parts:
             pieces.append(io.BytesIO(part.header(self._boundary)))
@@ -101,9 +101,9 @@ class MultipartBody:
         return [*pieces, io.BytesIO(f"--{self._boundary}--\r\n".encode())]
 
 
-def json_part(name: str, content: object) -> Part:
+def json_part(name: str, content: object) -> FormPart:
     """A text part that holds JSON."""
-    return Part(name, text=json.dumps(content))
+    return FormPart(name, text=json.dumps(content))
 
 
 def _size(piece: IO[bytes]) -> int:

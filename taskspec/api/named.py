@@ -9,13 +9,13 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from taskspec.api.paging import clause
-from taskspec.api.record import Record
+from taskspec.api.record import WireRecord
 from taskspec.errors import NotFound, Refused
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-R = TypeVar("R", bound=Record)
+R = TypeVar("R", bound=WireRecord)
 SHOWN = 8
 
 
@@ -24,7 +24,7 @@ def by_name(name: str) -> list[dict[str, Any]]:
     return [clause("name", "=", name)]
 
 
-def only_one(kind: str, name: str, found: Sequence[R], everything: Callable[[], Sequence[Record]]) -> R:
+def only_one(kind: str, name: str, found: Sequence[R], everything: Callable[[], Sequence[WireRecord]]) -> R:
     """The single hit. Raises NotFound with the names there are, Refused when several share the name.
 
     The SDK returns None for no hit. `everything` is only asked for the error message.
@@ -38,7 +38,7 @@ def only_one(kind: str, name: str, found: Sequence[R], everything: Callable[[], 
     raise NotFound(f'there is no {kind} "{name}"', status=404, remedy=_suggestion(kind, name, everything()))
 
 
-def _suggestion(kind: str, name: str, everything: Sequence[Record]) -> str:
+def _suggestion(kind: str, name: str, everything: Sequence[WireRecord]) -> str:
     names = sorted({item.name for item in everything if item.name})
     near = get_close_matches(name, names, n=1)
     if near:

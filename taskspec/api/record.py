@@ -16,7 +16,7 @@ HIDDEN = frozenset({"sessionToken", "token", "apiToken"})
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Record(Mapping[str, Any]):
+class WireRecord(Mapping[str, Any]):
     """One object of the server: properties for us, item access for those who know the JSON."""
 
     raw: Mapping[str, Any]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from taskspec.api.record import Record, as_object, as_text, is_integer
+from taskspec.api.record import WireRecord, as_object, as_text, is_integer
 from taskspec.api.wire import LaunchStatus
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-class TaskInfo(Record):
+class TaskInfo(WireRecord):
     """A launch, as the server reports it."""
 
     __slots__ = ()
@@ -107,7 +107,7 @@ class TaskInfo(Record):
         return as_text(self.meta.get("sessionToken"))
 
 
-class StartedTask(Record):
+class StartedTask(WireRecord):
     """The answer to a start: the first launch, and the further ones when several users were named."""
 
     __slots__ = ()
@@ -130,7 +130,7 @@ class StartedTask(Record):
         return self._number("appId")
 
 
-class AgentInfo(Record):
+class AgentInfo(WireRecord):
     """A machine that runs launches."""
 
     __slots__ = ()
@@ -183,7 +183,7 @@ class AgentInfo(Record):
         return [card for card in listed if isinstance(card, dict)] if isinstance(listed, list) else []
 
 
-class TeamInfo(Record):
+class TeamInfo(WireRecord):
     """A team: the owner of workspaces, agents and files."""
 
     __slots__ = ()
@@ -193,7 +193,7 @@ class TeamInfo(Record):
         return self._text("role")
 
 
-class WorkspaceInfo(Record):
+class WorkspaceInfo(WireRecord):
     """A workspace: the place of launches and projects inside a team."""
 
     __slots__ = ()
@@ -203,7 +203,7 @@ class WorkspaceInfo(Record):
         return self._number("teamId")
 
 
-class UserInfo(Record):
+class UserInfo(WireRecord):
     """A user of the server."""
 
     __slots__ = ()
@@ -217,7 +217,7 @@ class UserInfo(Record):
         return self._text("email")
 
 
-class ProjectInfo(Record):
+class ProjectInfo(WireRecord):
     """A project of images, videos, or another kind of data."""
 
     __slots__ = ()
@@ -247,7 +247,7 @@ class ProjectInfo(Record):
         return self._text("referenceImageUrl")
 
 
-class FileInfo(Record):
+class FileInfo(WireRecord):
     """A file or folder in Team Files."""
 
     __slots__ = ()
@@ -283,7 +283,7 @@ class FileInfo(Record):
         return value if is_integer(value) else None
 
 
-class LabelingInfo(Record):
+class LabelingInfo(WireRecord):
     """A labeling job or queue: work for people."""
 
     __slots__ = ()

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from taskspec.api.multipart import MultipartBody, Part, json_part
+from taskspec.api.multipart import FormPart, MultipartBody, json_part
 from taskspec.api.paging import Paged
 from taskspec.errors import OutcomeUnknown, UsageError
 
@@ -23,7 +23,7 @@ FILE_BATCH = 50
 
 
 @dataclass(frozen=True, slots=True)
-class _Row:
+class _PendingUpload:
     path: Path
     name: str
     hash: str
@@ -47,7 +47,9 @@ class UploadCalls(Paged):
             raise UsageError(
                 f"{len(abs_paths)} paths, but {len(names)} names", remedy="give every file exactly one name"
             )
-        rows = [_Row(Path(path), name, _hash(Path(path))) for path, name in zip(abs_paths, names, strict=True)]
+        rows = [
+            _PendingUpload(Path(path), name, _hash(Path(path))) for path, name in zip(abs_paths, names, strict=True)
+        ]
         known = self._known({row.hash for row in rows})
         report = progress_cb or _ignore
         for batch in _batches([row for row in rows if row.hash in known], FILE_BATCH):
@@ -67,11 +69,11 @@ class UploadCalls(Paged):
             known.update(answer)
         return known
 
-    def _send(self, task_id: int, batch: Sequence[_Row]) -> None:
-        parts: list[Part] = []
+    def _send(self, task_id: int, batch: Sequence[_PendingUpload]) -> None:
+        parts: list[FormPart] = []
         for index, row in enumerate(batch):
             parts.append(json_part(str(index), {"fullpath": row.name, "hash": row.hash}))
-            parts.append(Part(f"{index}-file", file=row.path, filename=row.name))
+            parts.append(FormPart(f"{index}-file", file=row.path, filename=row.name))
         with MultipartBody(parts) as body:
             headers = {"Content-Type": body.content_type, "x-task-id": str(task_id)}
             self._transport.upload("tasks.files.bulk.upload", body, headers=headers)

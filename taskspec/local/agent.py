@@ -25,7 +25,7 @@ from taskspec.local.ports import LAST, Ports
 from taskspec.local.process import find_by_argument, is_alive, reap
 from taskspec.local.queue import Queue
 from taskspec.local.running import Running
-from taskspec.local.verdict import Verdict, failure, judge, last_lines
+from taskspec.local.verdict import ExitVerdict, failure, judge, last_lines
 from taskspec.processmark import mark_of
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from taskspec.local.home import ServerHome
     from taskspec.local.launcher import Job, Launcher
-    from taskspec.local.launches import Launch, Launches
+    from taskspec.local.launches import Launches, LaunchRow
     from taskspec.local.logs import Logs
     from taskspec.local.store import Store
 
@@ -62,7 +62,7 @@ class Agent:
         launches: Launches,
         logs: Logs,
         launcher: Launcher,
-        prepare: Callable[[Launch, RunDir], Job],
+        prepare: Callable[[LaunchRow, RunDir], Job],
         settings: AgentSettings,
     ) -> None:
         self._home = home
@@ -104,7 +104,7 @@ class Agent:
         """Something was queued."""
         self._queue.wake()
 
-    def stop(self, launch: Launch) -> LaunchStatus:
+    def stop(self, launch: LaunchRow) -> LaunchStatus:
         """Stop a launch; one that has ended stays as it is. The status after the request."""
         running = self._running.get(launch.id)
         if launch.status.is_terminal:
@@ -123,7 +123,7 @@ class Agent:
         """Whether a process of this launch is being watched."""
         return task_id in self._running
 
-    def resume(self, launch: Launch) -> bool:
+    def resume(self, launch: LaunchRow) -> bool:
         """Run an ended launch once more under its id; False while its process is still there."""
         if launch.id in self._running:
             return False
@@ -140,7 +140,7 @@ class Agent:
     def _room(self) -> int:
         return self._settings.capacity - len(self._running)
 
-    def _start(self, due: list[Launch]) -> None:
+    def _start(self, due: list[LaunchRow]) -> None:
         """Take launches from the queue, on record, and only then start them."""
         taken = [replace(launch, port=self._ports.lend()) for launch in due]
         with self._store.transaction():
@@ -150,7 +150,7 @@ class Agent:
             for launch in taken:
                 self._spawn(launch)
 
-    def _spawn(self, launch: Launch) -> None:
+    def _spawn(self, launch: LaunchRow) -> None:
         running = self._hold(launch)
         try:
             job = self._prepare(launch, running.run_dir)
@@ -167,7 +167,7 @@ class Agent:
             return
         self._watch(running, pid, fresh=True)
 
-    def _hold(self, launch: Launch) -> Running:
+    def _hold(self, launch: LaunchRow) -> Running:
         run_dir = RunDir(self._home.task(launch.id) / f"attempt-{launch.attempt}")
         running = self._running[launch.id] = Running(launch, run_dir)
         if self._tail_handle is None:
@@ -180,7 +180,7 @@ class Agent:
         self._launches.start(running.task_id, pid, mark)
         running.watch(pid, mark, lambda: self._ended(running), fresh=fresh)
 
-    def _adopt(self, launch: Launch) -> None:
+    def _adopt(self, launch: LaunchRow) -> None:
         """Resolve a launch of an earlier server: it never ran, runs, or has ended."""
         run_dir = RunDir(self._home.task(launch.id) / f"attempt-{launch.attempt}")
         self._ports.keep(launch.port)
@@ -195,7 +195,7 @@ class Agent:
             return
         self._ended(running)
 
-    def _start_or_bury(self, launch: Launch, run_dir: RunDir) -> None:
+    def _start_or_bury(self, launch: LaunchRow, run_dir: RunDir) -> None:
         """Nobody has claimed it. If it is to stop, claim it ourselves, so that nobody will."""
         if not launch.stop_requested:
             self._spawn(launch)
@@ -244,7 +244,7 @@ class Agent:
         stderr = "" if status == 0 else last_lines(running.run_dir.stderr)
         self._conclude(running, launch, judge(status, stop_requested=stop_requested, stderr=stderr))
 
-    def _conclude(self, running: Running, launch: Launch | None, verdict: Verdict) -> None:
+    def _conclude(self, running: Running, launch: LaunchRow | None, verdict: ExitVerdict) -> None:
         running.close()
         self._running.pop(running.task_id, None)
         self._ports.give_back(running.port)
@@ -259,7 +259,7 @@ class Agent:
                 self._launches.end(running.task_id, verdict.status, verdict.error)
         self._queue.room_was_made()
 
-    def _may_restart(self, launch: Launch, verdict: Verdict) -> bool:
+    def _may_restart(self, launch: LaunchRow, verdict: ExitVerdict) -> bool:
         return (
             verdict.status is LaunchStatus.ERROR
             and not launch.status.is_terminal
@@ -267,7 +267,7 @@ class Agent:
             and launch.attempt <= self._settings.restart_limit
         )
 
-    def _log_failure(self, task_id: int, verdict: Verdict) -> None:
+    def _log_failure(self, task_id: int, verdict: ExitVerdict) -> None:
         extras = {"event_type": "EventType.TASK_CRASHED", "exit_status": verdict.error["exitCode"]}
         self._logs.add(task_id, [LogLine(str(verdict.error["message"]), "fatal", extras=extras)])
 

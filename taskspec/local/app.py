@@ -16,9 +16,9 @@ from starlette.responses import Response
 
 from taskspec.local.answers import Refusal
 from taskspec.local.bodies import chunks, whole
-from taskspec.local.call import Call, Services, Upload
+from taskspec.local.call import RouteCall, ServerParts, Upload
 from taskspec.local.encoding import json_response
-from taskspec.local.params import Params, from_body, from_query
+from taskspec.local.params import RequestFields, from_body, from_query
 from taskspec.local.routes.direct import NET_PREFIX, direct_door
 from taskspec.local.routes.storage import content
 from taskspec.local.routes.table import READS, TABLE, UPLOADS
@@ -32,10 +32,10 @@ if TYPE_CHECKING:
 _logger = logging.getLogger(__name__)
 
 
-class App:
+class HttpApp:
     """Answers the requests of one server."""
 
-    def __init__(self, services: Services, token: str, on_request: Callable[[], None]) -> None:
+    def __init__(self, services: ServerParts, token: str, on_request: Callable[[], None]) -> None:
         self._services = services
         self._token = token.encode()
         self._hosts = frozenset(f"{name}:{services.info.port}" for name in ("127.0.0.1", "localhost"))
@@ -76,7 +76,7 @@ class App:
         route = TABLE.get(path)
         if route is None:
             raise Refusal(404, "NOT_FOUND", f"this server has no {path}")
-        found = route(Call(await _params(request), request.headers, self._services))
+        found = route(RouteCall(await _params(request), request.headers, self._services))
         return await found if inspect.isawaitable(found) else found
 
     async def _upload(self, request: Request) -> Any:
@@ -102,7 +102,7 @@ class App:
             raise Refusal(401, "UNAUTHORIZED", "the x-api-key header is missing or wrong")
 
 
-async def _params(request: Request) -> Params:
+async def _params(request: Request) -> RequestFields:
     if request.method == "GET" and request.url.path in READS:
         return from_query(request.query_params.multi_items())
     _require_post(request)

@@ -46,7 +46,7 @@ class AppAnswer:
     body: bytes
 
 
-class Exchange:
+class AppExchange:
     """One request and its answer on a connection of its own. Close it."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

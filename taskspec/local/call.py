@@ -15,17 +15,17 @@ if TYPE_CHECKING:
     from taskspec.local.blobs import Blobs
     from taskspec.local.documents import Documents
     from taskspec.local.home import ServerHome, ServerInfo
-    from taskspec.local.launches import Launch, Launches
+    from taskspec.local.launches import Launches, LaunchRow
     from taskspec.local.logs import Logs
     from taskspec.local.modules import Modules
-    from taskspec.local.params import Params
+    from taskspec.local.params import RequestFields
     from taskspec.local.places import Context
     from taskspec.local.store import Store
     from taskspec.local.teamfiles import TeamFiles
 
 
 @dataclass(frozen=True, slots=True)
-class Services:
+class ServerParts:
     """The parts of one running server."""
 
     home: ServerHome
@@ -43,14 +43,14 @@ class Services:
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class RouteCall:
     """One request, let in: the token and the host were right."""
 
-    params: Params
+    params: RequestFields
     headers: Mapping[str, str]
-    services: Services
+    services: ServerParts
 
-    def launch(self, field: str = "id") -> Launch:
+    def launch(self, field: str = "id") -> LaunchRow:
         """The launch that a field names, or a 404."""
         task_id = self.params.id(field)
         found = self.services.launches.find(task_id)
@@ -63,12 +63,12 @@ class Call:
 class Upload:
     """A request whose route reads the body itself: a form, raw bytes, a bare array. Its fields are in the query."""
 
-    params: Params
+    params: RequestFields
     headers: Mapping[str, str]
     body: AsyncIterator[bytes]
-    services: Services
+    services: ServerParts
 
 
 # A route answers with a value that is sent as JSON, or with a whole response.
-Route = Callable[[Call], Any] | Callable[[Call], Awaitable[Any]]
+Route = Callable[[RouteCall], Any] | Callable[[RouteCall], Awaitable[Any]]
 UploadRoute = Callable[[Upload], Awaitable[Any]]

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 from taskspec.local import moments, places
 
 if TYPE_CHECKING:
-    from taskspec.local.call import Services
+    from taskspec.local.call import ServerParts
 
 SLUG = "taskspec/clone-project"
 TITLE = "Clone project"
 VERSION = "v1.0.0"
 
 
-def record_clone(services: Services, project_id: int, name: str) -> int:
+def record_clone(services: ServerParts, project_id: int, name: str) -> int:
     """Put the task on record; its output names the project. Belongs in the transaction that makes the project."""
     store, moment = services.store, moments.now()
     module_id, release_id = _release(services)
@@ -42,7 +42,7 @@ def record_clone(services: Services, project_id: int, name: str) -> int:
     )
 
 
-def _release(services: Services) -> tuple[int, int]:
+def _release(services: ServerParts) -> tuple[int, int]:
     """The app that a clone is a launch of; made when the first project is cloned."""
     store, moment = services.store, moments.now()
     store.write(

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class LaunchRequest:
+class NewLaunch:
     """A checked `tasks.run.app`: everything about it is known to exist."""
 
     workspace_id: int
@@ -39,7 +39,7 @@ class LaunchRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class Launch:
+class LaunchRow:
     """One row, as the agent needs it. The large JSON columns are read only where they are shown or run."""
 
     id: int
@@ -56,7 +56,7 @@ class Launch:
     stderr_read: int
 
 
-_COLUMNS = ", ".join(field.name for field in fields(Launch))
+_COLUMNS = ", ".join(field.name for field in fields(LaunchRow))
 _UNFINISHED = ", ".join(f"'{status}'" for status in sorted(ACTIVE))
 
 
@@ -66,7 +66,7 @@ class Launches:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def add(self, request: LaunchRequest) -> int:
+    def add(self, request: NewLaunch) -> int:
         return self._store.write(
             "INSERT INTO launches (workspace_id, user_id, agent_id, module_id, release_id, status, description, name,"
             " log_level, restart_policy, session_token, params, settings, meta, created_at)"
@@ -90,16 +90,16 @@ class Launches:
             ),
         )
 
-    def find(self, task_id: int) -> Launch | None:
+    def find(self, task_id: int) -> LaunchRow | None:
         row = self._store.one(f"SELECT {_COLUMNS} FROM launches WHERE id = ?", (task_id,))  # noqa: S608 - constants
         return _launch(row) if row else None
 
-    def find_by_session(self, token: str) -> Launch | None:
+    def find_by_session(self, token: str) -> LaunchRow | None:
         """The launch whose direct door this token opens (wire protocol 1.1)."""
         row = self._store.one(f"SELECT {_COLUMNS} FROM launches WHERE session_token = ?", (token,))  # noqa: S608 - constants
         return _launch(row) if row else None
 
-    def queued(self, count: int, moment: float) -> list[Launch]:
+    def queued(self, count: int, moment: float) -> list[LaunchRow]:
         """The launches to start next, oldest first; those that wait for a later moment are left out."""
         rows = self._store.all(
             f"SELECT {_COLUMNS} FROM launches"  # noqa: S608 - constants
@@ -115,7 +115,7 @@ class Launches:
         )
         return row[0] if row else None
 
-    def unfinished(self) -> list[Launch]:
+    def unfinished(self) -> list[LaunchRow]:
         rows = self._store.all(f"SELECT {_COLUMNS} FROM launches WHERE status IN ({_UNFINISHED}) ORDER BY id")  # noqa: S608 - constants
         return [_launch(row) for row in rows]
 
@@ -203,6 +203,6 @@ class Launches:
         self._store.write("UPDATE launches SET meta = ? WHERE id = ?", (json.dumps(meta), task_id))
 
 
-def _launch(row: sqlite3.Row) -> Launch:
+def _launch(row: sqlite3.Row) -> LaunchRow:
     values = {name: row[name] for name in row.keys()}  # noqa: SIM118 - iterating a Row gives its values
-    return Launch(**values | {"status": LaunchStatus(row["status"]), "stop_requested": bool(row["stop_requested"])})
+    return LaunchRow(**values | {"status": LaunchStatus(row["status"]), "stop_requested": bool(row["stop_requested"])})

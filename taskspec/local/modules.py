@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from taskspec.local.sources import Source
+    from taskspec.local.sources import AppSource
     from taskspec.local.store import Store
 
 _BOTH_SPELLINGS = {
@@ -63,7 +63,7 @@ class Modules:
         self._store = store
         self._releases: dict[int, Release] = {}
 
-    def register(self, source: Source, slug: str, path: Path) -> Registered:
+    def register(self, source: AppSource, slug: str, path: Path) -> Registered:
         """Make this content the newest of its module. A version that has other content is refused: it may not move."""
         with self._store.transaction():
             module_id = self._write_module(source, slug)
@@ -72,7 +72,7 @@ class Modules:
             self._write_release(module_id, source)
         return Registered(module_id, slug, source.branch or source.version)
 
-    def renew(self, module_id: int, source: Source) -> Release:
+    def renew(self, module_id: int, source: AppSource) -> Release:
         """The release of what a branch holds now."""
         self._write_release(module_id, source)
         row = self._store.one(
@@ -135,7 +135,7 @@ class Modules:
         )
         return [{"version": row["version"], "name": "", "createdAt": row["created_at"]} for row in rows]
 
-    def _write_module(self, source: Source, slug: str) -> int:
+    def _write_module(self, source: AppSource, slug: str) -> int:
         moment = moments.now()
         self._store.write(
             "INSERT INTO modules (slug, name, created_at, updated_at) VALUES (?, ?, ?, ?)"
@@ -151,7 +151,7 @@ class Modules:
             (module_id, branch, str(path)),
         )
 
-    def _write_release(self, module_id: int, source: Source) -> None:
+    def _write_release(self, module_id: int, source: AppSource) -> None:
         there = self._store.one(
             "SELECT digest, config_dir FROM releases WHERE module_id = ? AND version = ?", (module_id, source.version)
         )

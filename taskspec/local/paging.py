@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Mapping, Sequence
 
-    from taskspec.local.params import Params
+    from taskspec.local.params import RequestFields
     from taskspec.local.store import Store
 
 PAGE_LIMIT = 500
 
 
-class Kind(StrEnum):
+class ColumnKind(StrEnum):
     NUMBER = "number"
     TEXT = "text"
     DATE = "date"
@@ -34,7 +34,7 @@ class Column:
     """A field of the wire and the SQL expression behind it."""
 
     sql: str
-    kind: Kind = Kind.TEXT
+    kind: ColumnKind = ColumnKind.TEXT
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ OPERATORS = (*_SAME, *_ORDER, *_MEMBER, *_PATTERN)
 def read_page(
     store: Store,
     listing: Listing,
-    params: Params,
+    params: RequestFields,
     show: Callable[[sqlite3.Row], dict[str, Any]],
     conditions: Sequence[Condition] = (),
 ) -> dict[str, Any]:
@@ -92,11 +92,11 @@ def read_page(
     return {"total": total, "perPage": size, "pagesCount": -(-total // size), "entities": entities}
 
 
-def _filter(listing: Listing, params: Params) -> list[Condition]:
+def _filter(listing: Listing, params: RequestFields) -> list[Condition]:
     return [_condition(listing, clause) for clause in params.objects("filter", ())]
 
 
-def _condition(listing: Listing, clause: Params) -> Condition:
+def _condition(listing: Listing, clause: RequestFields) -> Condition:
     column = listing.columns[clause.choice("field", listing.columns)]
     operator = clause.choice("operator", OPERATORS, "=")
     if operator in _MEMBER:
@@ -115,11 +115,11 @@ def _condition(listing: Listing, clause: Params) -> Condition:
     return Condition(f"{column.sql} {_ORDER[operator]} ?", (value,))
 
 
-def _value(column: Column, clause: Params, value: object) -> object:
+def _value(column: Column, clause: RequestFields, value: object) -> object:
     """The value in the form its column is stored in."""
     if value is None:
         return None
-    if column.kind is Kind.NUMBER:
+    if column.kind is ColumnKind.NUMBER:
         if isinstance(value, str) and re.fullmatch(r"-?\d{1,18}", value, re.ASCII):
             return int(value)
         if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 2**63:
@@ -127,7 +127,7 @@ def _value(column: Column, clause: Params, value: object) -> object:
         raise clause.invalid("value", "must hold numbers for this field")
     if not isinstance(value, str):
         raise clause.invalid("value", "must hold strings for this field")
-    if column.kind is Kind.DATE:
+    if column.kind is ColumnKind.DATE:
         moment = moments.normalized(value)
         if moment is None:
             raise clause.invalid("value", "must be an ISO-8601 moment for this field")
@@ -135,7 +135,7 @@ def _value(column: Column, clause: Params, value: object) -> object:
     return value
 
 
-def _order(listing: Listing, params: Params) -> str:
+def _order(listing: Listing, params: RequestFields) -> str:
     name = params.choice("sort", listing.columns, "id")
     direction = params.choice("sort_order", ("asc", "desc"), "asc")
     nulls = params.choice("sort_nulls_order", ("first", "last"), "last" if direction == "asc" else "first")
@@ -143,5 +143,5 @@ def _order(listing: Listing, params: Params) -> str:
     return f"{listing.columns[name].sql} {direction} NULLS {nulls}, {listing.columns['id'].sql} {direction}"
 
 
-def _token_offset(params: Params) -> int:
+def _token_offset(params: RequestFields) -> int:
     return params.integer("after", 0, lowest=0, highest=2**31)

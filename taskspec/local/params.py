@@ -18,7 +18,7 @@ LARGEST_ID = 2**63 - 1
 DEEPEST = 100
 
 
-class Params:
+class RequestFields:
     """Typed access to one JSON object; every wrong value becomes a refusal that names its field."""
 
     __slots__ = ("_prefix", "_values")
@@ -122,24 +122,24 @@ class Params:
             raise self.invalid(name, f"must be an array, got {_shown(value)}")
         return value
 
-    def objects(self, name: str, default: Iterable[Any] | None = None) -> list[Params]:
+    def objects(self, name: str, default: Iterable[Any] | None = None) -> list[RequestFields]:
         """An array of objects, each with its place in front of its field names."""
         found = []
         for index, item in enumerate(self.array(name, default)):
             if not isinstance(item, dict):
                 raise self.invalid(f"{name}[{index}]", f"must be an object, got {_shown(item)}")
-            found.append(Params(item, f"{self._prefix}{name}[{index}]."))
+            found.append(RequestFields(item, f"{self._prefix}{name}[{index}]."))
         return found
 
 
-def from_body(body: bytes) -> Params:
+def from_body(body: bytes) -> RequestFields:
     """A POST body. Empty is `{}`, as the vendor's release tool sends it (wire protocol 3.6)."""
     if not body.strip():
-        return Params({})
+        return RequestFields({})
     values = _parse(body, "the body")
     if not isinstance(values, dict):
         raise Refusal(400, "VALIDATION_ERROR", f"the body must be a JSON object, got {_shown(values)}")
-    return Params(values)
+    return RequestFields(values)
 
 
 def array_from_body(body: bytes) -> list[Any]:
@@ -150,9 +150,9 @@ def array_from_body(body: bytes) -> list[Any]:
     return values
 
 
-def from_query(pairs: Iterable[tuple[str, str]]) -> Params:
+def from_query(pairs: Iterable[tuple[str, str]]) -> RequestFields:
     """A GET query; a value that looks like a JSON array or object is one."""
-    return Params(
+    return RequestFields(
         {name: _parse(value, f'field "{name}"') if value[:1] in {"[", "{"} else value for name, value in pairs}
     )
 

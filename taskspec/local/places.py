@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from taskspec.local import moments
-from taskspec.local.paging import Column, Kind, Listing
+from taskspec.local.paging import Column, ColumnKind, Listing
 
 if TYPE_CHECKING:
     import sqlite3
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 TEAM = WORKSPACE = USER = AGENT = 1
 
 _NAMED = {
-    "id": Column("id", Kind.NUMBER),
+    "id": Column("id", ColumnKind.NUMBER),
     "name": Column("name"),
-    "createdAt": Column("created_at", Kind.DATE),
-    "updatedAt": Column("updated_at", Kind.DATE),
+    "createdAt": Column("created_at", ColumnKind.DATE),
+    "updatedAt": Column("updated_at", ColumnKind.DATE),
 }
 TEAMS = Listing("teams", {**_NAMED, "description": Column("description")})
 WORKSPACES = Listing("workspaces", {**_NAMED, "description": Column("description")})

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from taskspec.local.home import ServerHome
-    from taskspec.local.launches import Launch
+    from taskspec.local.launches import LaunchRow
     from taskspec.local.modules import Modules, Release
     from taskspec.local.requirements import Environments
     from taskspec.local.store import Store
@@ -36,7 +36,7 @@ class Preparation:
     base: Mapping[str, str]
     environments: Environments | None = None
 
-    def job(self, launch: Launch, run_dir: RunDir) -> Job:
+    def job(self, launch: LaunchRow, run_dir: RunDir) -> Job:
         """Everything one attempt needs. Raises LocalServerError when the app's copy is gone."""
         release = self.modules.release_by_id(launch.release_id)
         work_dir = self.home.modules / release.digest
@@ -52,7 +52,7 @@ class Preparation:
         job = Job(run_dir, work_dir, command, environment, notes=_notes(release.config))
         return job if self.environments is None else self.environments.furnish(job, release.config_dir)
 
-    def _setting(self, launch: Launch, release: Release, work_dir: Path, data_dir: Path) -> Setting:
+    def _setting(self, launch: LaunchRow, release: Release, work_dir: Path, data_dir: Path) -> Setting:
         row = self.store.one("SELECT params, log_level FROM launches WHERE id = ?", (launch.id,))
         if row is None:  # the launch was read from this table a moment ago
             raise LookupError(launch.id)

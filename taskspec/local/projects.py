@@ -9,7 +9,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from taskspec.local import places
-from taskspec.local.paging import Column, Kind, Listing
+from taskspec.local.paging import Column, ColumnKind, Listing
 
 if TYPE_CHECKING:
     import sqlite3
@@ -19,12 +19,12 @@ TYPES = ("images", "videos", "volumes", "point_clouds", "point_cloud_episodes", 
 LISTING = Listing(
     "projects",
     {
-        "id": Column("id", Kind.NUMBER),
+        "id": Column("id", ColumnKind.NUMBER),
         "name": Column("name"),
         "type": Column("type"),
         "description": Column("description"),
-        "createdAt": Column("created_at", Kind.DATE),
-        "updatedAt": Column("updated_at", Kind.DATE),
+        "createdAt": Column("created_at", ColumnKind.DATE),
+        "updatedAt": Column("updated_at", ColumnKind.DATE),
     },
 )
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from taskspec.local.launches import Launch, Launches
+    from taskspec.local.launches import Launches, LaunchRow
 
 # Starting one takes about a millisecond, during which no request is answered.
 _STARTS_AT_A_TIME = 8
@@ -18,7 +18,7 @@ _STARTS_AT_A_TIME = 8
 class Queue:
     """Hands over launches as soon as there is room for them. Needs a running event loop; `close` before it ends."""
 
-    def __init__(self, launches: Launches, room: Callable[[], int], start: Callable[[list[Launch]], None]) -> None:
+    def __init__(self, launches: Launches, room: Callable[[], int], start: Callable[[list[LaunchRow]], None]) -> None:
         self._launches = launches
         self._room = room
         self._start = start

@@ -9,7 +9,7 @@ import asyncio
 import signal
 from typing import TYPE_CHECKING
 
-from taskspec.local.appcall import AppCallError, Exchange, NotListening
+from taskspec.local.appcall import AppCallError, AppExchange, NotListening
 from taskspec.local.logs import LogLine, Tail
 from taskspec.local.process import ExitWatch, signal_group
 from taskspec.processmark import mark_of
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from taskspec.local.launcher import RunDir
-    from taskspec.local.launches import Launch
+    from taskspec.local.launches import LaunchRow
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGKILL)
 
@@ -26,7 +26,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGKILL)
 class Running:
     """What the agent holds in memory for a launch that runs. All of it can be had again from store and files."""
 
-    def __init__(self, launch: Launch, run_dir: RunDir) -> None:
+    def __init__(self, launch: LaunchRow, run_dir: RunDir) -> None:
         self.task_id = launch.id
         self.run_dir = run_dir
         self.port = launch.port
@@ -91,7 +91,7 @@ class Running:
         if self.port is None:
             return False
         try:
-            exchange = await Exchange.open(self.port)
+            exchange = await AppExchange.open(self.port)
             return (await exchange.post("/sly/shutdown", {}, seconds=seconds)).status < 300
         except NotListening:
             return False

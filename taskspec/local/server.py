@@ -16,9 +16,9 @@ import uvicorn
 
 from taskspec.local import moments, places, retention
 from taskspec.local.agent import Agent, AgentSettings
-from taskspec.local.app import App
+from taskspec.local.app import HttpApp
 from taskspec.local.blobs import Blobs
-from taskspec.local.call import Services
+from taskspec.local.call import ServerParts
 from taskspec.local.documents import Documents
 from taskspec.local.environment import base_environment
 from taskspec.local.home import ServerHome, ServerInfo, read_token, write_info
@@ -56,7 +56,7 @@ class ServerOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class _Ground:
+class _ServerContext:
     """What one run of the server stands on."""
 
     home: ServerHome
@@ -75,20 +75,20 @@ def run_server(home: ServerHome, options: ServerOptions, environ: Mapping[str, s
         retention.sweep(home)
         port = listener.getsockname()[1]
         info = ServerInfo(f"http://{LOOPBACK}:{port}", port, os.getpid(), moments.now())
-        server = LocalServer(_Ground(home, store, info, token, base), options)
+        server = LocalServer(_ServerContext(home, store, info, token, base), options)
         asyncio.run(server.serve(listener))
 
 
 class LocalServer:
     """uvicorn around our app, with an agent beside it and a clock that ends both when nobody calls."""
 
-    def __init__(self, ground: _Ground, options: ServerOptions) -> None:
+    def __init__(self, ground: _ServerContext, options: ServerOptions) -> None:
         self._ground = ground
         self._idle_seconds = options.idle_seconds
         self._last_request = time.monotonic()
         self._agent = _make_agent(ground, options)
         services = _assemble(ground, self._agent, self)
-        self._uvicorn = uvicorn.Server(_uvicorn_config(App(services, ground.token, self._touch)))
+        self._uvicorn = uvicorn.Server(_uvicorn_config(HttpApp(services, ground.token, self._touch)))
 
     def leave(self) -> None:
         """Stop serving once the requests at hand are answered."""
@@ -119,7 +119,7 @@ class LocalServer:
             await asyncio.sleep(max(left, _SHORTEST_LOOK, min(1.0, self._idle_seconds / 4)))
 
 
-def _make_agent(ground: _Ground, options: ServerOptions) -> Agent:
+def _make_agent(ground: _ServerContext, options: ServerOptions) -> Agent:
     preparation = Preparation(
         home=ground.home,
         store=ground.store,
@@ -141,9 +141,9 @@ def _make_agent(ground: _Ground, options: ServerOptions) -> Agent:
     )
 
 
-def _assemble(ground: _Ground, agent: Agent, server: LocalServer) -> Services:
+def _assemble(ground: _ServerContext, agent: Agent, server: LocalServer) -> ServerParts:
     blobs = Blobs(ground.home.storage)
-    return Services(
+    return ServerParts(
         home=ground.home,
         info=ground.info,
         store=ground.store,
@@ -159,7 +159,7 @@ def _assemble(ground: _Ground, agent: Agent, server: LocalServer) -> Services:
     )
 
 
-def _uvicorn_config(app: App) -> uvicorn.Config:
+def _uvicorn_config(app: HttpApp) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         loop="asyncio",

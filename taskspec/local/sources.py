@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class AppSource:
     """An app whose files have been copied. `branch` is set when the same name may mean other files tomorrow."""
 
     name: str
@@ -33,7 +33,7 @@ class Source:
     branch: str | None = None
 
 
-def from_folder(path: Path, copies: Path, version: str | None = None) -> Source:
+def from_folder(path: Path, copies: Path, version: str | None = None) -> AppSource:
     """The folder as it is now. Without a version its content is one."""
     folder = read_app_folder(path)
     if not (copies / folder.digest).is_dir():
@@ -45,24 +45,24 @@ def from_folder(path: Path, copies: Path, version: str | None = None) -> Source:
                 shutil.copy(folder.path / file, target)
             copied = read_app_folder(copy)
             _settle(copy, copies / copied.digest)
-            return Source(
+            return AppSource(
                 str(copied.config.get("name") or path.name), version or copied.version, copied.digest, copied.config
             )
-    return Source(folder.name, version or folder.version, folder.digest, folder.config)
+    return AppSource(folder.name, version or folder.version, folder.digest, folder.config)
 
 
-def from_tag(path: Path, copies: Path, tag: str) -> Source:
+def from_tag(path: Path, copies: Path, tag: str) -> AppSource:
     """The files that a tag names; the tag is the version."""
     return _from_revision(at_tag(path, tag), copies, version=tag)
 
 
-def from_branch(path: Path, copies: Path, branch: str) -> Source:
+def from_branch(path: Path, copies: Path, branch: str) -> AppSource:
     """The files at the tip of a branch, at this moment."""
     revision = at_branch(path, branch)
     return _from_revision(revision, copies, version=f"{branch}@{revision.tree}", branch=branch)
 
 
-def _from_revision(revision: Revision, copies: Path, *, version: str, branch: str | None = None) -> Source:
+def _from_revision(revision: Revision, copies: Path, *, version: str, branch: str | None = None) -> AppSource:
     final = copies / revision.digest
     if not final.is_dir():
         with _new_copy(copies) as copy:
@@ -73,7 +73,7 @@ def _from_revision(revision: Revision, copies: Path, *, version: str, branch: st
     except AppFolderError as error:
         raise RepositoryError(f"{error.message} (at commit {revision.commit[:12]})", remedy=error.remedy) from None
     name = str(folder.config.get("name") or (revision.repository / revision.folder).name)
-    return Source(name, version, revision.digest, folder.config, revision.folder, branch)
+    return AppSource(name, version, revision.digest, folder.config, revision.folder, branch)
 
 
 def _unpack(revision: Revision, folder: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from taskspec.local.paging import Column, Kind, Listing
+from taskspec.local.paging import Column, ColumnKind, Listing
 
 if TYPE_CHECKING:
     import sqlite3
@@ -25,12 +25,12 @@ LISTING = Listing(
         " coalesce(r.branch, r.version), r.branch IS NOT NULL, l.params, l.session_token, l.attempt, l.output, l.error"
     ),
     columns={
-        "id": Column("l.id", Kind.NUMBER),
+        "id": Column("l.id", ColumnKind.NUMBER),
         "type": Column("l.type"),
         "status": Column("l.status"),
         "description": Column("l.description"),
-        "startedAt": Column("l.started_at", Kind.DATE),
-        "finishedAt": Column("l.finished_at", Kind.DATE),
+        "startedAt": Column("l.started_at", ColumnKind.DATE),
+        "finishedAt": Column("l.finished_at", ColumnKind.DATE),
     },
 )
 

@@ -19,19 +19,19 @@ _DIALOG = re.compile(r"Error (title|message): *([^\n\"]+)")
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class ExitVerdict:
     """A terminal status and, for an error, what is known about it."""
 
     status: LaunchStatus
     error: Mapping[str, Any] = field(default_factory=dict)
 
 
-def judge(exit_status: int | None, *, stop_requested: bool, stderr: str) -> Verdict:
+def judge(exit_status: int | None, *, stop_requested: bool, stderr: str) -> ExitVerdict:
     """A stop that was asked for ends as stopped whatever the exit code (wire protocol 4.8)."""
     if stop_requested:
-        return Verdict(LaunchStatus.STOPPED)
+        return ExitVerdict(LaunchStatus.STOPPED)
     if exit_status == 0:
-        return Verdict(LaunchStatus.FINISHED)
+        return ExitVerdict(LaunchStatus.FINISHED)
     if exit_status is None:
         return failure("lost: the process ended without leaving an exit status (killed, or the machine went down)")
     dialog = {kind: text.strip() for kind, text in _DIALOG.findall(stderr)}
@@ -41,8 +41,8 @@ def judge(exit_status: int | None, *, stop_requested: bool, stderr: str) -> Verd
     return failure(message, exit_status, stderr)
 
 
-def failure(message: str, exit_status: int | None = None, stderr: str = "") -> Verdict:
-    return Verdict(LaunchStatus.ERROR, {"message": message, "exitCode": exit_status, "details": stderr})
+def failure(message: str, exit_status: int | None = None, stderr: str = "") -> ExitVerdict:
+    return ExitVerdict(LaunchStatus.ERROR, {"message": message, "exitCode": exit_status, "details": stderr})
 
 
 def last_lines(path: Path) -> str:

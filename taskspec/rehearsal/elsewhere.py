@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Elsewhere:
+class FakeLookups:
     """Finds whatever is looked for; `fields` is the one document that all launches keep."""
 
     fields: Mapping[str, Any] = field(default_factory=dict)

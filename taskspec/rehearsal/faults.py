@@ -98,7 +98,7 @@ class Faults(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class FaultRule:
     """What goes wrong with matching addresses: their first `times` launches; without it all, and one start."""
 
     match: str
@@ -120,7 +120,7 @@ class Script:
 
     seed: int = 0
     server: ServerFaults = field(default_factory=ServerFaults)
-    rules: tuple[Rule, ...] = ()
+    rules: tuple[FaultRule, ...] = ()
     services: frozenset[str] = frozenset()
     _failed_calls: int = 0
 
@@ -171,13 +171,13 @@ def read_script(name: str, content: bytes, seed: int = 0) -> Script:
     return Script(seed, _server(body.get("server", {})), tuple(_rule(rule) for rule in body.get("launches", ())))
 
 
-def _rule(body: Mapping[str, Any]) -> Rule:
+def _rule(body: Mapping[str, Any]) -> FaultRule:
     course: dict[str, Any] = {ours: _seconds(body[name]) for name, ours in _DURATIONS.items() if name in body}
     if "ends" in body:
         course["ends"] = Ends(body["ends"])
     if "restarted" in body:
         course["restarted"] = body["restarted"]
-    return Rule(body.get("match", "*"), course, _start(body), body.get("times"))
+    return FaultRule(body.get("match", "*"), course, _start(body), body.get("times"))
 
 
 def _start(body: Mapping[str, Any]) -> StartFault | None:

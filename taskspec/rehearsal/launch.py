@@ -16,7 +16,7 @@ Json = dict[str, Any]
 
 
 @dataclass(slots=True)
-class Launch:
+class FakeLaunch:
     """A start that was carried out. `due_output` is what its app leaves behind, `output` what was set on it."""
 
     id: int

@@ -18,7 +18,7 @@ from typing import Any
 from taskspec.api.wire import LaunchStatus
 from taskspec.appfolder import read_app_folder
 from taskspec.rehearsal.faults import Faults, StartAnswer, StartFault
-from taskspec.rehearsal.launch import Launch
+from taskspec.rehearsal.launch import FakeLaunch
 
 _KEY = re.compile(r"\[ts:([0-9a-f]{20})\]")
 _PAGE = 500
@@ -58,7 +58,7 @@ class FakeServer:
     wall: float = 1_700_000_000.0
     output_of: Callable[[str], Mapping[str, Any]] = lambda _: {}
     page_size: int = _PAGE
-    launches: dict[int, Launch] = field(default_factory=dict)
+    launches: dict[int, FakeLaunch] = field(default_factory=dict)
     starts: Counter[str] = field(default_factory=Counter)
     addresses: dict[str, str] = field(default_factory=dict)
     agents: tuple[str, ...] = ("rehearsal",)
@@ -151,7 +151,7 @@ class FakeServer:
         self._carried_out[address] += 1
         course = self.faults.course(address, self._carried_out[address])
         task_id = 1001 + len(self.launches)
-        self.launches[task_id] = Launch(task_id, key, address, body, now, course, self.output_of(address))
+        self.launches[task_id] = FakeLaunch(task_id, key, address, body, now, course, self.output_of(address))
         return 200, [{"taskId": task_id, "userId": 1, "moduleId": body.get("moduleId"), "appId": 1}]
 
     def _list(self, body: Mapping[str, Any], now: float) -> Answer:
@@ -170,7 +170,7 @@ class FakeServer:
         shown = rows[first : size * page]
         return 200, {"total": len(rows), "perPage": size, "pagesCount": pages, "entities": shown}
 
-    def _asked_for(self, clauses: Sequence[Mapping[str, Any]]) -> Iterable[Launch]:
+    def _asked_for(self, clauses: Sequence[Mapping[str, Any]]) -> Iterable[FakeLaunch]:
         """The launches a filter names by id, or all; looking at ten among ten thousand need not look at the rest."""
         for clause in clauses:
             if clause["field"] == "id" and clause["operator"] == "in":
@@ -199,7 +199,7 @@ class FakeServer:
             return _error(409, "no app runs for this task")
         return 200, {"running": True, "status": "ready", "deployed": True}
 
-    def _known(self, task_id: int, now: float) -> Launch | None:
+    def _known(self, task_id: int, now: float) -> FakeLaunch | None:
         launch = self.launches.get(task_id)
         return launch if launch is not None and launch.is_known(now) else None
 

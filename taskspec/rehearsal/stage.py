@@ -12,7 +12,7 @@ from taskspec.engine.ledger import Journal
 from taskspec.engine.server import LOCAL_WORKSPACE, Server
 from taskspec.rehearsal.calls import RehearsedCalls
 from taskspec.rehearsal.clock import Clock, VirtualHands
-from taskspec.rehearsal.elsewhere import Elsewhere, agents_for
+from taskspec.rehearsal.elsewhere import FakeLookups, agents_for
 from taskspec.rehearsal.faults import Faults
 from taskspec.rehearsal.server import FakeServer
 from taskspec.rehearsal.transport import ADDRESS, VirtualTransport
@@ -30,12 +30,12 @@ _OF_TYPE: Mapping[str, Any] = {"string": "1", "boolean": True, "list": [1], "map
 
 
 @dataclass(slots=True)
-class Stage:
+class RehearsalEnvironment:
     """One rehearsal: `clock` counts its seconds, `wall` is its time of day."""
 
     fake: FakeServer
     clock: Clock
-    elsewhere: Elsewhere = field(default_factory=Elsewhere)
+    elsewhere: FakeLookups = field(default_factory=FakeLookups)
     hands: VirtualHands = field(init=False)
     server: Server = field(init=False)
     performer: RehearsedCalls = field(default_factory=lambda: RehearsedCalls({}))
@@ -50,7 +50,7 @@ class Stage:
         return self.fake.wall + self.clock()
 
 
-def set_stage(faults: Faults, seed: int, renderer: Renderer, instances: Sequence[Instance]) -> Stage:
+def set_stage(faults: Faults, seed: int, renderer: Renderer, instances: Sequence[Instance]) -> RehearsalEnvironment:
     """A stage for a spec; the same seed and faults give the same rehearsal."""
     responses = {i.address: placeholder_response(renderer, i) for i in instances if i.task.call is not None}
     known = list(instances)
@@ -66,7 +66,7 @@ def set_stage(faults: Faults, seed: int, renderer: Renderer, instances: Sequence
 
     fake = FakeServer(faults, output_of=output_of, agents=agents_for(known))
     performer = RehearsedCalls(responses)
-    return Stage(fake, Clock(Random(seed)), Elsewhere(fields), performer=performer)  # noqa: S311 - a rehearsal, no secret
+    return RehearsalEnvironment(fake, Clock(Random(seed)), FakeLookups(fields), performer=performer)  # noqa: S311 - a rehearsal, no secret
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import Any
 
 from taskspec.api.answers import Reply
 from taskspec.api.transport import Transport
-from taskspec.api.transport.sending import READ_RETRIES, Call
+from taskspec.api.transport.sending import READ_RETRIES, HttpCall
 from taskspec.errors import NotSent, OutcomeUnknown
 from taskspec.rehearsal.server import Exchange, FakeServer, Way
 
@@ -35,7 +35,7 @@ class VirtualTransport(Transport):
         super().__init__(ADDRESS, "")
         self._server, self._now, self._sleep, self._before = server, now, sleep, before
 
-    def send(self, call: Call) -> Reply:
+    def send(self, call: HttpCall) -> Reply:
         """The complete answer. Raises NotSent or OutcomeUnknown when there is none."""
         exchange = self._exchange(call)
         for attempt in range(READ_RETRIES if call.safe else 0):
@@ -45,7 +45,7 @@ class VirtualTransport(Transport):
             exchange = self._exchange(call)
         return self._reply_to(call, exchange)
 
-    def _exchange(self, call: Call) -> Exchange:
+    def _exchange(self, call: HttpCall) -> Exchange:
         self._before(f"send {call.name}")
         self._sleep(LATENCY)
         exchange = self._server.receive(call.name, _body(call), self._now())
@@ -53,7 +53,7 @@ class VirtualTransport(Transport):
         self._before(f"receive {call.name}")
         return exchange
 
-    def _reply_to(self, call: Call, exchange: Exchange) -> Reply:
+    def _reply_to(self, call: HttpCall, exchange: Exchange) -> Reply:
         where = self._where(call)
         if exchange.way is Way.NO_CONNECTION:
             raise NotSent(f"{where}: no connection", remedy="played by the fault script")
@@ -62,7 +62,7 @@ class VirtualTransport(Transport):
         return Reply(where, exchange.status, exchange.body)
 
 
-def _body(call: Call) -> dict[str, Any]:
+def _body(call: HttpCall) -> dict[str, Any]:
     if isinstance(call.body, bytes):
         body: dict[str, Any] = json.loads(call.body)
         return body

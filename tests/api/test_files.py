@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from taskspec.api import Api
-from taskspec.api.multipart import MultipartBody, Part, json_part
+from taskspec.api.multipart import FormPart, MultipartBody, json_part
 from taskspec.errors import NotFound, OutcomeUnknown, UsageError
 
 from .recorder import Answer, Recorder, Seen, cut_fixed
@@ -164,7 +164,7 @@ def test_a_form_read_in_any_steps_is_as_long_as_it_says(
     parts = [json_part('quo"te', {"a": 1})]
     for n, content in enumerate(contents):
         (folder / str(n)).write_bytes(content)
-        parts.append(Part(str(n), file=folder / str(n), filename=f"f\r\n{n}"))
+        parts.append(FormPart(str(n), file=folder / str(n), filename=f"f\r\n{n}"))
     with MultipartBody(parts) as body:
         expected = len(body)
         pieces = list(iter(lambda: body.read(step), b""))

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from taskspec.api import Api
-from taskspec.api.record import Record
+from taskspec.api.record import WireRecord
 from taskspec.api.records import AgentInfo
 from taskspec.errors import NotFound, OutcomeUnknown, Refused, Unauthorized
 
@@ -31,7 +31,7 @@ def by_name(name: str) -> list[dict[str, str]]:
     return [{"field": "name", "operator": "=", "value": name}]
 
 
-KINDS: dict[str, tuple[str, Callable[[Api, str], Record], dict[str, Any]]] = {
+KINDS: dict[str, tuple[str, Callable[[Api, str], WireRecord], dict[str, Any]]] = {
     "agent": ("agents.list", lambda api, name: api.agent.get_info_by_name(3, name), {"teamId": 3}),
     "team": ("teams.list", lambda api, name: api.team.get_info_by_name(name), {}),
     "workspace": ("workspaces.list", lambda api, name: api.workspace.get_info_by_name(3, name), {"teamId": 3}),
@@ -41,7 +41,7 @@ KINDS: dict[str, tuple[str, Callable[[Api, str], Record], dict[str, Any]]] = {
 
 @pytest.mark.parametrize(("method", "find", "scope"), KINDS.values(), ids=KINDS.keys())
 def test_a_thing_is_found_by_its_exact_name(
-    server: Recorder, api: Api, method: str, find: Callable[[Api, str], Record], scope: dict[str, Any]
+    server: Recorder, api: Api, method: str, find: Callable[[Api, str], WireRecord], scope: dict[str, Any]
 ) -> None:
     server.answer(method, names("cpu", "gpu-01"))
     assert find(api, "gpu-01").id == 2
@@ -50,7 +50,7 @@ def test_a_thing_is_found_by_its_exact_name(
 
 @pytest.mark.parametrize(("method", "find", "scope"), KINDS.values(), ids=KINDS.keys())
 def test_a_missing_name_is_answered_with_a_near_one(
-    server: Recorder, api: Api, method: str, find: Callable[[Api, str], Record], scope: dict[str, Any]
+    server: Recorder, api: Api, method: str, find: Callable[[Api, str], WireRecord], scope: dict[str, Any]
 ) -> None:
     server.answer(method, names("cpu", "gpu-01"))
     with pytest.raises(NotFound, match='"gpu-1"') as caught:
@@ -85,7 +85,7 @@ def test_no_thing_at_all_is_said_so(server: Recorder, api: Api) -> None:
         ("file-storage.info", lambda api: api.file.get_info_by_id(4)),
     ],
 )
-def test_a_thing_is_found_by_id(server: Recorder, api: Api, method: str, find: Callable[[Api], Record]) -> None:
+def test_a_thing_is_found_by_id(server: Recorder, api: Api, method: str, find: Callable[[Api], WireRecord]) -> None:
     with pytest.raises(NotFound):
         find(api)
     server.answer(method, {"id": 4, "name": "x"})

@@ -13,7 +13,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from taskspec.api.transport.sending import Call
+from taskspec.api.transport.sending import HttpCall
 from taskspec.engine.events import RunReport
 from taskspec.engine.performers import Performers
 from taskspec.engine.platform import Platform
@@ -25,7 +25,7 @@ from taskspec.errors import SpecError
 from taskspec.plan.selection import Selection
 from taskspec.rehearsal.clock import Clock, Gone, VirtualCrew, VirtualHands
 from taskspec.rehearsal.faults import Course, Ends, ServerFaults
-from taskspec.rehearsal.launch import Launch
+from taskspec.rehearsal.launch import FakeLaunch
 from taskspec.rehearsal.server import START, Answer, Exchange, FakeServer, Way, key_in
 from taskspec.rehearsal.transport import VirtualTransport, _body
 from taskspec.spec.kinds import Kind
@@ -90,7 +90,7 @@ class TownServer(FakeServer):
         self.foreign.add(rows[0]["taskId"])
         self.starts.clear()
 
-    def alive(self, address: str, now: float) -> list[Launch]:
+    def alive(self, address: str, now: float) -> list[FakeLaunch]:
         """Launches of ours for an address that run."""
         ours = [one for one in self.launches.values() if one.id not in self.foreign]
         return [one for one in ours if one.address == address and not one.status(now).is_terminal]
@@ -138,7 +138,7 @@ class TownServer(FakeServer):
         task_id = 1001 + len(self.launches)
         course = Course(1, 1, 10)
         output = {"project": {"id": 7}}
-        self.launches[task_id] = Launch(task_id, "", "clone", {"params": {"state": {}}}, now, course, output)
+        self.launches[task_id] = FakeLaunch(task_id, "", "clone", {"params": {"state": {}}}, now, course, output)
         return 200, {"taskId": task_id}
 
     def _job(self, body: Mapping[str, Any], now: float) -> Answer:
@@ -197,7 +197,7 @@ class SlowTransport(VirtualTransport):
         super().__init__(town.fake, town.clock, town.clock.sleep, boundaries.cross)
         self._town, self._work, self._sleeping = town, Random(town.seed + 4), town.clock.sleep
 
-    def _exchange(self, call: Call) -> Exchange:
+    def _exchange(self, call: HttpCall) -> Exchange:
         if is_work(call.name, _body(call)):
             self._town.fake.check_intent(call.name, _body(call))
             self._before(f"begin {call.name}")

@@ -21,7 +21,7 @@ from taskspec.errors import ApiError
 from taskspec.plan.selection import Selection
 from taskspec.rehearsal.calls import RehearsedCalls
 from taskspec.rehearsal.clock import Clock, VirtualHands
-from taskspec.rehearsal.elsewhere import Elsewhere
+from taskspec.rehearsal.elsewhere import FakeLookups
 from taskspec.rehearsal.faults import Course, Ends, ServerFaults, StartAnswer, StartFault
 from taskspec.rehearsal.server import FakeServer, key_in
 from taskspec.rehearsal.stage import AnnouncedJournal
@@ -288,8 +288,8 @@ class SimulatedStage:
         return VirtualHands(self.world.clock)
 
     @property
-    def elsewhere(self) -> Elsewhere:
-        return Elsewhere()
+    def elsewhere(self) -> FakeLookups:
+        return FakeLookups()
 
     @property
     def performer(self) -> RehearsedCalls:

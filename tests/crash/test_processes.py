@@ -18,11 +18,11 @@ from taskspec.engine.server import Server
 from taskspec.errors import ExitCode
 from taskspec.local import daemon
 from taskspec.local.home import ServerHome
-from taskspec.rehearsal.http import HttpServer
 from taskspec.state.model import EventKind
 from taskspec.state.store import open_store
 
 from .broken_disk import IS_POSSIBLE
+from .http_server import HttpServer
 from .trials import KILLED, Trial, Zygote, kill_trial, undisturbed_seconds
 
 LEFT = {ExitCode.DONE, ExitCode.DETACHED, ExitCode.INTERRUPTED}

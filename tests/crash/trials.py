@@ -19,9 +19,10 @@ from typing import Any, Self
 
 from taskspec import statefile
 from taskspec.rehearsal.faults import Course, ServerFaults, StartAnswer, StartFault
-from taskspec.rehearsal.http import HttpServer
 from taskspec.rehearsal.server import FakeServer
 from taskspec.state.model import State
+
+from .http_server import HttpServer
 
 PATIENCE = 60.0
 KILLED = -signal.SIGKILL

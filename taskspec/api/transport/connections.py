@@ -85,7 +85,7 @@ class Sessions:
                 self._idle.pop().close()
 
 
-class Watch:
+class DeadlineWatch:
     """Bounds one call: at the deadline the socket is shut, however slowly the server drips.
 
     Timeouts of the library are per read; a byte every few seconds would hold a start for ever.
@@ -131,7 +131,7 @@ class Watch:
                     socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
 
 
-_WATCH: ContextVar[Watch | None] = ContextVar("_WATCH", default=None)
+_WATCH: ContextVar[DeadlineWatch | None] = ContextVar("_WATCH", default=None)
 
 
 def _attach(connection: BaseHTTPConnection) -> None:

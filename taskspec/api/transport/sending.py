@@ -20,7 +20,7 @@ from urllib3.exceptions import HTTPError
 
 from taskspec.api.address import is_loopback, normalise
 from taskspec.api.answers import Reply
-from taskspec.api.transport.connections import FreshAdapter, KeptAdapter, Sessions, Watch, new_session, patience
+from taskspec.api.transport.connections import DeadlineWatch, FreshAdapter, KeptAdapter, Sessions, new_session, patience
 from taskspec.api.transport.failures import never_left, reason
 from taskspec.api.wire import API_PREFIX, LOCAL_PREFIX
 from taskspec.errors import ApiError, NotSent, OutcomeUnknown, UsageError
@@ -50,7 +50,7 @@ class Timeouts:
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class HttpCall:
     """One request, ready to be sent. `body` is bytes, or a form that is read while it is sent."""
 
     name: str
@@ -105,7 +105,7 @@ class Transport:
     def get(self, method: str, params: Mapping[str, Any]) -> Any:
         """The JSON answer to the few methods that are read by GET."""
         query = {key: value for key, value in params.items() if value is not None}
-        return self._json(Call(name=method, url=self._url(API_PREFIX, method), verb="GET", query=query))
+        return self._json(HttpCall(name=method, url=self._url(API_PREFIX, method), verb="GET", query=query))
 
     def post_local(self, name: str, body: Any) -> Any:
         """The JSON answer to an endpoint that only the local server has."""
@@ -113,14 +113,16 @@ class Transport:
 
     def get_local(self, name: str) -> Any:
         """The JSON answer to a reading endpoint that only the local server has."""
-        return self._json(Call(name=name, url=self._url(LOCAL_PREFIX, name), verb="GET"))
+        return self._json(HttpCall(name=name, url=self._url(LOCAL_PREFIX, name), verb="GET"))
 
     def upload(
         self, method: str, body: MultipartBody, *, headers: Mapping[str, str], query: Mapping[str, Any] | None = None
     ) -> Reply:
         """Send a streamed body once, bounded by the wait on the socket and not in total; the successful answer."""
         url = self._url(API_PREFIX, method)
-        call = Call(name=method, url=url, body=body, headers=headers, query=query, safe=False, deadline=float("inf"))
+        call = HttpCall(
+            name=method, url=url, body=body, headers=headers, query=query, safe=False, deadline=float("inf")
+        )
         reply = self.send(call)
         reply.check()
         return reply
@@ -134,14 +136,14 @@ class Transport:
             for piece in response.iter_content(CHUNK):
                 sink(piece)
 
-    def send(self, call: Call) -> Reply:
+    def send(self, call: HttpCall) -> Reply:
         """The complete answer, whatever its status. Raises NotSent or OutcomeUnknown when there is none."""
         deadline = call.deadline or (self._timeouts.total if call.safe else self._timeouts.start)
         call = replace(call, deadline=deadline)
         with self._opened(call) as (response, watch):
             return self._reply(call, response, watch)
 
-    def _json(self, call: Call) -> Any:
+    def _json(self, call: HttpCall) -> Any:
         """Decode, and repeat a safe call whose body was cut or garbled: urllib3's retry ends with the headers."""
         for _ in range(self._body_retries if call.safe else 0):
             try:
@@ -151,8 +153,8 @@ class Transport:
                     raise
         return self.send(call).json()
 
-    def _post_call(self, method: str, body: Any, *, safe: bool = True, deadline: float | None = None) -> Call:
-        return Call(
+    def _post_call(self, method: str, body: Any, *, safe: bool = True, deadline: float | None = None) -> HttpCall:
+        return HttpCall(
             name=method,
             url=self._url(API_PREFIX, method),
             body=_encode(method, body),
@@ -166,17 +168,17 @@ class Transport:
         return f"{self.address}{prefix}{method}"
 
     @contextmanager
-    def _opened(self, call: Call) -> Iterator[tuple[Response, Watch]]:
+    def _opened(self, call: HttpCall) -> Iterator[tuple[Response, DeadlineWatch]]:
         sessions = self._reads if call.safe else self._single
         with (
             sessions.borrow() as session,
-            Watch(call.deadline) as watch,
+            DeadlineWatch(call.deadline) as watch,
             self._translated(call, watch),
             self._open(session, call) as response,
         ):
             yield response, watch
 
-    def _open(self, session: Session, call: Call) -> Response:
+    def _open(self, session: Session, call: HttpCall) -> Response:
         read = self._timeouts.read if call.safe or call.deadline == float("inf") else call.deadline
         return session.request(
             call.verb,
@@ -189,7 +191,7 @@ class Transport:
             stream=True,
         )
 
-    def _reply(self, call: Call, response: Response, watch: Watch) -> Reply:
+    def _reply(self, call: HttpCall, response: Response, watch: DeadlineWatch) -> Reply:
         watch.status = response.status_code
         content = bytearray()
         for piece in response.iter_content(CHUNK):
@@ -204,18 +206,18 @@ class Transport:
         location = response.headers.get("Location", "")
         return Reply(self._where(call), response.status_code, bytes(content), location, self._token)
 
-    def _where(self, call: Call) -> str:
+    def _where(self, call: HttpCall) -> str:
         return f"{call.name} at {self.address}"
 
     @contextmanager
-    def _translated(self, call: Call, watch: Watch) -> Iterator[None]:
+    def _translated(self, call: HttpCall, watch: DeadlineWatch) -> Iterator[None]:
         """The one place where an exception of the library becomes one of ours."""
         try:
             yield
         except (RequestException, HTTPError) as error:
             raise self._translate(call, watch, error) from None
 
-    def _translate(self, call: Call, watch: Watch, error: Exception) -> ApiError:
+    def _translate(self, call: HttpCall, watch: DeadlineWatch, error: Exception) -> ApiError:
         said = reason(error, self._token)
         if never_left(error) and not watch.connected:
             return NotSent(

@@ -8,7 +8,7 @@ from taskspec.api.wire import ACTIVE
 from taskspec.local import places
 from taskspec.local.answers import unknown
 from taskspec.local.modules import wire_config
-from taskspec.local.paging import Column, Condition, Kind, Listing, read_page
+from taskspec.local.paging import Column, ColumnKind, Condition, Listing, read_page
 from taskspec.local.routes.catalogue import modules_where
 from taskspec.local.taskview import LISTING as TASKS
 from taskspec.local.taskview import show_task
@@ -17,25 +17,25 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Mapping
 
-    from taskspec.local.call import Call, Route
-    from taskspec.local.params import Params
+    from taskspec.local.call import Route, RouteCall
+    from taskspec.local.params import RequestFields
 
 SESSION_LIMIT = 500
 _RUNNING = ", ".join(f"'{status}'" for status in sorted(ACTIVE))
 LISTING = Listing(
     "modules",
     {
-        "id": Column("id", Kind.NUMBER),
-        "moduleId": Column("id", Kind.NUMBER),
+        "id": Column("id", ColumnKind.NUMBER),
+        "moduleId": Column("id", ColumnKind.NUMBER),
         "name": Column("name"),
         "slug": Column("slug"),
-        "createdAt": Column("created_at", Kind.DATE),
-        "updatedAt": Column("updated_at", Kind.DATE),
+        "createdAt": Column("created_at", ColumnKind.DATE),
+        "updatedAt": Column("updated_at", ColumnKind.DATE),
     },
 )
 
 
-def list_apps(call: Call) -> dict[str, Any]:
+def list_apps(call: RouteCall) -> dict[str, Any]:
     """Apps by filter, by what their config says, and with `onlyRunning` by having a session."""
     params = call.params
     _require_team(params)
@@ -52,7 +52,7 @@ def list_apps(call: Call) -> dict[str, Any]:
     return read_page(call.services.store, LISTING, params, show, conditions)
 
 
-def info(call: Call) -> dict[str, Any]:
+def info(call: RouteCall) -> dict[str, Any]:
     app_id = call.params.id("id")
     row = call.services.store.one("SELECT * FROM modules WHERE id = ?", (app_id,))
     if row is None:
@@ -60,7 +60,7 @@ def info(call: Call) -> dict[str, Any]:
     return _show(call, row, only_running=False)
 
 
-def list_sessions(call: Call) -> dict[str, Any]:
+def list_sessions(call: RouteCall) -> dict[str, Any]:
     """The launches of one app."""
     _require_team(call.params)
     app_id = call.params.id("appId")
@@ -70,7 +70,7 @@ def list_sessions(call: Call) -> dict[str, Any]:
     return read_page(call.services.store, TASKS, call.params, show_task, (here,))
 
 
-def _show(call: Call, row: sqlite3.Row, *, only_running: bool) -> dict[str, Any]:
+def _show(call: RouteCall, row: sqlite3.Row, *, only_running: bool) -> dict[str, Any]:
     release = call.services.modules.shown_release(row["id"], None)
     return {
         "id": row["id"],
@@ -90,7 +90,7 @@ def _show(call: Call, row: sqlite3.Row, *, only_running: bool) -> dict[str, Any]
     }
 
 
-def _sessions(call: Call, module_id: int, *, only_running: bool) -> list[dict[str, Any]]:
+def _sessions(call: RouteCall, module_id: int, *, only_running: bool) -> list[dict[str, Any]]:
     """The newest launches of a module."""
     running = f" AND l.status IN ({_RUNNING})" if only_running else ""
     rows = call.services.store.all(
@@ -109,7 +109,7 @@ def _says(key: str, wanted: set[str]) -> Any:
     return says
 
 
-def _require_team(params: Params) -> None:
+def _require_team(params: RequestFields) -> None:
     team = params.id("teamId")
     if team != places.TEAM:
         raise unknown("team", team)

@@ -7,28 +7,28 @@ from typing import TYPE_CHECKING, Any
 
 from taskspec.local.answers import unknown
 from taskspec.local.modules import wire_config
-from taskspec.local.paging import Column, Condition, Kind, Listing, read_page
+from taskspec.local.paging import Column, ColumnKind, Condition, Listing, read_page
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Mapping
 
-    from taskspec.local.call import Call, Route
+    from taskspec.local.call import Route, RouteCall
     from taskspec.local.modules import Release
 
 LISTING = Listing(
     "modules",
     {
-        "id": Column("id", Kind.NUMBER),
+        "id": Column("id", ColumnKind.NUMBER),
         "slug": Column("slug"),
         "name": Column("name"),
-        "createdAt": Column("created_at", Kind.DATE),
-        "updatedAt": Column("updated_at", Kind.DATE),
+        "createdAt": Column("created_at", ColumnKind.DATE),
+        "updatedAt": Column("updated_at", ColumnKind.DATE),
     },
 )
 
 
-def list_modules(call: Call) -> dict[str, Any]:
+def list_modules(call: RouteCall) -> dict[str, Any]:
     """Modules by filter, by `search` in name and slug, by `categories` of their newest release."""
     conditions = []
     search = call.params.text("search", "")
@@ -40,7 +40,7 @@ def list_modules(call: Call) -> dict[str, Any]:
     return read_page(call.services.store, LISTING, call.params, lambda row: _newest(call, row), conditions)
 
 
-def info(call: Call) -> dict[str, Any]:
+def info(call: RouteCall) -> dict[str, Any]:
     """One module by id or slug, with the config of the version asked for or else of the newest."""
     params, modules = call.params, call.services.modules
     if not params.has("id") and not params.has("slug"):
@@ -57,11 +57,11 @@ def info(call: Call) -> dict[str, Any]:
     return _show(call, row, release)
 
 
-def _newest(call: Call, row: sqlite3.Row) -> dict[str, Any]:
+def _newest(call: RouteCall, row: sqlite3.Row) -> dict[str, Any]:
     return _show(call, row, call.services.modules.shown_release(row["id"], None))
 
 
-def _show(call: Call, row: sqlite3.Row, release: Release | None) -> dict[str, Any]:
+def _show(call: RouteCall, row: sqlite3.Row, release: Release | None) -> dict[str, Any]:
     config = wire_config(release.config) if release else {}
     return {
         "id": row["id"],
@@ -78,7 +78,7 @@ def _show(call: Call, row: sqlite3.Row, release: Release | None) -> dict[str, An
     }
 
 
-def modules_where(call: Call, fits: Callable[[Mapping[str, Any]], bool]) -> Condition:
+def modules_where(call: RouteCall, fits: Callable[[Mapping[str, Any]], bool]) -> Condition:
     """The modules whose newest config fits."""
     releases = (
         call.services.modules.shown_release(row["id"], None)
@@ -88,7 +88,7 @@ def modules_where(call: Call, fits: Callable[[Mapping[str, Any]], bool]) -> Cond
     return Condition("id IN (SELECT value FROM json_each(?))", (json.dumps(found),))
 
 
-def _with_categories(call: Call, categories: list[Any]) -> Condition:
+def _with_categories(call: RouteCall, categories: list[Any]) -> Condition:
     wanted = {str(category) for category in categories}
     every = call.params.choice("categoriesOperation", ("or", "and"), "or") == "and"
 

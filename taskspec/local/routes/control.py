@@ -10,12 +10,12 @@ import taskspec
 from taskspec.local import moments, retention
 
 if TYPE_CHECKING:
-    from taskspec.local.call import Call, Route
+    from taskspec.local.call import Route, RouteCall
 
 _LONGEST_DAYS = 36_500
 
 
-def status(call: Call) -> dict[str, Any]:
+def status(call: RouteCall) -> dict[str, Any]:
     services = call.services
     return {
         "version": taskspec.__version__,
@@ -26,7 +26,7 @@ def status(call: Call) -> dict[str, Any]:
     }
 
 
-async def prune(call: Call) -> dict[str, Any]:
+async def prune(call: RouteCall) -> dict[str, Any]:
     """Forget the folders, logs and files of launches that ended more than so many days ago."""
     days = call.params.integer("keepDays", 0, lowest=0, highest=_LONGEST_DAYS)
     if not call.params.has("keepDays"):
@@ -37,7 +37,7 @@ async def prune(call: Call) -> dict[str, Any]:
     return {"launches": len(pruned)}
 
 
-def shutdown(call: Call) -> dict[str, Any]:
+def shutdown(call: RouteCall) -> dict[str, Any]:
     """Leave after this answer. Apps keep running; the next server adopts them."""
     call.services.shut_down()
     return {"success": True}

@@ -14,7 +14,7 @@ from urllib.parse import quote
 from starlette.responses import Response, StreamingResponse
 
 from taskspec.local.answers import Refusal, unknown
-from taskspec.local.appcall import AppAnswer, AppCallError, Exchange, Headers, NotListening
+from taskspec.local.appcall import AppAnswer, AppCallError, AppExchange, Headers, NotListening
 from taskspec.local.bodies import chunks
 
 if TYPE_CHECKING:
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
-    from taskspec.local.call import Call, Route, Services
-    from taskspec.local.launches import Launch
+    from taskspec.local.call import Route, RouteCall, ServerParts
+    from taskspec.local.launches import LaunchRow
 
 NET_PREFIX = "/net/"
 DEFAULT_SECONDS = 60.0
@@ -41,7 +41,7 @@ _logger = logging.getLogger(__name__)
 _background: set[asyncio.Task[None]] = set()
 
 
-async def request_direct(call: Call) -> Any:
+async def request_direct(call: RouteCall) -> Any:
     """Post a command to the app and relay its status and JSON."""
     params = call.params
     launch = call.launch("taskId")
@@ -64,7 +64,7 @@ async def request_direct(call: Call) -> Any:
         raise _broken(launch, error) from None
 
 
-async def direct_door(request: Request, services: Services) -> Response:
+async def direct_door(request: Request, services: ServerParts) -> Response:
     """Any request to an app, let in by the token in its path; bodies pass through as they come."""
     raw_path: bytes = request.scope["raw_path"]
     token, slash, path = raw_path.decode("latin-1").removeprefix(NET_PREFIX).partition("/")
@@ -88,17 +88,17 @@ async def direct_door(request: Request, services: Services) -> Response:
     return response
 
 
-async def _open(launch: Launch) -> Exchange:
+async def _open(launch: LaunchRow) -> AppExchange:
     if launch.status.is_terminal or launch.port is None:
         raise Refusal(409, "APP_NOT_RUNNING", f'task {launch.id} is "{launch.status}"; no app runs for it')
     try:
-        return await Exchange.open(launch.port)
+        return await AppExchange.open(launch.port)
     except NotListening:
         told = f"port {launch.port}, which VIRTUAL_PORT tells it"
         raise Refusal(409, "APP_NOT_LISTENING", f"the app of task {launch.id} does not listen on {told}") from None
 
 
-async def _pieces(exchange: Exchange) -> AsyncIterator[bytes]:
+async def _pieces(exchange: AppExchange) -> AsyncIterator[bytes]:
     try:
         async for piece in exchange.pieces():
             yield piece
@@ -116,11 +116,11 @@ def _relayed(answer: AppAnswer) -> Response:
     return Response(answer.body or b"null", answer.status, media_type=answer.content_type or "application/json")
 
 
-def _broken(launch: Launch, error: AppCallError) -> Refusal:
+def _broken(launch: LaunchRow, error: AppCallError) -> Refusal:
     return Refusal(424, "APP_GAVE_NO_ANSWER", f"task {launch.id}: {error}")
 
 
-def _run_on(launch: Launch, answer: Coroutine[Any, Any, AppAnswer]) -> None:
+def _run_on(launch: LaunchRow, answer: Coroutine[Any, Any, AppAnswer]) -> None:
     """Let a request run on without us; its answer is nobody's."""
 
     async def run() -> None:

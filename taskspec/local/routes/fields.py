@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from taskspec.local import documentpatch, documents
-from taskspec.local.params import Params
+from taskspec.local.params import RequestFields
 
 if TYPE_CHECKING:
-    from taskspec.local.call import Call, Route
+    from taskspec.local.call import Route, RouteCall
 
 
-def set_fields(call: Call) -> dict[str, Any]:
+def set_fields(call: RouteCall) -> dict[str, Any]:
     """Write all fields or none."""
     launch = call.launch("taskId")
     content = call.services.documents.load(launch.id)
@@ -21,7 +21,7 @@ def set_fields(call: Call) -> dict[str, Any]:
     return {}
 
 
-def get_fields(call: Call) -> dict[str, Any]:
+def get_fields(call: RouteCall) -> dict[str, Any]:
     """The values by the texts they were asked with; `null` where there is nothing."""
     launch = call.launch("taskId")
     content = call.services.documents.load(launch.id)
@@ -36,10 +36,10 @@ def get_fields(call: Call) -> dict[str, Any]:
     return {"result": found}
 
 
-def patch(call: Call) -> dict[str, Any]:
+def patch(call: RouteCall) -> dict[str, Any]:
     """What a UI app changed: JSON Patch on its `data`, its new `state` over the old. All of it or nothing."""
     launch = call.launch("taskId")
-    payload = Params(call.params.mapping("payload"), "payload.")
+    payload = RequestFields(call.params.mapping("payload"), "payload.")
     content = call.services.documents.load(launch.id)
     data = content.get("data", {})
     for operation in payload.objects("data", ()):
@@ -50,7 +50,7 @@ def patch(call: Call) -> dict[str, Any]:
     return {}
 
 
-def _patched(data: Any, operation: Params) -> Any:
+def _patched(data: Any, operation: RequestFields) -> Any:
     name, path = operation.choice("op", documentpatch.OPERATIONS), operation.text("path")
     source = operation.text("from") if operation.has("from") else None
     try:
@@ -59,7 +59,7 @@ def _patched(data: Any, operation: Params) -> Any:
         raise operation.invalid("path", f"cannot be patched: {error}") from None
 
 
-def _set_field(content: dict[str, Any], item: Params) -> None:
+def _set_field(content: dict[str, Any], item: RequestFields) -> None:
     if "payload" not in item.values:
         raise item.invalid("payload", "is required")
     append, recursive = item.flag("append"), item.flag("recursive")

@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from taskspec.local.blobs import Blobs, Incoming
-    from taskspec.local.call import Call, Route, Upload, UploadRoute
-    from taskspec.local.params import Params
+    from taskspec.local.call import Route, RouteCall, Upload, UploadRoute
+    from taskspec.local.params import RequestFields
 
 
-def info(call: Call) -> dict[str, Any]:
+def info(call: RouteCall) -> dict[str, Any]:
     file_id = call.params.id("id")
     row = call.services.files.by_id(file_id)
     if row is None:
@@ -31,7 +31,7 @@ def info(call: Call) -> dict[str, Any]:
     return show_file(row, call.services.info.address)
 
 
-def list_files(call: Call) -> list[dict[str, Any]]:
+def list_files(call: RouteCall) -> list[dict[str, Any]]:
     """A bare array; empty when there is no such folder."""
     _require_team(call.params)
     path = clean_path(call.params.text("path", "/"))
@@ -39,7 +39,7 @@ def list_files(call: Call) -> list[dict[str, Any]]:
     return [show_file(row, call.services.info.address) for row in rows]
 
 
-def download(call: Call) -> Response:
+def download(call: RouteCall) -> Response:
     """The bytes of a file; a folder comes as a tar with itself as the top folder."""
     _require_team(call.params)
     path = clean_path(call.params.text("path"))
@@ -50,13 +50,13 @@ def download(call: Call) -> Response:
     return StreamingResponse(iter(tar), media_type="application/x-tar", headers={"content-length": str(len(tar))})
 
 
-def remove(call: Call) -> dict[str, Any]:
+def remove(call: RouteCall) -> dict[str, Any]:
     _require_team(call.params)
     call.services.files.remove([clean_path(call.params.text("path"))])
     return {"success": True}
 
 
-def remove_many(call: Call) -> dict[str, Any]:
+def remove_many(call: RouteCall) -> dict[str, Any]:
     _require_team(call.params)
     paths = call.params.array("paths")
     for index, path in enumerate(paths):
@@ -124,7 +124,7 @@ def _put(upload: Upload, files: Iterable[tuple[str, Incoming]]) -> list[dict[str
     return [show_file(row, upload.services.info.address) for row in upload.services.files.put(files)]
 
 
-def _members(call: Call, path: str) -> list[Member]:
+def _members(call: RouteCall, path: str) -> list[Member]:
     folder, blobs = PurePosixPath(path), call.services.blobs
     rows = call.services.files.below(path)
     if not rows:
@@ -139,7 +139,7 @@ def _members(call: Call, path: str) -> list[Member]:
     ]
 
 
-def _require_team(params: Params) -> None:
+def _require_team(params: RequestFields) -> None:
     team = params.id("teamId")
     if team != places.TEAM:
         raise unknown("team", team)

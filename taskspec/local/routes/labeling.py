@@ -14,14 +14,14 @@ from taskspec.local.answers import unknown
 if TYPE_CHECKING:
     import sqlite3
 
-    from taskspec.local.call import Call, Route
+    from taskspec.local.call import Route, RouteCall
 
 NAME_LIMIT = 255
 STATUSES = ("pending", "in_progress", "on_review", "completed", "stopped", "review_completed")
 _WORDS = {"job": "labeling job", "queue": "labeling queue"}
 
 
-def add(kind: str, call: Call) -> Any:
+def add(kind: str, call: RouteCall) -> Any:
     """A new job for each of its people, as the answer to `jobs.add` is a list; a queue is one for all of them."""
     name, moment = call.params.text("name", longest=NAME_LIMIT), moments.now()
     count = len(call.params.array("userIds", ())) or 1 if kind == "job" else 1
@@ -35,11 +35,11 @@ def add(kind: str, call: Call) -> Any:
     return rows if kind == "job" else rows[0]
 
 
-def info(kind: str, call: Call) -> dict[str, Any]:
+def info(kind: str, call: RouteCall) -> dict[str, Any]:
     return _show(_row(kind, call, call.params.id("id")))
 
 
-def set_status(kind: str, call: Call) -> dict[str, Any]:
+def set_status(kind: str, call: RouteCall) -> dict[str, Any]:
     """Move it on, in whatever direction."""
     row = _row(kind, call, call.params.id("id"))
     status = call.params.choice("status", STATUSES)
@@ -49,7 +49,7 @@ def set_status(kind: str, call: Call) -> dict[str, Any]:
     return _show(_row(kind, call, row["id"]))
 
 
-def _row(kind: str, call: Call, number: int) -> sqlite3.Row:
+def _row(kind: str, call: RouteCall, number: int) -> sqlite3.Row:
     row = call.services.store.one("SELECT * FROM labeling WHERE kind = ? AND id = ?", (kind, number))
     if row is None:
         raise unknown(_WORDS[kind], number)

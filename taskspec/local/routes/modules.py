@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Any
 from taskspec.appfolder import AppFolderError
 from taskspec.local.modules import default_slug
 from taskspec.local.repository import RepositoryError
-from taskspec.local.sources import Source, from_branch, from_folder, from_tag
+from taskspec.local.sources import AppSource, from_branch, from_folder, from_tag
 
 if TYPE_CHECKING:
-    from taskspec.local.call import Call, Route
-    from taskspec.local.params import Params
+    from taskspec.local.call import Route, RouteCall
+    from taskspec.local.params import RequestFields
 
 _SLUG = re.compile(r"[\w.-]+(/[\w.-]+)+", re.ASCII)
 _NAME = re.compile(r"(?![-/.])[\w.+/-]{1,100}", re.ASCII)
 
 
-async def register(call: Call) -> dict[str, Any]:
+async def register(call: RouteCall) -> dict[str, Any]:
     """Make an app startable; the same content again changes nothing."""
     path = Path(call.params.text("path"))
     if not path.is_absolute() or "\0" in str(path):
@@ -38,7 +38,7 @@ async def register(call: Call) -> dict[str, Any]:
     return {"moduleId": registered.module_id, "slug": registered.slug, "version": registered.version}
 
 
-def list_modules(call: Call) -> list[dict[str, Any]]:
+def list_modules(call: RouteCall) -> list[dict[str, Any]]:
     """Every module with its versions, newest first, and its branches."""
     modules = call.services.modules
     return [
@@ -53,7 +53,7 @@ def list_modules(call: Call) -> list[dict[str, Any]]:
     ]
 
 
-def _choice(params: Params) -> tuple[str, str]:
+def _choice(params: RequestFields) -> tuple[str, str]:
     """Which of version, tag and branch was given, at most one of them, and its name."""
     given = [kind for kind in ("version", "tag", "branch") if params.has(kind)]
     if len(given) > 1:
@@ -66,7 +66,7 @@ def _choice(params: Params) -> tuple[str, str]:
     return given[0], name
 
 
-def _read(path: Path, copies: Path, kind: str, name: str) -> Source:
+def _read(path: Path, copies: Path, kind: str, name: str) -> AppSource:
     if kind == "tag":
         return from_tag(path, copies, name)
     if kind == "branch":

@@ -14,13 +14,13 @@ from taskspec.local.projects import LISTING, NAME_LIMIT, TYPES, show_project
 if TYPE_CHECKING:
     import sqlite3
 
-    from taskspec.local.call import Call, Route
+    from taskspec.local.call import Route, RouteCall
 
 _TEXTS = {"name": "name", "description": "description", "readme": "readme", "type": "type"}
 _OBJECTS = {"customData": "custom_data", "settings": "settings"}
 
 
-def add(call: Call) -> dict[str, Any]:
+def add(call: RouteCall) -> dict[str, Any]:
     params, moment = call.params, moments.now()
     workspace = params.id("workspaceId")
     if workspace != places.WORKSPACE:
@@ -45,11 +45,11 @@ def add(call: Call) -> dict[str, Any]:
     return show_project(_row(call, project_id))
 
 
-def info(call: Call) -> dict[str, Any]:
+def info(call: RouteCall) -> dict[str, Any]:
     return show_project(_row(call, call.params.id("id")))
 
 
-def list_projects(call: Call) -> dict[str, Any]:
+def list_projects(call: RouteCall) -> dict[str, Any]:
     """The projects of a workspace, or of the whole team."""
     params = call.params
     if params.has("teamId"):
@@ -60,7 +60,7 @@ def list_projects(call: Call) -> dict[str, Any]:
     return read_page(call.services.store, LISTING, params, show_project, (here,))
 
 
-def edit(call: Call) -> dict[str, Any]:
+def edit(call: RouteCall) -> dict[str, Any]:
     """Change what is given; the project as it is then."""
     row, params = _row(call, call.params.id("id")), call.params
     changes: dict[str, object] = {column: params.text(name) for name, column in _TEXTS.items() if params.has(name)}
@@ -75,7 +75,7 @@ def edit(call: Call) -> dict[str, Any]:
     return show_project(_row(call, row["id"]))
 
 
-def clone(call: Call) -> dict[str, Any]:
+def clone(call: RouteCall) -> dict[str, Any]:
     """Copy a project under another name. It is done at once, and the task that did it is on record as finished."""
     workspace, row = call.params.id("workspaceId"), _row(call, call.params.id("id"))
     if workspace != places.WORKSPACE:
@@ -92,14 +92,14 @@ def clone(call: Call) -> dict[str, Any]:
     return {"taskId": task_id}
 
 
-def archive(call: Call) -> dict[str, Any]:
+def archive(call: RouteCall) -> dict[str, Any]:
     """Put a project away; this server keeps nothing to restore it from."""
     row = _row(call, call.params.id("id"))
     call.services.store.write("DELETE FROM projects WHERE id = ?", (row["id"],))
     return {"success": True}
 
 
-def _name(call: Call) -> str:
+def _name(call: RouteCall) -> str:
     """A name nobody has yet."""
     name = call.params.text("name", longest=NAME_LIMIT)
     if not name.strip():
@@ -109,7 +109,7 @@ def _name(call: Call) -> str:
     return name
 
 
-def _row(call: Call, project_id: int) -> sqlite3.Row:
+def _row(call: RouteCall, project_id: int) -> sqlite3.Row:
     row = call.services.store.one("SELECT * FROM projects WHERE id = ?", (project_id,))
     if row is None:
         raise unknown("project", project_id)

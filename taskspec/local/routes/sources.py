@@ -18,11 +18,11 @@ from taskspec.local.archives import write_gzip
 if TYPE_CHECKING:
     from starlette.responses import Response
 
-    from taskspec.local.call import Call, Route
+    from taskspec.local.call import Route, RouteCall
     from taskspec.local.modules import Release
 
 
-async def download(call: Call) -> Response:
+async def download(call: RouteCall) -> Response:
     """A gzip of the whole app with one top folder, or the file at `filePath`, or the one the config calls `fileKey`."""
     release = _release(call)
     copy = call.services.home.modules / release.digest
@@ -35,7 +35,7 @@ async def download(call: Call) -> Response:
     return FileResponse(file, media_type="application/octet-stream", filename=file.name)
 
 
-def _release(call: Call) -> Release:
+def _release(call: RouteCall) -> Release:
     module_id = call.params.id("moduleId" if call.params.has("moduleId") else "appId")
     version = call.params.text("version", "")
     release = call.services.modules.shown_release(module_id, version or None)
@@ -44,7 +44,7 @@ def _release(call: Call) -> Release:
     return release
 
 
-def _file(call: Call, release: Release, copy: Path) -> Path:
+def _file(call: RouteCall, release: Release, copy: Path) -> Path:
     """A file of the app, whatever the request says."""
     key = call.params.text("fileKey", "")
     listed = release.config.get("files")

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any
 from taskspec.api.wire import DESCRIPTION_LIMIT, RestartPolicy
 from taskspec.local import places
 from taskspec.local.answers import unknown
-from taskspec.local.launches import LaunchRequest
+from taskspec.local.launches import NewLaunch
 from taskspec.local.repository import RepositoryError
 from taskspec.local.sources import from_branch
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from taskspec.local.call import Call, Route
+    from taskspec.local.call import Route, RouteCall
     from taskspec.local.modules import Release
-    from taskspec.local.params import Params
+    from taskspec.local.params import RequestFields
 
 LOG_LEVELS = ("trace", "debug", "info", "warn", "warning", "error", "fatal")
 # The third is known to the server only; nothing restarts at start-up here.
@@ -26,7 +26,7 @@ RESTART_POLICIES = (*RestartPolicy.values(), "on_startup")
 NAME_LIMIT = 255
 
 
-async def run_app(call: Call) -> list[dict[str, Any]]:
+async def run_app(call: RouteCall) -> list[dict[str, Any]]:
     """One launch per user, all of them or none; the answer goes out before any of them starts."""
     params, services = call.params, call.services
     release = await _release(call)
@@ -46,11 +46,11 @@ async def run_app(call: Call) -> list[dict[str, Any]]:
     return rows
 
 
-def _request(params: Params, release: Release, user: int) -> LaunchRequest:
+def _request(params: RequestFields, release: Release, user: int) -> NewLaunch:
     start = _start_params(params)
     params.mapping("advancedSettings", {})
     params.flag("proxyKeepUrl")
-    return LaunchRequest(
+    return NewLaunch(
         workspace_id=_workspace(params),
         user_id=user,
         agent_id=_agent(params),
@@ -66,7 +66,7 @@ def _request(params: Params, release: Release, user: int) -> LaunchRequest:
     )
 
 
-def _start_params(params: Params) -> Mapping[str, Any]:
+def _start_params(params: RequestFields) -> Mapping[str, Any]:
     start = params.mapping("params", {})
     state = start.get("state")
     if state is not None and not isinstance(state, dict):
@@ -74,7 +74,7 @@ def _start_params(params: Params) -> Mapping[str, Any]:
     return {**start, "state": state or {}}
 
 
-async def _release(call: Call) -> Release:
+async def _release(call: RouteCall) -> Release:
     params = call.params
     named = [name for name in ("moduleId", "appId", "appServiceId") if params.has(name)]
     if len(named) != 1:
@@ -91,7 +91,7 @@ async def _release(call: Call) -> Release:
     return release
 
 
-async def _branch_release(call: Call, module_id: int, branch: str) -> Release:
+async def _branch_release(call: RouteCall, module_id: int, branch: str) -> Release:
     """What the branch holds at this moment: branches move."""
     path = call.services.modules.branch_path(module_id, branch)
     if path is None and call.services.modules.find_id(id=module_id) is None:
@@ -105,21 +105,21 @@ async def _branch_release(call: Call, module_id: int, branch: str) -> Release:
     return call.services.modules.renew(module_id, source)
 
 
-def _workspace(params: Params) -> int:
+def _workspace(params: RequestFields) -> int:
     workspace = params.id("workspaceId")
     if workspace != places.WORKSPACE:
         raise unknown("workspace", workspace)
     return workspace
 
 
-def _agent(params: Params) -> int:
+def _agent(params: RequestFields) -> int:
     agent = params.optional_id("agentId")
     if agent not in {None, places.AGENT}:
         raise unknown("agent", agent)
     return places.AGENT
 
 
-def _users(params: Params) -> list[int]:
+def _users(params: RequestFields) -> list[int]:
     users = params.array("usersIds", ()) or [places.USER]
     for index, user in enumerate(users):
         if isinstance(user, bool) or not isinstance(user, int):

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from starlette.responses import Response
     from starlette.types import Receive, Scope, Send
 
-    from taskspec.local.call import Services
+    from taskspec.local.call import ServerParts
 
 
-def content(path: str, services: Services) -> Response:
+def content(path: str, services: ServerParts) -> Response:
     """`/storage/<id>/<any name>`."""
     file_id = path.removeprefix(STORAGE_PREFIX).partition("/")[0]
     number = int(file_id) if file_id.isascii() and file_id.isdigit() and len(file_id) < 19 else 0

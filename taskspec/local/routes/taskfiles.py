@@ -10,11 +10,11 @@ from taskspec.local import moments
 from taskspec.local.answers import Refusal, invalid, unknown
 from taskspec.local.bodies import whole
 from taskspec.local.forms import receive_form
-from taskspec.local.params import Params, array_from_body
+from taskspec.local.params import RequestFields, array_from_body
 
 if TYPE_CHECKING:
     from taskspec.local.blobs import Blobs, Incoming
-    from taskspec.local.call import Call, Route, Services, Upload, UploadRoute
+    from taskspec.local.call import Route, RouteCall, ServerParts, Upload, UploadRoute
 
 
 async def known_hashes(upload: Upload) -> list[str]:
@@ -23,7 +23,7 @@ async def known_hashes(upload: Upload) -> list[str]:
     return [digest for digest in hashes if isinstance(digest, str) and upload.services.blobs.has(digest)]
 
 
-def add_by_hash(call: Call) -> dict[str, Any]:
+def add_by_hash(call: RouteCall) -> dict[str, Any]:
     """Name contents that the server has; all of them or none."""
     launch = call.launch("taskId")
     rows = [(entry.text("name"), entry.text("hash")) for entry in call.params.objects("files")]
@@ -53,7 +53,7 @@ class _Pairs:
         self.rows: list[tuple[str, str]] = []
         self._blobs = blobs
         self._open = ExitStack()
-        self._announced: dict[str, Params] = {}
+        self._announced: dict[str, RequestFields] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -68,7 +68,7 @@ class _Pairs:
             record = None
         if not isinstance(record, dict):
             raise invalid(name, "must be a JSON object with fullpath and hash")
-        self._announced[f"{name}-file"] = Params(record, f"{name}.")
+        self._announced[f"{name}-file"] = RequestFields(record, f"{name}.")
 
     def file_begins(self, name: str, filename: str) -> None:  # noqa: ARG002 - the description has the whole name
         record = self._announced.pop(name, None)
@@ -91,7 +91,7 @@ def _task(upload: Upload) -> int:
     """The launch that the header names, or else the only one that runs."""
     sender = upload.headers.get("x-task-id")
     if sender is not None:
-        task_id = Params({"x-task-id": sender}).id("x-task-id")
+        task_id = RequestFields({"x-task-id": sender}).id("x-task-id")
         if upload.services.launches.find(task_id) is None:
             raise unknown("task", task_id)
         return task_id
@@ -102,7 +102,7 @@ def _task(upload: Upload) -> int:
     return running[0].id
 
 
-def _write(services: Services, task_id: int, rows: list[tuple[str, str]]) -> None:
+def _write(services: ServerParts, task_id: int, rows: list[tuple[str, str]]) -> None:
     moment = moments.now()
     with services.store.transaction():
         services.store.write_many(

@@ -9,19 +9,19 @@ from taskspec.api.wire import LaunchStatus
 from taskspec.local import moments
 from taskspec.local.answers import unknown
 from taskspec.local.logs import LogLine, from_record
-from taskspec.local.params import LARGEST_ID, Params
+from taskspec.local.params import LARGEST_ID, RequestFields
 
 if TYPE_CHECKING:
-    from taskspec.local.call import Call, Route
+    from taskspec.local.call import Route, RouteCall
 
 
-def add(call: Call) -> dict[str, Any]:
+def add(call: RouteCall) -> dict[str, Any]:
     """Store entries; each names its task, or the request's `x-task-id` does."""
     moment = moments.now()
     sender = call.headers.get("x-task-id")
     lines: dict[int, list[LogLine]] = defaultdict(list)
     for entry in call.params.objects("logs"):
-        given = entry if entry.has("task_id") else Params({"task_id": sender, **_without_task(entry)})
+        given = entry if entry.has("task_id") else RequestFields({"task_id": sender, **_without_task(entry)})
         lines[given.id("task_id")].append(from_record(entry.values, moment))
     for task_id in lines:
         if call.services.launches.find(task_id) is None:
@@ -33,7 +33,7 @@ def add(call: Call) -> dict[str, Any]:
     return {"success": True}
 
 
-def download(call: Call) -> list[dict[str, Any]]:
+def download(call: RouteCall) -> list[dict[str, Any]]:
     """The entries of a launch in order, with what its app has written up to this moment."""
     launch = call.launch()
     call.services.agent.drain(launch.id)
@@ -41,7 +41,7 @@ def download(call: Call) -> list[dict[str, Any]]:
     return call.services.logs.read(launch.id, _since(call.params), limit)
 
 
-def _announce(call: Call, task_id: int, lines: list[LogLine]) -> None:
+def _announce(call: RouteCall, task_id: int, lines: list[LogLine]) -> None:
     """Let lines move the status (wire protocol 5.4). A crash of a process of ours is for its exit code to tell."""
     for line in lines:
         if line.status is None or (line.status is LaunchStatus.ERROR and call.services.agent.runs(task_id)):
@@ -51,7 +51,7 @@ def _announce(call: Call, task_id: int, lines: list[LogLine]) -> None:
         call.services.launches.announce(task_id, line.status, error)
 
 
-def _since(params: Params) -> str | None:
+def _since(params: RequestFields) -> str | None:
     text = params.text("sinceTime", "")
     if not text:
         return None
@@ -61,7 +61,7 @@ def _since(params: Params) -> str | None:
     return moment
 
 
-def _without_task(entry: Params) -> dict[str, Any]:
+def _without_task(entry: RequestFields) -> dict[str, Any]:
     return {key: value for key, value in entry.values.items() if key != "task_id"}
 
 

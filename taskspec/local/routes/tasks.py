@@ -15,14 +15,14 @@ from taskspec.local.taskview import LISTING, read_task, show_task
 if TYPE_CHECKING:
     import sqlite3
 
-    from taskspec.local.call import Call, Route
+    from taskspec.local.call import Route, RouteCall
     from taskspec.local.logs import Logs
 
 # What the server itself knows about a launch; a client's `update_meta` cannot change it.
 _OWN_META = frozenset({"id", "app", "params", "output", "sessionToken", "error", "attempt"})
 
 
-def list_tasks(call: Call) -> dict[str, Any]:
+def list_tasks(call: RouteCall) -> dict[str, Any]:
     workspace = call.params.id("workspaceId")
     if workspace != places.WORKSPACE:
         raise unknown("workspace", workspace)
@@ -31,7 +31,7 @@ def list_tasks(call: Call) -> dict[str, Any]:
     return read_page(call.services.store, LISTING, call.params, show, (here,))
 
 
-def info(call: Call) -> dict[str, Any]:
+def info(call: RouteCall) -> dict[str, Any]:
     task_id = call.params.id("id")
     task = read_task(call.services.store, task_id)
     if task is None:
@@ -42,7 +42,7 @@ def info(call: Call) -> dict[str, Any]:
     return task
 
 
-def context(call: Call) -> dict[str, Any]:
+def context(call: RouteCall) -> dict[str, Any]:
     """Team and workspace, and the context the app was started with: the SDK restores long values from it (4.6)."""
     call.launch()
     names = call.services.context
@@ -56,11 +56,11 @@ def context(call: Call) -> dict[str, Any]:
     }
 
 
-def stop(call: Call) -> dict[str, Any]:
+def stop(call: RouteCall) -> dict[str, Any]:
     return {"status": call.services.agent.stop(call.launch())}
 
 
-def resume(call: Call) -> dict[str, Any]:
+def resume(call: RouteCall) -> dict[str, Any]:
     """Run a launch that has ended once more: the same id, the next attempt."""
     launch = call.launch()
     if not launch.status.is_terminal or not call.services.agent.resume(launch):
@@ -68,14 +68,14 @@ def resume(call: Call) -> dict[str, Any]:
     return {"success": True}
 
 
-def update_status(call: Call) -> dict[str, Any]:
+def update_status(call: RouteCall) -> dict[str, Any]:
     launch = call.launch()
     status = LaunchStatus(call.params.choice("status", [str(status) for status in LaunchStatus]))
     call.services.launches.force_status(launch.id, status)
     return {"success": True}
 
 
-def update_meta(call: Call) -> dict[str, Any]:
+def update_meta(call: RouteCall) -> dict[str, Any]:
     """Merge keys into the launch's meta; `name` is its display name."""
     launch, store = call.launch(), call.services.store
     name = call.params.text("name", "")

@@ -7,14 +7,14 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from taskspec.local import moments
-from taskspec.local.params import Params
+from taskspec.local.params import RequestFields
 
 if TYPE_CHECKING:
-    from taskspec.local.call import Call, Route
+    from taskspec.local.call import Route, RouteCall
 
 
-def add(call: Call, direction: str) -> dict[str, Any]:
-    node = Params(call.params.mapping("node"), "node.")
+def add(call: RouteCall, direction: str) -> dict[str, Any]:
+    node = RequestFields(call.params.mapping("node"), "node.")
     node.text("type")
     if not node.has("id"):
         raise node.invalid("id", "is required")
