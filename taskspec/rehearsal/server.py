@@ -6,7 +6,6 @@ Pure: the time is a number passed in; nothing happens between two calls. Facts: 
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,12 +14,12 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
+from taskspec.api.launch_marker import key_in
 from taskspec.api.wire import LaunchStatus
 from taskspec.appfolder import read_app_folder
 from taskspec.rehearsal.faults import Faults, StartAnswer, StartFault
 from taskspec.rehearsal.launch import FakeLaunch
 
-_KEY = re.compile(r"\[ts:([0-9a-f]{20})\]")
 _PAGE = 500
 START = "tasks.run.app"
 Answer = tuple[int, Any]
@@ -143,10 +142,10 @@ class FakeServer:
 
     def address_of(self, body: Mapping[str, Any]) -> str:
         """The address a start is for: by its key where that was announced, else by the name of the launch."""
-        return self.addresses.get(key_in(body), str(body.get("taskName", "")))
+        return self.addresses.get(start_key(body), str(body.get("taskName", "")))
 
     def _start(self, body: Mapping[str, Any], now: float) -> Answer:
-        key, address = key_in(body), self.address_of(body)
+        key, address = start_key(body), self.address_of(body)
         self.starts[key] += 1
         self._carried_out[address] += 1
         course = self.faults.course(address, self._carried_out[address])
@@ -247,10 +246,9 @@ def _page(rows: list[dict[str, Any]]) -> Answer:
     return 200, {"total": len(rows), "perPage": _PAGE, "pagesCount": 1, "entities": rows}
 
 
-def key_in(body: Mapping[str, Any]) -> str:
-    """The start key in a launch's description; empty for a launch that is not ours."""
-    found = _KEY.findall(str(body.get("description", "")))
-    return str(found[-1]) if found else ""
+def start_key(body: Mapping[str, Any]) -> str:
+    """The start key that a start carries; empty when taskspec did not send it."""
+    return key_in(str(body.get("description", "")))
 
 
 _TESTS: Mapping[str, Callable[[Any, Any], bool]] = {

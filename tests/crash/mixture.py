@@ -26,7 +26,7 @@ from taskspec.plan.selection import Selection
 from taskspec.rehearsal.clock import Clock, Gone, VirtualCrew, VirtualHands
 from taskspec.rehearsal.faults import Course, Ends, ServerFaults
 from taskspec.rehearsal.launch import FakeLaunch
-from taskspec.rehearsal.server import START, Answer, Exchange, FakeServer, Way, key_in
+from taskspec.rehearsal.server import START, Answer, Exchange, FakeServer, Way, start_key
 from taskspec.rehearsal.transport import VirtualTransport, _body
 from taskspec.spec.kinds import Kind
 from taskspec.state.model import Phase, Record
@@ -388,7 +388,7 @@ class Town(World):
             assert len(alive) <= bool(part.body.get("keep")), f"{where}: {address} still runs: {alive}"
             if part.kind == "job" and not self.plot.is_touched(address):
                 assert count == calm[address], f"{where}: {address} was launched {count} times"
-        untold = [one.address for one in self.fake.launches.values() if one.key and one.key != key_in(one.body)]
+        untold = [one.address for one in self.fake.launches.values() if one.key and one.key != start_key(one.body)]
         assert not untold, where
 
     def _check_calls(self, where: str) -> None:

@@ -23,7 +23,7 @@ from taskspec.rehearsal.calls import RehearsedCalls
 from taskspec.rehearsal.clock import Clock, VirtualHands
 from taskspec.rehearsal.elsewhere import FakeLookups
 from taskspec.rehearsal.faults import Course, Ends, ServerFaults, StartAnswer, StartFault
-from taskspec.rehearsal.server import FakeServer, key_in
+from taskspec.rehearsal.server import FakeServer, start_key
 from taskspec.rehearsal.stage import AnnouncedJournal
 from taskspec.rehearsal.transport import VirtualTransport
 from taskspec.state.lease import Owner
@@ -267,7 +267,7 @@ class World:
         records = self.state().records
         for launch in self.fake.launches.values():
             assert launch.address in records, f"{where}: launch {launch.id} is on no record"
-            assert key_in(launch.body) == launch.key
+            assert start_key(launch.body) == launch.key
 
     def digest(self) -> str:
         return hashlib.sha256("\n".join(self.trace).encode()).hexdigest()
