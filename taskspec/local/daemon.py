@@ -13,9 +13,10 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
+from taskspec.api.polling import poll_until
 from taskspec.api.wire import LOCAL_PREFIX
 from taskspec.errors import LocalServerError
 from taskspec.local.home import ServerHome, ServerInfo, read_info, read_token
@@ -30,6 +31,7 @@ _POLL_SECONDS = 0.02
 _ANSWER_SECONDS = 5.0
 _CALL_SECONDS = 600.0
 _LOG_LINES = 15
+_Found = TypeVar("_Found")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,16 +68,18 @@ def ensure_running(home: ServerHome, *, idle_seconds: float | None = None) -> En
     log, when it does not come up.
     """
     read_token(home)  # made here, or found wanting here, where the message and its remedy reach the user as they are
-    deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline:
+
+    def look() -> Endpoint | None:
         found = find_running(home)
         if found is not None:
             return found
-        lock = try_lock(home)
-        if lock is not None:
-            return _start(home, lock, idle_seconds)
-        time.sleep(_POLL_SECONDS)  # somebody else is starting one
-    raise _failed(home, f"does not answer within {START_SECONDS:g} s, though it holds its lock")
+        lock = try_lock(home)  # None: another process is starting the server
+        return None if lock is None else _start(home, lock, idle_seconds)
+
+    endpoint = _poll(look, START_SECONDS)
+    if endpoint is None:
+        raise _failed(home, f"does not answer within {START_SECONDS:g} s, though it holds its lock")
+    return endpoint
 
 
 def stop(home: ServerHome) -> bool:
@@ -85,7 +89,7 @@ def stop(home: ServerHome) -> bool:
     info, token = read_info(home), read_token(home)
     if info is not None:
         _ask(info, token, "POST", "shutdown")
-    if not _wait(lambda: not is_held(home), STOP_SECONDS):
+    if _poll(lambda: None if is_held(home) else True, STOP_SECONDS) is None:
         raise _failed(home, f"did not leave within {STOP_SECONDS:g} s")
     return True
 
@@ -120,19 +124,21 @@ def _start(home: ServerHome, lock: int, idle_seconds: float | None) -> Endpoint:
         process = _spawn(home, lock, idle_seconds)
     finally:
         os.close(lock)
-    deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline:
+
+    def look() -> Endpoint | None:
         found = find_running(home)
-        if found is not None:
-            # It outlives us on purpose; without this the interpreter would complain about a child nobody waits for.
-            process.returncode = 0
-            return found
-        if process.poll() is not None:
+        if found is None and process.poll() is not None:
             raise _failed(home, f"ended at once with exit code {process.returncode}")
-        time.sleep(_POLL_SECONDS)
-    process.kill()
-    process.wait()
-    raise _failed(home, f"did not answer within {START_SECONDS:g} s")
+        return found
+
+    endpoint = _poll(look, START_SECONDS)
+    if endpoint is None:
+        process.kill()
+        process.wait()
+        raise _failed(home, f"did not answer within {START_SECONDS:g} s")
+    # The server outlives this process on purpose. Without this line Python warns about a child that is still running.
+    process.returncode = 0
+    return endpoint
 
 
 def _spawn(home: ServerHome, lock: int, idle_seconds: float | None) -> subprocess.Popen[bytes]:
@@ -173,13 +179,10 @@ def _ask(info: ServerInfo, token: str, method: str, name: str) -> dict[str, Any]
         connection.close()
 
 
-def _wait(condition: Callable[[], bool], seconds: float) -> bool:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if condition():
-            return True
-        time.sleep(_POLL_SECONDS)
-    return condition()
+def _poll(look: Callable[[], _Found | None], seconds: float) -> _Found | None:
+    return poll_until(
+        look, clock=time.monotonic, pause=time.sleep, timeout=seconds, first=_POLL_SECONDS, longest=_POLL_SECONDS
+    )
 
 
 def _failed(home: ServerHome, what: str) -> LocalServerError:

@@ -11,6 +11,8 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from taskspec.json_tree import leaves
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
@@ -80,12 +82,9 @@ def app_environment(base: Mapping[str, str], setting: Setting) -> dict[str, str]
 
 def flatten(values: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, str]]:
     """Leaves as dotted names and Python text: lists are leaves, an empty object disappears, `null` is left out."""
-    for key, value in values.items():
-        name = f"{prefix}.{key}"
-        if isinstance(value, dict):
-            yield from flatten(value, name)
-        elif value is not None:
-            yield name, str(value)
+    for path, value in leaves(values, lists=False):
+        if value is not None and not isinstance(value, dict):
+            yield ".".join((prefix, *map(str, path))), str(value)
 
 
 def _nested(prefix: str, whole: str, values: Mapping[str, Any]) -> dict[str, str]:

@@ -48,6 +48,7 @@ async def run_app(call: RouteCall) -> list[dict[str, Any]]:
 
 def _request(params: RequestFields, release: Release, user: int) -> NewLaunch:
     start = _start_params(params)
+    # The local server uses neither field. Reading them refuses a start with a wrong type, as the real server does.
     params.mapping("advancedSettings", {})
     params.flag("proxyKeepUrl")
     return NewLaunch(
