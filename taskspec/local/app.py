@@ -1,7 +1,7 @@
-"""The ASGI application: lets a request in, finds its route, and turns whatever comes back into an answer.
+"""The ASGI application: check a request, find its route, and turn the result into a response.
 
-One function from request to response instead of a stack of middleware: every route is behind the same checks, and a
-poll costs a fraction of a millisecond.
+One function does all of it, without middleware. Every route is behind the same checks, and a poll costs less than a
+millisecond.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from taskspec.local.bodies import chunks, whole
 from taskspec.local.call import RouteCall, ServerParts, Upload
 from taskspec.local.encoding import json_response
 from taskspec.local.params import RequestFields, from_body, from_query
-from taskspec.local.routes.direct import NET_PREFIX, direct_door
+from taskspec.local.routes.direct import NET_PREFIX, direct_request
 from taskspec.local.routes.storage import content
 from taskspec.local.routes.table import READS, TABLE, UPLOADS
 from taskspec.local.teamfiles import STORAGE_PREFIX
@@ -65,7 +65,7 @@ class HttpApp:
         self._check_sender(request)
         if request.url.path.startswith(NET_PREFIX):
             self._on_request()
-            return await direct_door(request, self._services)
+            return await direct_request(request, self._services)
         self._check_token(request)
         self._on_request()
         path = request.url.path
@@ -85,11 +85,11 @@ class HttpApp:
         try:
             return await UPLOADS[request.url.path](Upload(query, request.headers, chunks(request), self._services))
         except OSError as error:
-            # Nothing that a second try would mend, so no 5xx.
+            # A second try would fail too, so this is not a 5xx.
             raise Refusal(400, "FAIL", f"the content cannot be stored: {error}") from None
 
     def _check_sender(self, request: Request) -> None:
-        """Refuse what a web page could send: a foreign name for us, a foreign origin."""
+        """Refuse requests of web pages: another host name, or another origin."""
         headers = request.headers
         if headers.get("host") not in self._hosts:
             raise Refusal(403, "FORBIDDEN", "the Host header does not name this server")

@@ -1,4 +1,4 @@
-"""What every route is given: the request's fields and the parts of the server."""
+"""What every route receives: the fields of the request and the parts of the server."""
 
 from __future__ import annotations
 
@@ -44,14 +44,14 @@ class ServerParts:
 
 @dataclass(frozen=True, slots=True)
 class RouteCall:
-    """One request, let in: the token and the host were right."""
+    """One request whose token and host were correct."""
 
     params: RequestFields
     headers: Mapping[str, str]
     services: ServerParts
 
     def launch(self, field: str = "id") -> LaunchRow:
-        """The launch that a field names, or a 404."""
+        """Return the launch that a field names. Raises a 404 when it does not exist."""
         task_id = self.params.id(field)
         found = self.services.launches.find(task_id)
         if found is None:
@@ -61,7 +61,7 @@ class RouteCall:
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A request whose route reads the body itself: a form, raw bytes, a bare array. Its fields are in the query."""
+    """A request whose route reads the body itself: a form, raw bytes, or an array. Its fields are in the query."""
 
     params: RequestFields
     headers: Mapping[str, str]
@@ -69,6 +69,6 @@ class Upload:
     services: ServerParts
 
 
-# A route answers with a value that is sent as JSON, or with a whole response.
+# A route returns a value to send as JSON, or a complete response.
 Route = Callable[[RouteCall], Any] | Callable[[RouteCall], Awaitable[Any]]
 UploadRoute = Callable[[Upload], Awaitable[Any]]

@@ -1,4 +1,4 @@
-"""The task that clones a project: a launch of an app of the server itself, on record as finished when it is made."""
+"""The task of `projects.clone`: a launch of a built-in app, recorded as finished at once."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ VERSION = "v1.0.0"
 
 
 def record_clone(services: ServerParts, project_id: int, name: str) -> int:
-    """Put the task on record; its output names the project. Belongs in the transaction that makes the project."""
+    """Record the task, whose output names the project. Call it in the transaction that makes the project."""
     store, moment = services.store, moments.now()
     module_id, release_id = _release(services)
     output = {"project": {"id": project_id, "title": name, "preview": ""}}
@@ -43,7 +43,7 @@ def record_clone(services: ServerParts, project_id: int, name: str) -> int:
 
 
 def _release(services: ServerParts) -> tuple[int, int]:
-    """The app that a clone is a launch of; made when the first project is cloned."""
+    """Return the module and release of the built-in app. The first clone makes them."""
     store, moment = services.store, moments.now()
     store.write(
         "INSERT OR IGNORE INTO modules (slug, name, created_at, updated_at) VALUES (?, ?, ?, ?)",

@@ -1,6 +1,6 @@
-"""Lists: filter, sort and page as every `*.list` method does it (wire protocol 1.7, 1.8), turned into one SQL query.
+"""Filter, sort and page, as every `*.list` method does (wire protocol 1.7, 1.8), with one SQL query.
 
-Knows column names and operators, not what the rows mean.
+Knows columns and operators, not what the rows mean.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class ColumnKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A field of the wire and the SQL expression behind it."""
+    """The SQL expression of a field of the wire."""
 
     sql: str
     kind: ColumnKind = ColumnKind.TEXT
@@ -39,9 +39,9 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """What can be listed: where the rows come from and which fields may be filtered and sorted by.
+    """The source of the rows, and the fields for filters and sorting.
 
-    `counted` is the part of `source` that decides how many rows there are, where the rest only adds columns.
+    `counted` is the part of `source` that determines the number of rows; the rest only adds columns.
     """
 
     source: str
@@ -52,7 +52,7 @@ class Listing:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """A piece of WHERE with its values."""
+    """A part of WHERE with its values."""
 
     sql: str
     values: tuple[Any, ...] = ()
@@ -72,7 +72,7 @@ def read_page(
     show: Callable[[sqlite3.Row], dict[str, Any]],
     conditions: Sequence[Condition] = (),
 ) -> dict[str, Any]:
-    """The envelope of one page. Token mode answers `after` instead of page numbers."""
+    """Return one page with its envelope. In token mode, `after` replaces the page numbers."""
     chosen = [*conditions, *_filter(listing, params)]
     where = " AND ".join(f"({condition.sql})" for condition in chosen) or "TRUE"
     values = tuple(value for condition in chosen for value in condition.values)
@@ -100,7 +100,7 @@ def _condition(listing: Listing, clause: RequestFields) -> Condition:
     column = listing.columns[clause.choice("field", listing.columns)]
     operator = clause.choice("operator", OPERATORS, "=")
     if operator in _MEMBER:
-        # One parameter however long the list: SQLite limits their number.
+        # One parameter for the whole list, because SQLite limits their number.
         values = json.dumps([_value(column, clause, item) for item in clause.array("value")])
         members = "(SELECT value FROM json_each(?))"
         return Condition(f"{column.sql} {_MEMBER[operator]} {members}", (values,))
@@ -116,7 +116,7 @@ def _condition(listing: Listing, clause: RequestFields) -> Condition:
 
 
 def _value(column: Column, clause: RequestFields, value: object) -> object:
-    """The value in the form its column is stored in."""
+    """Convert a value to the type of its column."""
     if value is None:
         return None
     if column.kind is ColumnKind.NUMBER:
@@ -130,7 +130,7 @@ def _value(column: Column, clause: RequestFields, value: object) -> object:
     if column.kind is ColumnKind.DATE:
         moment = moments.normalized(value)
         if moment is None:
-            raise clause.invalid("value", "must be an ISO-8601 moment for this field")
+            raise clause.invalid("value", "must be an ISO-8601 time for this field")
         return moment
     return value
 
@@ -139,7 +139,7 @@ def _order(listing: Listing, params: RequestFields) -> str:
     name = params.choice("sort", listing.columns, "id")
     direction = params.choice("sort_order", ("asc", "desc"), "asc")
     nulls = params.choice("sort_nulls_order", ("first", "last"), "last" if direction == "asc" else "first")
-    # The id settles ties, so that pages never overlap.
+    # Equal rows are ordered by id, so that pages never overlap.
     return f"{listing.columns[name].sql} {direction} NULLS {nulls}, {listing.columns['id'].sql} {direction}"
 
 

@@ -1,4 +1,4 @@
-"""From a row in the store to a job that can be started: the app's copy, its command, its folders, its environment."""
+"""Prepare the job of a launch: the copy of the app, command, folders and environment."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Preparation:
-    """Makes jobs out of launches for one server."""
+    """Prepares the jobs of one server."""
 
     home: ServerHome
     store: Store
@@ -37,7 +37,7 @@ class Preparation:
     environments: Environments | None = None
 
     def job(self, launch: LaunchRow, run_dir: RunDir) -> Job:
-        """Everything one attempt needs. Raises LocalServerError when the app's copy is gone."""
+        """Prepare one attempt. Raises LocalServerError when the copy of the app is missing."""
         release = self.modules.release_by_id(launch.release_id)
         work_dir = self.home.modules / release.digest
         if not work_dir.is_dir():
@@ -54,7 +54,7 @@ class Preparation:
 
     def _setting(self, launch: LaunchRow, release: Release, work_dir: Path, data_dir: Path) -> Setting:
         row = self.store.one("SELECT params, log_level FROM launches WHERE id = ?", (launch.id,))
-        if row is None:  # the launch was read from this table a moment ago
+        if row is None:  # impossible: the launch was read from this table
             raise LookupError(launch.id)
         return Setting(
             task_id=launch.id,
@@ -73,7 +73,7 @@ class Preparation:
         )
 
     def _context(self) -> dict[str, Any]:
-        """The context of a launch (wire protocol 4.3); owner and starter are the same user here."""
+        """Return the context of a launch (wire protocol 4.3). Its owner also started it."""
         user = {"userId": places.USER, "userLogin": self.context.user_login, "apiToken": self.token}
         spawner = {f"spawn{key[0].upper()}{key[1:]}": value for key, value in user.items()}
         return {"teamId": places.TEAM, "workspaceId": places.WORKSPACE, **user, **spawner}

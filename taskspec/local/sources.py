@@ -1,4 +1,4 @@
-"""Where an app's files come from: a folder as it is, a tag, or a branch; copied once per content.
+"""The files of an app, from a folder, a tag or a branch. Each content is copied once.
 
 Knows the disk and git, not the catalogue.
 """
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class AppSource:
-    """An app whose files have been copied. `branch` is set when the same name may mean other files tomorrow."""
+    """An app whose files have been copied. `branch` is set when the files of this name can change."""
 
     name: str
     version: str
@@ -34,10 +34,10 @@ class AppSource:
 
 
 def from_folder(path: Path, copies: Path, version: str | None = None) -> AppSource:
-    """The folder as it is now. Without a version its content is one."""
+    """Copy the current files of a folder. Without a version, the version is the digest of the content."""
     folder = read_app_folder(path)
     if not (copies / folder.digest).is_dir():
-        # It may change while we read it, so that the copy is what counts.
+        # The folder may change while it is read, so the copy determines the content.
         with _new_copy(copies) as copy:
             for file in app_files(folder.path):
                 target = copy / file
@@ -52,12 +52,12 @@ def from_folder(path: Path, copies: Path, version: str | None = None) -> AppSour
 
 
 def from_tag(path: Path, copies: Path, tag: str) -> AppSource:
-    """The files that a tag names; the tag is the version."""
+    """Copy the files of a tag. The tag is the version."""
     return _from_revision(at_tag(path, tag), copies, version=tag)
 
 
 def from_branch(path: Path, copies: Path, branch: str) -> AppSource:
-    """The files at the tip of a branch, at this moment."""
+    """Copy the current files of a branch."""
     revision = at_branch(path, branch)
     return _from_revision(revision, copies, version=f"{branch}@{revision.tree}", branch=branch)
 
@@ -89,14 +89,14 @@ def _unpack(revision: Revision, folder: Path) -> None:
 
 
 def _extract(tar: tarfile.TarFile, folder: Path) -> None:
-    """Unpack, refusing links and names that would lead out of the folder."""
+    """Unpack. Refuse links and names that lead out of the folder."""
     if hasattr(tarfile, "data_filter"):
         tar.extractall(folder, filter="data")
         return
     # Python before 3.11.4 has no filters.
     for member in tar:
         _refuse_outside(member)
-    tar.extractall(folder)  # noqa: S202 - every member was looked at above
+    tar.extractall(folder)  # noqa: S202 - every member was checked above
 
 
 def _refuse_outside(member: tarfile.TarInfo) -> None:
@@ -117,6 +117,6 @@ def _new_copy(copies: Path) -> Iterator[Path]:
 
 
 def _settle(copy: Path, final: Path) -> None:
-    """In one step; somebody else may have been first with the same content."""
+    """Rename the copy in one step. Another registration may have added the same content already."""
     if not final.is_dir():
         copy.rename(final)

@@ -1,4 +1,4 @@
-"""A launch as the wire shows it: the task object (wire protocol 6)."""
+"""The task object: a launch in the form of the wire (wire protocol 6)."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def read_task(store: Store, task_id: int) -> dict[str, Any] | None:
 
 
 def show_task(row: sqlite3.Row) -> dict[str, Any]:
-    # By position: a page of 500 rows is shown at every poll, and looking columns up by name costs as much as the rest.
+    # By position: every poll shows up to 500 rows, and access by name would double its time.
     values = tuple(row)
     task_id, kind, status, description, workspace_id, team_id, user_id, login, agent_id, agent_name = values[:10]
     module_id, created_at, started_at, finished_at, settings = values[10:15]
@@ -90,5 +90,5 @@ def _meta(module_id: int, values: tuple[Any, ...]) -> dict[str, Any]:
 
 
 def _json(text: str) -> Any:
-    """A stored document; most are empty, and reading those costs a tenth of a page."""
+    """Parse a stored document. Most are empty, and parsing them would take a tenth of the time of a page."""
     return {} if text == "{}" else json.loads(text)

@@ -1,4 +1,4 @@
-"""How a launch ended, read from what it left behind. Pure but for reading the end of a log file."""
+"""Decide how a launch ended, from its exit status and the end of its log. Pure except for reading the log."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _DIALOG = re.compile(r"Error (title|message): *([^\n\"]+)")
 
 @dataclass(frozen=True, slots=True)
 class ExitVerdict:
-    """A terminal status and, for an error, what is known about it."""
+    """A terminal status and the details of an error."""
 
     status: LaunchStatus
     error: Mapping[str, Any] = field(default_factory=dict)
 
 
 def judge(exit_status: int | None, *, stop_requested: bool, stderr: str) -> ExitVerdict:
-    """A stop that was asked for ends as stopped whatever the exit code (wire protocol 4.8)."""
+    """Judge the end. A requested stop gives `stopped` for any exit code (wire protocol 4.8)."""
     if stop_requested:
         return ExitVerdict(LaunchStatus.STOPPED)
     if exit_status == 0:
@@ -46,7 +46,7 @@ def failure(message: str, exit_status: int | None = None, stderr: str = "") -> E
 
 
 def last_lines(path: Path) -> str:
-    """The last few lines of a file, for an error message."""
+    """Return the last lines of a file, for an error message."""
     try:
         with path.open("rb") as file:
             size = file.seek(0, 2)

@@ -1,4 +1,4 @@
-"""`apps.*`: the registered modules seen as apps of the team, each with its sessions (wire protocol 3.4)."""
+"""`apps.*`: the registered modules as apps of the team, with their sessions (wire protocol 3.4)."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ LISTING = Listing(
 
 
 def list_apps(call: RouteCall) -> dict[str, Any]:
-    """Apps by filter, by what their config says, and with `onlyRunning` by having a session."""
+    """List apps by filter, by their config, and with `onlyRunning` those with a session."""
     params = call.params
     _require_team(params)
     conditions = []
@@ -61,7 +61,7 @@ def info(call: RouteCall) -> dict[str, Any]:
 
 
 def list_sessions(call: RouteCall) -> dict[str, Any]:
-    """The launches of one app."""
+    """List the launches of one app."""
     _require_team(call.params)
     app_id = call.params.id("appId")
     if call.services.modules.find_id(id=app_id) is None:
@@ -91,7 +91,7 @@ def _show(call: RouteCall, row: sqlite3.Row, *, only_running: bool) -> dict[str,
 
 
 def _sessions(call: RouteCall, module_id: int, *, only_running: bool) -> list[dict[str, Any]]:
-    """The newest launches of a module."""
+    """Return the newest launches of a module."""
     running = f" AND l.status IN ({_RUNNING})" if only_running else ""
     rows = call.services.store.all(
         f"SELECT {TASKS.select} FROM {TASKS.source} WHERE l.module_id = ?{running} ORDER BY l.id DESC LIMIT ?",  # noqa: S608 - constants

@@ -29,7 +29,7 @@ LISTING = Listing(
 
 
 def list_modules(call: RouteCall) -> dict[str, Any]:
-    """Modules by filter, by `search` in name and slug, by `categories` of their newest release."""
+    """List modules by filter, by `search` in name and slug, and by `categories` of the newest release."""
     conditions = []
     search = call.params.text("search", "")
     if search:
@@ -41,7 +41,7 @@ def list_modules(call: RouteCall) -> dict[str, Any]:
 
 
 def info(call: RouteCall) -> dict[str, Any]:
-    """One module by id or slug, with the config of the version asked for or else of the newest."""
+    """Return one module by id or slug, with the config of a version or of the newest one."""
     params, modules = call.params, call.services.modules
     if not params.has("id") and not params.has("slug"):
         raise params.invalid("id", "is required, or slug in its place")
@@ -79,7 +79,7 @@ def _show(call: RouteCall, row: sqlite3.Row, release: Release | None) -> dict[st
 
 
 def modules_where(call: RouteCall, fits: Callable[[Mapping[str, Any]], bool]) -> Condition:
-    """The modules whose newest config fits."""
+    """Select the modules whose newest config fits."""
     releases = (
         call.services.modules.shown_release(row["id"], None)
         for row in call.services.store.all("SELECT id FROM modules")

@@ -1,4 +1,4 @@
-"""What only a local server can do: tell about itself, forget old launches, leave."""
+"""Endpoints that only the local server has: its status, pruning, and shutdown."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def status(call: RouteCall) -> dict[str, Any]:
 
 
 async def prune(call: RouteCall) -> dict[str, Any]:
-    """Forget the folders, logs and files of launches that ended more than so many days ago."""
+    """Delete the folders, logs and files of launches that ended more than `keepDays` days ago."""
     days = call.params.integer("keepDays", 0, lowest=0, highest=_LONGEST_DAYS)
     if not call.params.has("keepDays"):
         raise call.params.invalid("keepDays", "is required")
@@ -38,7 +38,7 @@ async def prune(call: RouteCall) -> dict[str, Any]:
 
 
 def shutdown(call: RouteCall) -> dict[str, Any]:
-    """Leave after this answer. Apps keep running; the next server adopts them."""
+    """Exit after this answer. Apps keep running; the next server adopts them."""
     call.services.shut_down()
     return {"success": True}
 

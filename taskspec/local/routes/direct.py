@@ -1,7 +1,7 @@
 """`tasks.request.direct` and `/net/<session token>/<path>`: requests to a running app (wire protocol 2.7, 4.9).
 
-An app that is absent is answered with a 4xx: any 200 would mean that it runs, and a 5xx would be sent again and again
-by the SDK for five minutes.
+For an app that does not run, the answer is a 4xx: a 200 would mean that it runs, and the SDK would repeat the request
+for five minutes after a 5xx.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ NET_PREFIX = "/net/"
 DEFAULT_SECONDS = 60.0
 LONGEST_SECONDS = 7 * 24 * 3600.0
 
-# Headers that belong to one connection, or that open our own doors; they end here.
+# Headers of one connection, and credentials of this server. They are not passed on.
 _OWN_HEADERS = frozenset(
     {
         *(b"connection", b"keep-alive", b"proxy-authenticate", b"proxy-authorization", b"te", b"trailer", b"upgrade"),
@@ -42,7 +42,7 @@ _background: set[asyncio.Task[None]] = set()
 
 
 async def request_direct(call: RouteCall) -> Any:
-    """Post a command to the app and relay its status and JSON."""
+    """Post a command to the app and return its status and JSON."""
     params = call.params
     launch = call.launch("taskId")
     command = params.text("command")
@@ -64,8 +64,8 @@ async def request_direct(call: RouteCall) -> Any:
         raise _broken(launch, error) from None
 
 
-async def direct_door(request: Request, services: ServerParts) -> Response:
-    """Any request to an app, let in by the token in its path; bodies pass through as they come."""
+async def direct_request(request: Request, services: ServerParts) -> Response:
+    """Pass on any request to an app. The token in the path authorises it; bodies are streamed."""
     raw_path: bytes = request.scope["raw_path"]
     token, slash, path = raw_path.decode("latin-1").removeprefix(NET_PREFIX).partition("/")
     launch = services.launches.find_by_session(token)
@@ -94,8 +94,8 @@ async def _open(launch: LaunchRow) -> AppExchange:
     try:
         return await AppExchange.open(launch.port)
     except NotListening:
-        told = f"port {launch.port}, which VIRTUAL_PORT tells it"
-        raise Refusal(409, "APP_NOT_LISTENING", f"the app of task {launch.id} does not listen on {told}") from None
+        message = f"the app of task {launch.id} does not listen on port {launch.port} (see its variable VIRTUAL_PORT)"
+        raise Refusal(409, "APP_NOT_LISTENING", message) from None
 
 
 async def _pieces(exchange: AppExchange) -> AsyncIterator[bytes]:
@@ -112,7 +112,7 @@ def _passed_on(request: Request) -> Headers:
 
 
 def _relayed(answer: AppAnswer) -> Response:
-    # Whoever asked reads the answer as JSON, and an app may have nothing to say.
+    # The client parses the answer as JSON, and the app may send an empty body.
     return Response(answer.body or b"null", answer.status, media_type=answer.content_type or "application/json")
 
 
@@ -121,13 +121,13 @@ def _broken(launch: LaunchRow, error: AppCallError) -> Refusal:
 
 
 def _run_on(launch: LaunchRow, answer: Coroutine[Any, Any, AppAnswer]) -> None:
-    """Let a request run on without us; its answer is nobody's."""
+    """Continue a request in the background and drop its answer."""
 
     async def run() -> None:
         try:
             await answer
         except AppCallError as error:
-            _logger.info("task %d: a request whose answer nobody waits for: %s", launch.id, error)
+            _logger.info("task %d: a request in the background failed: %s", launch.id, error)
 
     task = asyncio.create_task(run())
     _background.add(task)

@@ -22,7 +22,7 @@ def set_fields(call: RouteCall) -> dict[str, Any]:
 
 
 def get_fields(call: RouteCall) -> dict[str, Any]:
-    """The values by the texts they were asked with; `null` where there is nothing."""
+    """Return the values by requested path; `null` where a path does not exist."""
     launch = call.launch("taskId")
     content = call.services.documents.load(launch.id)
     found = {}
@@ -37,7 +37,7 @@ def get_fields(call: RouteCall) -> dict[str, Any]:
 
 
 def patch(call: RouteCall) -> dict[str, Any]:
-    """What a UI app changed: JSON Patch on its `data`, its new `state` over the old. All of it or nothing."""
+    """Apply the changes of a UI app: JSON Patch on `data`, new keys over `state`. All or none."""
     launch = call.launch("taskId")
     payload = RequestFields(call.params.mapping("payload"), "payload.")
     content = call.services.documents.load(launch.id)

@@ -32,7 +32,7 @@ def info(call: RouteCall) -> dict[str, Any]:
 
 
 def list_files(call: RouteCall) -> list[dict[str, Any]]:
-    """A bare array; empty when there is no such folder."""
+    """Return an array, which is empty when the folder does not exist."""
     _require_team(call.params)
     path = clean_path(call.params.text("path", "/"))
     rows = call.services.files.listed(path, recursive=call.params.flag("recursive", True))
@@ -40,7 +40,7 @@ def list_files(call: RouteCall) -> list[dict[str, Any]]:
 
 
 def download(call: RouteCall) -> Response:
-    """The bytes of a file; a folder comes as a tar with itself as the top folder."""
+    """Send the bytes of a file. A folder is sent as a tar, in which it is the top folder."""
     _require_team(call.params)
     path = clean_path(call.params.text("path"))
     row = call.services.files.find(path)
@@ -67,7 +67,7 @@ def remove_many(call: RouteCall) -> dict[str, Any]:
 
 
 async def upload(upload: Upload) -> dict[str, Any]:
-    """One file: a raw body under the query's path, or a form, as older SDKs send it."""
+    """Receive one file: a raw body under the path of the query, or a form of an older SDK."""
     if upload.headers.get("content-type", "").startswith("multipart/"):
         return (await upload_many(upload))[0]
     _require_team(upload.params)
@@ -80,7 +80,7 @@ async def upload(upload: Upload) -> dict[str, Any]:
 
 
 async def upload_many(upload: Upload) -> list[dict[str, Any]]:
-    """A form of triples: name, folder, content. All files are kept or none; the answer has their order."""
+    """Receive a form of triples: name, folder, content. Keep all files or none. The answer has their order."""
     _require_team(upload.params)
     with _Triples(upload.services.blobs) as triples:
         await receive_form(upload.headers, upload.body, triples)
@@ -90,7 +90,7 @@ async def upload_many(upload: Upload) -> list[dict[str, Any]]:
 
 
 class _Triples:
-    """Receives the parts `name`, `path`, `file`, over and over."""
+    """Receives the parts `name`, `path` and `file`, repeated for each file."""
 
     def __init__(self, blobs: Blobs) -> None:
         self.files: list[tuple[str, Incoming]] = []
@@ -107,7 +107,7 @@ class _Triples:
     def text(self, name: str, value: str) -> None:
         self._texts[name] = value
 
-    def file_begins(self, name: str, filename: str) -> None:  # noqa: ARG002 - every file of this form is one
+    def file_begins(self, name: str, filename: str) -> None:  # noqa: ARG002 - all file parts of this form have the same name
         if "path" not in self._texts:
             raise invalid("path", "must come before its file")
         path = clean_path(f"{self._texts.pop('path')}/{self._texts.pop('name', filename)}")

@@ -1,4 +1,4 @@
-"""Registering apps: a folder of this machine becomes a module, at its content, a version, a tag or a branch."""
+"""Register a folder of this machine as a module, at its content, a version, a tag or a branch."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _NAME = re.compile(r"(?![-/.])[\w.+/-]{1,100}", re.ASCII)
 
 
 async def register(call: RouteCall) -> dict[str, Any]:
-    """Make an app startable; the same content again changes nothing."""
+    """Register an app. The same content again changes nothing."""
     path = Path(call.params.text("path"))
     if not path.is_absolute() or "\0" in str(path):
         raise call.params.invalid("path", "must be an absolute path")
@@ -30,7 +30,7 @@ async def register(call: RouteCall) -> dict[str, Any]:
         raise call.params.invalid("slug", "must look like owner/name")
     how = _choice(call.params)
     try:
-        # In a thread: reading and copying a large folder would keep every other request waiting.
+        # In a thread, because copying a large folder would delay every other request.
         source = await asyncio.to_thread(_read, path, call.services.home.modules, *how)
     except (AppFolderError, RepositoryError, OSError) as error:
         raise call.params.invalid("path", f"cannot be used: {error}") from None
@@ -39,7 +39,7 @@ async def register(call: RouteCall) -> dict[str, Any]:
 
 
 def list_modules(call: RouteCall) -> list[dict[str, Any]]:
-    """Every module with its versions, newest first, and its branches."""
+    """List every module with its branches and versions, newest first."""
     modules = call.services.modules
     return [
         {
@@ -54,7 +54,7 @@ def list_modules(call: RouteCall) -> list[dict[str, Any]]:
 
 
 def _choice(params: RequestFields) -> tuple[str, str]:
-    """Which of version, tag and branch was given, at most one of them, and its name."""
+    """Return which of version, tag and branch was given, and its value. At most one may be given."""
     given = [kind for kind in ("version", "tag", "branch") if params.has(kind)]
     if len(given) > 1:
         raise params.invalid(given[1], f"cannot be given together with {given[0]}")

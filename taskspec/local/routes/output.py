@@ -1,4 +1,4 @@
-"""`tasks.output.set`: what is published on a launch (wire protocol 2.6, 7)."""
+"""`tasks.output.set`: the output of a launch (wire protocol 2.6, 7)."""
 
 from __future__ import annotations
 

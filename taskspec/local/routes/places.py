@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from taskspec.local.call import Route, RouteCall
 
-# Not lower than what the SDK asks for, which would otherwise warn about it.
+# The SDK warns about a lower version.
 INSTANCE_VERSION = "6.18.3"
 
 
@@ -31,7 +31,7 @@ def user(call: RouteCall) -> dict[str, Any]:
 
 
 def list_members(call: RouteCall) -> dict[str, Any]:
-    """Everybody is in the one team."""
+    """List all users, because there is one team."""
     _team(call)
     return read_page(call.services.store, places.MEMBERS, call.params, places.show_user)
 
@@ -61,7 +61,7 @@ def agent(call: RouteCall) -> dict[str, Any]:
 
 
 def available_agents(call: RouteCall) -> list[dict[str, Any]]:
-    """A bare array, as the SDK needs it; empty when this machine has not what is asked for."""
+    """Return an array, as the SDK needs it. It is empty when this machine lacks a requested capability."""
     params, types = call.params, places.agent_types()
     rows = call.services.store.all("SELECT * FROM agents WHERE team_id = ?", (_team(call),))
     needs_gpu = params.flag("needGPU") or bool(params.text("minNvidiaDriverVersion", ""))

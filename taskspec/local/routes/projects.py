@@ -50,7 +50,7 @@ def info(call: RouteCall) -> dict[str, Any]:
 
 
 def list_projects(call: RouteCall) -> dict[str, Any]:
-    """The projects of a workspace, or of the whole team."""
+    """List the projects of a workspace, or of the team."""
     params = call.params
     if params.has("teamId"):
         if params.id("teamId") != places.TEAM:
@@ -61,7 +61,7 @@ def list_projects(call: RouteCall) -> dict[str, Any]:
 
 
 def edit(call: RouteCall) -> dict[str, Any]:
-    """Change what is given; the project as it is then."""
+    """Change the given fields and return the project."""
     row, params = _row(call, call.params.id("id")), call.params
     changes: dict[str, object] = {column: params.text(name) for name, column in _TEXTS.items() if params.has(name)}
     if params.has("name") and params.text("name") != row["name"]:
@@ -76,7 +76,7 @@ def edit(call: RouteCall) -> dict[str, Any]:
 
 
 def clone(call: RouteCall) -> dict[str, Any]:
-    """Copy a project under another name. It is done at once, and the task that did it is on record as finished."""
+    """Copy a project under another name at once, and record a finished task for it."""
     workspace, row = call.params.id("workspaceId"), _row(call, call.params.id("id"))
     if workspace != places.WORKSPACE:
         raise unknown("workspace", workspace)
@@ -93,14 +93,14 @@ def clone(call: RouteCall) -> dict[str, Any]:
 
 
 def archive(call: RouteCall) -> dict[str, Any]:
-    """Put a project away; this server keeps nothing to restore it from."""
+    """Remove a project. Unlike the real server, this server cannot restore it."""
     row = _row(call, call.params.id("id"))
     call.services.store.write("DELETE FROM projects WHERE id = ?", (row["id"],))
     return {"success": True}
 
 
 def _name(call: RouteCall) -> str:
-    """A name nobody has yet."""
+    """Return the requested name. Raises a Refusal when it is taken."""
     name = call.params.text("name", longest=NAME_LIMIT)
     if not name.strip():
         raise call.params.invalid("name", "may not be empty")

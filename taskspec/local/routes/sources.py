@@ -1,4 +1,4 @@
-"""`ecosystem.file.download`: the files of an app, all of them or one (wire protocol 3.1)."""
+"""`ecosystem.file.download`: all files of an app, or one of them (wire protocol 3.1)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 async def download(call: RouteCall) -> Response:
-    """A gzip of the whole app with one top folder, or the file at `filePath`, or the one the config calls `fileKey`."""
+    """Send the app as a gzip with one top folder, or the file at `filePath`, or the file that `fileKey` names."""
     release = _release(call)
     copy = call.services.home.modules / release.digest
     if not copy.is_dir():
@@ -45,7 +45,7 @@ def _release(call: RouteCall) -> Release:
 
 
 def _file(call: RouteCall, release: Release, copy: Path) -> Path:
-    """A file of the app, whatever the request says."""
+    """Find the requested file. No request can lead outside of the app."""
     key = call.params.text("fileKey", "")
     listed = release.config.get("files")
     named = listed.get(key) if key and isinstance(listed, dict) else None

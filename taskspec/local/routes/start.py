@@ -1,4 +1,4 @@
-"""`tasks.run.app`: a launch is checked, written down and queued (wire protocol 2.4)."""
+"""`tasks.run.app`: check, record and queue launches (wire protocol 2.4)."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from taskspec.local.params import RequestFields
 
 LOG_LEVELS = ("trace", "debug", "info", "warn", "warning", "error", "fatal")
-# The third is known to the server only; nothing restarts at start-up here.
+# `on_startup` is accepted, but the local server restarts no app when it starts.
 RESTART_POLICIES = (*RestartPolicy.values(), "on_startup")
 NAME_LIMIT = 255
 
 
 async def run_app(call: RouteCall) -> list[dict[str, Any]]:
-    """One launch per user, all of them or none; the answer goes out before any of them starts."""
+    """Add one launch per user, all or none. The answer is sent before any launch starts."""
     params, services = call.params, call.services
     release = await _release(call)
     users = _users(params)
@@ -48,7 +48,7 @@ async def run_app(call: RouteCall) -> list[dict[str, Any]]:
 
 def _request(params: RequestFields, release: Release, user: int) -> NewLaunch:
     start = _start_params(params)
-    # The local server uses neither field. Reading them refuses a start with a wrong type, as the real server does.
+    # The local server uses neither field. It reads them only to refuse a value of a wrong type.
     params.mapping("advancedSettings", {})
     params.flag("proxyKeepUrl")
     return NewLaunch(
@@ -93,7 +93,7 @@ async def _release(call: RouteCall) -> Release:
 
 
 async def _branch_release(call: RouteCall, module_id: int, branch: str) -> Release:
-    """What the branch holds at this moment: branches move."""
+    """Return the release for the current content of a branch."""
     path = call.services.modules.branch_path(module_id, branch)
     if path is None and call.services.modules.find_id(id=module_id) is None:
         raise unknown("module", module_id)

@@ -1,4 +1,4 @@
-"""Files of a launch: known contents are named by hash, the others are sent (wire protocol 2.5)."""
+"""Files of a launch: the client names known contents by hash and uploads the others (wire protocol 2.5)."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
 
 async def known_hashes(upload: Upload) -> list[str]:
-    """Which of these contents the server has."""
+    """Return those of the hashes whose content the server has."""
     hashes = array_from_body(await whole(upload.body))
     return [digest for digest in hashes if isinstance(digest, str) and upload.services.blobs.has(digest)]
 
 
 def add_by_hash(call: RouteCall) -> dict[str, Any]:
-    """Name contents that the server has; all of them or none."""
+    """Add files whose contents the server has. Add all or none."""
     launch = call.launch("taskId")
     rows = [(entry.text("name"), entry.text("hash")) for entry in call.params.objects("files")]
     for _, digest in rows:
@@ -35,7 +35,7 @@ def add_by_hash(call: RouteCall) -> dict[str, Any]:
 
 
 async def upload_new(upload: Upload) -> dict[str, Any]:
-    """A form of pairs: `0` with name and hash, `0-file` with the content. Nothing in it names the launch."""
+    """Receive a form of pairs: `0` with name and hash, `0-file` with the content. It does not name the launch."""
     task_id = _task(upload)
     with _Pairs(upload.services.blobs) as pairs:
         await receive_form(upload.headers, upload.body, pairs)
@@ -46,7 +46,7 @@ async def upload_new(upload: Upload) -> dict[str, Any]:
 
 
 class _Pairs:
-    """Receives descriptions and contents; a content must have the hash that was announced."""
+    """Receives descriptions and contents. A content must have the announced hash."""
 
     def __init__(self, blobs: Blobs) -> None:
         self.contents: list[Incoming] = []
@@ -70,10 +70,10 @@ class _Pairs:
             raise invalid(name, "must be a JSON object with fullpath and hash")
         self._announced[f"{name}-file"] = RequestFields(record, f"{name}.")
 
-    def file_begins(self, name: str, filename: str) -> None:  # noqa: ARG002 - the description has the whole name
+    def file_begins(self, name: str, filename: str) -> None:  # noqa: ARG002 - the description has the full name
         record = self._announced.pop(name, None)
         if record is None:
-            raise invalid(name, "must come behind its description")
+            raise invalid(name, "must come after its description")
         self.rows.append((record.text("fullpath"), record.text("hash")))
         self.contents.append(self._open.enter_context(self._blobs.incoming()))
 
@@ -88,7 +88,7 @@ class _Pairs:
 
 
 def _task(upload: Upload) -> int:
-    """The launch that the header names, or else the only one that runs."""
+    """Return the launch that the header names, or else the only running one."""
     sender = upload.headers.get("x-task-id")
     if sender is not None:
         task_id = RequestFields({"x-task-id": sender}).id("x-task-id")

@@ -1,4 +1,4 @@
-"""Log lines in and out: `tasks.logs.add`, `tasks.log.download` (wire protocol 2.8)."""
+"""`tasks.logs.add` and `tasks.log.download` (wire protocol 2.8)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def add(call: RouteCall) -> dict[str, Any]:
-    """Store entries; each names its task, or the request's `x-task-id` does."""
+    """Store entries. Each names its task, or the header `x-task-id` does."""
     moment = moments.now()
     sender = call.headers.get("x-task-id")
     lines: dict[int, list[LogLine]] = defaultdict(list)
@@ -34,7 +34,7 @@ def add(call: RouteCall) -> dict[str, Any]:
 
 
 def download(call: RouteCall) -> list[dict[str, Any]]:
-    """The entries of a launch in order, with what its app has written up to this moment."""
+    """Return the entries of a launch in order, including the latest output of its app."""
     launch = call.launch()
     call.services.agent.drain(launch.id)
     limit = call.params.integer("limit", -1, lowest=0, highest=LARGEST_ID) if call.params.has("limit") else None
@@ -42,7 +42,7 @@ def download(call: RouteCall) -> list[dict[str, Any]]:
 
 
 def _announce(call: RouteCall, task_id: int, lines: list[LogLine]) -> None:
-    """Let lines move the status (wire protocol 5.4). A crash of a process of ours is for its exit code to tell."""
+    """Update the status from lines (wire protocol 5.4). For a running process, the exit code decides about errors."""
     for line in lines:
         if line.status is None or (line.status is LaunchStatus.ERROR and call.services.agent.runs(task_id)):
             continue
@@ -57,7 +57,7 @@ def _since(params: RequestFields) -> str | None:
         return None
     moment = moments.normalized(text)
     if moment is None:
-        raise params.invalid("sinceTime", "must be an ISO-8601 moment")
+        raise params.invalid("sinceTime", "must be an ISO-8601 time")
     return moment
 
 

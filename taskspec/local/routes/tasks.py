@@ -1,4 +1,4 @@
-"""Reading and steering launches: list, info, context, stop, status, meta (wire protocol 2.2)."""
+"""Read and control launches: list, info, context, stop, status, meta (wire protocol 2.2)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from taskspec.local.call import Route, RouteCall
     from taskspec.local.logs import Logs
 
-# What the server itself knows about a launch; a client's `update_meta` cannot change it.
+# Keys that the server sets. `tasks.meta.update` cannot change them.
 _OWN_META = frozenset({"id", "app", "params", "output", "sessionToken", "error", "attempt"})
 
 
@@ -43,7 +43,7 @@ def info(call: RouteCall) -> dict[str, Any]:
 
 
 def context(call: RouteCall) -> dict[str, Any]:
-    """Team and workspace, and the context the app was started with: the SDK restores long values from it (4.6)."""
+    """Return team, workspace and user of a launch. The SDK restores long values from it (wire protocol 4.6)."""
     call.launch()
     names = call.services.context
     return {
@@ -61,7 +61,7 @@ def stop(call: RouteCall) -> dict[str, Any]:
 
 
 def resume(call: RouteCall) -> dict[str, Any]:
-    """Run a launch that has ended once more: the same id, the next attempt."""
+    """Run an ended launch again under the same id, as the next attempt."""
     launch = call.launch()
     if not launch.status.is_terminal or not call.services.agent.resume(launch):
         raise Refusal(409, "CONFLICT", f'task {launch.id} has not ended: it is "{launch.status}"')
@@ -76,7 +76,7 @@ def update_status(call: RouteCall) -> dict[str, Any]:
 
 
 def update_meta(call: RouteCall) -> dict[str, Any]:
-    """Merge keys into the launch's meta; `name` is its display name."""
+    """Merge keys into the meta of a launch. `name` is its display name."""
     launch, store = call.launch(), call.services.store
     name = call.params.text("name", "")
     given = {key: value for key, value in call.params.values.items() if key not in _OWN_META and key != "name"}

@@ -1,4 +1,4 @@
-"""`workflow.node.*`: what a launch says it read and wrote; kept, not drawn (wire protocol 3.4)."""
+"""`workflow.node.*`: store what a launch reports that it read and wrote (wire protocol 3.4)."""
 
 from __future__ import annotations
 
