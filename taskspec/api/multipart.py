@@ -1,4 +1,4 @@
-"""A multipart form whose files are read while they are sent, so that size costs no memory.
+"""A multipart form whose files are read while they are sent, so that memory use does not depend on size.
 
 Knows files, not the network.
 """
@@ -43,7 +43,7 @@ class FormPart:
 class MultipartBody:
     """A form as a readable stream of known length. Close it to close its files.
 
-    No file object on purpose: `requests` asks those for their position and takes a refusal for "at the end".
+    Not a file object: `requests` asks a file object for its position and takes an error for the end.
     """
 
     def __init__(self, parts: Iterable[FormPart], progress: Callable[[int], object] | None = None) -> None:
@@ -72,11 +72,11 @@ class MultipartBody:
         return f"multipart/form-data; boundary={self._boundary}"
 
     def __iter__(self) -> Iterator[bytes]:
-        """The rest of the form, in pieces."""
+        """Yield the rest of the form in pieces."""
         return iter(lambda: self.read(CHUNK), b"")
 
     def read(self, size: int = -1) -> bytes:
-        """Up to `size` bytes of what has not been read yet; nothing at the end."""
+        """Read up to `size` bytes; b"" at the end."""
         while self._index < len(self._pieces):
             content = self._pieces[self._index].read(size)
             if content:
@@ -102,7 +102,7 @@ class MultipartBody:
 
 
 def json_part(name: str, content: object) -> FormPart:
-    """A text part that holds JSON."""
+    """Build a text part that contains JSON."""
     return FormPart(name, text=json.dumps(content))
 
 
@@ -113,5 +113,5 @@ def _size(piece: IO[bytes]) -> int:
 
 
 def _quoted(text: str) -> str:
-    """The escapes of the HTML standard for names in a form."""
+    """Escape a name in a form as the HTML standard demands."""
     return text.replace('"', "%22").replace("\r", "%0D").replace("\n", "%0A")

@@ -1,4 +1,4 @@
-"""Files that belong to a launch: known contents are linked by hash, the rest is sent.
+"""Files of a launch: the client links known contents by hash and uploads the others.
 
 Facts: wire protocol, section 2.5.
 """
@@ -39,9 +39,9 @@ class UploadCalls(Paged):
         names: Sequence[str],
         progress_cb: Callable[[int], object] | None = None,
     ) -> None:
-        """Send files under the given names. `progress_cb` is told the number of files done, each exactly once.
+        """Upload files under the given names. `progress_cb` receives the number of files done, each counted once.
 
-        The upload itself names no task on the wire; the header `x-task-id` does, which the SDK sends only by chance.
+        Only the header `x-task-id` names the task on the wire. The SDK sends it only in some cases.
         """
         if len(abs_paths) != len(names):
             raise UsageError(
@@ -65,7 +65,7 @@ class UploadCalls(Paged):
         for batch in _batches(sorted(hashes), HASH_BATCH):
             answer = self._transport.post("images.internal.hashes.list", batch)
             if not isinstance(answer, list):
-                raise OutcomeUnknown("images.internal.hashes.list: no list of hashes came back", remedy="try again")
+                raise OutcomeUnknown("images.internal.hashes.list: the answer is not a list", remedy="try again")
             known.update(answer)
         return known
 

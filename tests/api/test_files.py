@@ -107,11 +107,11 @@ class TestTeamFiles:
     def test_a_lost_row_is_noticed(self, server: Recorder, api: Api, tmp_path: Path) -> None:
         (tmp_path / "a").write_text("a")
         server.answer("file-storage.bulk.upload", [])
-        with pytest.raises(OutcomeUnknown, match="1 files sent, 0 came back"):
+        with pytest.raises(OutcomeUnknown, match="1 files sent, 0 confirmed"):
             api.file.upload(3, tmp_path / "a", "/a")
 
     def test_a_missing_file_is_refused_before_sending(self, server: Recorder, api: Api, tmp_path: Path) -> None:
-        with pytest.raises(UsageError, match="is no file"):
+        with pytest.raises(UsageError, match="is not a file"):
             api.file.upload(3, tmp_path / "missing", "/a")
         assert api.file.upload_bulk(3, [], []) == []
         assert server.seen == []

@@ -71,7 +71,7 @@ def test_no_thing_at_all_is_said_so(server: Recorder, api: Api) -> None:
     server.answer("teams.list", names())
     with pytest.raises(NotFound) as caught:
         api.team.get_info_by_name("a")
-    assert caught.value.remedy == "there is no team at all"
+    assert caught.value.remedy == "there are no teams"
 
 
 @pytest.mark.parametrize(

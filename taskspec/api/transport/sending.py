@@ -1,11 +1,11 @@
-"""One request at a time over HTTP, and what became of it.
+"""Send HTTP requests, and translate each failure into an error class.
 
-Two roads. Safe requests (reads, and writes that may be repeated) use kept-alive connections and are retried.
-Unsafe ones (a start) are sent once, on a fresh connection, and answered within a total deadline or not at all.
+Safe requests (reads, and writes that may be repeated) use kept-alive connections and are retried. Unsafe requests (a
+start) are sent once, on a new connection, with a deadline for the whole answer.
 
     refused, unknown host, TLS, connect timeout    NotSent
     4xx                                            Refused, Unauthorized, NotFound
-    everything else that is no clear answer        OutcomeUnknown
+    every other failure                            OutcomeUnknown
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ CHUNK = 2**16
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """Seconds. `connect` and `read` bound one wait on the socket; the other two bound a whole call."""
+    """Seconds. `connect` and `read` limit one wait on the socket, the other two a whole call."""
 
     connect: float = 10.0
     read: float = 60.0
@@ -51,7 +51,7 @@ class Timeouts:
 
 @dataclass(frozen=True, slots=True)
 class HttpCall:
-    """One request, ready to be sent. `body` is bytes, or a form that is read while it is sent."""
+    """One request. `body` is bytes, or a form that is read while it is sent."""
 
     name: str
     url: str
@@ -65,7 +65,7 @@ class HttpCall:
 
 
 class Transport:
-    """Sends requests to one server with one token. Safe to share between threads; close it when done."""
+    """Sends requests to one server with one token. Threads can share it. Close it when done."""
 
     def __init__(
         self, address: str, token: str, *, timeouts: Timeouts | None = None, retries: int = READ_RETRIES
@@ -74,7 +74,7 @@ class Transport:
         self._token = token
         self._timeouts = timeouts or Timeouts()
         self._body_retries = min(retries, 2)
-        trust_env = not is_loopback(self.address)  # a proxy cannot stand between, and looking for one costs time
+        trust_env = not is_loopback(self.address)  # loopback needs no proxy, and the search for one takes time
         self._reads = Sessions(
             lambda: new_session(KeptAdapter(max_retries=patience(retries)), token, trust_env=trust_env)
         )
@@ -90,35 +90,35 @@ class Transport:
         self.close()
 
     def close(self) -> None:
-        """Close every idle connection; those in use close when their call ends."""
+        """Close every idle connection. Those in use are closed at the end of their call."""
         self._reads.close()
         self._single.close()
 
     def post(self, method: str, body: Any, *, safe: bool = True, deadline: float | None = None) -> Any:
-        """The JSON answer to an API method. `safe=False` sends exactly one request and never repeats it."""
+        """Call an API method and return its JSON. With `safe=False` the request is never repeated."""
         return self._json(self._post_call(method, body, safe=safe, deadline=deadline))
 
     def tell(self, method: str, body: Any, *, safe: bool = True, deadline: float | None = None) -> None:
-        """Like `post`, for methods whose answer has no meaning beyond its status (wire protocol, section 1.2)."""
+        """Like `post`, for methods whose answer is only a status (wire protocol, section 1.2)."""
         self.send(self._post_call(method, body, safe=safe, deadline=deadline)).check()
 
     def get(self, method: str, params: Mapping[str, Any]) -> Any:
-        """The JSON answer to the few methods that are read by GET."""
+        """Call one of the few methods that use GET and return its JSON."""
         query = {key: value for key, value in params.items() if value is not None}
         return self._json(HttpCall(name=method, url=self._url(API_PREFIX, method), verb="GET", query=query))
 
     def post_local(self, name: str, body: Any) -> Any:
-        """The JSON answer to an endpoint that only the local server has."""
+        """Call an endpoint that only the local server has and return its JSON."""
         return self._json(replace(self._post_call(name, body), url=self._url(LOCAL_PREFIX, name)))
 
     def get_local(self, name: str) -> Any:
-        """The JSON answer to a reading endpoint that only the local server has."""
+        """Like `post_local`, for endpoints that use GET."""
         return self._json(HttpCall(name=name, url=self._url(LOCAL_PREFIX, name), verb="GET"))
 
     def upload(
         self, method: str, body: MultipartBody, *, headers: Mapping[str, str], query: Mapping[str, Any] | None = None
     ) -> Reply:
-        """Send a streamed body once, bounded by the wait on the socket and not in total; the successful answer."""
+        """Stream a body, never repeated. Only each wait on the socket is limited. Return the successful answer."""
         url = self._url(API_PREFIX, method)
         call = HttpCall(
             name=method, url=url, body=body, headers=headers, query=query, safe=False, deadline=float("inf")
@@ -128,7 +128,7 @@ class Transport:
         return reply
 
     def download(self, method: str, body: Any, sink: Callable[[bytes], object]) -> None:
-        """Hand the raw answer to `sink` piece by piece, unbounded in size and total time, sent once."""
+        """Pass the answer to `sink` in pieces. Never repeated; without a limit of size or total time."""
         call = replace(self._post_call(method, body), safe=False, deadline=float("inf"), limit=READ_LIMIT)
         with self._opened(call) as (response, watch):
             if not 200 <= response.status_code < 300:
@@ -137,14 +137,14 @@ class Transport:
                 sink(piece)
 
     def send(self, call: HttpCall) -> Reply:
-        """The complete answer, whatever its status. Raises NotSent or OutcomeUnknown when there is none."""
+        """Return the complete answer with any status. Raises NotSent or OutcomeUnknown without an answer."""
         deadline = call.deadline or (self._timeouts.total if call.safe else self._timeouts.start)
         call = replace(call, deadline=deadline)
         with self._opened(call) as (response, watch):
             return self._reply(call, response, watch)
 
     def _json(self, call: HttpCall) -> Any:
-        """Decode, and repeat a safe call whose body was cut or garbled: urllib3's retry ends with the headers."""
+        """Send and decode. Repeat a safe call with a damaged body, because urllib3 retries only up to the headers."""
         for _ in range(self._body_retries if call.safe else 0):
             try:
                 return self.send(call).json()
@@ -211,7 +211,7 @@ class Transport:
 
     @contextmanager
     def _translated(self, call: HttpCall, watch: DeadlineWatch) -> Iterator[None]:
-        """The one place where an exception of the library becomes one of ours."""
+        """Translate the exceptions of the library. No other place does."""
         try:
             yield
         except (RequestException, HTTPError) as error:
@@ -222,14 +222,14 @@ class Transport:
         if never_left(error) and not watch.connected:
             return NotSent(
                 f"{self._where(call)}: no connection: {said}",
-                remedy="is SERVER_ADDRESS right, and is the server up and reachable from here?",
+                remedy="check SERVER_ADDRESS, and that this machine can reach the server",
             )
         if watch.expired:
             said = f"no complete answer within {call.deadline:g} s"
         return OutcomeUnknown(
             f"{self._where(call)}: {said}",
             status=watch.status,
-            remedy="the request may have been carried out; look before sending it again",
+            remedy="the request may have been carried out; check before sending it again",
         )
 
 
