@@ -1,4 +1,4 @@
-"""What a rehearsed launch leaves elsewhere than in its output, and the agents there are: one of all asked for."""
+"""Simulated lookups of fields, files and projects, and the names of simulated agents."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class FakeLookups:
-    """Finds whatever is looked for; `fields` is the one document that all launches keep."""
+    """Finds everything. `fields` is the document of every launch."""
 
     fields: Mapping[str, Any] = field(default_factory=dict)
 
@@ -32,7 +32,7 @@ class FakeLookups:
 
 
 def agents_for(instances: Iterable[Instance]) -> tuple[str, ...]:
-    """Names of agents, one that fits each rule; a pattern that is computed fits none."""
+    """Return agent names, one for each agent rule. A computed pattern matches none."""
     rules = (instance.task.agent for instance in instances)
     names = (str(rule.get("name", "rehearsal")) for rule in rules if isinstance(rule, Mapping))
     return tuple(dict.fromkeys(map(_filled, names))) or ("rehearsal",)

@@ -1,6 +1,6 @@
-"""The way from our client to the rehearsed server without a network: the same errors as the real one, on its clock.
+"""A transport to the simulated server, without a network but with the same errors, on the virtual clock.
 
-Only the single sending of a request is replaced; what an answer means is decided by the code that always does.
+Replaces only the sending of one request. The usual code interprets the answers.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ ADDRESS = "http://rehearsal"
 LATENCY = 0.02
 START_DEADLINE = 30.0
 _PASSING = frozenset({429, 500, 502, 503, 504})
-"""Answers after which a safe request is sent again, as the real transport does."""
+"""Statuses after which a safe request is repeated, as in the real transport."""
 
 
 class VirtualTransport(Transport):
-    """Sends to a FakeServer. `now` and `sleep` belong to the rehearsal; `before` sees every request that leaves."""
+    """Sends to a FakeServer. `now` and `sleep` are those of the rehearsal; `before` is called at each step."""
 
     def __init__(
         self,
@@ -36,7 +36,7 @@ class VirtualTransport(Transport):
         self._server, self._now, self._sleep, self._before = server, now, sleep, before
 
     def send(self, call: HttpCall) -> Reply:
-        """The complete answer. Raises NotSent or OutcomeUnknown when there is none."""
+        """Return the complete answer. Raises NotSent or OutcomeUnknown without one."""
         exchange = self._exchange(call)
         for attempt in range(READ_RETRIES if call.safe else 0):
             if exchange.way is Way.ARRIVES and exchange.status not in _PASSING:
