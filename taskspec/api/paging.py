@@ -65,11 +65,11 @@ class Paged:
         """Yield batches of rows of a list method with continuation tokens."""
         seen = 0
         for answer, page in self._token_pages(method, data):
-            room = page if limit is None else page[: limit - seen]
-            seen += len(room)
+            wanted = page if limit is None else page[: limit - seen]
+            seen += len(wanted)
             if progress_cb is not None:
-                progress_cb(len(room))
-            batch = room if convert_json_info_cb is None else [convert_json_info_cb(row) for row in room]
+                progress_cb(len(wanted))
+            batch = wanted if convert_json_info_cb is None else [convert_json_info_cb(row) for row in wanted]
             yield (batch, answer) if return_first_response else batch
             if limit is not None and seen >= limit:
                 return

@@ -41,7 +41,7 @@ class UploadCalls(Paged):
     ) -> None:
         """Upload files under the given names. `progress_cb` receives the number of files done, each counted once.
 
-        Only the header `x-task-id` names the task on the wire. The SDK sends it only in some cases.
+        Only the header `x-task-id` names the task on the wire. The SDK sends it only inside an app.
         """
         if len(abs_paths) != len(names):
             raise UsageError(
@@ -92,4 +92,4 @@ def _batches(items: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
 
 
 def _ignore(_: int) -> None:
-    """Nobody asked to be told."""
+    """Stand in for a missing progress callback."""

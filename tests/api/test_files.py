@@ -19,7 +19,7 @@ from .recorder import Answer, Recorder, Seen, cut_fixed
 
 
 def parts_of(seen: Seen) -> list[tuple[str, str | None, str | None, bytes]]:
-    """Name, file name, content type and content of each part, read by the standard library's parser."""
+    """Parse name, file name, content type and content of each part with the standard library."""
     head = f"Content-Type: {seen.headers['content-type']}\r\n\r\n".encode()
     message = email.message_from_bytes(head + seen.body)
     found = []
@@ -37,7 +37,7 @@ def content_hash(content: bytes) -> str:
 
 
 class TestTaskFiles:
-    """The exchange of wire protocol section 2.5."""
+    """The requests of wire protocol section 2.5."""
 
     @pytest.fixture(autouse=True)
     def _answers(self, server: Recorder) -> None:
@@ -138,7 +138,7 @@ class TestTeamFiles:
             api.file.download(3, "/a", target)
         assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("a", "old")]
 
-    def test_existence_is_told_by_the_folders_listing(self, server: Recorder, api: Api) -> None:
+    def test_existence_follows_from_the_folders_listing(self, server: Recorder, api: Api) -> None:
         server.answer("file-storage.list", [{"id": 1, "path": "/a/b.txt"}, {"id": 2, "path": "/a/c/", "isDir": True}])
         assert api.file.exists(3, "/a/b.txt")
         assert api.file.exists(3, "/a/c")

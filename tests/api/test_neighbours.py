@@ -16,7 +16,7 @@ SORT = {"sort": "id", "sort_order": "asc"}
 
 
 def names(*all_names: str) -> Callable[[Handler], None]:
-    """A list method over things of these names."""
+    """Script a list method with rows of these names."""
 
     def answer(handler: Handler) -> None:
         wanted = [clause["value"] for clause in handler.recorder.seen[-1].json["filter"]]
@@ -114,7 +114,7 @@ def test_agents_can_be_listed_with_their_gpus(server: Recorder, api: Api) -> Non
 
 
 @pytest.mark.parametrize(
-    ("told", "has_gpu", "free"),
+    ("reported", "has_gpu", "free"),
     [
         ({}, False, None),
         ({"gpuInfo": None}, False, None),
@@ -123,12 +123,12 @@ def test_agents_can_be_listed_with_their_gpus(server: Recorder, api: Api) -> Non
         ({"gpuInfo": {"device_count": 1}}, True, None),
     ],
 )
-def test_an_agent_tells_of_its_gpus(told: dict[str, Any], has_gpu: bool, free: int | None) -> None:
-    agent = AgentInfo.parse({"id": 1, **told})
+def test_an_agent_reports_its_gpus(reported: dict[str, Any], has_gpu: bool, free: int | None) -> None:
+    agent = AgentInfo.parse({"id": 1, **reported})
     assert (agent.has_gpu, agent.free_memory) == (has_gpu, free)
 
 
-def test_we_are_somebody(server: Recorder, api: Api) -> None:
+def test_the_token_has_a_user(server: Recorder, api: Api) -> None:
     server.answer("users.me", {"id": 3, "login": "alice", "email": "a@x"}, Answer(401, {"error": "no"}))
     me = api.user.get_my_info()
     assert (me.id, me.login, me.email) == (3, "alice", "a@x")

@@ -93,7 +93,7 @@ class _Handler(BaseHTTPRequestHandler):
         exchange = self.server.owner.exchange(urlsplit(self.path).path, body)
         if exchange.way is Way.HANGS:
             self.server.owner.closing.wait(60)
-        with suppress(OSError):  # a client that was killed does not read its answer
+        with suppress(OSError):  # a killed client does not read its answer
             self._answer(exchange)
 
     def _answer(self, exchange: Exchange) -> None:

@@ -1,4 +1,4 @@
-"""An app with an HTTP server, in the shape of the vendor's own (wire protocol 4.9), of the standard library alone."""
+"""An app with an HTTP server like the vendor's (wire protocol 4.9), with the standard library only."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Handler(BaseHTTPRequestHandler):
             self.wfile.write(b"HTTP/1.1 200 OK\\r\\nContent-Length: 100\\r\\n\\r\\n{")
             self.close_connection = True
         elif command == "nonsense":
-            self.wfile.write(b"this is no HTTP\\r\\n\\r\\n")
+            self.wfile.write(b"this is not HTTP\\r\\n\\r\\n")
             self.close_connection = True
         elif command == "sleep":
             time.sleep(600)
@@ -89,7 +89,7 @@ chosen = parser.parse_args()
 server = Server((chosen.host, chosen.port), Handler)
 print("listening at", chosen.host, chosen.port, flush=True)
 server.serve_forever(0.01)
-print("left in peace", flush=True)
+print("left by itself", flush=True)
 """
 
 
@@ -102,7 +102,7 @@ def register_served(server: RunningServer, name: str, *, entrypoint: str = "") -
 
 
 def start_served(server: RunningServer, name: str = "served") -> int:
-    """A launch whose app listens."""
+    """Start the app and wait until it listens. Return the task id."""
     task_id = server.start_app(register_served(server, name))
     until(lambda: any(line.startswith("listening") for line in server.messages(task_id)), f"app {name} listening")
     return task_id

@@ -1,4 +1,4 @@
-"""`tasks.run.app`: what is accepted, and what is refused with which words."""
+"""`tasks.run.app`: accepted requests, and refusals with their messages."""
 
 from __future__ import annotations
 
