@@ -12,7 +12,8 @@ from typing import Any, Self
 
 from taskspec.errors import OutcomeUnknown
 
-HIDDEN = frozenset({"sessionToken", "token", "apiToken"})
+TOKEN_KEYS = frozenset({"sessionToken", "token", "apiToken"})
+"""Keys whose values are tokens, at any depth."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -41,7 +42,7 @@ class WireRecord(Mapping[str, Any]):
         return len(self.raw)
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({without_secrets(dict(self.raw))!r})"
+        return f"{type(self).__name__}({mask_tokens(dict(self.raw))!r})"
 
     @property
     def id(self) -> int:
@@ -88,19 +89,19 @@ def as_object(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def without_secrets(value: Any) -> Any:
+def mask_tokens(value: Any) -> Any:
     """Replace every token in a JSON value, so that it can be printed."""
     if isinstance(value, dict):
-        return {key: "***" if key in HIDDEN and item else without_secrets(item) for key, item in value.items()}
+        return {key: "***" if key in TOKEN_KEYS and item else mask_tokens(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [without_secrets(item) for item in value]
+        return [mask_tokens(item) for item in value]
     return value
 
 
 def without_tokens(value: Any) -> Any:
     """Remove every token from a JSON value."""
     if isinstance(value, dict):
-        return {key: without_tokens(item) for key, item in value.items() if key not in HIDDEN}
+        return {key: without_tokens(item) for key, item in value.items() if key not in TOKEN_KEYS}
     if isinstance(value, list):
         return [without_tokens(item) for item in value]
     return value

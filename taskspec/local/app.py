@@ -35,10 +35,10 @@ _logger = logging.getLogger(__name__)
 class HttpApp:
     """Answers the requests of one server."""
 
-    def __init__(self, services: ServerParts, token: str, on_request: Callable[[], None]) -> None:
-        self._services = services
+    def __init__(self, parts: ServerParts, token: str, on_request: Callable[[], None]) -> None:
+        self._parts = parts
         self._token = token.encode()
-        self._hosts = frozenset(f"{name}:{services.info.port}" for name in ("127.0.0.1", "localhost"))
+        self._hosts = frozenset(f"{name}:{parts.info.port}" for name in ("127.0.0.1", "localhost"))
         self._on_request = on_request
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -65,25 +65,25 @@ class HttpApp:
         self._check_sender(request)
         if request.url.path.startswith(NET_PREFIX):
             self._on_request()
-            return await direct_request(request, self._services)
+            return await direct_request(request, self._parts)
         self._check_token(request)
         self._on_request()
         path = request.url.path
         if path in UPLOADS:
             return await self._upload(request)
         if path.startswith(STORAGE_PREFIX):
-            return content(path, self._services)
+            return content(path, self._parts)
         route = TABLE.get(path)
         if route is None:
             raise Refusal(404, "NOT_FOUND", f"this server has no {path}")
-        found = route(RouteCall(await _params(request), request.headers, self._services))
+        found = route(RouteCall(await _params(request), request.headers, self._parts))
         return await found if inspect.isawaitable(found) else found
 
     async def _upload(self, request: Request) -> Any:
         _require_post(request)
         query = from_query(request.query_params.multi_items())
         try:
-            return await UPLOADS[request.url.path](Upload(query, request.headers, chunks(request), self._services))
+            return await UPLOADS[request.url.path](Upload(query, request.headers, chunks(request), self._parts))
         except OSError as error:
             # A second try would fail too, so this is not a 5xx.
             raise Refusal(400, "FAIL", f"the content cannot be stored: {error}") from None
@@ -95,7 +95,7 @@ class HttpApp:
             raise Refusal(403, "FORBIDDEN", "the Host header does not name this server")
         origin = headers.get("origin")
         if origin is not None and origin.removeprefix("http://") not in self._hosts:
-            raise Refusal(403, "FORBIDDEN", "requests of other web pages are not answered")
+            raise Refusal(403, "FORBIDDEN", "requests from other web pages are refused")
 
     def _check_token(self, request: Request) -> None:
         if not hmac.compare_digest(request.headers.get("x-api-key", "").encode(), self._token):
@@ -112,5 +112,7 @@ async def _params(request: Request) -> RequestFields:
 def _require_post(request: Request) -> None:
     if request.method != "POST":
         raise Refusal(
-            405, "METHOD_NOT_ALLOWED", f"{request.method} is not used here: send POST, or GET where it only reads"
+            405,
+            "METHOD_NOT_ALLOWED",
+            f"{request.method} is not supported: use POST, or GET to read",
         )

@@ -138,7 +138,7 @@ class AppExchange:
                 if not isinstance(event, type):
                     return event
                 if event is h11.PAUSED:
-                    raise BrokenOff("the app went on after the end of its answer")
+                    raise BrokenOff("the app sent more than its answer")
                 data = await self._reader.read(_CHUNK)
                 ended = not data
                 self._protocol.receive_data(data)

@@ -79,15 +79,6 @@ class Blobs:
         self.path(hash).unlink(missing_ok=True)
 
 
-def wire_hash(name: str) -> str | None:
-    """Convert a hexadecimal name to the wire's form, or return None for any other text."""
-    try:
-        raw = bytes.fromhex(name)
-    except ValueError:
-        return None
-    return base64.b64encode(raw).decode() if len(raw) == HASH_BYTES else None
-
-
 def _hexadecimal(hash: str) -> str:
     """Convert the wire's form. Raises ValueError for anything but a hash, so that no other path can be read."""
     try:

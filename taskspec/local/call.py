@@ -48,12 +48,12 @@ class RouteCall:
 
     params: RequestFields
     headers: Mapping[str, str]
-    services: ServerParts
+    parts: ServerParts
 
     def launch(self, field: str = "id") -> LaunchRow:
         """Return the launch that a field names. Raises a 404 when it does not exist."""
         task_id = self.params.id(field)
-        found = self.services.launches.find(task_id)
+        found = self.parts.launches.find(task_id)
         if found is None:
             raise unknown("task", task_id)
         return found
@@ -66,7 +66,7 @@ class Upload:
     params: RequestFields
     headers: Mapping[str, str]
     body: AsyncIterator[bytes]
-    services: ServerParts
+    parts: ServerParts
 
 
 # A route returns a value to send as JSON, or a complete response.

@@ -16,10 +16,10 @@ TITLE = "Clone project"
 VERSION = "v1.0.0"
 
 
-def record_clone(services: ServerParts, project_id: int, name: str) -> int:
+def record_clone(parts: ServerParts, project_id: int, name: str) -> int:
     """Record the task, whose output names the project. Call it in the transaction that makes the project."""
-    store, moment = services.store, moments.now()
-    module_id, release_id = _release(services)
+    store, moment = parts.store, moments.now()
+    module_id, release_id = _release(parts)
     output = {"project": {"id": project_id, "title": name, "preview": ""}}
     return store.write(
         "INSERT INTO launches (workspace_id, user_id, agent_id, module_id, release_id, status, type, description, name,"
@@ -42,9 +42,9 @@ def record_clone(services: ServerParts, project_id: int, name: str) -> int:
     )
 
 
-def _release(services: ServerParts) -> tuple[int, int]:
+def _release(parts: ServerParts) -> tuple[int, int]:
     """Return the module and release of the built-in app. The first clone makes them."""
-    store, moment = services.store, moments.now()
+    store, moment = parts.store, moments.now()
     store.write(
         "INSERT OR IGNORE INTO modules (slug, name, created_at, updated_at) VALUES (?, ?, ?, ?)",
         (SLUG, TITLE, moment, moment),

@@ -99,7 +99,7 @@ class _Lifetime:
         while self._idle_seconds > 0 and not self._is_asked.is_set():
             left = self._last_request + self._idle_seconds - time.monotonic()
             if left <= 0 and agent.active == 0:
-                _logger.info("idle for %g seconds; leaving", self._idle_seconds)
+                _logger.info("idle for %g seconds; exiting", self._idle_seconds)
                 return
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(max(left, _SHORTEST_WAIT, min(1.0, self._idle_seconds / 4))):

@@ -33,7 +33,7 @@ def judge(exit_status: int | None, *, stop_requested: bool, stderr: str) -> Exit
     if exit_status == 0:
         return ExitVerdict(LaunchStatus.FINISHED)
     if exit_status is None:
-        return failure("lost: the process ended without leaving an exit status (killed, or the machine went down)")
+        return failure("lost: the process ended without an exit status (it was killed, or the machine stopped)")
     dialog = {kind: text.strip() for kind, text in _DIALOG.findall(stderr)}
     message = _exit_text(exit_status)
     if dialog:

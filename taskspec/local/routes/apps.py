@@ -49,12 +49,12 @@ def list_apps(call: RouteCall) -> dict[str, Any]:
         running = f"EXISTS (SELECT 1 FROM launches l WHERE l.module_id = modules.id AND l.status IN ({_RUNNING}))"  # noqa: S608 - constants
         conditions.append(Condition(running))
     show = lambda row: _show(call, row, only_running=only_running)  # noqa: E731 - a name for the line below
-    return read_page(call.services.store, LISTING, params, show, conditions)
+    return read_page(call.parts.store, LISTING, params, show, conditions)
 
 
 def info(call: RouteCall) -> dict[str, Any]:
     app_id = call.params.id("id")
-    row = call.services.store.one("SELECT * FROM modules WHERE id = ?", (app_id,))
+    row = call.parts.store.one("SELECT * FROM modules WHERE id = ?", (app_id,))
     if row is None:
         raise unknown("app", app_id)
     return _show(call, row, only_running=False)
@@ -64,14 +64,14 @@ def list_sessions(call: RouteCall) -> dict[str, Any]:
     """List the launches of one app."""
     _require_team(call.params)
     app_id = call.params.id("appId")
-    if call.services.modules.find_id(id=app_id) is None:
+    if call.parts.modules.find_id(id=app_id) is None:
         raise unknown("app", app_id)
     here = Condition("l.module_id = ?", (app_id,))
-    return read_page(call.services.store, TASKS, call.params, show_task, (here,))
+    return read_page(call.parts.store, TASKS, call.params, show_task, (here,))
 
 
 def _show(call: RouteCall, row: sqlite3.Row, *, only_running: bool) -> dict[str, Any]:
-    release = call.services.modules.shown_release(row["id"], None)
+    release = call.parts.modules.shown_release(row["id"], None)
     return {
         "id": row["id"],
         "moduleId": row["id"],
@@ -79,7 +79,7 @@ def _show(call: RouteCall, row: sqlite3.Row, *, only_running: bool) -> dict[str,
         "slug": row["slug"],
         "config": wire_config(release.config) if release else {},
         "createdBy": places.USER,
-        "userLogin": call.services.context.user_login,
+        "userLogin": call.parts.context.user_login,
         "teamId": places.TEAM,
         "disabled": False,
         "isShared": False,
@@ -93,7 +93,7 @@ def _show(call: RouteCall, row: sqlite3.Row, *, only_running: bool) -> dict[str,
 def _sessions(call: RouteCall, module_id: int, *, only_running: bool) -> list[dict[str, Any]]:
     """Return the newest launches of a module."""
     running = f" AND l.status IN ({_RUNNING})" if only_running else ""
-    rows = call.services.store.all(
+    rows = call.parts.store.all(
         f"SELECT {TASKS.select} FROM {TASKS.source} WHERE l.module_id = ?{running} ORDER BY l.id DESC LIMIT ?",  # noqa: S608 - constants
         (module_id, SESSION_LIMIT),
     )

@@ -16,13 +16,13 @@ _LONGEST_DAYS = 36_500
 
 
 def status(call: RouteCall) -> dict[str, Any]:
-    services = call.services
+    parts = call.parts
     return {
         "version": taskspec.__version__,
-        "pid": services.info.pid,
-        "home": str(services.home.path),
-        "address": services.info.address,
-        "activeLaunches": services.agent.active,
+        "pid": parts.info.pid,
+        "home": str(parts.home.path),
+        "address": parts.info.address,
+        "activeLaunches": parts.agent.active,
     }
 
 
@@ -31,15 +31,15 @@ async def prune(call: RouteCall) -> dict[str, Any]:
     days = call.params.integer("keepDays", 0, lowest=0, highest=_LONGEST_DAYS)
     if not call.params.has("keepDays"):
         raise call.params.invalid("keepDays", "is required")
-    services, before = call.services, moments.written(datetime.now(UTC) - timedelta(days=days))
-    pruned, folders = retention.prune(services.home, services.store, services.files, before)
+    parts, before = call.parts, moments.written(datetime.now(UTC) - timedelta(days=days))
+    pruned, folders = retention.prune(parts.home, parts.store, parts.files, before)
     await asyncio.to_thread(retention.delete, folders)
     return {"launches": len(pruned)}
 
 
 def shutdown(call: RouteCall) -> dict[str, Any]:
     """Exit after this answer. Apps keep running; the next server adopts them."""
-    call.services.shut_down()
+    call.parts.shut_down()
     return {"success": True}
 
 

@@ -50,7 +50,7 @@ async def request_direct(call: RouteCall) -> Any:
         "state": params.mapping("state", {}),
         "context": params.mapping("context", {}),
         "api_token": call.headers.get("x-api-key"),
-        "server_address": call.services.info.address,
+        "server_address": call.parts.info.address,
     }
     seconds = params.number("timeout", DEFAULT_SECONDS, lowest=0.001, highest=LONGEST_SECONDS)
     exchange = await _open(launch)
@@ -64,11 +64,11 @@ async def request_direct(call: RouteCall) -> Any:
         raise _broken(launch, error) from None
 
 
-async def direct_request(request: Request, services: ServerParts) -> Response:
+async def direct_request(request: Request, parts: ServerParts) -> Response:
     """Pass on any request to an app. The token in the path authorises it; bodies are streamed."""
     raw_path: bytes = request.scope["raw_path"]
     token, slash, path = raw_path.decode("latin-1").removeprefix(NET_PREFIX).partition("/")
-    launch = services.launches.find_by_session(token)
+    launch = parts.launches.find_by_session(token)
     if launch is None:
         raise unknown("session", "of this token")
     query = request.scope["query_string"].decode("latin-1")

@@ -14,17 +14,17 @@ if TYPE_CHECKING:
 def set_fields(call: RouteCall) -> dict[str, Any]:
     """Write all fields or none."""
     launch = call.launch("taskId")
-    content = call.services.documents.load(launch.id)
+    content = call.parts.documents.load(launch.id)
     for item in call.params.objects("fields"):
         _set_field(content, item)
-    call.services.documents.save(launch.id, content)
+    call.parts.documents.save(launch.id, content)
     return {}
 
 
 def get_fields(call: RouteCall) -> dict[str, Any]:
     """Return the values by requested path; `null` where a path does not exist."""
     launch = call.launch("taskId")
-    content = call.services.documents.load(launch.id)
+    content = call.parts.documents.load(launch.id)
     found = {}
     for index, text in enumerate(call.params.array("fields")):
         if not isinstance(text, str):
@@ -40,13 +40,13 @@ def patch(call: RouteCall) -> dict[str, Any]:
     """Apply the changes of a UI app: JSON Patch on `data`, new keys over `state`. All or none."""
     launch = call.launch("taskId")
     payload = RequestFields(call.params.mapping("payload"), "payload.")
-    content = call.services.documents.load(launch.id)
+    content = call.parts.documents.load(launch.id)
     data = content.get("data", {})
     for operation in payload.objects("data", ()):
         data = _patched(data, operation)
     state = payload.mapping("state", {})
     changed = {"data": data, "state": documents.merge(content.get("state", {}), state, recursive=False)}
-    call.services.documents.save(launch.id, {**content, **changed})
+    call.parts.documents.save(launch.id, {**content, **changed})
     return {}
 
 

@@ -25,34 +25,34 @@ if TYPE_CHECKING:
 
 def info(call: RouteCall) -> dict[str, Any]:
     file_id = call.params.id("id")
-    row = call.services.files.by_id(file_id)
+    row = call.parts.files.by_id(file_id)
     if row is None:
         raise unknown("file", file_id)
-    return show_file(row, call.services.info.address)
+    return show_file(row, call.parts.info.address)
 
 
 def list_files(call: RouteCall) -> list[dict[str, Any]]:
     """Return an array, which is empty when the folder does not exist."""
     _require_team(call.params)
     path = clean_path(call.params.text("path", "/"))
-    rows = call.services.files.listed(path, recursive=call.params.flag("recursive", True))
-    return [show_file(row, call.services.info.address) for row in rows]
+    rows = call.parts.files.listed(path, recursive=call.params.flag("recursive", True))
+    return [show_file(row, call.parts.info.address) for row in rows]
 
 
 def download(call: RouteCall) -> Response:
     """Send the bytes of a file. A folder is sent as a tar, in which it is the top folder."""
     _require_team(call.params)
     path = clean_path(call.params.text("path"))
-    row = call.services.files.find(path)
+    row = call.parts.files.find(path)
     if row is not None and row["hash"] is not None:
-        return file_response(row, call.services.blobs)
+        return file_response(row, call.parts.blobs)
     tar = TarStream(_members(call, path))
     return StreamingResponse(iter(tar), media_type="application/x-tar", headers={"content-length": str(len(tar))})
 
 
 def remove(call: RouteCall) -> dict[str, Any]:
     _require_team(call.params)
-    call.services.files.remove([clean_path(call.params.text("path"))])
+    call.parts.files.remove([clean_path(call.params.text("path"))])
     return {"success": True}
 
 
@@ -62,7 +62,7 @@ def remove_many(call: RouteCall) -> dict[str, Any]:
     for index, path in enumerate(paths):
         if not isinstance(path, str):
             raise call.params.invalid(f"paths[{index}]", "must be a string")
-    call.services.files.remove([clean_path(path, "paths") for path in paths])
+    call.parts.files.remove([clean_path(path, "paths") for path in paths])
     return {"success": True}
 
 
@@ -72,7 +72,7 @@ async def upload(upload: Upload) -> dict[str, Any]:
         return (await upload_many(upload))[0]
     _require_team(upload.params)
     path = clean_path(upload.params.text("path"))
-    with upload.services.blobs.incoming() as content:
+    with upload.parts.blobs.incoming() as content:
         async for chunk in upload.body:
             content.write(chunk)
         content.finish()
@@ -82,7 +82,7 @@ async def upload(upload: Upload) -> dict[str, Any]:
 async def upload_many(upload: Upload) -> list[dict[str, Any]]:
     """Receive a form of triples: name, folder, content. Keep all files or none. The answer has their order."""
     _require_team(upload.params)
-    with _Triples(upload.services.blobs) as triples:
+    with _Triples(upload.parts.blobs) as triples:
         await receive_form(upload.headers, upload.body, triples)
         if not triples.files:
             raise invalid("file", "is required")
@@ -121,12 +121,12 @@ class _Triples:
 
 
 def _put(upload: Upload, files: Iterable[tuple[str, Incoming]]) -> list[dict[str, Any]]:
-    return [show_file(row, upload.services.info.address) for row in upload.services.files.put(files)]
+    return [show_file(row, upload.parts.info.address) for row in upload.parts.files.put(files)]
 
 
 def _members(call: RouteCall, path: str) -> list[Member]:
-    folder, blobs = PurePosixPath(path), call.services.blobs
-    rows = call.services.files.below(path)
+    folder, blobs = PurePosixPath(path), call.parts.blobs
+    rows = call.parts.files.below(path)
     if not rows:
         raise unknown("file", path)
     return [

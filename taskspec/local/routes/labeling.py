@@ -28,7 +28,7 @@ def add(kind: str, call: RouteCall) -> Any:
     count = len(call.params.array("userIds", ())) or 1 if kind == "job" else 1
     rows = []
     for _ in range(count):
-        number = call.services.store.write(
+        number = call.parts.store.write(
             "INSERT INTO labeling (kind, name, status, created_at, updated_at) VALUES (?, ?, 'pending', ?, ?)",
             (kind, name, moment, moment),
         )
@@ -44,14 +44,14 @@ def set_status(kind: str, call: RouteCall) -> dict[str, Any]:
     """Set any status."""
     row = _row(kind, call, call.params.id("id"))
     status = call.params.choice("status", STATUSES)
-    call.services.store.write(
+    call.parts.store.write(
         "UPDATE labeling SET status = ?, updated_at = ? WHERE id = ?", (status, moments.now(), row["id"])
     )
     return _show(_row(kind, call, row["id"]))
 
 
 def _row(kind: str, call: RouteCall, number: int) -> sqlite3.Row:
-    row = call.services.store.one("SELECT * FROM labeling WHERE kind = ? AND id = ?", (kind, number))
+    row = call.parts.store.one("SELECT * FROM labeling WHERE kind = ? AND id = ?", (kind, number))
     if row is None:
         raise unknown(_NOUNS[kind], number)
     return row

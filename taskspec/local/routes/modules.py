@@ -31,16 +31,16 @@ async def register(call: RouteCall) -> dict[str, Any]:
     how = _choice(call.params)
     try:
         # In a thread, because copying a large folder would delay every other request.
-        source = await asyncio.to_thread(_read, path, call.services.home.modules, *how)
+        source = await asyncio.to_thread(_read, path, call.parts.home.modules, *how)
     except (AppFolderError, RepositoryError, OSError) as error:
         raise call.params.invalid("path", f"cannot be used: {error}") from None
-    registered = call.services.modules.register(source, slug, path)
+    registered = call.parts.modules.register(source, slug, path)
     return {"moduleId": registered.module_id, "slug": registered.slug, "version": registered.version}
 
 
 def list_modules(call: RouteCall) -> list[dict[str, Any]]:
     """List every module with its branches and versions, newest first."""
-    modules = call.services.modules
+    modules = call.parts.modules
     return [
         {
             "id": row["id"],
@@ -49,7 +49,7 @@ def list_modules(call: RouteCall) -> list[dict[str, Any]]:
             "versions": [release["version"] for release in modules.versions(row["id"])],
             "branches": modules.branches(row["id"]),
         }
-        for row in call.services.store.all("SELECT * FROM modules ORDER BY slug")
+        for row in call.parts.store.all("SELECT * FROM modules ORDER BY slug")
     ]
 
 

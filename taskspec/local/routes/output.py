@@ -22,7 +22,7 @@ def set_output(call: RouteCall) -> dict[str, Any]:
     value = RequestFields(output, "output.").mapping(next(iter(output)))
     if "general" in output:
         _check_general(RequestFields(value, "output.general."))
-    call.services.launches.set_output(launch.id, output)
+    call.parts.launches.set_output(launch.id, output)
     return {"success": True}
 
 

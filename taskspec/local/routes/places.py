@@ -33,11 +33,11 @@ def user(call: RouteCall) -> dict[str, Any]:
 def list_members(call: RouteCall) -> dict[str, Any]:
     """List all users, because there is one team."""
     _team(call)
-    return read_page(call.services.store, places.MEMBERS, call.params, places.show_user)
+    return read_page(call.parts.store, places.MEMBERS, call.params, places.show_user)
 
 
 def list_teams(call: RouteCall) -> dict[str, Any]:
-    return read_page(call.services.store, places.TEAMS, call.params, places.show_team)
+    return read_page(call.parts.store, places.TEAMS, call.params, places.show_team)
 
 
 def team(call: RouteCall) -> dict[str, Any]:
@@ -63,7 +63,7 @@ def agent(call: RouteCall) -> dict[str, Any]:
 def available_agents(call: RouteCall) -> list[dict[str, Any]]:
     """Return an array, as the SDK needs it. It is empty when this machine lacks a requested capability."""
     params, types = call.params, places.agent_types()
-    rows = call.services.store.all("SELECT * FROM agents WHERE team_id = ?", (_team(call),))
+    rows = call.parts.store.all("SELECT * FROM agents WHERE team_id = ?", (_team(call),))
     needs_gpu = params.flag("needGPU") or bool(params.text("minNvidiaDriverVersion", ""))
     if params.text("type", "app") not in types or (needs_gpu and "app_gpu" not in types):
         return []
@@ -71,7 +71,7 @@ def available_agents(call: RouteCall) -> list[dict[str, Any]]:
 
 
 def _of_team(call: RouteCall, listing: Listing, show: Callable[[sqlite3.Row], dict[str, Any]]) -> dict[str, Any]:
-    return read_page(call.services.store, listing, call.params, show, (Condition("team_id = ?", (_team(call),)),))
+    return read_page(call.parts.store, listing, call.params, show, (Condition("team_id = ?", (_team(call),)),))
 
 
 def _team(call: RouteCall) -> int:
@@ -82,7 +82,7 @@ def _team(call: RouteCall) -> int:
 
 
 def _one(call: RouteCall, table: str, row_id: int, show: Callable[[sqlite3.Row], dict[str, Any]]) -> dict[str, Any]:
-    row = call.services.store.one(f"SELECT * FROM {table} WHERE id = ?", (row_id,))  # noqa: S608 - the table is a constant
+    row = call.parts.store.one(f"SELECT * FROM {table} WHERE id = ?", (row_id,))  # noqa: S608 - the table is a constant
     if row is None:
         raise unknown(table.removesuffix("s"), row_id)
     return show(row)

@@ -26,7 +26,7 @@ def add(call: RouteCall) -> dict[str, Any]:
     if workspace != places.WORKSPACE:
         raise unknown("workspace", workspace)
     name = _name(call)
-    project_id = call.services.store.write(
+    project_id = call.parts.store.write(
         "INSERT INTO projects (workspace_id, name, type, description, readme, settings, custom_data, created_by,"
         " created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
@@ -55,9 +55,9 @@ def list_projects(call: RouteCall) -> dict[str, Any]:
     if params.has("teamId"):
         if params.id("teamId") != places.TEAM:
             raise unknown("team", params.id("teamId"))
-        return read_page(call.services.store, LISTING, params, show_project)
+        return read_page(call.parts.store, LISTING, params, show_project)
     here = Condition("workspace_id = ?", (params.id("workspaceId"),))
-    return read_page(call.services.store, LISTING, params, show_project, (here,))
+    return read_page(call.parts.store, LISTING, params, show_project, (here,))
 
 
 def edit(call: RouteCall) -> dict[str, Any]:
@@ -71,7 +71,7 @@ def edit(call: RouteCall) -> dict[str, Any]:
     changes |= {column: json.dumps(params.mapping(name)) for name, column in _OBJECTS.items() if params.has(name)}
     changes["updated_at"] = moments.now()
     columns = ", ".join(f"{column} = ?" for column in changes)
-    call.services.store.write(f"UPDATE projects SET {columns} WHERE id = ?", (*changes.values(), row["id"]))  # noqa: S608 - constants
+    call.parts.store.write(f"UPDATE projects SET {columns} WHERE id = ?", (*changes.values(), row["id"]))  # noqa: S608 - constants
     return show_project(_row(call, row["id"]))
 
 
@@ -83,19 +83,19 @@ def clone(call: RouteCall) -> dict[str, Any]:
     name, moment = _name(call), moments.now()
     kept = ("workspace_id", "type", "description", "readme", "settings", "custom_data", "created_by")
     columns = ", ".join((*kept, "name", "created_at", "updated_at"))
-    with call.services.store.transaction():
-        project_id = call.services.store.write(
+    with call.parts.store.transaction():
+        project_id = call.parts.store.write(
             f"INSERT INTO projects ({columns}) VALUES ({', '.join('?' * (len(kept) + 3))})",  # noqa: S608 - constants
             (*(row[column] for column in kept), name, moment, moment),
         )
-        task_id = record_clone(call.services, project_id, name)
+        task_id = record_clone(call.parts, project_id, name)
     return {"taskId": task_id}
 
 
 def archive(call: RouteCall) -> dict[str, Any]:
     """Remove a project. Unlike the real server, this server cannot restore it."""
     row = _row(call, call.params.id("id"))
-    call.services.store.write("DELETE FROM projects WHERE id = ?", (row["id"],))
+    call.parts.store.write("DELETE FROM projects WHERE id = ?", (row["id"],))
     return {"success": True}
 
 
@@ -104,13 +104,13 @@ def _name(call: RouteCall) -> str:
     name = call.params.text("name", longest=NAME_LIMIT)
     if not name.strip():
         raise call.params.invalid("name", "may not be empty")
-    if call.services.store.one("SELECT 1 FROM projects WHERE name = ?", (name,)):
-        raise Refusal(400, "NONUNIQUE", f'there is a project "{name}" already')
+    if call.parts.store.one("SELECT 1 FROM projects WHERE name = ?", (name,)):
+        raise Refusal(400, "NONUNIQUE", f'project "{name}" exists already')
     return name
 
 
 def _row(call: RouteCall, project_id: int) -> sqlite3.Row:
-    row = call.services.store.one("SELECT * FROM projects WHERE id = ?", (project_id,))
+    row = call.parts.store.one("SELECT * FROM projects WHERE id = ?", (project_id,))
     if row is None:
         raise unknown("project", project_id)
     return row

@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 async def download(call: RouteCall) -> Response:
     """Send the app as a gzip with one top folder, or the file at `filePath`, or the file that `fileKey` names."""
     release = _release(call)
-    copy = call.services.home.modules / release.digest
+    copy = call.parts.home.modules / release.digest
     if not copy.is_dir():
         raise unknown("copy of module", release.module_id)
     if call.params.flag("isArchive"):
-        archive = await asyncio.to_thread(_pack, copy, f"module-{release.module_id}", call.services.home.path)
+        archive = await asyncio.to_thread(_pack, copy, f"module-{release.module_id}", call.parts.home.path)
         return FileResponse(archive, media_type="application/gzip", background=BackgroundTask(_unlink, archive))
     file = _file(call, release, copy)
     return FileResponse(file, media_type="application/octet-stream", filename=file.name)
@@ -38,7 +38,7 @@ async def download(call: RouteCall) -> Response:
 def _release(call: RouteCall) -> Release:
     module_id = call.params.id("moduleId" if call.params.has("moduleId") else "appId")
     version = call.params.text("version", "")
-    release = call.services.modules.shown_release(module_id, version or None)
+    release = call.parts.modules.shown_release(module_id, version or None)
     if release is None:
         raise unknown(f"version of module {module_id}", version)
     return release

@@ -28,21 +28,21 @@ NAME_LIMIT = 255
 
 async def run_app(call: RouteCall) -> list[dict[str, Any]]:
     """Add one launch per user, all or none. The answer is sent before any launch starts."""
-    params, services = call.params, call.services
+    params, parts = call.params, call.parts
     release = await _release(call)
     users = _users(params)
     shared = params.flag("singleSessionMode")
-    with services.store.transaction():
+    with parts.store.transaction():
         rows = [
             {
-                "taskId": services.launches.add(_request(params, release, user)),
+                "taskId": parts.launches.add(_request(params, release, user)),
                 "userId": user,
                 "moduleId": release.module_id,
                 "appId": release.module_id,
             }
             for user in (users[:1] if shared else users)
         ]
-    services.agent.wake()
+    parts.agent.wake()
     return rows
 
 
@@ -79,13 +79,13 @@ async def _release(call: RouteCall) -> Release:
     params = call.params
     named = [name for name in ("moduleId", "appId", "appServiceId") if params.has(name)]
     if len(named) != 1:
-        raise params.invalid("moduleId", "is required, or appId in its place; not both")
+        raise params.invalid("moduleId", "is required, or else appId, but not both")
     module_id = params.id(named[0])
     version = params.text("appVersion", "")
     if params.flag("isBranch"):
         return await _branch_release(call, module_id, version)
-    release = call.services.modules.release(module_id, version or None)
-    if release is None and call.services.modules.find_id(id=module_id) is None:
+    release = call.parts.modules.release(module_id, version or None)
+    if release is None and call.parts.modules.find_id(id=module_id) is None:
         raise unknown("module", module_id)
     if release is None:
         raise unknown(f"version of module {module_id}", version)
@@ -94,16 +94,16 @@ async def _release(call: RouteCall) -> Release:
 
 async def _branch_release(call: RouteCall, module_id: int, branch: str) -> Release:
     """Return the release for the current content of a branch."""
-    path = call.services.modules.branch_path(module_id, branch)
-    if path is None and call.services.modules.find_id(id=module_id) is None:
+    path = call.parts.modules.branch_path(module_id, branch)
+    if path is None and call.parts.modules.find_id(id=module_id) is None:
         raise unknown("module", module_id)
     if path is None:
         raise unknown(f"branch of module {module_id}", branch)
     try:
-        source = await asyncio.to_thread(from_branch, Path(path), call.services.home.modules, branch)
+        source = await asyncio.to_thread(from_branch, Path(path), call.parts.home.modules, branch)
     except (RepositoryError, OSError) as error:
         raise call.params.invalid("appVersion", f"cannot be read: {error}") from None
-    return call.services.modules.renew(module_id, source)
+    return call.parts.modules.renew(module_id, source)
 
 
 def _workspace(params: RequestFields) -> int:

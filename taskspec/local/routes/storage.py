@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     from taskspec.local.call import ServerParts
 
 
-def content(path: str, services: ServerParts) -> Response:
+def content(path: str, parts: ServerParts) -> Response:
     """Answer `/storage/<id>/<any name>`."""
     file_id = path.removeprefix(STORAGE_PREFIX).partition("/")[0]
     number = int(file_id) if file_id.isascii() and file_id.isdigit() and len(file_id) < 19 else 0
-    row = services.files.by_id(number)
+    row = parts.files.by_id(number)
     if row is None or row["hash"] is None:
         raise unknown("file", file_id)
-    return file_response(row, services.blobs)
+    return file_response(row, parts.blobs)
 
 
 class _Content(FileResponse):

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 async def known_hashes(upload: Upload) -> list[str]:
     """Return those of the hashes whose content the server has."""
     hashes = array_from_body(await whole(upload.body))
-    return [digest for digest in hashes if isinstance(digest, str) and upload.services.blobs.has(digest)]
+    return [digest for digest in hashes if isinstance(digest, str) and upload.parts.blobs.has(digest)]
 
 
 def add_by_hash(call: RouteCall) -> dict[str, Any]:
@@ -28,20 +28,20 @@ def add_by_hash(call: RouteCall) -> dict[str, Any]:
     launch = call.launch("taskId")
     rows = [(entry.text("name"), entry.text("hash")) for entry in call.params.objects("files")]
     for _, digest in rows:
-        if not call.services.blobs.has(digest):
+        if not call.parts.blobs.has(digest):
             raise unknown("content", digest)
-    _write(call.services, launch.id, rows)
+    _write(call.parts, launch.id, rows)
     return {"success": True}
 
 
 async def upload_new(upload: Upload) -> dict[str, Any]:
     """Receive a form of pairs: `0` with name and hash, `0-file` with the content. It does not name the launch."""
     task_id = _task(upload)
-    with _Pairs(upload.services.blobs) as pairs:
+    with _Pairs(upload.parts.blobs) as pairs:
         await receive_form(upload.headers, upload.body, pairs)
         for content in pairs.contents:
             content.keep()
-        _write(upload.services, task_id, pairs.rows)
+        _write(upload.parts, task_id, pairs.rows)
     return {"success": True}
 
 
@@ -92,20 +92,20 @@ def _task(upload: Upload) -> int:
     sender = upload.headers.get("x-task-id")
     if sender is not None:
         task_id = RequestFields({"x-task-id": sender}).id("x-task-id")
-        if upload.services.launches.find(task_id) is None:
+        if upload.parts.launches.find(task_id) is None:
             raise unknown("task", task_id)
         return task_id
-    running = upload.services.launches.unfinished()
+    running = upload.parts.launches.unfinished()
     if len(running) != 1:
-        problem = f"{len(running)} tasks run, and the request names none: send the header x-task-id"
+        problem = f"{len(running)} tasks run, and the request does not name one: send the header x-task-id"
         raise Refusal(400, "VALIDATION_ERROR", problem)
     return running[0].id
 
 
-def _write(services: ServerParts, task_id: int, rows: list[tuple[str, str]]) -> None:
+def _write(parts: ServerParts, task_id: int, rows: list[tuple[str, str]]) -> None:
     moment = moments.now()
-    with services.store.transaction():
-        services.store.write_many(
+    with parts.store.transaction():
+        parts.store.write_many(
             "INSERT INTO task_files (task_id, name, hash, created_at) VALUES (?, ?, ?, ?)"
             " ON CONFLICT (task_id, name) DO UPDATE SET hash = excluded.hash",
             [(task_id, name, digest, moment) for name, digest in rows],

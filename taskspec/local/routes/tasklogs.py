@@ -24,11 +24,11 @@ def add(call: RouteCall) -> dict[str, Any]:
         given = entry if entry.has("task_id") else RequestFields({"task_id": sender, **_without_task(entry)})
         lines[given.id("task_id")].append(from_record(entry.values, moment))
     for task_id in lines:
-        if call.services.launches.find(task_id) is None:
+        if call.parts.launches.find(task_id) is None:
             raise unknown("task", task_id)
-    with call.services.store.transaction():
+    with call.parts.store.transaction():
         for task_id, found in lines.items():
-            call.services.logs.add(task_id, found)
+            call.parts.logs.add(task_id, found)
             _announce(call, task_id, found)
     return {"success": True}
 
@@ -36,19 +36,19 @@ def add(call: RouteCall) -> dict[str, Any]:
 def download(call: RouteCall) -> list[dict[str, Any]]:
     """Return the entries of a launch in order, including the latest output of its app."""
     launch = call.launch()
-    call.services.agent.drain(launch.id)
+    call.parts.agent.drain(launch.id)
     limit = call.params.integer("limit", -1, lowest=0, highest=LARGEST_ID) if call.params.has("limit") else None
-    return call.services.logs.read(launch.id, _since(call.params), limit)
+    return call.parts.logs.read(launch.id, _since(call.params), limit)
 
 
 def _announce(call: RouteCall, task_id: int, lines: list[LogLine]) -> None:
     """Update the status from lines (wire protocol 5.4). For a running process, the exit code decides about errors."""
     for line in lines:
-        if line.status is None or (line.status is LaunchStatus.ERROR and call.services.agent.runs(task_id)):
+        if line.status is None or (line.status is LaunchStatus.ERROR and call.parts.agent.runs(task_id)):
             continue
         message = str(line.extras.get("exc_str") or line.message)
         error = {"message": message, "exitCode": None, "details": ""} if line.status is LaunchStatus.ERROR else None
-        call.services.launches.announce(task_id, line.status, error)
+        call.parts.launches.announce(task_id, line.status, error)
 
 
 def _since(params: RequestFields) -> str | None:

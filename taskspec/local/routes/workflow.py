@@ -19,7 +19,7 @@ def add(call: RouteCall, direction: str) -> dict[str, Any]:
     if not node.has("id"):
         raise node.invalid("id", "is required")
     call.params.text("type")
-    call.services.store.write(
+    call.parts.store.write(
         "INSERT INTO workflow (direction, node, content, created_at) VALUES (?, ?, ?, ?)",
         (direction, json.dumps(node.values), json.dumps(call.params.values), moments.now()),
     )
