@@ -3,9 +3,9 @@
     python benchmarks/crash.py               about six minutes
     python benchmarks/crash.py --minutes 60  as many trials as fit into an hour
     python benchmarks/crash.py --whole       1,000 kills for 24 and for 500 tasks, every write and request once, 200
-                                             interrupts, 500 graphs, 2,000 lives, 4,000 deaths in
-                                             towns; about two hours
-    python benchmarks/crash.py --only towns  one kind of trial
+                                             interrupts, 500 graphs, 2,000 lives, 4,000 deaths of mixed
+                                             specs; about two hours
+    python benchmarks/crash.py --only mixed  one kind of trial
 
 Every trial ends with applies until one is done, and then three things must hold: each start key was started exactly
 once, as counted by the server; the final state is that of an undisturbed run; the state opened after every kill. The
@@ -28,14 +28,14 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
-from crash.mixture import town
-from crash.simulation import World
-from crash.trials import Trial, Zygote, kill_trial, undisturbed_seconds
+from crash.http_server import HttpServer
+from crash.mixture import mixed_simulation
+from crash.simulation import Simulation
+from crash.trials import ForkServer, Trial, kill_trial, undisturbed_seconds
 
-from taskspec.rehearsal.http import HttpServer
 from taskspec.rehearsal.server import FakeServer
 
-KINDS = ("kills", "lost", "points", "large", "signals", "graphs", "lives", "towns")
+KINDS = ("kills", "lost", "points", "large", "signals", "graphs", "lives", "mixed")
 
 
 @dataclass(slots=True)
@@ -80,19 +80,19 @@ class Budget:
 
 @dataclass(slots=True)
 class Bench:
-    """A folder, a server and a zygote for all trials."""
+    """A folder, a server and a fork server for all trials."""
 
     folder: Path
-    zygote: Zygote
+    fork_server: ForkServer
     http: HttpServer
     seed: int = 0
 
     def trial(self, **options: object) -> Trial:
         self.seed += 1
-        return Trial(self.folder / str(self.seed), self.zygote, self.http, self.seed, **options)  # type: ignore[arg-type]
+        return Trial(self.folder / str(self.seed), self.fork_server, self.http, self.seed, **options)  # type: ignore[arg-type]
 
     def run(self, row: Row, budget: Budget, one: Callable[[Row], None]) -> Row:
-        """Repeat one trial until the budget is spent; a failed one is counted and told."""
+        """Repeat one trial until the budget is spent. Count and print failures."""
         began = time.monotonic()
         while not row.is_over and not budget.is_spent(row, time.monotonic() - began):
             row.trials += 1
@@ -106,7 +106,7 @@ class Bench:
         return row
 
     def kills(self, size: int, share: float, kills: int, within: float = 1.0) -> Callable[[Row], None]:
-        span = undisturbed_seconds(self.folder / f"undisturbed-{size}-{share}", self.zygote, self.http, size=size)
+        span = undisturbed_seconds(self.folder / f"undisturbed-{size}-{share}", self.fork_server, self.http, size=size)
         span *= within
 
         def one(row: Row) -> None:
@@ -138,7 +138,7 @@ class Bench:
         return one
 
     def interrupts(self) -> Callable[[Row], None]:
-        span = undisturbed_seconds(self.folder / "undisturbed-signals", self.zygote, self.http)
+        span = undisturbed_seconds(self.folder / "undisturbed-signals", self.fork_server, self.http)
 
         def one(row: Row) -> None:
             trial = self.trial(share=0.3)
@@ -158,41 +158,41 @@ class Bench:
         return one
 
     def graphs(self, row: Row) -> None:
-        """Nobody dies and every call works; some tasks fail. World.check holds the report against the truth."""
+        """Apply once without faults, with some failing tasks. Simulation.check compares the report with the facts."""
         self.seed += 1
         folder = self.folder / f"graph-{self.seed}"
         folder.mkdir()
-        world = World(folder, self.seed, share=0.0, size=10 + self.seed % 50)
-        report, _ = world.live()
+        simulation = Simulation(folder, self.seed, share=0.0, size=10 + self.seed % 50)
+        report, _ = simulation.live()
         assert report is not None, f"seed {self.seed}: no report"
-        assert world.outcomes(report) == world.expected(), f"seed {self.seed}: {world.outcomes(report)}"
-        world.check(report)
+        assert simulation.outcomes(report) == simulation.expected(), f"seed {self.seed}: {simulation.outcomes(report)}"
+        simulation.check(report)
         row.hits += 1
         row.opened += 1
-        row.count(world.fake)
+        row.count(simulation.fake)
 
     def simulated(self, row: Row) -> None:
         self.seed += 1
         folder = self.folder / f"simulated-{self.seed}"
         folder.mkdir()
-        world = World(folder, self.seed)
+        simulation = Simulation(folder, self.seed)
         try:
-            world.check(world.live_until_done())
+            simulation.check(simulation.live_until_done())
         finally:
-            row.hits += sum(line.startswith("died at") for line in world.trace)
-            row.opened += world.lives
-            row.count(world.fake)
+            row.hits += sum(line.startswith("died at") for line in simulation.trace)
+            row.opened += simulation.lives
+            row.count(simulation.fake)
 
-    def towns(self, row: Row) -> None:
-        """A town until it is done, and again after one of its services was changed."""
+    def mixed(self, row: Row) -> None:
+        """Apply a mixed spec until it is done, and again after a change of one service."""
         self.seed += 1
-        folder = self.folder / f"town-{self.seed}"
+        folder = self.folder / f"mixed-{self.seed}"
         folder.mkdir()
-        place = town(folder, self.seed)
-        assert place.calm is not None
+        place = mixed_simulation(folder, self.seed)
+        assert place.undisturbed is not None
         try:
             place.check(place.live_until_done())
-            for one in (place, place.calm):
+            for one in (place, place.undisturbed):
                 one.replace_a_service()
             place.check(place.live_until_done())
         finally:
@@ -214,8 +214,8 @@ def main() -> int:
         return Budget(hits=hits) if options.whole else Budget(seconds=options.minutes * 60 * share)
 
     memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-    with tempfile.TemporaryDirectory(dir=memory) as folder, Zygote() as zygote, HttpServer() as http:
-        bench = Bench(Path(folder), zygote, http)
+    with tempfile.TemporaryDirectory(dir=memory) as folder, ForkServer() as fork_server, HttpServer() as http:
+        bench = Bench(Path(folder), fork_server, http)
         print("| trial | trials | signals that hit | starts | starts per key, least / most | same state | opened |")
         print("|---|---|---|---|---|---|---|", flush=True)
         signals = Row("24 tasks, 30 % of answers lost, SIGINT at a random moment")
@@ -236,10 +236,10 @@ def main() -> int:
                 lambda: bench.graphs,
             ),
             "lives": (Row("simulated lives, every call may fail"), budget(10, 2000), lambda: bench.simulated),
-            "towns": (
+            "mixed": (
                 Row("simulated services, requests, waits, platform calls"),
                 budget(10, 4_000),
-                lambda: bench.towns,
+                lambda: bench.mixed,
             ),
         }
         chosen = [options.only] if options.only else list(plans)

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from taskspec.api import StartRequest
+from taskspec.api.launch_marker import marker
 from taskspec.api.wire import DESCRIPTION_LIMIT
-from taskspec.engine.refresh import marker
 from taskspec.engine.start import Forerunner, StartOrder
 from taskspec.engine.tools import Tools
 from taskspec.errors import StalePlan, TaskspecError, UsageError

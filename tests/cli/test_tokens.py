@@ -105,7 +105,7 @@ def test_what_is_no_token_is_refused_without_a_word_of_it(
     monkeypatch.setenv("API_TOKEN", bad)
     said = taskspec("plan", str(spec(REMOTE)))
     assert said.code == 3
-    assert "API_TOKEN is no token" in said.err
+    assert "API_TOKEN is not a valid token" in said.err
     assert not shows(said.out + said.err, TOKEN)
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from taskspec.api.launch_marker import marker
 from taskspec.engine.apply import Apply
 from taskspec.engine.events import EngineEvent, StatusChanged
-from taskspec.engine.refresh import marker
 from taskspec.state.model import EventKind, Phase
 
 from . import faultserver as fault

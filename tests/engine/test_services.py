@@ -556,7 +556,7 @@ def test_the_app_that_serves_digits_is_deployed_and_reads_them(shop: Workshop) -
     applied = shop.apply()
     assert applied.outcomes == {"import": "succeeded", "serve": "succeeded", "evaluate": "succeeded"}
     assert any(
-        "left in peace" in str(line) for line in shop.server.api.task.get_logs(applied.ended("serve").task_id or 0)
+        "left by itself" in str(line) for line in shop.server.api.task.get_logs(applied.ended("serve").task_id or 0)
     )
     assert not shop.plan().has_changes
 

@@ -1,4 +1,4 @@
-"""`taskspec server …` as a user types it."""
+"""The commands `taskspec server …`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def taskspec(taskspec_home: Path) -> Iterator[Run]:
-    """Runs a command against this test's own home; no server outlives the test."""
+    """Run commands with the home of the test. No server outlives the test."""
 
     def run(*arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-c", "from taskspec.cli.main import main; main()", "server", *arguments]
