@@ -16,7 +16,7 @@ ROOT = Path(__file__).parent.parent
 
 
 class Place:
-    """A copy of the examples with a server of its own, and the command line as a user calls it."""
+    """A copy of the examples with another server, and the command line as a user calls it."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

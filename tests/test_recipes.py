@@ -1,4 +1,4 @@
-"""The recipes: each runs on a local server of its own and does what its page says."""
+"""The recipes: each runs on a new local server and does what its page describes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PAGES = sorted(page for page in (ROOT / "docs" / "recipes").glob("*.md") if page
 
 
 class Kitchen:
-    """A copy of the examples with a server of its own, and the command line as a user calls it."""
+    """A copy of the examples with another server, and the command line as a user calls it."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -50,7 +50,7 @@ class Kitchen:
         return {task["address"]: task["outcome"] for task in ended["tasks"]}
 
     def people_are_done(self) -> None:
-        """Complete the first labeling job, as people would."""
+        """Complete the first labeling job, as a user would."""
         home = find_home(self.environment)
         info = read_info(home)
         assert info is not None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from taskspec.diagnostics import Diagnostic, in_order
 from taskspec.engine.catalogue import Catalogue
@@ -27,15 +28,13 @@ def validate(project: Project, server: Server) -> Sequence[Diagnostic]:
             project.evaluator.tasks.put(instance.task.name, instance.key, view)
     problems: list[Diagnostic] = []
     calls = [instance for instance in project.expansion.instances if instance.task.call is not None]
-    for instance in project.expansion.instances:
-        if instance.task.when is not True:
-            try:
-                project.evaluator.condition(instance)
-            except SpecError as error:
-                problems.extend(error.diagnostics)
-    for instance in [*(local if facts else ()), *calls]:
+    conditional = [instance for instance in project.expansion.instances if instance.task.when is not True]
+    checks: list[Callable[[], object]] = [partial(project.evaluator.condition, instance) for instance in conditional]
+    requested = [*(local if facts else ()), *calls]
+    checks += [partial(project.evaluator.request, instance, facts) for instance in requested]
+    for check in checks:
         try:
-            project.evaluator.request(instance, facts)
+            check()
         except SpecError as error:
             problems.extend(error.diagnostics)
     if problems:

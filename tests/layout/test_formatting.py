@@ -293,7 +293,7 @@ blanks = st.integers(0, 2)
 
 @st.composite
 def blocks(draw: st.DrawFn, indent: int = 0, depth: int = 3) -> list[str]:
-    """Lines of a map or a list, with comments and blank lines anywhere a person may write them."""
+    """Lines of a map or a list, with comments and blank lines at every place where an author may write them."""
     pad = " " * indent
     is_map = draw(st.booleans()) if indent else True
     lines: list[str] = []

@@ -1,4 +1,4 @@
-"""The journal on disk: durable, whole, chained, and loud when it is none of these."""
+"""The journal on disk: durable, complete and chained; damage is an error."""
 
 from __future__ import annotations
 
@@ -319,7 +319,7 @@ def test_a_flipped_bit_is_never_taken_for_another_history(filled: Path) -> None:
             found = use(filled)
         except StateError:
             continue
-        except LockHeld:  # the bit is one of the owner's name: nobody may write, and the history is as it was
+        except LockHeld:  # the bit is one of the owner's name: no process may write, and the history is unchanged
             with open_store(filled, clock=clock) as store:
                 found = store.load()
         assert found == before, f"flipped at byte {position}"
