@@ -52,11 +52,10 @@ def command(
     launches on the server, with references between them; secrets become variables.
     """
     _check_flags(more_ids, module, task_id, version, name, out, append)
-    server = options.server(session.secrets)
     if module is not None:
-        return _from_module(server, module, version, name, out, append, force=force)
+        return _from_module(options.server(session.secrets), module, version, name, out, append, force=force)
     if task_id is not None:
-        draft = draft_launches(find_launches(server, (task_id, *more_ids)))
+        draft = draft_launches(find_launches(options.server(session.secrets), (task_id, *more_ids)))
         return _deliver(spec_text(_spec_name(out, "pipeline"), draft), out, force=force)
     return _starter(out or STARTER, force=force)
 
