@@ -22,6 +22,14 @@ _VERSION_CONTROL = ".git"
 _SHOWN = 80
 
 
+def read_file(path: Path, what: str = "", *, remedy: str = "check the path") -> bytes:
+    """Read a file that the user names; `what` comes before its name in messages. Raises UsageError."""
+    try:
+        return read_plain(path)
+    except OSError as error:
+        raise UsageError(f'{what}"{path}" cannot be read: {error.strerror or error}', remedy=remedy) from None
+
+
 @dataclass(slots=True)
 class ProjectFiles:
     """Reads each text of one project once, so that a plan and its apply use the same content."""

@@ -16,7 +16,7 @@ REMOVED = (
 )  # fmt: skip
 XDG = ("XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME", "XDG_RUNTIME_DIR")
 
-# The same examples in every run: a red test is red for everybody. A timed example says nothing on a busy machine.
+# The same examples in every run: a red test is red on every machine. A timed example means nothing on a busy machine.
 hypothesis.settings.register_profile("taskspec", deadline=None, derandomize=True, database=None, max_examples=100)
 hypothesis.settings.load_profile("taskspec")
 
@@ -74,7 +74,7 @@ def homes(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session", autouse=True)
 def _session_is_isolated(homes: Path) -> Iterator[None]:
-    """Servers that live as long as the session start before the first test has a home of its own."""
+    """Servers of the session start before the first test has its own home."""
     with pytest.MonkeyPatch.context() as patch:
         _isolate(patch, homes / "session")
         yield
@@ -95,5 +95,5 @@ def home(homes: Path, home_numbers: Iterator[int], monkeypatch: pytest.MonkeyPat
 
 @pytest.fixture
 def taskspec_home(home: Path) -> Path:
-    """Where this test's local server keeps its things, if it starts one; it must not outlive the test."""
+    """The home of this test's local server, if it starts one; the server must not outlive the test."""
     return home / "taskspec"

@@ -41,7 +41,7 @@ class End:
 
 
 def confined(arguments: list[str], output: Path) -> End:
-    """Run a command line in a process of its own, with a limit to its time and its memory."""
+    """Run a command line in another process, with limited time and memory."""
     child = os.fork()
     if child == 0:
         code = 99
@@ -227,7 +227,7 @@ def test_ten_megabytes_in_one_place_are_taken_or_refused(
 
 
 def put(path: Path, kind: str) -> None:
-    """Put something at `path` that is no file one can read to its end."""
+    """Put something at `path` that cannot be read like a regular file."""
     if kind == "pipe":
         os.mkfifo(path)
     elif kind == "folder":

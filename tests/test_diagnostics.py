@@ -1,4 +1,4 @@
-"""Places in a text, and the words that help with a wrong name."""
+"""Places in a text, and suggestions for a wrong name."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ class Outcome:
 
 
 def outcome(case: Path, here: Path, capsys: pytest.CaptureFixture[str]) -> Outcome:
-    """What a person sees; the only thing changed is the name of the temporary folder."""
+    """The output as the user sees it, without the name of the temporary folder."""
     command = case / "command.txt"
     arguments = shlex.split(command.read_text()) if command.exists() else ["validate", "spec.yaml"]
     code = int(run(arguments))

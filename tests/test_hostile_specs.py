@@ -1,4 +1,4 @@
-"""Whatever bytes a spec holds, opening it gives a project or diagnostics, never a traceback."""
+"""Opening a spec of any bytes gives a project or diagnostics, never a traceback."""
 
 from __future__ import annotations
 

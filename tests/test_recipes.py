@@ -1,4 +1,4 @@
-"""The recipes: each runs on a local server of its own and does what its page says."""
+"""The recipes: each runs on a new local server and does what its page describes."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Recipes(ExampleProject):
         return {task["address"]: task["outcome"] for task in ended["tasks"]}
 
     def people_are_done(self) -> None:
-        """Complete the first labeling job, as people would."""
+        """Complete the first labeling job, as a user would."""
         home = find_home(self.environment)
         info = read_info(home)
         assert info is not None

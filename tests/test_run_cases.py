@@ -1,6 +1,6 @@
 """Whole output where a server or an app is what goes wrong: tests/cases/runs/<case>/{spec.yaml, command.txt, …}.
 
-`environment.txt` configures a server; `<local server>` in it stands for the address of the real local server that all
+`environment.txt` configures a server; `<local server>` there is the address of the real local server that all
 cases share. Times, ports and launch ids are replaced. `--update-cases` rewrites `output.txt`.
 """
 

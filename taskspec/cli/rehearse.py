@@ -15,17 +15,16 @@ import click
 
 from taskspec.engine.events import EngineEvent, Listener, RunReport
 from taskspec.engine.tools import Pace
-from taskspec.errors import UsageError
 from taskspec.operations.apply import Environment, prepare_apply
 from taskspec.operations.plan import make
 from taskspec.operations.project import Request, open_project
-from taskspec.plainfile import read_plain
 from taskspec.plan.selection import Selection
 from taskspec.rehearsal.clock import Clock
 from taskspec.rehearsal.faults import Script, read_script
 from taskspec.rehearsal.stage import AnnouncedJournal, set_stage
 from taskspec.state.lease import this_owner
 from taskspec.state.store import open_store
+from taskspec.textfiles import read_file
 from taskspec.view.diagnostic import draw_all
 from taskspec.view.lines import line
 from taskspec.view.machine import event_document
@@ -90,12 +89,7 @@ def _rehearse(rehearsal: Rehearsal) -> RunReport:
 def _script(rehearsal: Rehearsal) -> Script:
     if rehearsal.faults is None:
         return Script(rehearsal.seed)
-    try:
-        content = read_plain(rehearsal.faults)
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise UsageError(f'--faults "{rehearsal.faults}" cannot be read: {reason}', remedy="check the path") from None
-    return read_script(str(rehearsal.faults), content, rehearsal.seed)
+    return read_script(str(rehearsal.faults), read_file(rehearsal.faults, "--faults "), rehearsal.seed)
 
 
 def _listener(rehearsal: Rehearsal, clock: Clock) -> Listener:

@@ -10,8 +10,7 @@ from taskspec.beside import digest_beside
 from taskspec.composition import read_sources
 from taskspec.diagnostics import Code, Diagnostic, in_order
 from taskspec.engine.secretsource import SecretSource, Trust
-from taskspec.errors import SpecError, UsageError
-from taskspec.plainfile import read_plain
+from taskspec.errors import SpecError
 from taskspec.plan.evaluate import Evaluator
 from taskspec.sensitive import Secrets
 from taskspec.spec.includes import compose
@@ -24,6 +23,7 @@ from taskspec.template.instances import Expansion, expand
 from taskspec.template.parts import RootNames, Views, part_scopes
 from taskspec.template.scope import TasksView
 from taskspec.template.secrecy import exposed_secrets
+from taskspec.textfiles import read_file
 from taskspec.values import Json, Unknown
 
 
@@ -55,7 +55,7 @@ class Project:
 
 def open_project(request: Request, *, variables_required: bool = True) -> Project:
     """Read, analyse and evaluate a spec. Raises SpecError with every problem that one pass finds."""
-    content, profile = _read(request.path, "spec"), request.profile
+    content, profile = read_file(request.path, "spec "), request.profile
     sources = read_sources(request.path, request.shown_as, content, profile, allow_outside=request.trust.allow_outside)
     spec, renderer, warnings = sources.root, sources.renderer, sources.warnings
     weave = analyse_whole(spec, renderer, sources.parts)
@@ -89,17 +89,9 @@ def open_project(request: Request, *, variables_required: bool = True) -> Projec
     return Project(spec, folder, evaluator, expansion, sources.warnings, request.trust.root(folder))
 
 
-def _read(path: Path, what: str) -> bytes:
-    try:
-        return read_plain(path)
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise UsageError(f'{what} "{path}" cannot be read: {reason}', remedy="check the path") from None
-
-
 def assigned(request: Request, spec: SpecFile, *, looks_up: bool = False) -> dict[str, Assigned]:
     """Return each variable's value and its origin. Raises SpecError with every missing or invalid value."""
-    files = [VariableFile(str(path), _read(path, "--var-file")) for path in request.var_files]
+    files = [VariableFile(str(path), read_file(path, "--var-file ")) for path in request.var_files]
     keeper = _keeper(request, request.path.resolve().parent, looks_up=looks_up)
     return assign_variables(spec, environment=request.environment, files=files, flags=request.var_flags, keeper=keeper)
 

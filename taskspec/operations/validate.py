@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from taskspec.diagnostics import Diagnostic, in_order
 from taskspec.engine.catalogue import Catalogue
@@ -29,15 +30,13 @@ def validate(project: Project, server: Server) -> Sequence[Diagnostic]:
             evaluator.tasks.put(instance.task.name, instance.key, view)
     problems: list[Diagnostic] = []
     calls = [instance for instance in project.expansion.instances if instance.task.call is not None]
-    for instance in project.expansion.instances:
-        if instance.task.when is not True:
-            try:
-                evaluator.condition(instance)
-            except SpecError as error:
-                problems.extend(error.diagnostics)
-    for instance in [*(local if server.is_local else ()), *calls]:
+    conditional = [instance for instance in project.expansion.instances if instance.task.when is not True]
+    checks: list[Callable[[], object]] = [partial(evaluator.condition, instance) for instance in conditional]
+    requested = [*(local if server.is_local else ()), *calls]
+    checks += [partial(evaluator.request, instance, facts) for instance in requested]
+    for check in checks:
         try:
-            evaluator.request(instance, facts)
+            check()
         except SpecError as error:
             problems.extend(error.diagnostics)
     if problems:

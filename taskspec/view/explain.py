@@ -9,13 +9,13 @@ from taskspec.diagnostics import Span
 from taskspec.explain import Explanation
 from taskspec.origins import HIDDEN, Explained, Origin, OriginKind
 from taskspec.plan.model import Change, PlannedTask
+from taskspec.sensitive import HIDDEN as HIDDEN_TEXT
 from taskspec.values import Json, show_path
 from taskspec.view.machine import endurance_document, json_value, side
 from taskspec.view.paint import Paint, clean, one_line
 from taskspec.view.words import COLOURS, deadlines, retries, show, show_change, why
 
 VERSION = 1
-SECRET = "(sensitive)"  # noqa: S105 - a placeholder
 
 
 def draw_explanation(found: Explanation, paint: Paint) -> str:
@@ -41,7 +41,7 @@ def _retry(found: Explanation) -> str:
 
 
 def _change(change: Change) -> str:
-    return f"{one_line(show_path(change.path))}: {SECRET}" if change.after is HIDDEN else show_change(change)
+    return f"{one_line(show_path(change.path))}: {HIDDEN_TEXT}" if change.after is HIDDEN else show_change(change)
 
 
 def _value(value: Explained, paint: Paint) -> Iterator[str]:
@@ -57,7 +57,7 @@ def _part(part: Origin, paint: Paint, depth: int) -> Iterator[str]:
 
 
 def _show(value: Json) -> str:
-    return SECRET if value is HIDDEN else show(value)
+    return HIDDEN_TEXT if value is HIDDEN else show(value)
 
 
 def _from(origin: Origin) -> str:

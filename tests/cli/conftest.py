@@ -1,4 +1,4 @@
-"""The command line in this process, beside a local server that all its tests share."""
+"""The command line in this process, and a local server that all of its tests share."""
 
 from __future__ import annotations
 

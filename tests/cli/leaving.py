@@ -1,4 +1,4 @@
-"""An apply that is left while a launch of it runs."""
+"""An apply that is interrupted while one of its launches runs."""
 
 from __future__ import annotations
 

@@ -103,7 +103,7 @@ class Ears:
 def ears(
     folder: Path, spec: Callable[[str], Path], taskspec: Command, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Ears]:
-    """A project full of secrets. Whatever was said and written in it is searched at the end."""
+    """A project full of secrets. All output and files are searched at the end."""
     monkeypatch.setenv("CANARY_PARAM", PARAM)
     monkeypatch.setenv("CANARY_ENV", ENV)
     reports = folder / "reports"

@@ -38,7 +38,7 @@ def a_secret(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def fits(kind: str, said: str) -> dict[str, Any]:
-    """The document, which fits its own definition, and no other one of the file."""
+    """The document, which fits its definition and no other one of the file."""
     document: dict[str, Any] = json.loads(said)
     Draft7Validator({"$ref": f"#/definitions/{kind}", "definitions": SCHEMA["definitions"]}).validate(document)
     Draft7Validator(SCHEMA).validate(document)

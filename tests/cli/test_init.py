@@ -26,7 +26,7 @@ def api(endpoint: Endpoint) -> Iterator[Api]:
 
 @pytest.fixture
 def registered(taskspec: Command, folder: Path) -> Callable[..., str]:
-    """Register an app under a slug of this test; the config is its own."""
+    """Register an app with this config under a slug of this test."""
 
     def register(name: str, version: str = "v1.0.0", **config: Any) -> str:
         slug = f"{folder.name.replace('_', '-')}/{name}"

@@ -1,4 +1,4 @@
-"""Who writes: told, waited for, broken; and readers who never wait for any of it."""
+"""The lease of a state: shown, waited for, broken; readers never wait."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Writer:
     process: subprocess.Popen[str]
 
     def writes(self) -> str:
-        """What becomes of an attempt to write."""
+        """The outcome of an attempt to write."""
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         self.process.stdin.write("now\n")

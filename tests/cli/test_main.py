@@ -1,4 +1,4 @@
-"""The door: help, aliases, and one documented exit code for every way to end."""
+"""The entry point: help, aliases, and a documented exit code for every end."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def test_3_when_the_spec_is_wrong_and_every_problem_is_told(taskspec: Command, s
 
 @pytest.fixture
 def closed_port() -> Iterator[int]:
-    """A port nobody listens on, for as long as the test runs."""
+    """A port without a listener, for the time of the test."""
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))
         yield held.getsockname()[1]
@@ -156,7 +156,7 @@ def test_3_when_only_half_a_server_is_configured(
 
 
 def other_apply() -> subprocess.Popen[str]:
-    """An apply in a process of its own, which inherits this test's folder and environment."""
+    """An apply in another process, which inherits this test's folder and environment."""
     program = "from taskspec.cli.main import main; main()"
     arguments = [sys.executable, "-c", program, "apply", "spec.yaml"]
     return subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)

@@ -1,4 +1,4 @@
-"""`validate` and `plan --offline` for specs of strangers: no server, no process, no file outside, no secret."""
+"""`validate` and `plan --offline` for untrusted specs: no server, no process, no file outside, no secret."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ tasks:
 
 @pytest.fixture
 def sealed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A place where whoever opens a connection or starts a process fails."""
+    """An environment where opening a connection or starting a process fails."""
 
     def refuse(*_: object, **__: object) -> None:
         raise AssertionError("nothing is asked and nothing is run")

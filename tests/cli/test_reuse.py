@@ -1,4 +1,4 @@
-"""--profile, TASKSPEC_PROFILE and --allow-outside, as people give them."""
+"""--profile, TASKSPEC_PROFILE and --allow-outside, as users give them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The state's doors: look at it, carry it away, take over, forget, rename; every change is on record."""
+"""The commands on a state: list, export, adopt, forget, rename; every change is on record."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ def test_an_export_fits_its_schema_and_is_the_same_every_time(taskspec: Command,
 
 
 def elsewhere(folder: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Another clone of the same folder, without the state, and we are in it."""
+    """Change to another clone of the same folder, without the state."""
     there = tmp_path_factory.mktemp("elsewhere") / "clone"
     shutil.copytree(folder, there, ignore=shutil.ignore_patterns(".taskspec"))
     monkeypatch.chdir(there)
@@ -319,7 +319,7 @@ def test_a_move_to_an_address_that_the_spec_does_not_have_is_noted(taskspec: Com
 
 
 def start_by_hand(api: Api, folder: Path, name: str, **state: Any) -> int:
-    """Start an app as a person would, past taskspec."""
+    """Start an app by hand, without taskspec."""
     module = api.local.register_module(folder / name)
     return api.task.start(
         1, module_id=module.module_id, workspace_id=1, params={"state": state}, app_version=module.version

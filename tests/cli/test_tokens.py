@@ -1,4 +1,4 @@
-"""Tokens of servers and launches: in no word that is said, however the server, an app or a fault spells them."""
+"""Tokens of servers and launches are never shown, in any spelling of the server, an app or a fault."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ REMOTE = "tasks: {a: {module: acme/far, version: v1.0.0, workspace: 1}}"
 
 
 class Chatty(BaseHTTPRequestHandler):
-    """A server that repeats the token in whatever it answers."""
+    """A server that repeats the token in every answer."""
 
     status = 400
 

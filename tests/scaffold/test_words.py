@@ -1,4 +1,4 @@
-"""What is written as a text stays that text, and names tell ids from secrets."""
+"""Escaped texts keep their value, and keys distinguish ids and secrets."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ _ROW = Draft7Validator(load_schema("journal"))
 
 
 def event(kind: EventKind, *, address: str = "train", key: str = KEY, **body: Any) -> Event:
-    """An event of the kind; `body` is laid over an ordinary one."""
+    """An event of the kind; `body` is merged over an ordinary one."""
     address = "" if kind in OF_NO_ADDRESS else address
     key = "" if kind in OF_NO_LAUNCH else key
     return Event(kind, address, key, {**BODIES[kind], **body})

@@ -1,4 +1,4 @@
-"""The file itself: the marker beside it, older formats, and disks that say no."""
+"""The file: its marker, older formats, and disks that fail."""
 
 from __future__ import annotations
 
@@ -170,7 +170,7 @@ def test_a_writer_brings_a_state_of_format_1_up_to_date_and_loses_nothing(format
 
 
 def test_a_migration_is_done_wholly_or_not_at_all(format_1: Path) -> None:
-    """A writer that is refused, or cut off, leaves the format as it was."""
+    """A writer that is refused, or cut off, does not change the format."""
     with closing(sqlite3.connect(format_1, isolation_level=None)) as other:
         other.execute("CREATE TABLE migration (something TEXT)")
     with pytest.raises(StateError), open_store(format_1, clock=clock) as store:
@@ -300,7 +300,7 @@ def test_a_lease_that_changed_hands_is_not_broken(filled: Path) -> None:
     with open_store(filled, clock=clock) as store:
         seen = _held(store)
         store.release()
-        for _ in range(2):  # given back, then somebody else's
+        for _ in range(2):  # released, then taken by another process
             with pytest.raises(LockHeld, match="a new owner"):
                 store.break_lease(seen, this_owner(), "lock break", event(EventKind.LOCK_BROKEN))
             now = _held(store)

@@ -152,7 +152,7 @@ def test_the_serial_is_the_number_of_the_last_event() -> None:
 
 @st.composite
 def journals(draw: st.DrawFn) -> list[StoredEvent]:
-    """Valid journals: a few addresses, each with attempts that end somewhere, their events mixed."""
+    """Valid journals: a few addresses, each with some attempts, their events mixed."""
     lives = [draw(_life(f"task[{number}]", number)) for number in range(draw(st.integers(0, 4)))]
     order = draw(st.permutations([number for number, life in enumerate(lives) for _ in life]))
     iterators = [iter(life) for life in lives]

@@ -1,4 +1,4 @@
-"""The journal on disk: durable, whole, chained, and loud when it is none of these."""
+"""The journal on disk: durable, complete and chained; damage is an error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A state as a document: the same on the way back, and refused when anything in it was changed."""
+"""A state as a document: an import gives the same state, and a changed document is refused."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_a_state_made_from_an_export_goes_on_as_the_same_state(tmp_path: Path) -
 
 
 def leaves(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """The path of everything in a document that is no container."""
+    """The path of every leaf of a document."""
     items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     if isinstance(value, dict | list):
         for key, item in items:

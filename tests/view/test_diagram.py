@@ -1,4 +1,4 @@
-"""The graph in four notations; names that would break a notation are made harmless in it."""
+"""The graph in four notations; names that would break a notation are escaped."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where what we know and what the server says differ, status says so, in words that docs/state.md has too."""
+"""Status shows differences between the record and the server with the texts of docs/state.md."""
 
 from __future__ import annotations
 

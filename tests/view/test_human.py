@@ -1,4 +1,4 @@
-"""Reports and standings for people; plans are held by tests/cases/plan."""
+"""Reports, results and status as text; tests/cases/plan has the plans."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One line for each thing that happens, or none."""
+"""One line for each event that is shown."""
 
 from __future__ import annotations
 

@@ -11,7 +11,6 @@ from taskspec.cli.discretion import Session
 from taskspec.cli.files import replace_file
 from taskspec.engine.server import Server
 from taskspec.errors import ExitCode, UsageError
-from taskspec.plainfile import read_plain
 from taskspec.scaffold.document import Draft, appended, fresh_names, spec_text
 from taskspec.scaffold.launches import draft_launches
 from taskspec.scaffold.lookup import find_app, find_launches
@@ -19,6 +18,7 @@ from taskspec.scaffold.module import draft_task
 from taskspec.scaffold.starter import starter_files
 from taskspec.scaffold.words import identifier
 from taskspec.spec.parser import parse_spec
+from taskspec.textfiles import read_file
 from taskspec.view.paint import clean
 
 STARTER = Path("pipeline.yaml")
@@ -52,11 +52,10 @@ def command(
     launches on the server, with references between them; secrets become variables.
     """
     _check_flags(more_ids, module, task_id, version, name, out, append)
-    server = options.server(session.secrets)
     if module is not None:
-        return _from_module(server, module, version, name, out, append, force=force)
+        return _from_module(options.server(session.secrets), module, version, name, out, append, force=force)
     if task_id is not None:
-        draft = draft_launches(find_launches(server, (task_id, *more_ids)))
+        draft = draft_launches(find_launches(options.server(session.secrets), (task_id, *more_ids)))
         return _deliver(spec_text(_spec_name(out, "pipeline"), draft), out, force=force)
     return _starter(out or STARTER, force=force)
 
@@ -103,10 +102,7 @@ def _from_module(
 
 
 def _append(path: Path, task: str, draft: Draft) -> int:
-    try:
-        content = read_plain(path)
-    except OSError as error:
-        raise UsageError(f'"{path}" cannot be read: {error.strerror}', remedy="check the path, or use --out") from None
+    content = read_file(path, remedy="check the path, or use --out")
     spec, _ = parse_spec(str(path), content)
     fresh_names(spec, [task])
     replace_file(path, appended(str(path), content, draft).encode())
