@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from taskspec.errors import UsageError
 from taskspec.plan.decide import Decision, Situation, decide_finished
-from taskspec.plan.model import Action, Plan, Reason
+from taskspec.plan.model import Action, Reason
 from taskspec.sensitive import Sensitive
-from taskspec.spec.results import described
+from taskspec.spec.value_types import described
 from taskspec.state.model import Outcome, Phase, Record
 from taskspec.values import Json, Path, Unknown
 
@@ -50,17 +49,6 @@ def unfit_parts(body: Mapping[str, Json]) -> Iterator[tuple[Path, str]]:
             yield ("wait", name), f"{name} must be a path that begins with /, and is {described(value)}"
         if name != "team_file" and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
             yield ("wait", name), f"{name} must be an integer id, 1 or more, and is {described(value)}"
-
-
-def require_allowed(plan: Plan, *, allow_local: bool) -> None:
-    """Raises UsageError where a plan would run commands on this machine and nobody has allowed that."""
-    found = [task.address for task in plan.tasks if task.runs_here] if not allow_local else []
-    if found:
-        shown = ", ".join(f'"{address}"' for address in found[:5]) + (", …" if len(found) > 5 else "")
-        raise UsageError(
-            f"{shown} would run commands on this machine, and that is off",
-            remedy="read the commands in the plan, then apply with --allow-local",
-        )
 
 
 def _replaced(now: Situation) -> str:

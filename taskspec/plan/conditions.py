@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from taskspec.graph import TaskGraph
 from taskspec.hiding import HIDDEN
 from taskspec.plan.evaluate import Evaluator
-from taskspec.plan.model import Action, Observed, PlannedTask, Reason
+from taskspec.plan.model import Action, Observed, Planned, PlannedTask, Reason
 from taskspec.plan.services import may_run
 from taskspec.spec.kinds import Partial, RunOn
 from taskspec.spec.model import TaskDecl
@@ -67,7 +67,7 @@ class Conditions:
             if all(before in self._void for before in members):
                 self._void.add(join)
 
-    def plan(self, past: Past, *, may_fail: bool) -> tuple[PlannedTask | None, list[PlannedTask]]:
+    def plan(self, past: Past, *, may_fail: bool) -> tuple[PlannedTask | None, list[Planned]]:
         """The plan for a node that is skipped, None where it is not, and the stop of a launch of it that runs.
 
         Raises SpecError for a condition that fails or is no truth value.
@@ -130,10 +130,18 @@ class Conditions:
         return (group[0] for group in groups.values() if all(before in self._void for before in group))
 
 
-def _stop(skip: PlannedTask, running: Observed | None) -> PlannedTask:
+def _stop(skip: PlannedTask, running: Observed | None) -> Planned:
     replaced = may_run(skip.previous.replaces) if skip.previous is not None and skip.previous.replaces else ""
     detail = f"launch {running.task_id} is {running.status}" if running is not None else replaced
-    return replace(skip, action=Action.STOP, detail=detail, observed=running, node=-1, root="")
+    return Planned(
+        skip.address,
+        Action.STOP,
+        skip.reason,
+        detail,
+        previous=skip.previous,
+        observed=running,
+        attempts=skip.attempts,
+    )
 
 
 def conditional(evaluator: Evaluator, instance: Instance, planned: PlannedTask) -> PlannedTask:

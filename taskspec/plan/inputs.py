@@ -6,8 +6,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from taskspec.diagnostics import Diagnostic
-from taskspec.plan.evaluate import Facts
 from taskspec.plan.model import Observed, PlannedTask
+from taskspec.plan.request import Facts
 from taskspec.plan.selection import Selection
 from taskspec.state.model import State
 from taskspec.template.instances import Expansion, Instance

@@ -12,6 +12,7 @@ from taskspec.plan.request import CallRequest, Request
 from taskspec.spec.kinds import Kind
 from taskspec.state.model import Record
 from taskspec.template.instances import Expansion
+from taskspec.template.parts import Views
 from taskspec.values import Json, Path
 
 
@@ -102,8 +103,8 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class PlannedTask:
-    """One instance, the action for it, and why. `previous` is the launch that is kept, attached to or replaced.
+class Planned:
+    """The action for one address, and why. `previous` is the launch that is kept, attached to, replaced or stopped.
 
     `condition` is what the action still depends on, for people: apply decides it just before. `root` is the address
     because of which a task is skipped, empty where that is the task itself.
@@ -118,7 +119,6 @@ class PlannedTask:
     fingerprint: str | None = None
     previous: Record | None = None
     observed: Observed | None = None
-    node: int = -1
     attempts: int = 0
     condition: str = ""
     root: str = ""
@@ -149,10 +149,18 @@ class PlannedTask:
         return self.reason is Reason.INSTANCES_UNKNOWN
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedTask(Planned):
+    """The action for one instance. `node` is its number in the expansion."""
+
+    node: int
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """The whole proposal, in an order in which it could be carried out one by one.
 
+    `views` are what expressions see of tasks once the plan is made.
     `serial` and `lineage` name the state it was made from; `stops` are launches that left the spec and still run.
     `agents` are those that fit now, by address, where a rule names the agent. `reusable` are launches of others that
     a service would take over now instead of its start.
@@ -164,9 +172,10 @@ class Plan:
     lineage: str
     serial: int
     tasks: tuple[PlannedTask, ...]
-    stops: tuple[PlannedTask, ...]
+    stops: tuple[Planned, ...]
     results: Mapping[str, Json]
     expansion: Expansion
+    views: Views = field(repr=False, compare=False)
     warnings: tuple[Diagnostic, ...] = ()
     pools: Mapping[str, int] = field(default_factory=dict)
     slots_per_agent: int | None = None

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from taskspec.json_tree import merge
 from taskspec.sensitive import redacted
 from taskspec.spec.kinds import Kind
-from taskspec.spec.parser import merge
+from taskspec.spec.settings import AgentRule, LaunchSettings
 from taskspec.spec.targets import target_state
 from taskspec.values import Json, Unknown, digest, is_known, symbolic
 
@@ -44,11 +45,20 @@ class ModuleFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class Facts:
+    """What was looked up for a spec: its modules, and the ids of workspaces by name and of users by login."""
+
+    modules: Mapping[ModuleKey, ModuleFacts] = field(default_factory=dict)
+    workspaces: Mapping[str, int] = field(default_factory=dict)
+    users: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class LaunchRequest:
     """One launch, decided but for what is known only after apply. Cosmetic fields are not part of the identity."""
 
     facts: ModuleFacts
-    agent: Json
+    agent: AgentRule | Json
     workspace: str | int | None
     params: Mapping[str, Json]
     restart_policy: str
@@ -57,21 +67,22 @@ class LaunchRequest:
     description: str
     may_name_services: bool = False
     has_secrets: bool = False
-    settings: Mapping[str, Json] = field(default_factory=dict)
+    settings: LaunchSettings | None = None
 
     @property
     def inputs(self) -> dict[str, Json]:
         """The identity as JSON: what the fingerprint covers and what a plan compares."""
+        settings = self.settings.as_json() if self.settings is not None else {}
         return {
             "module": self.facts.identity,
             "version": self.facts.version,
             "branch": self.facts.is_branch,
-            "agent": self.agent,
+            "agent": self.agent.as_json() if isinstance(self.agent, AgentRule) else self.agent,
             "workspace": self.workspace,
             "restart_policy": self.restart_policy,
             "log_level": self.log_level,
             "params": _comparable(self.params, self),
-            **({"settings": _comparable(self.settings, self)} if self.settings else {}),
+            **({"settings": _comparable(settings, self)} if settings else {}),
         }
 
     @property

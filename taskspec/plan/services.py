@@ -10,7 +10,7 @@ from collections.abc import Container, Iterator, Mapping
 from dataclasses import replace
 
 from taskspec.graph import TaskGraph
-from taskspec.plan.decide import Decision, Situation
+from taskspec.plan.decide import Decision, Situation, rerun_for_change
 from taskspec.plan.model import Action, Observed, PlannedTask, Reason
 from taskspec.spec.kinds import ServiceRule
 from taskspec.spec.model import Rerun, TaskDecl
@@ -37,23 +37,10 @@ def decide_service(now: Situation) -> Decision:
     where = f"launch {now.observed.task_id} is {now.observed.status}"
     if now.requested:
         return Decision(Action.RERUN, Reason.REQUESTED, f"{where} until the new one is up")
-    if now.rerun is not Rerun.NEVER:
-        change = _change(now)
-        if change is not None:
-            reason, detail = change
-            return Decision(Action.RERUN, reason, detail or f"{where} until the new one is up")
+    change = rerun_for_change(now) if now.rerun is not Rerun.NEVER else None
+    if change is not None:
+        return replace(change, detail=change.detail or f"{where} until the new one is up")
     return Decision(Action.ATTACH, Reason.STILL_RUNNING, where)
-
-
-def _change(now: Situation) -> tuple[Reason, str] | None:
-    """Why a launch that runs is not the one that is asked for."""
-    if now.inputs_differ:
-        return Reason.INPUTS_CHANGED, ""
-    if now.rerun is Rerun.UPSTREAM_RERUNS and now.upstream_launches:
-        return Reason.UPSTREAM_RERUNS, now.upstream_launches
-    if now.rerun is Rerun.UPSTREAM_RERUNS and now.upstream_ran_since:
-        return Reason.UPSTREAM_RAN, now.upstream_ran_since
-    return (Reason.INPUTS_UNKNOWN, now.upstream_launches) if now.fingerprint is None else None
 
 
 def view_of(instance: Instance, record: Record | None, planned: PlannedTask | None) -> TaskView:

@@ -7,8 +7,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from taskspec.engine.evidence import Looked
+from taskspec.plan.agents import is_rule
 from taskspec.plan.evidence import FieldNeed, FilesNeed, Finding, Need
+from taskspec.spec.model import CallDecl
 from taskspec.template.instances import Instance
+from taskspec.values import ABSENT
 
 if TYPE_CHECKING:
     from taskspec.api import Api, TaskInfo
@@ -33,8 +36,8 @@ class FakeLookups:
 
 def agents_for(instances: Iterable[Instance]) -> tuple[str, ...]:
     """Return agent names, one for each agent rule. A computed pattern matches none."""
-    rules = (instance.task.agent for instance in instances)
-    names = (str(rule.get("name", "rehearsal")) for rule in rules if isinstance(rule, Mapping))
+    rules = (i.task.agent for i in instances if not isinstance(i.task, CallDecl))
+    names = ("rehearsal" if rule.name is ABSENT else str(rule.name) for rule in rules if is_rule(rule))
     return tuple(dict.fromkeys(map(_filled, names))) or ("rehearsal",)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from taskspec.api import Api
 from taskspec.engine.ledger import Journal
 from taskspec.engine.server import LOCAL_WORKSPACE, Server
+from taskspec.json_tree import merge
 from taskspec.rehearsal.calls import RehearsedCalls
 from taskspec.rehearsal.clock import Clock, VirtualHands
 from taskspec.rehearsal.elsewhere import FakeLookups, agents_for
@@ -17,9 +18,8 @@ from taskspec.rehearsal.faults import Faults
 from taskspec.rehearsal.server import FakeServer
 from taskspec.rehearsal.transport import ADDRESS, VirtualTransport
 from taskspec.spec.model import TaskDecl
-from taskspec.spec.parser import merge
-from taskspec.spec.results import is_declaration
 from taskspec.state.model import Event, EventKind, State, StoredEvent
+from taskspec.template.analysis import section_of
 from taskspec.template.expression import Dynamic, Step
 from taskspec.template.instances import FOLDED, Instance
 from taskspec.template.render import Renderer, templates_in
@@ -121,18 +121,18 @@ def placeholder_output(
 
 def _read(task: TaskDecl, listed: Collection[tuple[str, str]]) -> Iterator[tuple[str, Any]]:
     """Yield every expression of a task about its launch, with the value it should have."""
-    for name, written in task.results.items():
-        kind = written.get("type") if is_declaration(written) else None
+    for name, result in task.results.items():
+        kind = result.type
         value = [PLACEHOLDER] if kind is None and (task.name, name) in listed else _OF_TYPE.get(str(kind), PLACEHOLDER)
-        yield from ((text, value) for _, text in templates_in(written))
-    for _, text in templates_in([[c.condition for c in task.checks], task.outputs]):
+        yield from ((text, value) for _, text in templates_in(result.written))
+    for _, text in templates_in([[c.condition for c in task.checks], section_of(task, "outputs")]):
         yield text, PLACEHOLDER
 
 
 def placeholder_response(renderer: Renderer, instance: Instance) -> Any:
     """Build a response with a placeholder at every path that the task's expressions read."""
     task = instance.task
-    texts = templates_in([task.results, [check.condition for check in task.checks]])
+    texts = templates_in([section_of(task, "results"), [check.condition for check in task.checks]])
     references = [r for _, text in texts for r in renderer.parse(text).references if r.root == "response"]
     if any(isinstance(reference.steps[0], int | Dynamic) for reference in references if reference.steps):
         return [PLACEHOLDER]

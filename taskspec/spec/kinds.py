@@ -5,12 +5,13 @@ A job and a service are launches. The other kinds are calls: nothing is started 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 from taskspec.spec.durations import seconds
+from taskspec.spec.platform import PlatformCall
 from taskspec.values import Json
 
 
@@ -84,15 +85,77 @@ class Poll:
     attempts: int | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """What a call says about time and repetition. `body` holds the keys as written, templates and all."""
+    """What calls say about time and repetition. Each kind of call is a class that adds its own keys.
 
-    body: Mapping[str, Json]
-    timeout: float | None
+    A key that the author does not write is None.
+    """
+
+    timeout: float | None = None
     idempotent: bool = False
     poll: Poll | None = None
     every: float = 10.0
+
+    @property
+    def body(self) -> dict[str, Json]:
+        """The keys of its kind, as a spec has them, in the order in which they are read."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestCall(Call):
+    """A request to a service."""
+
+    service: Json
+    method: Json
+    data: Mapping[str, Json] | None
+
+    @property
+    def body(self) -> dict[str, Json]:
+        return _given(service=self.service, method=self.method, data=self.data)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitCall(Call):
+    """A wait for a file, or for people."""
+
+    wait: WaitKind
+    target: Json
+    team: Json
+
+    @property
+    def body(self) -> dict[str, Json]:
+        return _given(wait={self.wait.value: self.target}, team=self.team)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiCall(Call):
+    """A call of the platform. `arguments` are written under `with:`."""
+
+    call: PlatformCall
+    arguments: Mapping[str, Json] | None
+    team: Json
+
+    @property
+    def body(self) -> dict[str, Json]:
+        return _given(team=self.team, call=self.call.value, **{"with": self.arguments})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalCall(Call):
+    """A command on this machine."""
+
+    command: Sequence[Json]
+    env: Mapping[str, Json] | None
+
+    @property
+    def body(self) -> dict[str, Json]:
+        return _given(command=self.command, env=self.env)
+
+
+def _given(**keys: Json) -> dict[str, Json]:
+    return {name: value for name, value in keys.items() if value is not None}
 
 
 COMMON_KEYS = frozenset({
@@ -121,7 +184,7 @@ NEEDED_KEYS: Mapping[Kind, tuple[str, ...]] = {
     Kind.LOCAL: ("command",),
 }
 CALL_BODY = ("service", "method", "data", "wait", "team", "call", "with", "command", "env")
-"""Keys of calls whose values may hold templates, in the order in which they are read."""
+"""Keys of calls whose values may hold expressions."""
 _TIMEOUTS: Mapping[Kind, float | None] = {
     Kind.REQUEST: 600.0,
     Kind.WAIT: None,
@@ -150,14 +213,32 @@ def read_service(body: Mapping[str, Any]) -> ServiceRule:
 
 def read_call(kind: Kind, body: Mapping[str, Any]) -> Call:
     """The call of a request, a wait, an api call or a command as written."""
-    poll = body.get("poll")
-    return Call(
-        body={key: body[key] for key in CALL_BODY if key in body},
-        timeout=seconds(body["timeout"]) if "timeout" in body else _TIMEOUTS[kind],
-        idempotent=body.get("idempotent", False),
-        poll=Poll(poll["until"], seconds(poll.get("every", 5.0)), poll.get("attempts")) if poll else None,
-        every=seconds(body.get("every", 10.0)),
-    )
+    timeout = seconds(body["timeout"]) if "timeout" in body else _TIMEOUTS[kind]
+    match kind:
+        case Kind.REQUEST:
+            poll = body.get("poll")
+            return RequestCall(
+                service=body["service"],
+                method=body["method"],
+                data=body.get("data"),
+                timeout=timeout,
+                idempotent=body.get("idempotent", False),
+                poll=Poll(poll["until"], seconds(poll.get("every", 5.0)), poll.get("attempts")) if poll else None,
+            )
+        case Kind.WAIT:
+            [(wait, target)] = body["wait"].items()
+            every = seconds(body.get("every", 10.0))
+            return WaitCall(wait=WaitKind(wait), target=target, team=body.get("team"), timeout=timeout, every=every)
+        case Kind.API:
+            return ApiCall(
+                call=PlatformCall(body["call"]),
+                arguments=body.get("with"),
+                team=body.get("team"),
+                timeout=timeout,
+                idempotent=body.get("idempotent", False),
+            )
+        case _:
+            return LocalCall(command=body["command"], env=body.get("env"), timeout=timeout)
 
 
 def can_be_repeated(kind: Kind, call: Call) -> bool:

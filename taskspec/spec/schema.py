@@ -15,7 +15,7 @@ from jsonschema.exceptions import ValidationError
 from jsonschema.protocols import Validator
 from jsonschema.validators import extend
 
-from taskspec.diagnostics import Code, Diagnostic, choices, nearest, until_enough
+from taskspec.diagnostics import Code, Diagnostic, choices, closest, until_enough
 from taskspec.schemas import load_schema
 from taskspec.spec.document import SourceDocument
 from taskspec.spec.durations import PATTERN as DURATION
@@ -174,13 +174,13 @@ def _missing_keys(document: SourceDocument, path: Path, error: ValidationError, 
     instance: Any = error.instance
     missing = [key for key in required if key not in instance]
     key = next((key for key in missing if f"'{key}'" in error.message), missing[0])
-    close = nearest(key, (k for k in instance if k not in schema.get("properties", {})))
+    close = closest(key, (k for k in instance if k not in schema.get("properties", {})))
     description = schema.get("properties", {}).get(key, {}).get("description", "")
     yield Diagnostic(
         Code.MISSING_KEY,
         f'{_owner(path, whole)} needs a key "{key}"',
         document.span(path, key=bool(path)),
-        remedy=f"There is a key that looks like it. {close.replace('Did you mean', 'Is it')}"
+        remedy=f'There is a key that looks like it. Is it "{close}"?'
         if close
         else f"{key}: {description}"
         if description

@@ -10,10 +10,11 @@ from taskspec.diagnostics import Code, Diagnostic, Span, choices, until_enough
 from taskspec.errors import SpecError
 from taskspec.sensitive import Secrets
 from taskspec.spec.matching import Matcher
-from taskspec.spec.model import SpecFile, Variable, VariableType
+from taskspec.spec.model import SpecFile, Variable
 from taskspec.spec.patterns import PatternError
 from taskspec.spec.reader import read_document
 from taskspec.spec.secretvalues import SecretKeeper, refuse_written, unfit, without_secrets
+from taskspec.spec.value_types import VariableType
 from taskspec.values import Json, canonical, is_encodable
 
 ENVIRONMENT_PREFIX = "TASKSPEC_VAR_"

@@ -79,6 +79,13 @@ class TasksView(Addressable):
         self._orders: dict[str, Collection[str | None]] = {}
         self._parts: dict[str, PartView] = {}
 
+    def copy(self) -> TasksView:
+        """The same views, without those of included specs."""
+        same = TasksView()
+        same._tasks = {name: dict(view) if isinstance(view, dict) else view for name, view in self._tasks.items()}
+        same._orders = dict(self._orders)
+        return same
+
     def join(self, name: str, part: PartView) -> None:
         """An included spec: what is put under `NAME.task` becomes its task."""
         self._parts[name] = part

@@ -75,7 +75,7 @@ class _Look:
             (("local", n), None, v) for n, v in self.spec.locals.items()
         ]
         for task in self.spec.tasks.values():
-            places += [(("tasks", task.name, name), task, value) for name, value in task.results.items()]
+            places += [(("tasks", task.name, name), task, result.written) for name, result in task.results.items()]
         size = -1
         while size != len(self.hidden):
             size = len(self.hidden)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from taskspec.operations import Project
+from taskspec.operations.project import Project
 from tests.cli.canary import forms, holding, shows
 from tests.cli.conftest import Command, Said
 

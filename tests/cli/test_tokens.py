@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from taskspec import operations
 from taskspec.api import Api
 from taskspec.local.daemon import Endpoint
 from tests.cli.canary import holding, shows
@@ -88,7 +87,7 @@ def test_a_bug_report_holds_no_token(
 
     monkeypatch.setenv("SERVER_ADDRESS", "http://127.0.0.1:1")
     monkeypatch.setenv("API_TOKEN", TOKEN)
-    monkeypatch.setattr(operations, "open_project", stumble)
+    monkeypatch.setattr("taskspec.cli.commands.graph.open_project", stumble)
     monkeypatch.setattr(tempfile, "tempdir", str(folder))
     said = taskspec("graph", str(spec(REMOTE)))
     assert said.code == 70

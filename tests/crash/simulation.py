@@ -13,12 +13,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
-from taskspec import operations, statefile
+from taskspec import statefile
 from taskspec.api import Api
 from taskspec.engine.events import EngineEvent, RunReport
 from taskspec.engine.server import Server
 from taskspec.engine.tools import Pace
 from taskspec.errors import ApiError
+from taskspec.operations.apply import Environment, prepare_apply
+from taskspec.operations.plan import make
+from taskspec.operations.project import Request, open_project
 from taskspec.plan.selection import Selection
 from taskspec.rehearsal.calls import RehearsedCalls
 from taskspec.rehearsal.clock import Clock, VirtualHands
@@ -195,16 +198,17 @@ class Simulation:
         boundaries = Boundaries(die_at, interrupt_at=interrupt_at)
         server = Server("simulated", is_local=False, default_workspace=1, wake=lambda: ("", ""))
         server.connect(Api("http://simulated", "", transport=self.transport(boundaries)))
-        project = operations.open_project(operations.Request(self.folder / "spec.yaml", "spec.yaml", {}))
+        project = open_project(Request(self.folder / "spec.yaml", "spec.yaml", {}))
         report = None
         with open_store(self.state_path, clock=self.wall) as store:
             store.acquire(Owner("host", self.lives, 0.0, boot=f"boot {self.lives}", user="user"))
             try:
-                planned = operations.make(project, server, store.load(), self.selection)
+                planned = make(project, server, store.load(), self.selection)
                 journal = AnnouncedJournal(CrashingJournal(store, boundaries), self.fake)
                 stage = self.stage(server)
-                run = operations.prepare_apply(
-                    project, server, planned, journal, TraceListener(self.trace), Pace(settle=self.settle), stage
+                environment = Environment(stage.clock, stage.wall, stage.hands, stage.performer, stage.elsewhere.look)
+                run = prepare_apply(
+                    project, server, planned, journal, TraceListener(self.trace), Pace(settle=self.settle), environment
                 )
                 boundaries.interrupt = run.interrupt
                 report = run.go()

@@ -9,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from taskspec.diagnostics import Code
-from taskspec.spec.parser import is_folder, merge, parse_spec
+from taskspec.json_tree import merge
+from taskspec.spec.model import is_folder
+from taskspec.spec.parser import parse_spec
 
 from .reading import parse, problems, with_task
 
