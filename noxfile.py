@@ -35,6 +35,16 @@ def tests(session: nox.Session) -> None:
 
 
 @nox.session
+def coverage(session: nox.Session) -> None:
+    """The quick tests, and whether they still reach as many lines and branches as before."""
+    install(session)
+    session.run("coverage", "erase")
+    session.run("coverage", "run", "-m", "pytest", "-m", "not slow", *session.posargs)
+    session.run("coverage", "combine", "-q")
+    session.run("coverage", "report")
+
+
+@nox.session
 def contract(session: nox.Session) -> None:
     """The vendor's SDK against the local server; the first run downloads it."""
     install(session)

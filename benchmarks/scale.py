@@ -115,7 +115,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="the small sizes only")
     quick = parser.parse_args().quick
     with bench() as place:
-        print(f"| {'what':<34} | {'took':>9} | {'goal':>7} | met | {'beside the baseline':<34} |")
+        print(f"| {'what':<34} | {'took':>9} | {'goal':>7} | met | {'compared with the baseline':<34} |")
         print(f"|{'-' * 36}|{'-' * 11}|{'-' * 9}|-----|{'-' * 36}|")
         python = min(place.seconds(sys.executable, "-c", "pass") for _ in range(5))
         row("taskspec --version", place.best("--version", times=5), 0.1, python, "an empty Python")

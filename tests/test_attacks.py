@@ -1,6 +1,7 @@
 """Specs made to hurt: each is read in a process with little time and memory, and gives a plan or diagnostics.
 
-tests/cases/attacks/<attack>.yaml; values and files made to hurt are below. Nothing is run and nothing outside is shown.
+The specs are tests/cases/attacks/<attack>.yaml, and the large ones come from large_specs.py. Values and files made to
+hurt are below. No app is run, and no file outside of the project is shown.
 """
 
 from __future__ import annotations
@@ -19,8 +20,12 @@ from pathlib import Path
 import pytest
 
 from taskspec.cli.main import run
+from tests import large_specs
 
 CASES = Path(__file__).parent / "cases" / "attacks"
+ATTACKS = {path.stem: path.read_bytes() for path in CASES.glob("*.yaml")} | {
+    name: text.encode() for name, text in large_specs.ATTACKS.items()
+}
 CPU_SECONDS = 20
 WALL_SECONDS = 60
 MEMORY = 700 * 2**20
@@ -93,15 +98,15 @@ def check(here: Path, tmp_path: Path, command: list[str]) -> End:
 
 
 @pytest.mark.parametrize("command", [["validate"], ["plan", "--offline"]], ids=" ".join)
-@pytest.mark.parametrize("attack", sorted(CASES.glob("*.yaml")), ids=lambda path: path.stem)
-def test_an_attack_gives_a_plan_or_diagnostics(here: Path, tmp_path: Path, attack: Path, command: list[str]) -> None:
-    (here / "spec.yaml").write_bytes(attack.read_bytes())
+@pytest.mark.parametrize("attack", sorted(ATTACKS))
+def test_an_attack_gives_a_plan_or_diagnostics(here: Path, tmp_path: Path, attack: str, command: list[str]) -> None:
+    (here / "spec.yaml").write_bytes(ATTACKS[attack])
     check(here, tmp_path, command)
 
 
 @pytest.mark.parametrize("attack", ["escape_class", "grow_power", "yaml_python_tag", "secret_from_passwd"])
 def test_an_attack_is_refused_and_not_only_survived(here: Path, tmp_path: Path, attack: str) -> None:
-    (here / "spec.yaml").write_bytes((CASES / f"{attack}.yaml").read_bytes())
+    (here / "spec.yaml").write_bytes(ATTACKS[attack])
     assert confined(["validate", "spec.yaml"], tmp_path / "said.txt").code == 3
 
 

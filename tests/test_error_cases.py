@@ -1,8 +1,8 @@
 """Whole messages for everything an author can get wrong: tests/cases/errors/<case>/{spec.yaml, stderr.txt, exit.txt}.
 
-`command.txt` holds the command line where it is not `validate spec.yaml`. A case runs in a copy of its folder, so that
-paths in messages are relative and nothing is left behind. `pytest tests/test_error_cases.py --update-cases` rewrites
-what is expected; the difference is then reviewed.
+`command.txt` holds the command line where it is not `validate spec.yaml`. A large spec comes from large_specs.py. A
+case runs in a copy of its folder, so that paths in messages are relative and nothing is left behind.
+`pytest tests/test_error_cases.py --update-cases` rewrites what is expected; the difference is then reviewed.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from taskspec.cli.main import run
+from tests import large_specs
 
 CASES = Path(__file__).parent / "cases" / "errors"
 
@@ -39,6 +40,8 @@ def test_the_message_is_the_expected_one(
 ) -> None:
     here = tmp_path / "here"
     shutil.copytree(case, here)
+    if case.name in large_specs.ERRORS:
+        (here / "spec.yaml").write_text(large_specs.ERRORS[case.name])
     monkeypatch.chdir(here)
     seen = outcome(case, here, capsys)
     if update_cases:

@@ -3,62 +3,36 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
-
-
-class Place:
-    """A copy of the examples with a server of its own, and the command line as a user calls it."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        shutil.copytree(ROOT / "examples", folder / "examples", ignore=shutil.ignore_patterns(".taskspec"))
-        inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-        self.environment = {**inherited, "TASKSPEC_HOME": str(folder / "home"), "CI": "true", "NO_COLOR": "1"}
-
-    def taskspec(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "taskspec", *arguments],
-            cwd=self.folder,
-            env=self.environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-
+from tests.example_project import ExampleProject
 
 SPEC = "examples/specs/quickstart.yaml"
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
-    place = Place(tmp_path_factory.mktemp("quickstart"))
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ExampleProject]:
+    place = ExampleProject(tmp_path_factory.mktemp("quickstart"))
     yield place
     place.taskspec("server", "stop")
 
 
 @pytest.fixture(scope="module")
-def applied(place: Place) -> subprocess.CompletedProcess[str]:
+def applied(place: ExampleProject) -> subprocess.CompletedProcess[str]:
     return place.taskspec("apply", SPEC)
 
 
-def actions(place: Place, *arguments: str) -> dict[str, str]:
+def actions(place: ExampleProject, *arguments: str) -> dict[str, str]:
     plan = json.loads(place.taskspec("plan", SPEC, "--json", *arguments).stdout)
     return {task["address"]: f"{task['action']}: {task['reason']}" for task in plan["tasks"]}
 
 
 def test_apply_launches_everything_and_leaves_a_page_to_look_at(
-    place: Place, applied: subprocess.CompletedProcess[str]
+    place: ExampleProject, applied: subprocess.CompletedProcess[str]
 ) -> None:
     assert applied.returncode == 0, applied.stderr
     assert "Applied: 4 succeeded" in applied.stdout
@@ -68,7 +42,7 @@ def test_apply_launches_everything_and_leaves_a_page_to_look_at(
     assert "<svg" in html
 
 
-def test_results_flow_from_task_to_task(place: Place, applied: subprocess.CompletedProcess[str]) -> None:
+def test_results_flow_from_task_to_task(place: ExampleProject, applied: subprocess.CompletedProcess[str]) -> None:
     results = json.loads(place.taskspec("results", SPEC, "--json").stdout)
     assert set(results["tasks"]) == {"import", "train[1]", "train[7]", "report"}
     assert results["results"]["accuracy"] == [
@@ -79,7 +53,7 @@ def test_results_flow_from_task_to_task(place: Place, applied: subprocess.Comple
 
 
 def test_a_second_apply_keeps_everything_and_starts_nothing(
-    place: Place, applied: subprocess.CompletedProcess[str]
+    place: ExampleProject, applied: subprocess.CompletedProcess[str]
 ) -> None:
     before = json.loads(place.taskspec("status", SPEC, "--json").stdout)
     again = place.taskspec("apply", SPEC)
@@ -89,7 +63,7 @@ def test_a_second_apply_keeps_everything_and_starts_nothing(
 
 
 def test_a_changed_param_reruns_the_task_and_what_needs_it(
-    place: Place, applied: subprocess.CompletedProcess[str]
+    place: ExampleProject, applied: subprocess.CompletedProcess[str]
 ) -> None:
     assert actions(place, "--var", "images=400") == {
         "import": "rerun: inputs_changed",
@@ -101,7 +75,7 @@ def test_a_changed_param_reruns_the_task_and_what_needs_it(
 
 
 def test_a_new_item_starts_one_launch_and_what_joins_it(
-    place: Place, applied: subprocess.CompletedProcess[str]
+    place: ExampleProject, applied: subprocess.CompletedProcess[str]
 ) -> None:
     assert actions(place, "--var", "neighbours=[1, 3, 7]") == {
         "import": "keep: unchanged",
@@ -112,17 +86,19 @@ def test_a_new_item_starts_one_launch_and_what_joins_it(
     }
 
 
-def test_the_output_is_published_on_the_launch(place: Place, applied: subprocess.CompletedProcess[str]) -> None:
+def test_the_output_is_published_on_the_launch(
+    place: ExampleProject, applied: subprocess.CompletedProcess[str]
+) -> None:
     logs = place.taskspec("logs", SPEC, "report")
     assert "best: knn-" in logs.stdout
     status = json.loads(place.taskspec("status", SPEC, "--json").stdout)
     assert {task["outcome"] for task in status["tasks"]} == {"succeeded"}
 
 
-def test_nothing_of_ours_is_left_running(place: Place, applied: subprocess.CompletedProcess[str]) -> None:
+def test_nothing_of_ours_is_left_running(place: ExampleProject, applied: subprocess.CompletedProcess[str]) -> None:
     assert place.taskspec("stop", SPEC).stdout.strip() == "Nothing is running."
 
 
-def test_the_graph_and_the_runs_can_be_seen(place: Place, applied: subprocess.CompletedProcess[str]) -> None:
+def test_the_graph_and_the_runs_can_be_seen(place: ExampleProject, applied: subprocess.CompletedProcess[str]) -> None:
     assert place.taskspec("graph", SPEC).stdout.splitlines()[-1].startswith("  report  ←")
     assert "4 succeeded" in place.taskspec("runs", SPEC).stdout

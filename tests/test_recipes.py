@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,31 +12,13 @@ import pytest
 
 from taskspec.api import Api
 from taskspec.local.home import find_home, read_info, read_token
+from tests.example_project import ROOT, ExampleProject
 
-ROOT = Path(__file__).parent.parent
 PAGES = sorted(page for page in (ROOT / "docs" / "recipes").glob("*.md") if page.stem != "README")
 
 
-class Kitchen:
-    """A copy of the examples with a server of its own, and the command line as a user calls it."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        shutil.copytree(ROOT / "examples", folder / "examples", ignore=shutil.ignore_patterns(".taskspec"))
-        inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-        self.environment = {**inherited, "TASKSPEC_HOME": str(folder / "home"), "CI": "true", "NO_COLOR": "1"}
-
-    def taskspec(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "taskspec", *arguments],
-            cwd=self.folder,
-            env=self.environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
+class Recipes(ExampleProject):
+    """The examples, with what the tests ask of them."""
 
     def apply(self, name: str, *arguments: str, code: int = 0) -> dict[str, str]:
         """Apply an example; the outcome of each task."""
@@ -75,10 +54,10 @@ def spec(name: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def kitchen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kitchen]:
-    kitchen = Kitchen(tmp_path_factory.mktemp("recipes"))
-    yield kitchen
-    kitchen.taskspec("server", "stop")
+def recipes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Recipes]:
+    recipes = Recipes(tmp_path_factory.mktemp("recipes"))
+    yield recipes
+    recipes.taskspec("server", "stop")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
@@ -93,65 +72,65 @@ def test_every_example_has_its_page() -> None:
     assert specs == {page.stem for page in PAGES}
 
 
-def test_an_import_with_a_trap(kitchen: Kitchen) -> None:
-    first = kitchen.apply("import_with_a_trap", code=1)
+def test_an_import_with_a_trap(recipes: Recipes) -> None:
+    first = recipes.apply("import_with_a_trap", code=1)
     assert first == {"import": "failed", "train": "skipped"}
-    assert kitchen.apply("import_with_a_trap", "--var", "batch=tuesday") == {
+    assert recipes.apply("import_with_a_trap", "--var", "batch=tuesday") == {
         "import": "succeeded",
         "train": "succeeded",
     }
-    assert kitchen.results("import_with_a_trap")["scans"] == 70
+    assert recipes.results("import_with_a_trap")["scans"] == 70
 
 
-def test_one_import_a_day(kitchen: Kitchen) -> None:
-    outcomes = kitchen.apply("import_matrix", code=1)
+def test_one_import_a_day(recipes: Recipes) -> None:
+    outcomes = recipes.apply("import_matrix", code=1)
     assert outcomes.pop("import[wednesday]") == "failed"
     assert set(outcomes.values()) == {"succeeded"}
-    assert kitchen.results("import_matrix")["scans"] == 180
-    whole = shutil.copy(kitchen.folder / "examples/apps/import_batch/data/monday.csv", kitchen.folder / "monday.csv")
-    shutil.copy(whole, kitchen.folder / "examples/apps/import_batch/data/wednesday.csv")
-    assert set(kitchen.apply("import_matrix").values()) == {"succeeded"}
-    assert kitchen.results("import_matrix")["scans"] == 240
+    assert recipes.results("import_matrix")["scans"] == 180
+    whole = shutil.copy(recipes.folder / "examples/apps/import_batch/data/monday.csv", recipes.folder / "monday.csv")
+    shutil.copy(whole, recipes.folder / "examples/apps/import_batch/data/wednesday.csv")
+    assert set(recipes.apply("import_matrix").values()) == {"succeeded"}
+    assert recipes.results("import_matrix")["scans"] == 240
 
 
-def test_train_a_grid_and_compare(kitchen: Kitchen) -> None:
-    outcomes = kitchen.apply("train_and_compare")
+def test_train_a_grid_and_compare(recipes: Recipes) -> None:
+    outcomes = recipes.apply("train_and_compare")
     assert set(outcomes) == {
         "import", "train[1,euclidean]", "train[1,manhattan]", "train[5,euclidean]", "compare",
     }  # fmt: skip
-    assert Path(str(kitchen.results("train_and_compare")["page"])).exists()
-    assert set(kitchen.apply("train_and_compare").values()) == {"kept"}
+    assert Path(str(recipes.results("train_and_compare")["page"])).exists()
+    assert set(recipes.apply("train_and_compare").values()) == {"kept"}
 
 
-def test_back_up_before_you_overwrite(kitchen: Kitchen) -> None:
-    assert set(kitchen.apply("backup_then_relabel").values()) == {"succeeded"}
-    results = kitchen.results("backup_then_relabel")
+def test_back_up_before_you_overwrite(recipes: Recipes) -> None:
+    assert set(recipes.apply("backup_then_relabel").values()) == {"succeeded"}
+    results = recipes.results("backup_then_relabel")
     assert results["changed"] == 2
     assert isinstance(results["backup"], int)
-    assert set(kitchen.apply("backup_then_relabel").values()) == {"kept"}
+    assert set(recipes.apply("backup_then_relabel").values()) == {"kept"}
 
 
-def test_promote_if_better(kitchen: Kitchen) -> None:
-    assert set(kitchen.apply("promote_if_better").values()) == {"succeeded"}
-    worse = kitchen.apply("promote_if_better", "--var", "neighbours=60")
+def test_promote_if_better(recipes: Recipes) -> None:
+    assert set(recipes.apply("promote_if_better").values()) == {"succeeded"}
+    worse = recipes.apply("promote_if_better", "--var", "neighbours=60")
     assert worse["candidate"] == "succeeded"
     assert worse["promote"] == "skipped"
 
 
-def test_wait_for_people(kitchen: Kitchen) -> None:
-    outcomes = kitchen.apply("wait_for_people", code=7)
+def test_wait_for_people(recipes: Recipes) -> None:
+    outcomes = recipes.apply("wait_for_people", code=7)
     assert outcomes == {"import": "succeeded", "ask": "succeeded", "labelled": "pending", "train": "pending"}
-    kitchen.people_are_done()
-    outcomes = kitchen.apply("wait_for_people")
+    recipes.people_are_done()
+    outcomes = recipes.apply("wait_for_people")
     assert outcomes == {"import": "kept", "ask": "kept", "labelled": "succeeded", "train": "succeeded"}
 
 
-def test_serve_evaluate_always_stop(kitchen: Kitchen) -> None:
-    outcomes = kitchen.apply("serve_and_evaluate")
+def test_serve_evaluate_always_stop(recipes: Recipes) -> None:
+    outcomes = recipes.apply("serve_and_evaluate")
     assert set(outcomes.values()) == {"succeeded"}
-    assert kitchen.results("serve_and_evaluate")["digit"] == 0
-    assert kitchen.running() == []
-    assert set(kitchen.apply("serve_and_evaluate").values()) == {"kept"}
-    failed = kitchen.apply("serve_and_evaluate", "--var", "good_enough=0.99", "--rerun", "evaluate", code=1)
+    assert recipes.results("serve_and_evaluate")["digit"] == 0
+    assert recipes.running() == []
+    assert set(recipes.apply("serve_and_evaluate").values()) == {"kept"}
+    failed = recipes.apply("serve_and_evaluate", "--var", "good_enough=0.99", "--rerun", "evaluate", code=1)
     assert failed["evaluate"] == "failed"
-    assert kitchen.running() == []
+    assert recipes.running() == []

@@ -1,4 +1,4 @@
-"""Which agent a rule takes: those that fit now, and for each that does not, why. Pure.
+"""Which agents fit a rule now, and why the others do not. Pure.
 
 The rule is a part of what a launch is; the agent that was taken is not.
 """
@@ -100,7 +100,7 @@ _GPU_TEXTS = {Gpu.REQUIRED: "with a GPU", Gpu.PREFERRED: "best with a GPU", Gpu.
 
 
 def describe(rule: AgentRule) -> str:
-    """A rule in words."""
+    """A rule as text for the user."""
     gpu = _GPU_TEXTS[rule.gpu] if rule.gpu is not None else None
     name = f'named "{rule.name}"' if rule.name is not ABSENT else None
     order = "the first of them" if rule.prefer is Preference.FIRST else "the one with the most free memory"

@@ -1,4 +1,7 @@
-"""From an instance to the launch it asks for: the one evaluator, for the plan and again just before a launch. Pure."""
+"""Evaluates instances: requests, conditions, results, checks and outputs, for a plan and again just before a launch.
+
+It changes nothing but the registry of secrets, which learns the texts to hide.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +49,7 @@ class Evaluator:
     views: Views
     secrets: Secrets = field(default_factory=Secrets)
     digest_of: Callable[[str, str], str] = lambda _folder, _path: ""
-    """The digest of files beside a spec: its folder, seen from that of the whole, and their path. Raises UsageError."""
+    """The digest of files, by the folder of their spec and their path. Raises UsageError."""
     has_services: bool = False
     """Whether the spec has services, whose launches change from run to run."""
 
@@ -186,14 +189,14 @@ class Evaluator:
         rendered: dict[str, Json] = self._render(instance, ("outputs",), as_json(chosen), extra)
         for name, value in rendered.items():
             if is_sensitive(self.secrets.noticed(value)):
-                message = "the output would show a secret to everybody"
+                message = "the output would show a secret to all users"
                 raise self._failed(instance, ("outputs", name), Code.SECRET_SHOWN, message)
         return read_outputs(rendered).items
 
     def outputs_digest(self, instance: Instance, results: Mapping[str, Json]) -> str:
         """Digest of the success outputs of a launch, as written and as far as they render without the launch itself.
 
-        What the launch tells cannot change, so it is left out; the words around it can, and count as they are written.
+        What the launch itself gives cannot change, so it is left out. The text around it can, and counts as written.
         """
         outputs = instance.task.outputs
         written = as_json(outputs.on(failure=False)) if outputs is not None else {}
@@ -256,7 +259,7 @@ class Evaluator:
         return instance.address if isinstance(value, Unknown) or not value else str(value)
 
     def _workspace(self, instance: Instance, facts: Facts) -> int | str | None:
-        """The id of the workspace; its name, which nothing can be launched with, where nobody has looked it up."""
+        """The id of the workspace. A name that was not looked up remains, and cannot be launched with."""
         value = self.workspace(instance)
         return facts.workspaces.get(value, value) if isinstance(value, str) else value
 

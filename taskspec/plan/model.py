@@ -1,4 +1,4 @@
-"""What we propose: a plan is data, and apply does what it says. Pure."""
+"""A plan is data, and apply carries it out. Pure."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ _SIGNS = {
 
 
 class Reason(StrEnum):
-    """Why, as a stable code. It explains an action to people; nothing branches on it but two properties of a task."""
+    """Why, as a stable code that reports show."""
 
     NEVER_LAUNCHED = "never_launched"
     NOT_ARRIVED = "not_arrived"
@@ -81,7 +81,7 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """What the server says about a launch of ours. `status` is the server's word, known to us or not.
+    """What the server says about a launch. `status` is the server's own word, which taskspec may not know.
 
     `twins` are later launches under the same start key: the server carried out one start more than once.
     """
@@ -106,7 +106,7 @@ class Change:
 class Planned:
     """The action for one address, and why. `previous` is the launch that is kept, attached to, replaced or stopped.
 
-    `condition` is what the action still depends on, for people: apply decides it just before. `root` is the address
+    `condition` is the text of what the action still depends on, which apply decides just before. `root` is the address
     because of which a task is skipped, empty where that is the task itself.
     """
 
@@ -184,12 +184,12 @@ class Plan:
 
     @property
     def has_changes(self) -> bool:
-        """Whether apply would do anything at all; the one home of this rule."""
+        """Whether apply would do anything at all."""
         return bool(self.stops) or any(task.action not in _IDLE or task.twins for task in self.tasks)
 
     @property
     def needs_approval(self) -> bool:
-        """Whether something would be launched or stopped; attaching and publishing are no surprise."""
+        """Whether something would be launched or stopped. To attach and to publish need no approval."""
         return any(task.action.launches or task.action is Action.STOP for task in self.tasks) or bool(self.stops)
 
     @property

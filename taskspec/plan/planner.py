@@ -1,4 +1,4 @@
-"""The plan: walk the graph once, evaluate each instance with what is known, decide, pass on. Pure."""
+"""The plan: visit each instance in the order of the graph, evaluate it with what is known, and decide. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from taskspec.diagnostics import Code, Diagnostic, Severity
 from taskspec.errors import SpecError
 from taskspec.plan import services
 from taskspec.plan.attempts import changes_of, is_certain
-from taskspec.plan.calling import NOBODY_KNOWS, decide_call, may_not_be_repeated
+from taskspec.plan.calling import UNKNOWN_OUTCOME, decide_call, may_not_be_repeated
 from taskspec.plan.conditions import Conditions, Past, conditional, is_plain_task
 from taskspec.plan.decide import Situation, decide
 from taskspec.plan.evaluate import Evaluator
@@ -35,8 +35,8 @@ _MAY_FAIL = (Action.START, Action.RERUN, Action.ATTACH)
 def make_plan(evaluator: Evaluator, inputs: PlanInputs) -> Plan:
     """The plan. Raises SpecError with every instance that cannot be evaluated, UsageError for a wrong selection.
 
-    The evaluator is left as it is; what the plan knows of tasks is in its `views`. What a kept launch gives may unroll
-    a for_each, and then the plan is made again with what that adds.
+    The evaluator does not change; what the plan knows of tasks is in its `views`. The results of a kept launch may
+    unroll a for_each, and then the plan is made again with the new instances.
     """
     evaluator = evaluator.starting_from(evaluator.views)
     plan = _plan_once(evaluator, inputs)
@@ -159,7 +159,7 @@ class _Walk:
         )
 
     def _carry(self, node: int, record: Record | None, above: Flow) -> None:
-        """A task of the run that goes on; what others see of it is in place already."""
+        """A task that the run has decided already. What others see of it is in the views."""
         address = self.inputs.expansion.instances[node].address
         carried = self.inputs.carried[address]
         self.planned[node] = replace(carried.planned, node=node)
@@ -262,7 +262,7 @@ class _Walk:
     def settle_services(self) -> None:
         """Decide about services, now that the actions of all their users are there.
 
-        What users know of one that is launched anew is withdrawn: its results may be others.
+        What its users know of a service that is launched again is withdrawn, since its results may change.
         """
         graph, instances = self.inputs.expansion.graph, self.inputs.expansion.instances
         for node in services.settle(graph, instances, self.planned, self.requested, self.inputs.carried):
@@ -278,7 +278,7 @@ class _Walk:
     def _cut_off(self, instance: Instance) -> Diagnostic:
         return Diagnostic(
             Code.CUT_OFF,
-            f'"{instance.address}" is destructive and its last call was cut off: {NOBODY_KNOWS}',
+            f'"{instance.address}" is destructive and its last call was cut off: {UNKNOWN_OUTCOME}',
             self.evaluator.spec.task_span(instance.task.name, "destructive"),
             remedy=f"Look at the server first. To make the call again, add --rerun '{instance.address}'; if it was "
             f"carried out, leave it out with --exclude '{instance.address}'.",

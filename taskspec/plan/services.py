@@ -1,7 +1,7 @@
-"""Services in a plan: whether one is wanted, and what that means for it. Pure.
+"""The actions for services. Pure.
 
-Nobody wants a service for itself. It is up while a task that needs it acts, or because its author says `keep`; so what
-becomes of it is known only when the actions of everything below it are.
+A service is up while a task that needs it acts, or because its author writes `keep`. So its action is known only
+after the actions of everything downstream.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def decide_service(now: Situation) -> Decision:
 def view_of(instance: Instance, record: Record | None, planned: PlannedTask | None) -> TaskView:
     """A service as its users see it: the same id, as far as identity goes, whichever launch it is.
 
-    Its results are those of the last time it was up; `settle` withdraws them where it is launched anew.
+    Its results are those of the last time it was up. `settle` withdraws them where it is launched again.
     """
     unknown = unknown_view(instance.address, instance.task.results)
     fingerprint = planned.fingerprint if planned is not None else record.fingerprint if record is not None else None
@@ -60,7 +60,7 @@ def view_of(instance: Instance, record: Record | None, planned: PlannedTask | No
 
 
 def withdrawn_view(instance: Instance, planned: PlannedTask) -> TaskView | None:
-    """The view of a service that is launched in this plan; None where it is no other than before."""
+    """The view of a service that is launched in this plan; None where it does not change."""
     if not planned.action.launches or not instance.task.results or planned.fingerprint is None:
         return None
     view = unknown_view(instance.address, instance.task.results)
@@ -131,7 +131,7 @@ def _settled(task: PlannedTask, rule: ServiceRule, acting: list[str], *, is_requ
 
 
 def may_run(replaced: tuple[int, ...]) -> str:
-    """Launches that a new one was to replace and that nobody has seen end."""
+    """The text about launches that a new one was to replace, and whose end is not on record."""
     some = "launch" if len(replaced) == 1 else "launches"
     return f"{some} {', '.join(map(str, replaced))}, to be replaced, may still run"
 

@@ -1,4 +1,4 @@
-"""A for_each over a result: folded into one line while the result is to come, unfolded as soon as it is known. Pure."""
+"""A for_each over a result: one folded line until the result is known, and then its instances. Pure."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""What a task can be, and what each kind says beyond the others: services, requests, waits, calls, commands. Pure.
+"""The kinds of tasks, and the keys that each kind adds to the common ones. Pure.
 
-A job and a service are launches. The other kinds are calls: nothing is started on the server, somebody answers.
+A job and a service are launches. The other kinds are calls, which start nothing on the server.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Readiness(StrEnum):
 
 
 class RunOn(StrEnum):
-    """What must have become of everything a task needs."""
+    """Which outcome of the tasks it needs lets a task run."""
 
     SUCCESS = "success"
     FAILURE = "failure"
@@ -47,7 +47,7 @@ class RunOn(StrEnum):
 
 
 class Partial(StrEnum):
-    """What a failed instance among those a task needs means for it."""
+    """Whether a task runs although some instances that it needs have failed."""
 
     FAIL = "fail"
     CONTINUE = "continue"
@@ -68,7 +68,7 @@ class WaitKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ServiceRule:
-    """How a service is brought up and left. `reuse` takes over one that runs; `reuse_name` narrows that to a title."""
+    """How a service starts and ends. `reuse` takes over a running launch, `reuse_name` only one with that title."""
 
     ready: Readiness
     reuse: bool
@@ -118,7 +118,7 @@ class RequestCall(Call):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WaitCall(Call):
-    """A wait for a file, or for people."""
+    """A wait for a file, or for the work of annotators."""
 
     wait: WaitKind
     target: Json
@@ -174,7 +174,7 @@ OWN_KEYS: Mapping[Kind, frozenset[str]] = {
     Kind.API: frozenset({"call", "with", "timeout", "idempotent", "workspace", "team"}),
     Kind.LOCAL: frozenset({"command", "env", "timeout"}),
 }
-"""The keys of each kind beside the common ones."""
+"""The keys of each kind, in addition to the common ones."""
 NEEDED_KEYS: Mapping[Kind, tuple[str, ...]] = {
     Kind.JOB: ("module",),
     Kind.SERVICE: ("module",),
@@ -191,11 +191,11 @@ _TIMEOUTS: Mapping[Kind, float | None] = {
     Kind.API: 600.0,
     Kind.LOCAL: None,
 }
-"""Ten minutes for an answer, any time for a wait or a command."""
+"""Seconds; None for no limit."""
 
 
 def keys_of(kind: object) -> frozenset[str]:
-    """The keys a task of this kind may have; those of a job where the kind is no kind."""
+    """The keys a task of this kind may have. An unknown kind counts as a job."""
     known = Kind(kind) if isinstance(kind, str) and kind in set(Kind) else Kind.JOB
     return COMMON_KEYS | OWN_KEYS[known]
 
@@ -242,5 +242,5 @@ def read_call(kind: Kind, body: Mapping[str, Any]) -> Call:
 
 
 def can_be_repeated(kind: Kind, call: Call) -> bool:
-    """Whether a call may be sent again when nobody knows what became of it: it only looks, or says that it may."""
+    """Whether a call may be sent again after its outcome is unknown: it only reads, or its author allows it."""
     return kind is Kind.WAIT or call.poll is not None or call.idempotent

@@ -1,6 +1,6 @@
-"""What the author wrote, typed: the nouns every later floor speaks of.
+"""A parsed spec as typed values.
 
-Values that may hold templates are kept as written (`Json`); `path` leads back to their place in the source.
+Values that may hold expressions stay as written (`Json`). `path` leads back to their place in the source.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Rerun(StrEnum):
 
 RESTART_POLICY = "never"
 LOG_LEVEL = "info"
-"""What holds where a task says nothing."""
+"""What holds where a task names none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,8 +186,8 @@ class SpecFile:
             return self.units[unit].task_span(name.removeprefix(f"{unit}."), *path, key=key)
         own: Path = ("tasks", name, *path)
         if path and not self.document.has(own):
-            laid_over: Path = (*self.profile.path, "defaults", *path) if self.profile is not None else ()
-            for inherited in (laid_over, ("defaults", *path)):
+            profiled: Path = (*self.profile.path, "defaults", *path) if self.profile is not None else ()
+            for inherited in (profiled, ("defaults", *path)):
                 if inherited and self.document.has(inherited):
                     return self.document.span(inherited, key=key)
         return self.document.span(own, key=key or not path)

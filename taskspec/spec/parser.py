@@ -1,4 +1,4 @@
-"""From a shaped document to a SpecFile: defaults merged, raw maps left behind."""
+"""Parses a document into a SpecFile: its shape is checked, defaults are merged, and every declaration is typed."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ from taskspec.values import VALUE_WORK, WORK_LIMIT, weight_of
 def parse_spec(
     name: str, content: bytes, profile: str = NO_PROFILE, *, included_from: str = ""
 ) -> tuple[SpecFile, list[Diagnostic]]:
-    """Read a spec as it is in a profile; the second part are warnings. Raises SpecError with every problem found."""
+    """Read a spec under a profile. Returns warnings too, and raises SpecError with every problem found."""
     document = read_document(name, content, included_from)
     problems = check_shape(document)
     if problems:
@@ -58,7 +58,7 @@ def parse_spec(
 
 
 def _refuse_many_defaults(document: SourceDocument) -> None:
-    """Every task has the defaults of its own, so large ones grow with the number of tasks."""
+    """Refuse large defaults in many tasks: each task gets its own copy."""
     defaults, tasks = document.data.get("defaults"), len(document.data["tasks"])
     if defaults and weight_of(defaults, WORK_LIMIT, VALUE_WORK) * tasks > WORK_LIMIT:
         what = f"defaults, repeated in {tasks:,} tasks, become larger than {WORK_LIMIT // 2**20} MiB"

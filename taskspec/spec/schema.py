@@ -36,7 +36,7 @@ _TYPE_WORDS = {
 _FORMED_LIMIT = 10_000
 _PLAIN_KEYWORDS = {"type", "enum", "pattern", "propertyNames", "description", "examples", "default", "title"}
 _MAP_KEYWORDS = {"properties", "additionalProperties", "required", "minProperties"}
-"""They say nothing of a value that is no map."""
+"""They apply to maps only."""
 
 
 def _is_integer(_: object, value: object) -> bool:
@@ -137,7 +137,7 @@ def check_shape(document: SourceDocument, schema: str = "spec") -> list[Diagnost
 
 
 _WHOLE = {"spec": "the spec", "faults": 'the fault script "{name}"'}
-"""How people call a whole document of each schema."""
+"""The name of a whole document in messages, by schema."""
 
 
 def _explain(document: SourceDocument, error: ValidationError, whole: str) -> Iterator[Diagnostic]:
@@ -276,7 +276,7 @@ def _shown(value: bool | float) -> str:
 
 
 def _owner(path: Path, whole: str) -> str:
-    """How people call the thing at `path`."""
+    """The name of the value at `path` in messages."""
     if not path:
         return whole
     if path[0] == "tasks" and len(path) >= 2:

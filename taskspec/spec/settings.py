@@ -63,7 +63,7 @@ class LaunchSettings:
     kubernetes: Mapping[str, Json] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Json]:
-        """The settings that say something."""
+        """The settings that are neither false nor empty."""
         found = {"users": list(self.users), "limit_by_workspace": self.limit_by_workspace}
         found |= {"multi_user": self.multi_user, "kubernetes": dict(self.kubernetes)}
         return {name: value for name, value in found.items() if value}
@@ -89,7 +89,7 @@ KUBERNETES: Mapping[str, type] = {
         int,
     ),
 }
-"""The limits we know. In the server's own spelling (`limitGpus`) others pass: it may know more than we do."""
+"""The known limits. Others pass in the server's own spelling (`limitGpus`): the server may know more."""
 
 Problem = tuple[Path, str, str]
 """Where, what is wrong, and what to do."""
@@ -123,12 +123,12 @@ def _limit_problem(name: str, value: Json) -> Iterator[tuple[str, str]]:
 
 
 def normal(settings: LaunchSettings) -> LaunchSettings:
-    """Settings in one form: the limits in our spelling, without those that say nothing."""
+    """Settings in one form: limits in the spelling of specs, without those that are null."""
     limits = {snake(name): value for name, value in settings.kubernetes.items() if value is not None}
     return replace(settings, kubernetes=dict(sorted(limits.items())))
 
 
 def snake(name: str) -> str:
-    """Our spelling of a limit the server spells `limitGpus`; a name we do not know stays as it is."""
+    """The spelling of specs for a limit that the server spells `limitGpus`. An unknown name does not change."""
     ours = "".join(f"_{sign.lower()}" if sign.isupper() else sign for sign in name)
     return ours if ours in KUBERNETES else name

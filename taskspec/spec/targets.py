@@ -24,7 +24,7 @@ def check_target(spec: SpecFile, task: LaunchDecl) -> list[Diagnostic]:
         span = spec.span((*task.path, "target", name), key=True)
         if name not in TARGETS:
             remedy = choices(name, TARGETS, label="Targets", limit=30)
-            problems.append(Diagnostic(Code.TARGET, f'"{name}" is no target an app can have', span, remedy=remedy))
+            problems.append(Diagnostic(Code.TARGET, f'"{name}" is not a target of apps', span, remedy=remedy))
             continue
         key = TARGETS[name].key
         if key in taken:

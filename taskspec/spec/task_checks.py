@@ -57,7 +57,7 @@ def check_task(spec: SpecFile, task: TaskDecl) -> Iterator[Diagnostic]:
             span = spec.task_span(task.name, "depends_on", index).narrowed(other)
             yield Diagnostic(
                 Code.UNKNOWN_TASK,
-                f'task "{task.name}" depends on "{other}", which is no task',
+                f'task "{task.name}" depends on "{other}", which is not a task',
                 span,
                 remedy=choices(other, spec.tasks, label="Tasks"),
             )
@@ -116,7 +116,7 @@ def _check_results(spec: SpecFile, task: TaskDecl) -> Iterator[Diagnostic]:
         allowed = _RESULT_KEYS[sources[0]]
         for key in sorted(written.keys() - set(allowed)):
             at = spec.task_span(task.name, "results", name, key, key=True)
-            summary = f'result "{name}" of task "{task.name}" has no key "{key}" beside "{sources[0]}"'
+            summary = f'result "{name}" of task "{task.name}" has no key "{key}" next to "{sources[0]}"'
             yield Diagnostic(Code.UNKNOWN_KEY, summary, at, remedy=choices(key, allowed, label="Keys allowed here"))
 
 
@@ -144,9 +144,9 @@ def _check_platform_call(spec: SpecFile, task: TaskDecl) -> Iterator[Diagnostic]
     if call.removes and not task.destructive:
         yield Diagnostic(
             Code.PLATFORM_CALL,
-            f'task "{task.name}" removes what is on the server, and does not say so',
+            f'task "{task.name}" removes data on the server, and lacks `destructive: true`',
             spec.task_span(task.name, "call"),
-            remedy="Add `destructive: true`: the plan marks it then, and it is never repeated by itself.",
+            remedy="Add it. The plan marks the task then, and taskspec never repeats the call by itself.",
         )
 
 

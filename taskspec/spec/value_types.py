@@ -49,7 +49,7 @@ def shown(value: Any) -> str:
 
 
 def described(value: Any) -> str:
-    """A value and its type, as a message says it; also of what is no JSON, as infinity."""
+    """A value and its type for a message. The value may be one that JSON does not have, as infinity."""
     if value is None or isinstance(value, Sensitive):
         return "null" if value is None else "a secret"
     try:

@@ -170,7 +170,7 @@ class Look:
     def references(self, text: str, place: Place, roots: frozenset[str]) -> list[Reference]:
         """The references of one expression; wrong ones become problems and are left out.
 
-        None where there are problems enough: nobody goes on to plan then.
+        There are none where there are problems enough, since no plan follows then.
         """
         if len(self.problems) >= ERROR_LIMIT:
             return []
@@ -204,7 +204,7 @@ class Look:
         return False
 
     def _meant(self, name: str, roots: frozenset[str]) -> str:
-        """What somebody who wrote a bare name may have meant."""
+        """What the author of a bare name may have meant."""
         for root, names in (("var", self.spec.variables), ("local", self.spec.locals), ("tasks", self.spec.tasks)):
             if name in names and root in roots:
                 return f'Write "{root}.{name}".'

@@ -1,7 +1,7 @@
 """What the expressions of included specs mean: their variables come from the inputs, their results go to the includer.
 
 A part sees its own `var`, `local` and `tasks` and nothing else. An input may be known only once a launch has ended;
-then so is every value made of it, and it is evaluated anew until it is known.
+then so is every value made of it, and it is evaluated again until it is known.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Part:
     folder: str
 
     def module(self, module: Json) -> Json:
-        """A module as the whole names it: a folder beside the part is seen from the folder of the whole."""
+        """A module as the whole names it: a folder is relative to the folder of the whole."""
         if self.spec.profile is not None:
             module = self.spec.profile.modules.get(str(module), module)
         if not is_folder(module) or posixpath.isabs(module):
@@ -48,7 +48,7 @@ class Part:
 
 
 def check_inputs(part: Part, parent: SpecFile) -> Iterator[Diagnostic]:
-    """Inputs the part does not declare, and variables of it that nobody gives a value."""
+    """Inputs the part does not declare, and variables of it that have no value."""
     name, declared = part.include.name, part.spec.variables
     for given in part.include.inputs:
         if given not in declared:
@@ -98,7 +98,7 @@ class RootNames:
 
 
 KeeperIn = Callable[[str], SecretKeeper]
-"""Who looks up the secrets that a spec in a folder refers to; the folder is seen from that of the whole."""
+"""What looks up the secrets of a spec, by the folder of the spec relative to that of the whole."""
 
 
 def part_scopes(
@@ -114,7 +114,7 @@ def part_scopes(
     for part in parts:
         above = scopes.get(part.parent)
         if part.parent and above is None:
-            continue  # what is wrong with the part around it has been told
+            continue  # the problem of the part around it is reported already
         parent, around = (above.part.spec, above) if above is not None else (root, names)
         try:
             scope = PartScope(part, parent, around, waiting[part.prefix], keeper_in)
@@ -132,7 +132,7 @@ def part_scopes(
 class Views:
     """What expressions see of tasks: those of the spec, and those of each included spec by its name in the whole.
 
-    A plan makes its own, and a run goes on from those of its plan.
+    A plan makes its own, and a run starts from those of its plan.
     """
 
     tasks: TasksView = field(default_factory=TasksView)

@@ -70,7 +70,7 @@ class FanOutView(Addressable):
 
 
 class TasksView(Addressable):
-    """The root `tasks`: views are put in as the walk through the graph goes on."""
+    """The root `tasks`. A plan or a run puts in the view of each task as soon as it is known."""
 
     __slots__ = ("_orders", "_parts", "_tasks")
 

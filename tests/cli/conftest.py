@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import signal
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import dedent
 
-import psutil
 import pytest
 
 from taskspec.cli.main import run
 from taskspec.local import daemon
 from taskspec.local.home import ServerHome
+from tests.waiting import kill_apps_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,19 +38,7 @@ def shared_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield root
     finally:
         daemon.stop(home)
-        for process in _apps_of(home):
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process, signal.SIGKILL)
-
-
-def _apps_of(home: ServerHome) -> list[int]:
-    """The groups of apps that a test left running."""
-    found = []
-    for process in psutil.process_iter():
-        with contextlib.suppress(psutil.Error):
-            if any(argument.startswith(f"{home.tasks}/") for argument in process.cmdline()):
-                found.append(process.pid)
-    return found
+        kill_apps_of(home)
 
 
 @pytest.fixture

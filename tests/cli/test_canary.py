@@ -17,8 +17,10 @@ from pathlib import Path
 import pytest
 
 from taskspec.operations.project import Project
-from tests.cli.canary import forms, holding, shows
-from tests.cli.conftest import Command, Said
+from tests.apps import source
+
+from .canary import forms, holding, shows
+from .conftest import Command, Said
 
 PARAM = '7f"3a-canary\\e1<c9> &ü/+p'
 DATA = "b25d-canary'%0a;41 f?=d"
@@ -26,53 +28,6 @@ ENV = "09e8-canary{{7a}}b6|e"
 FILE = "1d4c-canary-3b90\nc55a-canary-62fe\nend"
 EVERY = (PARAM, DATA, ENV, FILE, *FILE.split("\n")[:2])
 
-SERVICE = """\
-import json, os
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-
-class Handler(BaseHTTPRequestHandler):
-    def do_POST(self):
-        state = json.loads(self.rfile.read(int(self.headers["Content-Length"]))).get("state", {})
-        print("asked", self.path, json.dumps(state) if self.path != "/quiet" else "", flush=True)
-        answers = {
-            "/echo": (200, {"said": state, "plain": "fine"}),
-            "/error": (200, {"error": {"message": f"bad key {state}"}}),
-            "/refuse": (400, {"message": "x" * 270 + str(state.get("key"))}),
-            "/is_running": (200, {"running": True}),
-            "/is_ready": (200, {"status": "ready"}),
-            "/missing": (200, {"padding": "x" * 175, "said": state}),
-        }
-        if self.path == "/sly/shutdown":
-            os._exit(0)
-        status, content = answers.get(self.path, (200, {}))
-        content = json.dumps(content).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-
-    def log_message(self, *_):
-        pass
-
-server = ThreadingHTTPServer(("127.0.0.1", int(os.environ["VIRTUAL_PORT"])), Handler)
-server.daemon_threads = True
-server.serve_forever(0.01)
-"""
-JOB = """\
-import json, os, pathlib, sys
-params = {k.removeprefix("modal.state."): v for k, v in os.environ.items() if k.startswith("modal.state.")}
-print("told:", json.dumps(params), os.environ["API_TOKEN"])
-if "fail" in params:
-    sys.exit(1)
-pathlib.Path(sys.argv[1]).write_text(json.dumps(params))
-"""
-PRINTING = """\
-import os, sys
-print("padding" * 20_000, os.environ["KEY"] * 3_000, os.environ["PEM"], file=sys.stderr)
-print(os.environ["KEY"] if sys.argv[1] == "good" else "bad " + os.environ["KEY"])
-sys.exit(sys.argv[1] == "bad")
-"""
 SPEC = """\
 variables:
   token: {type: string, sensitive: true, default: "env:CANARY_PARAM"}
@@ -156,10 +111,10 @@ def ears(
     monkeypatch.setattr(tempfile, "tempdir", str(reports))
     (folder / "key.txt").write_text(DATA)
     (folder / "pem.txt").write_text(FILE)
-    (folder / "printing.py").write_text(PRINTING)
-    (folder / "good" / "main.py").write_text(JOB)
+    (folder / "printing.py").write_text(source("printing"))
+    (folder / "good" / "main.py").write_text(source("job"))
     (folder / "serve").mkdir()
-    (folder / "serve" / "main.py").write_text(SERVICE)
+    (folder / "serve" / "main.py").write_text(source("echo"))
     seen = folder / "good.seen"
     for name, line in {"good": f"python3 main.py '{seen}'", "serve": "python3 main.py"}.items():
         config = {"name": name, "entrypoint": line, "port": 8000, "modal_template_state": {}}

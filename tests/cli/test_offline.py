@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Command
+from .conftest import Command
 
 SPEC = """\
 variables:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.canary import holding, shows
-from tests.cli.conftest import Command
+from .canary import holding, shows
+from .conftest import Command
 
 CANARY = '7f3a-canary"3a\\e1c9'
 SHELL = "echo app says $TOKEN_COPY; "

@@ -14,8 +14,9 @@ import pytest
 
 from taskspec.api import Api
 from taskspec.local.daemon import Endpoint
-from tests.cli.canary import holding, shows
-from tests.cli.conftest import Command
+
+from .canary import holding, shows
+from .conftest import Command
 
 TOKEN = "5e1d-canary-of-a-server-9b07"
 REMOTE = "tasks: {a: {module: acme/far, version: v1.0.0, workspace: 1}}"

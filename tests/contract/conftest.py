@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from local.serving import RunningServer
 
 from taskspec.api import Api
+from tests.local.serving import RunningServer
 
 from .sdk import ENVIRON, OWN_ENVIRONMENT, Sdk, build, pinned, version_of
 

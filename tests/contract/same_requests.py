@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from api.recorder import Seen
+    from tests.api.recorder import Seen
 
 PROBES = frozenset({"instance.version"})
 """Requests that the SDK itself sends after the first answer that is not 200 (wire protocol 1.5)."""

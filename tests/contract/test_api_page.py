@@ -6,10 +6,10 @@ import re
 from typing import TYPE_CHECKING
 
 import pytest
-from api.recorder import Recorder
 
 from taskspec.api import Api
 from taskspec.api.paging import Paged
+from tests.api.recorder import Recorder
 
 from .calls import ANSWERS, CASES, call_ours
 from .sdk import REPOSITORY

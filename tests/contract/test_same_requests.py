@@ -9,10 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from api.recorder import Answer, Recorder
 
 from taskspec.api import Api
 from taskspec.errors import ApiError
+from tests.api.recorder import Answer, Recorder
 
 from .calls import ANSWERS, CASES, Case, call_ours
 from .same_requests import ABSENT, Difference, compare

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
-from local.serving import RunningServer, until
 
 from taskspec.api import Api, LaunchStatus, TaskFinishedWithError
+from tests.local.serving import RunningServer, until
 
 from .sdk import Sdk, SdkError
 

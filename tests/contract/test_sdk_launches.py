@@ -13,7 +13,7 @@ from .sdk import Sdk, SdkError, status
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from local.serving import RunningServer
+    from tests.local.serving import RunningServer
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from local.serving import RunningServer, until
+
+from tests.local.serving import RunningServer, until
 
 from .sdk import PROGRESS
 

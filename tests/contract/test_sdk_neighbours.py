@@ -13,7 +13,7 @@ from .sdk import PROGRESS, Sdk, SdkError, status
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from local.serving import RunningServer
+    from tests.local.serving import RunningServer
 
 TEAM = WORKSPACE = AGENT = USER = 1
 CONFIG = {

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from local.serving import RunningServer
+    from tests.local.serving import RunningServer
 
 GREEN = {"color": "#33c94c", "backgroundColor": "#d9f7e4"}
 

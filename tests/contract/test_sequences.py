@@ -20,9 +20,9 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from local.serving import RunningServer, until
 
 from taskspec.api.wire import TERMINAL, LaunchStatus
+from tests.local.serving import RunningServer, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -21,6 +21,7 @@ from taskspec.local import daemon
 from taskspec.local.home import ServerHome
 from taskspec.state.model import EventKind
 from taskspec.state.store import open_store
+from tests.apps import source
 
 from .broken_disk import IS_POSSIBLE
 from .http_server import HttpServer
@@ -192,25 +193,6 @@ def test_a_local_server_that_is_killed_runs_nothing_twice(
         daemon.stop(home)
 
 
-SERVICE = """
-import json, os, threading
-from http.server import BaseHTTPRequestHandler, HTTPServer
-
-class Handler(BaseHTTPRequestHandler):
-    def do_POST(self):
-        self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        body = json.dumps({"running": True, "status": "ready", "deployed": True, "map": 0.5}).encode()
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-        if self.path == "/sly/shutdown":
-            threading.Thread(target=self.server.shutdown).start()
-    def log_message(self, *_): pass
-
-HTTPServer(("127.0.0.1", int(os.environ["VIRTUAL_PORT"])), Handler).serve_forever(0.01)
-"""
 POINTS = (*range(4, 44, 8), *range(44, 60))
 """Close together where the last user of the service has ended and the service has not."""
 SERVED = """
@@ -263,7 +245,7 @@ def served_spec(folder: Path) -> Path:
     """Write a spec with two jobs and a service with a request between them. Each job appends a word to the file."""
     count = folder / "count"
     line = f"echo $(printenv modal.state.word) >> '{count}'"
-    for name, entrypoint, program in (("job", line, ""), ("service", "python main.py", SERVICE)):
+    for name, entrypoint, program in (("job", line, ""), ("service", "python main.py", source("constant"))):
         (folder / name).mkdir()
         config = {"name": name, "entrypoint": entrypoint}
         (folder / name / "config.json").write_text(json.dumps(config), encoding="utf-8")

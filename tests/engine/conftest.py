@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import signal
 from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 
 from taskspec.local import daemon
 from taskspec.local.home import ServerHome
+from tests.waiting import kill_apps_of
 
 from .faultserver import FaultServer
 from .workshop import Workshop
@@ -25,19 +22,7 @@ def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[daemon.Endpoi
         yield daemon.ensure_running(home, idle_seconds=300)
     finally:
         daemon.stop(home)
-        for process in _apps_of(home):
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process, signal.SIGKILL)
-
-
-def _apps_of(home: ServerHome) -> list[int]:
-    """The groups of apps that a test left running."""
-    found = []
-    for process in psutil.process_iter():
-        with contextlib.suppress(psutil.Error):
-            if any(argument.startswith(f"{home.tasks}/") for argument in process.cmdline()):
-                found.append(process.pid)
-    return found
+        kill_apps_of(home)
 
 
 @pytest.fixture

@@ -23,62 +23,9 @@ from taskspec.plan.model import Action, Reason
 from taskspec.plan.selection import Selection
 from taskspec.spec.kinds import Kind, read_call
 from taskspec.state.model import Outcome, Phase
+from tests.apps import source
 
 from .workshop import Applied, Workshop, interrupt_once_running, until
-
-SERVICE = """
-import os, time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-
-CALLS = []
-
-class Handler(BaseHTTPRequestHandler):
-    def do_POST(self):
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        command = self.path.lstrip("/")
-        CALLS.append(command)
-        open("CALLS", "a").write(command + chr(10))
-        if command == "echo":
-            self.answer(200, {"data": body["state"], "count": CALLS.count(command)})
-        elif command == "fails":
-            self.answer(200, {"error": {"message": "no such model"}})
-        elif command == "breaks":
-            self.answer(500, {"message": "boom"})
-        elif command == "progress":
-            done = CALLS.count(command) >= 3
-            self.answer(200, {"status": "done", "map": 0.5} if done else {})
-        elif command == "hang":
-            time.sleep(600)
-        elif command == "flaky":
-            if CALLS.count(command) < 3:
-                self.connection.close()
-            else:
-                self.answer(200, {"count": CALLS.count(command)})
-        elif command == "fastapi":
-            self.answer(422, {"detail": [{"loc": ["body", "lr"], "msg": "field required"}]})
-        elif command == "leave":
-            self.answer(200, {"done": False})
-            os._exit(3)
-        elif command == "sly/shutdown":
-            os._exit(0)
-        else:
-            self.answer(200, {})
-
-    def answer(self, status, content):
-        content = json.dumps(content).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-
-    def log_message(self, *_):
-        pass
-
-server = ThreadingHTTPServer(("127.0.0.1", int(os.environ["VIRTUAL_PORT"])), Handler)
-server.daemon_threads = True
-server.serve_forever(0.01)
-"""
 
 
 @pytest.fixture
@@ -88,7 +35,7 @@ def service(workshop: Workshop) -> Iterator[int]:
     folder.mkdir()
     config = {"name": "service", "entrypoint": "python3 program.py", "port": 8000}
     (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
-    program = "import json\n" + SERVICE.replace('"CALLS"', repr(str(workshop.folder / "asked")))
+    program = source("calls").replace('"CALLS"', repr(str(workshop.folder / "asked")))
     (folder / "program.py").write_text(program, encoding="utf-8")
     api = workshop.server.api
     module = api.local.register_module(folder)

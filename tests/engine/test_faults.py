@@ -299,7 +299,7 @@ PROGRAM = """
 import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[3])
-from engine.workshop import Workshop
+from tests.engine.workshop import Workshop
 
 with Workshop.on_a_server(Path(sys.argv[1]), sys.argv[2]) as workshop:
     workshop.apply()
@@ -307,9 +307,9 @@ with Workshop.on_a_server(Path(sys.argv[1]), sys.argv[2]) as workshop:
 
 
 def other_process(workshop: Workshop, faults: FaultServer) -> subprocess.Popen[bytes]:
-    tests = Path(__file__).parent.parent
-    arguments = [sys.executable, "-c", PROGRAM, str(workshop.folder), faults.address, str(tests)]
-    return subprocess.Popen(arguments, stderr=subprocess.DEVNULL, cwd=tests.parent)
+    root = Path(__file__).parents[2]
+    arguments = [sys.executable, "-c", PROGRAM, str(workshop.folder), faults.address, str(root)]
+    return subprocess.Popen(arguments, stderr=subprocess.DEVNULL, cwd=root)
 
 
 @pytest.mark.parametrize("kind", [fault.HANG_AFTER, fault.HANG_BEFORE])

@@ -18,59 +18,18 @@ from taskspec.state.model import Outcome, Phase
 from taskspec.view.machine import plan_document
 from taskspec.view.paint import Paint
 from taskspec.view.plan_text import draw_plan
+from tests.apps import source
 
 from .workshop import Workshop, interrupt_once_running, until
 
 APPS = Path(__file__).parent.parent.parent / "examples" / "apps"
-SERVICE = """
-import json, os, sys, threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-
-folder = os.environ["modal.state.folder"]
-def there(name): return os.path.exists(os.path.join(folder, name))
-def note(word): open(os.path.join(folder, "notes"), "a").write(word + "\\n")
-
-class Handler(BaseHTTPRequestHandler):
-    def do_POST(self):
-        self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        command = self.path.strip("/")
-        if command == "die":
-            os._exit(3)
-        if command == "sly/shutdown":
-            note("stopped " + os.environ["TASK_ID"])
-            threading.Thread(target=self.server.shutdown).start()
-        status, content = 200, {}
-        if command == "is_running": content = {"running": True}
-        if command == "is_ready":
-            status, content = (503, {"detail": "not yet"}) if there("slow") else (200, {"status": "ready"})
-        if command == "is_deployed": content = {"deployed": not there("undeployed")}
-        body = json.dumps(content).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-    def log_message(self, *_): pass
-
-if there("broken"):
-    sys.exit("no weights")
-server = ThreadingHTTPServer(("127.0.0.1", int(os.environ["VIRTUAL_PORT"])), Handler)
-note("up " + os.environ["TASK_ID"])
-server.serve_forever(0.01)
-"""
-USER = """
-import os
-with open(os.path.join(os.environ["modal.state.folder"], "notes"), "a") as file:
-    file.write("used " + os.environ["modal.state.session"] + "\\n")
-raise SystemExit(int(os.environ["modal.state.code"]))
-"""
 
 
 @pytest.fixture
 def shop(workshop: Workshop) -> Workshop:
     """A workshop with a service, `service`, and an app, `user`, that takes the service's id."""
-    workshop.app("service", SERVICE, defaults={"folder": str(workshop.folder), "model": "small"})
-    workshop.app("user", USER, defaults={"folder": str(workshop.folder), "session": 0, "code": 0, "seed": 0})
+    workshop.app("service", source("service"), defaults={"folder": str(workshop.folder), "model": "small"})
+    workshop.app("user", source("user"), defaults={"folder": str(workshop.folder), "session": 0, "code": 0, "seed": 0})
     return workshop
 
 
@@ -597,7 +556,7 @@ def test_the_app_that_serves_digits_is_deployed_and_reads_them(shop: Workshop) -
     applied = shop.apply()
     assert applied.outcomes == {"import": "succeeded", "serve": "succeeded", "evaluate": "succeeded"}
     assert any(
-        "left in peace" in str(line) for line in shop.server.api.task.get_logs(applied.ended("serve").task_id or 0)
+        "left by itself" in str(line) for line in shop.server.api.task.get_logs(applied.ended("serve").task_id or 0)
     )
     assert not shop.plan().has_changes
 

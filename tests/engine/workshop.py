@@ -30,8 +30,8 @@ from taskspec.schemas import load_schema
 from taskspec.state.model import Event, EventKind, Record, State, StoredEvent
 from taskspec.state.store import open_store
 from taskspec.view.machine import event_document, plan_document
+from tests.waiting import until
 
-PATIENCE = 30.0
 _PLAN, _EVENT, _ROW = (Draft7Validator(load_schema(name)) for name in ("plan", "events", "journal"))
 
 SLY = """
@@ -43,16 +43,6 @@ def set_output(output, task_id=None):
     address = os.environ["SERVER_ADDRESS"] + "/public/api/v3/tasks.output.set"
     urllib.request.urlopen(urllib.request.Request(address, json.dumps(body).encode(), headers)).read()
 """
-
-
-def until(condition: Callable[[], Any], what: str = "the condition") -> Any:
-    """The first true value of the condition; an upper bound for a stuck test, not a measurement."""
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline:
-        if found := condition():
-            return found
-        time.sleep(0.01)
-    raise AssertionError(f"{what} did not come true within {PATIENCE:g} s")
 
 
 @dataclass(slots=True)

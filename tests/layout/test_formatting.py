@@ -6,23 +6,28 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from taskspec.diagnostics import Code, Source
 from taskspec.errors import SpecError
 from taskspec.layout import formatting
 from taskspec.layout.formatting import formatted
 from taskspec.layout.order import ROOT, TASK, VARIABLE
-from taskspec.layout.quoting import is_plain, quoted
 from taskspec.layout.reading import comments_in
 from taskspec.schemas import load_schema
 from taskspec.spec.document import SourceDocument
 from taskspec.spec.parser import parse_spec
 from taskspec.spec.reader import read_document
+from tests import large_specs
 
 REPOSITORY = Path(__file__).parents[2]
 FILES = sorted([*REPOSITORY.glob("examples/**/*.yaml"), *REPOSITORY.glob("tests/cases/**/*.yaml")])
+SPECS = [
+    *(pytest.param(path.read_bytes(), id=str(path.relative_to(REPOSITORY))) for path in FILES),
+    *(
+        pytest.param(text.encode(), id=name, marks=pytest.mark.slow)
+        for name, text in {**large_specs.ATTACKS, **large_specs.ERRORS}.items()
+    ),
+]
 
 MESSY = """\
 # yaml-language-server: $schema=spec.schema.json
@@ -104,17 +109,16 @@ def test_what_is_formatted_stays_as_it_is() -> None:
     assert neat(NEAT) == NEAT
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(REPOSITORY)))
-def test_every_spec_here_can_be_formatted_or_has_a_diagnostic(path: Path) -> None:
-    content = path.read_bytes()
+@pytest.mark.parametrize("content", SPECS)
+def test_every_spec_here_can_be_formatted_or_has_a_diagnostic(content: bytes) -> None:
     try:
-        before = read_document(path.name, content)
+        before = read_document("spec.yaml", content)
     except SpecError:
         with pytest.raises(SpecError):
-            formatted(path.name, content)
+            formatted("spec.yaml", content)
         return
-    text = formatted(path.name, content)
-    assert read_document(path.name, text.encode()).data == before.data
+    text = formatted("spec.yaml", content)
+    assert read_document("spec.yaml", text.encode()).data == before.data
     assert sorted(comments_in(Source("", text))) == sorted(comments_in(before.source))
     assert neat(text) == text
 
@@ -216,134 +220,3 @@ def test_invalid_yaml_is_the_usual_diagnostic() -> None:
 def test_a_line_end_that_nobody_sees_is_refused(character: str) -> None:
     with pytest.raises(SpecError):
         neat(f"a: 1 # x{character}b: 2\n")
-
-
-texts = st.text(st.characters(codec="utf-8", exclude_categories=["Cs"]), max_size=12) | st.sampled_from(
-    [
-        "no",
-        "3.10",
-        "0x1F",
-        "1e3",
-        "~",
-        "null",
-        "- a",
-        "a: b",
-        "a #b",
-        "=",
-        "<<",
-        "{{ x }}",
-        "'",
-        '"',
-        "---",
-        "...",
-        "a:",
-        "?",
-    ]
-)
-
-
-@given(texts)
-def test_a_quoted_text_is_read_as_the_same_text(text: str) -> None:
-    for written in (f"a: {quoted(text)}\n", f"a: [{quoted(text, in_line=True)}]\n"):
-        data = read_document("x", written.encode()).data
-        assert data in ({"a": text}, {"a": [text]})
-
-
-@given(texts)
-def test_a_text_without_quotes_needs_none(text: str) -> None:
-    if is_plain(text):
-        assert (
-            not text.startswith(("-", "?", ":", "{", "[", "&", "*", "!", "|", ">", "@", "`", "#", "%"))
-            or text[1:2] != " "
-        )
-
-
-scalars = st.sampled_from(
-    [
-        "1",
-        "1.5",
-        "true",
-        "null",
-        "",
-        "abc",
-        "'q'",
-        '"d"',
-        "'no'",
-        '"{{ var.x }}"',
-        "x y",
-        "'it''s'",
-        '"a\\nb"',
-        "a:b",
-        "é",
-    ]
-)
-flows = st.recursive(
-    scalars.map(lambda text: text or "x"),
-    lambda inner: (
-        st.lists(inner, max_size=3).map(lambda items: "[" + ",  ".join(items) + "]")
-        | st.lists(inner, max_size=3).map(
-            lambda items: "{" + ", ".join(f"k{i}:   {item}" for i, item in enumerate(items)) + "}"
-        )
-    ),
-    max_leaves=5,
-)
-comments = st.sampled_from(["", "", "", "# one", "#two", "# [three"])
-blanks = st.integers(0, 2)
-
-
-@st.composite
-def blocks(draw: st.DrawFn, indent: int = 0, depth: int = 3) -> list[str]:
-    """Lines of a map or a list, with comments and blank lines anywhere a person may write them."""
-    pad = " " * indent
-    is_map = draw(st.booleans()) if indent else True
-    lines: list[str] = []
-    for index in range(draw(st.integers(1, 3))):
-        lines += [""] * draw(blanks)
-        if comment := draw(comments):
-            lines.append(pad + comment)
-        head = f"{pad}k{index}:" if is_map else f"{pad}-"
-        beside = draw(comments)
-        beside = f"   {beside}" if beside else ""
-        kind = draw(st.sampled_from(["scalar", "flow", "literal", "folded", "block"] if depth else ["scalar", "flow"]))
-        step = draw(st.integers(2, 4))
-        if kind == "block":
-            lines += [head + beside, *draw(blocks(indent=indent + step, depth=depth - 1))]
-        elif kind in ("literal", "folded"):
-            mark = "|" if kind == "literal" else ">"
-            body = draw(
-                st.lists(st.sampled_from(["text", "# no comment", "", "  deep", "a: b"]), min_size=1, max_size=4)
-            )
-            lines += [f"{head} {mark}{draw(st.sampled_from(['', '-']))}{beside}", " " * (indent + step) + "first"]
-            lines += [" " * (indent + step) + line if line else "" for line in body]
-        else:
-            lines.append(f"{head} {draw(scalars if kind == 'scalar' else flows)}{beside}")
-        if comment := draw(comments):
-            lines.append(pad + comment)
-    return lines
-
-
-@given(blocks())
-def test_values_and_comments_survive_and_a_second_time_changes_nothing(lines: list[str]) -> None:
-    text = "\n".join(lines) + "\n"
-    before = read_document("x", text.encode())
-    once = neat(text)
-    assert read_document("x", once.encode()).data == before.data
-    assert sorted(comments_in(Source("", once))) == sorted(comments_in(before.source))
-    assert neat(once) == once
-
-
-PIECES = (
-    "a§b: §: §- §\n§\n  §\n    §# c§ # d§{§}§[§]§, §'§\"§|§>§&x §*x§? §!!str §<<§---\n§...\n§%YAML 1.2\n§\t§~§1§\\"
-    "§{{ x }}§\r\n§k: v\n§\n- z"
-)
-pieces = st.lists(st.sampled_from(PIECES.split("§")), max_size=25).map("".join)
-
-
-@given(pieces)
-def test_any_text_is_formatted_for_good_or_has_a_diagnostic(text: str) -> None:
-    try:
-        once = neat(text)
-    except SpecError:
-        return
-    assert read_document("x", once.encode()).data == read_document("x", text.encode()).data
-    assert neat(once) == once

@@ -2,37 +2,21 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import signal
 import subprocess
 import sys
-import time
 from typing import TYPE_CHECKING, Any
 
-import psutil
 import requests
 
 from taskspec.api.wire import API_PREFIX, LOCAL_PREFIX, TERMINAL
 from taskspec.local.home import ServerHome, read_info, read_token
+from tests.waiting import PATIENCE, apps_of, kill_apps_of, until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
-
-PATIENCE = 30.0
-
-
-def until(condition: Callable[[], Any], what: str = "the condition") -> Any:
-    """Wait for the first true value of the condition. The limit only ends a test that hangs."""
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline:
-        found = condition()
-        if found:
-            return found
-        time.sleep(0.01)
-    raise AssertionError(f"{what} did not come true within {PATIENCE:g} s")
 
 
 def write_app(folder: Path, **config: Any) -> Path:
@@ -97,18 +81,10 @@ class RunningServer:
         if self._process is not None and self._process.poll() is None:
             self.kill()
         self._session.close()
-        for process in self.app_processes():
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process, signal.SIGKILL)
+        kill_apps_of(self.home)
 
     def app_processes(self) -> list[int]:
-        """Return the process groups of the apps that still run."""
-        found = []
-        for process in psutil.process_iter():
-            with contextlib.suppress(psutil.Error):
-                if any(argument.startswith(f"{self.home.tasks}/") for argument in process.cmdline()):
-                    found.append(process.pid)
-        return found
+        return apps_of(self.home)
 
     def send(self, method: str, *, verb: str = "POST", prefix: str = API_PREFIX, **options: Any) -> requests.Response:
         headers = {"x-api-key": self.token, **options.pop("headers", {})}

@@ -164,8 +164,8 @@ def test_the_home_is_where_the_environment_says(tmp_path: Path) -> None:
 
 def test_the_client_side_loads_no_server_code() -> None:
     program = (
-        "import sys, taskspec.local.daemon;"
-        "print(sorted({'uvicorn', 'starlette', 'sqlite3', 'psutil'} & set(sys.modules)))"
+        "import sys; before = set(sys.modules); import taskspec.local.daemon;"
+        "print(sorted({'uvicorn', 'starlette', 'sqlite3', 'psutil'} & (set(sys.modules) - before)))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.strip() == "[]"

@@ -7,14 +7,13 @@ from dataclasses import replace
 
 import pytest
 
-from taskspec.errors import ExitCode, SpecError, UsageError
-from taskspec.plan.attempts import last_key
+from taskspec.errors import SpecError
 from taskspec.plan.model import Action, Change, Plan, PlannedTask
-from taskspec.plan.request import start_key
-from taskspec.state.model import Outcome, Phase, Record
+from taskspec.state.model import Outcome, Phase
 from taskspec.values import ABSENT, Unknown, is_known
 
 from .planning import LINEAGE, NOTHING, Pipeline, changed, seen, told, world_with
+from .test_selection import DIAMOND
 
 Write = Callable[[str], Pipeline]
 
@@ -273,57 +272,6 @@ def test_values_pass_through_a_kept_task_above_a_rerun(chain: Pipeline, write: W
     assert train.request.params["data"] == "/data"
 
 
-DIAMOND = """
-    tasks:
-      top: {module: owner/a, version: v1}
-      left: {module: owner/a, version: v1, depends_on: top}
-      right: {module: owner/a, version: v1, depends_on: top}
-      bottom: {module: owner/a, version: v1, depends_on: [left, right]}
-      cell: {module: owner/a, version: v1, for_each: [a, b, c], params: {k: "{{ each.key }}"}}
-"""
-ALL = {"top", "left", "right", "bottom", "cell[a]", "cell[b]", "cell[c]"}
-
-
-@pytest.mark.parametrize(
-    ("flags", "expected"),
-    [
-        ({}, ALL),
-        ({"targets": ("left",)}, {"top", "left"}),
-        ({"targets": ("bottom",)}, {"top", "left", "right", "bottom"}),
-        ({"targets": ("cell",)}, {"cell[a]", "cell[b]", "cell[c]"}),
-        ({"targets": ("cell[b]",)}, {"cell[b]"}),
-        ({"targets": ("cell*",)}, {"cell[a]", "cell[b]", "cell[c]"}),
-        ({"targets": ("left", "cell[a]")}, {"top", "left", "cell[a]"}),
-        ({"targets": ("?o*",)}, {"top", "left", "right", "bottom"}),
-        ({"excludes": ("left",)}, ALL - {"left", "bottom"}),
-        ({"excludes": ("top",)}, {"cell[a]", "cell[b]", "cell[c]"}),
-        ({"excludes": ("cell[a]", "bottom")}, ALL - {"cell[a]", "bottom"}),
-        ({"targets": ("bottom",), "excludes": ("left",)}, {"top", "right"}),
-        ({"excludes": ("*",)}, set()),
-    ],
-)
-def test_a_selection_takes_what_is_needed_and_leaves_out_what_depends(
-    write: Write, flags: dict[str, tuple[str, ...]], expected: set[str]
-) -> None:
-    assert set(told(write(DIAMOND).plan(**flags))) == expected
-
-
-def test_a_requested_rerun_takes_what_is_downstream_with_it_and_nothing_else(write: Write) -> None:
-    pipeline = write(DIAMOND)
-    plan = pipeline.plan(pipeline.applied(), reruns=("left", "cell[b]"))
-    reruns = {address: why for address, why in told(plan).items() if why != "keep: unchanged"}
-    assert reruns == {"left": "rerun: requested", "bottom": "rerun: upstream_reruns", "cell[b]": "rerun: requested"}
-
-
-@pytest.mark.parametrize("flag", ["targets", "excludes", "reruns"])
-def test_a_selection_that_fits_nothing_is_refused_with_the_nearest_name(write: Write, flag: str) -> None:
-    with pytest.raises(UsageError) as refused:
-        write(DIAMOND).plan(**{flag: ("botom",)})
-    assert refused.value.exit_code == ExitCode.SPEC
-    assert f'--{flag[:-1]} "botom"' in refused.value.message
-    assert "bottom" in refused.value.remedy
-
-
 def test_upstream_outside_the_selection_still_gives_its_results(chain: Pipeline) -> None:
     state = chain.applied(DONE)
     plan = chain.plan(state, excludes=("report",))
@@ -354,42 +302,7 @@ def test_the_same_spec_and_state_give_the_same_plan(write: Write) -> None:
     assert list(told(write(DIAMOND).plan())) == list(told(write(DIAMOND).plan()))
 
 
-INTENDED = Record("a", "thekey", 2, "fp", {}, 0, 1, "")
-
-
-@pytest.mark.parametrize(
-    ("record", "fingerprint", "expected"),
-    [
-        pytest.param(None, "fp", 1, id="the first attempt"),
-        pytest.param(replace(INTENDED, phase=Phase.REFUSED), "fp", 3, id="after a refusal the next"),
-        pytest.param(replace(INTENDED, phase=Phase.STARTED, task_id=1), "fp", 3, id="after a launch the next"),
-        pytest.param(INTENDED, "other", 3, id="after an intent with other inputs the next"),
-    ],
-)
-def test_each_attempt_has_its_own_derived_key(record: Record | None, fingerprint: str, expected: int) -> None:
-    key, attempt = last_key(record, LINEAGE, "a", fingerprint)
-    assert attempt == expected
-    assert key == start_key(LINEAGE, "a", fingerprint, expected)
-
-
-def test_an_intent_without_an_answer_is_sent_again_under_the_same_key() -> None:
-    assert last_key(INTENDED, LINEAGE, "a", "fp") == ("thekey", 2)
-
-
-def test_keys_differ_by_lineage_address_fingerprint_and_attempt() -> None:
-    parts = [("l", "a", "f", 1), ("m", "a", "f", 1), ("l", "b", "f", 1), ("l", "a", "g", 1), ("l", "a", "f", 2)]
-    assert len({start_key(*each) for each in parts}) == len(parts)
-    assert start_key("l", "a", "f", 1) == start_key("l", "a", "f", 1)
-
-
 def test_a_plan_names_the_state_it_was_made_from(chain: Pipeline) -> None:
     state = chain.applied(DONE)
     plan = chain.plan(state)
     assert (plan.lineage, plan.serial, NOTHING.serial) == (LINEAGE, 3, 0)
-
-
-def test_a_forgotten_launch_never_lends_its_key_to_a_new_one() -> None:
-    first, attempt = last_key(None, "lineage", "train", "print")
-    again, later = last_key(None, "lineage", "train", "print", highest=attempt)
-    assert (attempt, later) == (1, 2)
-    assert first != again
