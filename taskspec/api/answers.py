@@ -22,7 +22,7 @@ SHORTEST_SECRET = 6
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class HttpReply:
     """One complete answer and its request. Messages about it never contain `secret`."""
 
     request: str

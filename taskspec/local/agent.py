@@ -24,7 +24,7 @@ from taskspec.local.logs import LogLine
 from taskspec.local.ports import LAST, Ports
 from taskspec.local.process import find_by_argument, is_alive, reap
 from taskspec.local.queue import Queue
-from taskspec.local.running import Running
+from taskspec.local.running import RunningAttempt
 from taskspec.local.verdict import ExitVerdict, failure, judge, last_lines
 from taskspec.processmark import mark_of
 
@@ -74,7 +74,7 @@ class Agent:
         self._settings = settings
         # Servers of other homes use the same range, so each begins at a random port.
         self._ports = Ports(secrets.randbelow(LAST))
-        self._running: dict[int, Running] = {}
+        self._running: dict[int, RunningAttempt] = {}
         self._queue = Queue(launches, self._free, self._start)
         self._tail_handle: asyncio.TimerHandle | None = None
         self._closed = False
@@ -167,14 +167,14 @@ class Agent:
             return
         self._watch(running, pid, fresh=True)
 
-    def _hold(self, launch: LaunchRow) -> Running:
+    def _hold(self, launch: LaunchRow) -> RunningAttempt:
         run_dir = RunDir(self._home.task(launch.id) / f"attempt-{launch.attempt}")
-        running = self._running[launch.id] = Running(launch, run_dir)
+        running = self._running[launch.id] = RunningAttempt(launch, run_dir)
         if self._tail_handle is None:
             self._tail_handle = asyncio.get_running_loop().call_later(self._settings.tail_interval, self._tail)
         return running
 
-    def _watch(self, running: Running, pid: int, *, fresh: bool) -> None:
+    def _watch(self, running: RunningAttempt, pid: int, *, fresh: bool) -> None:
         # Reading the mark of a process during its exec would block. `_tail` reads it later.
         mark = None if fresh else mark_of(pid)
         self._launches.start(running.task_id, pid, mark)
@@ -205,7 +205,7 @@ class Agent:
         else:
             self._ended(self._hold(launch))
 
-    def _ended(self, running: Running) -> None:
+    def _ended(self, running: RunningAttempt) -> None:
         """Handle the end of the known process. Without an exit status, another process may hold the claim."""
         if running.pid is not None:
             reap(running.pid)
@@ -213,7 +213,7 @@ class Agent:
             return
         self._finish(running)
 
-    def _follow_claimant(self, running: Running) -> bool:
+    def _follow_claimant(self, running: RunningAttempt) -> bool:
         """Watch the process that holds the claim, if it is another one. Two servers may have started a shim each."""
         if not running.run_dir.is_claimed:
             return False
@@ -227,7 +227,7 @@ class Agent:
             running.stop(self._settings.stop_grace)
         return True
 
-    def _finish(self, running: Running) -> None:
+    def _finish(self, running: RunningAttempt) -> None:
         """Store the rest of the logs, then judge. One piece per turn of the loop, so that requests are answered."""
         if self._closed:
             return
@@ -237,14 +237,14 @@ class Agent:
                 return
         asyncio.get_running_loop().call_soon(self._finish, running)
 
-    def _judge(self, running: Running) -> None:
+    def _judge(self, running: RunningAttempt) -> None:
         launch = self._launches.find(running.task_id)
         stop_requested = launch is not None and launch.stop_requested
         status = running.run_dir.exit_status
         stderr = "" if status == 0 else last_lines(running.run_dir.stderr)
         self._conclude(running, launch, judge(status, stop_requested=stop_requested, stderr=stderr))
 
-    def _conclude(self, running: Running, launch: LaunchRow | None, verdict: ExitVerdict) -> None:
+    def _conclude(self, running: RunningAttempt, launch: LaunchRow | None, verdict: ExitVerdict) -> None:
         running.close()
         self._running.pop(running.task_id, None)
         self._ports.give_back(running.port)
@@ -271,7 +271,7 @@ class Agent:
         extras = {"event_type": "EventType.TASK_CRASHED", "exit_status": verdict.error["exitCode"]}
         self._logs.add(task_id, [LogLine(str(verdict.error["message"]), "fatal", extras=extras)])
 
-    def _store_lines(self, running: Running, *, final: bool) -> bool:
+    def _store_lines(self, running: RunningAttempt, *, final: bool) -> bool:
         """Store new lines and their offset in one transaction, so that no line is stored twice. True: call again."""
         found, more = running.read(final=final)
         if found:

@@ -37,7 +37,7 @@ _TARGETS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Setting:
+class EnvironmentValues:
     """The values from which the environment of an app is built."""
 
     task_id: int
@@ -67,7 +67,7 @@ def base_environment(environ: Mapping[str, str], binaries: str) -> dict[str, str
     return kept
 
 
-def app_environment(base: Mapping[str, str], setting: Setting) -> dict[str, str]:
+def app_environment(base: Mapping[str, str], setting: EnvironmentValues) -> dict[str, str]:
     """Build the environment of one launch. `null` is left out; a value over 64 KiB becomes a mark."""
     context = {**setting.context, **_context_targets(setting.state)}
     values = {
@@ -95,7 +95,7 @@ def _nested(prefix: str, whole: str, values: Mapping[str, Any]) -> dict[str, str
     return found
 
 
-def _fixed(setting: Setting) -> dict[str, str]:
+def _fixed(setting: EnvironmentValues) -> dict[str, str]:
     context, config = setting.context, setting.config
     task = str(setting.task_id)
     storage = str(setting.storage_dir)
@@ -137,14 +137,14 @@ def _fixed(setting: Setting) -> dict[str, str]:
     }
 
 
-def _network(setting: Setting) -> dict[str, str]:
+def _network(setting: EnvironmentValues) -> dict[str, str]:
     """Name the port on which the app must listen. A real agent names the port inside the app's container."""
     if setting.port is None:
         return {}
     return {"VIRTUAL_HOST": f"task-{setting.task_id}.supervisely.local", "VIRTUAL_PORT": str(setting.port)}
 
 
-def _first_generation(setting: Setting) -> dict[str, str]:
+def _first_generation(setting: EnvironmentValues) -> dict[str, str]:
     """Set folders for an app without `version`: an AppService writes to /app by default (wire protocol 4.11)."""
     if setting.config.get("version"):
         return {}

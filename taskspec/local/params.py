@@ -74,7 +74,7 @@ class RequestFields:
         return float(value)
 
     def text(self, name: str, default: str | None = None, *, longest: int | None = None) -> str:
-        """Return a string, which is required when there is no default."""
+        """Return a string, which is required without a default."""
         value = self.raw(name)
         if value is None and default is not None:
             return default

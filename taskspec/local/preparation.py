@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from taskspec.errors import LocalServerError
 from taskspec.local import places
 from taskspec.local.command import command_of
-from taskspec.local.environment import Setting, app_environment
+from taskspec.local.environment import EnvironmentValues, app_environment
 from taskspec.local.launcher import Job, RunDir
 
 if TYPE_CHECKING:
@@ -52,11 +52,11 @@ class Preparation:
         job = Job(run_dir, work_dir, command, environment, notes=_notes(release.config))
         return job if self.environments is None else self.environments.furnish(job, release.config_dir)
 
-    def _setting(self, launch: LaunchRow, release: Release, work_dir: Path, data_dir: Path) -> Setting:
+    def _setting(self, launch: LaunchRow, release: Release, work_dir: Path, data_dir: Path) -> EnvironmentValues:
         row = self.store.one("SELECT params, log_level FROM launches WHERE id = ?", (launch.id,))
         if row is None:  # impossible: the launch was read from this table
             raise LookupError(launch.id)
-        return Setting(
+        return EnvironmentValues(
             task_id=launch.id,
             address=self.address,
             token=self.token,

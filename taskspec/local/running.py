@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGKILL)
 
 
-class Running:
+class RunningAttempt:
     """The agent's data of a running launch. All of it can be restored from the store and the files."""
 
     def __init__(self, launch: LaunchRow, run_dir: RunDir) -> None:

@@ -9,7 +9,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from taskspec.api.answers import Reply
+from taskspec.api.answers import HttpReply
 from taskspec.api.transport import Transport
 from taskspec.api.transport.sending import READ_RETRIES, HttpCall
 from taskspec.errors import NotSent, OutcomeUnknown
@@ -35,7 +35,7 @@ class VirtualTransport(Transport):
         super().__init__(ADDRESS, "")
         self._server, self._now, self._sleep, self._before = server, now, sleep, before
 
-    def send(self, call: HttpCall) -> Reply:
+    def send(self, call: HttpCall) -> HttpReply:
         """Return the complete answer. Raises NotSent or OutcomeUnknown without one."""
         exchange = self._exchange(call)
         for attempt in range(READ_RETRIES if call.safe else 0):
@@ -53,13 +53,13 @@ class VirtualTransport(Transport):
         self._before(f"receive {call.name}")
         return exchange
 
-    def _reply_to(self, call: HttpCall, exchange: Exchange) -> Reply:
+    def _reply_to(self, call: HttpCall, exchange: Exchange) -> HttpReply:
         where = self._where(call)
         if exchange.way is Way.NO_CONNECTION:
             raise NotSent(f"{where}: no connection", remedy="played by the fault script")
         if exchange.way is not Way.ARRIVES:
             raise OutcomeUnknown(f"{where}: the answer was lost ({exchange.way})", remedy="played by the fault script")
-        return Reply(where, exchange.status, exchange.body)
+        return HttpReply(where, exchange.status, exchange.body)
 
 
 def _body(call: HttpCall) -> dict[str, Any]:

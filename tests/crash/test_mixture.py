@@ -1,5 +1,6 @@
-"""Services, requests, waits and platform calls in many simulations: each start happens once, no launch is left
-running, and no call with an unknown outcome is repeated. More seeds give more specs and take longer.
+"""Services, requests, waits and platform calls in many simulations.
+
+Each start happens once, no launch is left running, and no call with an unknown outcome is repeated.
 """
 
 from __future__ import annotations

@@ -88,7 +88,7 @@ def test_a_stale_note_that_names_a_foreign_port_gets_no_token(home: ServerHome) 
 
 def test_a_server_that_cannot_start_shows_the_end_of_its_log(home: ServerHome) -> None:
     home.create()
-    home.database.write_text("this is no database, " * 100)
+    home.database.write_text("this is not a database, " * 100)
     with pytest.raises(LocalServerError, match=r"ended at once with exit code 4; [\s\S]*cannot be opened") as caught:
         daemon.ensure_running(home)
     assert str(home.log) in caught.value.remedy

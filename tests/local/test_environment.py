@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from taskspec.local.environment import LARGE_MARK, LARGE_VALUE, Setting, app_environment, base_environment, flatten
+from taskspec.local.environment import (
+    LARGE_MARK,
+    LARGE_VALUE,
+    EnvironmentValues,
+    app_environment,
+    base_environment,
+    flatten,
+)
 
 if TYPE_CHECKING:
     from .serving import RunningServer
@@ -17,7 +24,7 @@ CONTEXT = {"teamId": 1, "workspaceId": 2, "userId": 3, "userLogin": "ann", "apiT
 
 
 def made(state: dict[str, Any], **config: Any) -> dict[str, str]:
-    setting = Setting(
+    setting = EnvironmentValues(
         task_id=501,
         address="http://127.0.0.1:1",
         token="secret",

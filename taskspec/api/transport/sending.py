@@ -19,7 +19,7 @@ from requests.exceptions import RequestException
 from urllib3.exceptions import HTTPError
 
 from taskspec.api.address import is_loopback, normalise
-from taskspec.api.answers import Reply
+from taskspec.api.answers import HttpReply
 from taskspec.api.transport.connections import DeadlineWatch, FreshAdapter, KeptAdapter, Sessions, new_session, patience
 from taskspec.api.transport.failures import never_left, reason
 from taskspec.api.wire import API_PREFIX, LOCAL_PREFIX
@@ -117,7 +117,7 @@ class Transport:
 
     def upload(
         self, method: str, body: MultipartBody, *, headers: Mapping[str, str], query: Mapping[str, Any] | None = None
-    ) -> Reply:
+    ) -> HttpReply:
         """Stream a body, never repeated. Only each wait on the socket is limited. Return the successful answer."""
         url = self._url(API_PREFIX, method)
         call = HttpCall(
@@ -136,7 +136,7 @@ class Transport:
             for piece in response.iter_content(CHUNK):
                 sink(piece)
 
-    def send(self, call: HttpCall) -> Reply:
+    def send(self, call: HttpCall) -> HttpReply:
         """Return the complete answer with any status. Raises NotSent or OutcomeUnknown without an answer."""
         deadline = call.deadline or (self._timeouts.total if call.safe else self._timeouts.start)
         call = replace(call, deadline=deadline)
@@ -191,7 +191,7 @@ class Transport:
             stream=True,
         )
 
-    def _reply(self, call: HttpCall, response: Response, watch: DeadlineWatch) -> Reply:
+    def _reply(self, call: HttpCall, response: Response, watch: DeadlineWatch) -> HttpReply:
         watch.status = response.status_code
         content = bytearray()
         for piece in response.iter_content(CHUNK):
@@ -204,7 +204,7 @@ class Transport:
         if watch.expired:
             raise RequestException("the deadline passed")
         location = response.headers.get("Location", "")
-        return Reply(self._where(call), response.status_code, bytes(content), location, self._token)
+        return HttpReply(self._where(call), response.status_code, bytes(content), location, self._token)
 
     def _where(self, call: HttpCall) -> str:
         return f"{call.name} at {self.address}"

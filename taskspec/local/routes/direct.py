@@ -1,7 +1,7 @@
 """`tasks.request.direct` and `/net/<session token>/<path>`: requests to a running app (wire protocol 2.7, 4.9).
 
-For an app that does not run, the answer is a 4xx: a 200 would mean that it runs, and the SDK would repeat the request
-for five minutes after a 5xx.
+For an app that does not run, the answer is a 4xx. A 200 would mean that it runs. After a 5xx, the SDK would repeat the
+request for five minutes.
 """
 
 from __future__ import annotations
