@@ -7,8 +7,8 @@
                                              towns; about two hours
     python benchmarks/crash.py --only towns  one kind of trial
 
-Every trial ends with applies until one is done, and then three things must hold: each start key was started exactly
-once, as counted by the server; the final state is that of an undisturbed run; the state opened after every kill. The
+Every trial ends with applies until one is done. Then three things must hold. The server has counted exactly one start
+for each start key. The final state is that of an undisturbed run. The state could be opened after every kill. The
 pieces are those of tests/crash; the server is taskspec/rehearsal behind real sockets.
 """
 
@@ -80,7 +80,7 @@ class Budget:
 
 @dataclass(slots=True)
 class Bench:
-    """A folder, a server and a zygote for all trials."""
+    """What all trials share: a folder, a server and the process that forks each apply."""
 
     folder: Path
     zygote: Zygote
@@ -92,7 +92,7 @@ class Bench:
         return Trial(self.folder / str(self.seed), self.zygote, self.http, self.seed, **options)  # type: ignore[arg-type]
 
     def run(self, row: Row, budget: Budget, one: Callable[[Row], None]) -> Row:
-        """Repeat one trial until the budget is spent; a failed one is counted and told."""
+        """Repeat one trial until the budget is spent; a failed one is counted and printed."""
         began = time.monotonic()
         while not row.is_over and not budget.is_spent(row, time.monotonic() - began):
             row.trials += 1
@@ -158,7 +158,7 @@ class Bench:
         return one
 
     def graphs(self, row: Row) -> None:
-        """Nobody dies and every call works; some tasks fail. World.check holds the report against the truth."""
+        """No process dies and every call works; some tasks fail. The check compares the report with the truth."""
         self.seed += 1
         folder = self.folder / f"graph-{self.seed}"
         folder.mkdir()
@@ -184,7 +184,7 @@ class Bench:
             row.count(world.fake)
 
     def towns(self, row: Row) -> None:
-        """A town until it is done, and again after one of its services was changed."""
+        """A random mixture of tasks until it is done, and again after one of its services was changed."""
         self.seed += 1
         folder = self.folder / f"town-{self.seed}"
         folder.mkdir()

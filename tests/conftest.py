@@ -16,7 +16,7 @@ REMOVED = (
 )  # fmt: skip
 XDG = ("XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME", "XDG_RUNTIME_DIR")
 
-# The same examples in every run: a red test is red for everybody. A timed example says nothing on a busy machine.
+# The same examples in every run: a red test is red on every machine. A timed example says nothing on a busy machine.
 hypothesis.settings.register_profile("taskspec", deadline=None, derandomize=True, database=None, max_examples=100)
 hypothesis.settings.load_profile("taskspec")
 

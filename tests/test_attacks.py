@@ -227,7 +227,7 @@ def test_ten_megabytes_in_one_place_are_taken_or_refused(
 
 
 def put(path: Path, kind: str) -> None:
-    """Put something at `path` that is no file one can read to its end."""
+    """Put something at `path` that cannot be read to its end."""
     if kind == "pipe":
         os.mkfifo(path)
     elif kind == "folder":

@@ -78,7 +78,7 @@ def folder_of(path: Path) -> str:
 
 FILES = [
     path
-    for folder in ("taskspec", "tests")
+    for folder in ("taskspec", "tests", "benchmarks", "examples")
     for path in sorted((ROOT / folder).rglob("*.py"))
     if "cases" not in path.parts and name_of(path) not in HAS_BANNED_WORDS
 ]

@@ -14,7 +14,7 @@ from taskspec.textfiles import TEXT_LIMIT, ProjectFiles
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """A folder under version control with a folder of specs in it, beside a secret."""
+    """A folder under version control with a folder of specs in it, and a secret outside of it."""
     (tmp_path / "secret").write_text("token")
     (tmp_path / "home" / ".git").mkdir(parents=True)
     (tmp_path / "home" / "specs").mkdir()
