@@ -3,9 +3,9 @@
     python benchmarks/crash.py               about six minutes
     python benchmarks/crash.py --minutes 60  as many trials as fit into an hour
     python benchmarks/crash.py --whole       1,000 kills for 24 and for 500 tasks, every write and request once, 200
-                                             interrupts, 500 graphs, 2,000 lives, 4,000 deaths in
-                                             towns; about two hours
-    python benchmarks/crash.py --only towns  one kind of trial
+                                             interrupts, 500 graphs, 2,000 lives, 4,000 deaths of mixed
+                                             specs; about two hours
+    python benchmarks/crash.py --only mixed  one kind of trial
 
 Every trial ends with applies until one is done. Then three things must hold. The server has counted exactly one start
 for each start key. The final state is that of an undisturbed run. The state could be opened after every kill. The
@@ -26,16 +26,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
+sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from crash.mixture import town
-from crash.simulation import World
-from crash.trials import Trial, Zygote, kill_trial, undisturbed_seconds
-
-from taskspec.rehearsal.http import HttpServer
 from taskspec.rehearsal.server import FakeServer
+from tests.crash.http_server import HttpServer
+from tests.crash.mixture import mixed_simulation
+from tests.crash.simulation import Simulation
+from tests.crash.trials import ForkServer, Trial, kill_trial, undisturbed_seconds
 
-KINDS = ("kills", "lost", "points", "large", "signals", "graphs", "lives", "towns")
+KINDS = ("kills", "lost", "points", "large", "signals", "graphs", "lives", "mixed")
 
 
 @dataclass(slots=True)
@@ -80,19 +79,19 @@ class Budget:
 
 @dataclass(slots=True)
 class Bench:
-    """What all trials share: a folder, a server and the process that forks each apply."""
+    """A folder, a server and a fork server for all trials."""
 
     folder: Path
-    zygote: Zygote
+    fork_server: ForkServer
     http: HttpServer
     seed: int = 0
 
     def trial(self, **options: object) -> Trial:
         self.seed += 1
-        return Trial(self.folder / str(self.seed), self.zygote, self.http, self.seed, **options)  # type: ignore[arg-type]
+        return Trial(self.folder / str(self.seed), self.fork_server, self.http, self.seed, **options)  # type: ignore[arg-type]
 
     def run(self, row: Row, budget: Budget, one: Callable[[Row], None]) -> Row:
-        """Repeat one trial until the budget is spent; a failed one is counted and printed."""
+        """Repeat one trial until the budget is spent. Count and print failures."""
         began = time.monotonic()
         while not row.is_over and not budget.is_spent(row, time.monotonic() - began):
             row.trials += 1
@@ -106,7 +105,7 @@ class Bench:
         return row
 
     def kills(self, size: int, share: float, kills: int, within: float = 1.0) -> Callable[[Row], None]:
-        span = undisturbed_seconds(self.folder / f"undisturbed-{size}-{share}", self.zygote, self.http, size=size)
+        span = undisturbed_seconds(self.folder / f"undisturbed-{size}-{share}", self.fork_server, self.http, size=size)
         span *= within
 
         def one(row: Row) -> None:
@@ -138,7 +137,7 @@ class Bench:
         return one
 
     def interrupts(self) -> Callable[[Row], None]:
-        span = undisturbed_seconds(self.folder / "undisturbed-signals", self.zygote, self.http)
+        span = undisturbed_seconds(self.folder / "undisturbed-signals", self.fork_server, self.http)
 
         def one(row: Row) -> None:
             trial = self.trial(share=0.3)
@@ -158,41 +157,41 @@ class Bench:
         return one
 
     def graphs(self, row: Row) -> None:
-        """No process dies and every call works; some tasks fail. The check compares the report with the truth."""
+        """Apply once without faults, with some failing tasks. Simulation.check compares the report with the facts."""
         self.seed += 1
         folder = self.folder / f"graph-{self.seed}"
         folder.mkdir()
-        world = World(folder, self.seed, share=0.0, size=10 + self.seed % 50)
-        report, _ = world.live()
+        simulation = Simulation(folder, self.seed, share=0.0, size=10 + self.seed % 50)
+        report, _ = simulation.live()
         assert report is not None, f"seed {self.seed}: no report"
-        assert world.outcomes(report) == world.expected(), f"seed {self.seed}: {world.outcomes(report)}"
-        world.check(report)
+        assert simulation.outcomes(report) == simulation.expected(), f"seed {self.seed}: {simulation.outcomes(report)}"
+        simulation.check(report)
         row.hits += 1
         row.opened += 1
-        row.count(world.fake)
+        row.count(simulation.fake)
 
     def simulated(self, row: Row) -> None:
         self.seed += 1
         folder = self.folder / f"simulated-{self.seed}"
         folder.mkdir()
-        world = World(folder, self.seed)
+        simulation = Simulation(folder, self.seed)
         try:
-            world.check(world.live_until_done())
+            simulation.check(simulation.live_until_done())
         finally:
-            row.hits += sum(line.startswith("died at") for line in world.trace)
-            row.opened += world.lives
-            row.count(world.fake)
+            row.hits += sum(line.startswith("died at") for line in simulation.trace)
+            row.opened += simulation.lives
+            row.count(simulation.fake)
 
-    def towns(self, row: Row) -> None:
-        """A random mixture of tasks until it is done, and again after one of its services was changed."""
+    def mixed(self, row: Row) -> None:
+        """Apply a mixed spec until it is done, and again after a change of one service."""
         self.seed += 1
-        folder = self.folder / f"town-{self.seed}"
+        folder = self.folder / f"mixed-{self.seed}"
         folder.mkdir()
-        place = town(folder, self.seed)
-        assert place.calm is not None
+        place = mixed_simulation(folder, self.seed)
+        assert place.undisturbed is not None
         try:
             place.check(place.live_until_done())
-            for one in (place, place.calm):
+            for one in (place, place.undisturbed):
                 one.replace_a_service()
             place.check(place.live_until_done())
         finally:
@@ -214,8 +213,8 @@ def main() -> int:
         return Budget(hits=hits) if options.whole else Budget(seconds=options.minutes * 60 * share)
 
     memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-    with tempfile.TemporaryDirectory(dir=memory) as folder, Zygote() as zygote, HttpServer() as http:
-        bench = Bench(Path(folder), zygote, http)
+    with tempfile.TemporaryDirectory(dir=memory) as folder, ForkServer() as fork_server, HttpServer() as http:
+        bench = Bench(Path(folder), fork_server, http)
         print("| trial | trials | signals that hit | starts | starts per key, least / most | same state | opened |")
         print("|---|---|---|---|---|---|---|", flush=True)
         signals = Row("24 tasks, 30 % of answers lost, SIGINT at a random moment")
@@ -236,10 +235,10 @@ def main() -> int:
                 lambda: bench.graphs,
             ),
             "lives": (Row("simulated lives, every call may fail"), budget(10, 2000), lambda: bench.simulated),
-            "towns": (
+            "mixed": (
                 Row("simulated services, requests, waits, platform calls"),
                 budget(10, 4_000),
-                lambda: bench.towns,
+                lambda: bench.mixed,
             ),
         }
         chosen = [options.only] if options.only else list(plans)

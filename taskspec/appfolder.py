@@ -1,7 +1,6 @@
-"""An app as a folder with a `config.json`: what it is called, what it takes, and which bytes it is made of.
+"""An app as a folder with a `config.json`: its name, its defaults, and a digest of its files.
 
-Read by the planner's side (to fingerprint `module: ./folder`) and by the local server (to run it), so that both see
-the same folder in the same way. Knows the disk, not the wire.
+The planner reads it to fingerprint `module: ./folder`, and the local server to run it.
 """
 
 from __future__ import annotations
@@ -17,6 +16,7 @@ from taskspec.errors import UsageError
 from taskspec.plainfile import read_plain, why_no_path
 from taskspec.projectroot import OWN, why_root
 from taskspec.values import not_json, show_path
+from taskspec.wording import shorten
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -28,11 +28,11 @@ SIZE_LIMIT = 200 * 1024 * 1024
 
 
 class AppFolderError(UsageError):
-    """The folder is missing, or it is no app."""
+    """The folder is missing, or it is not a valid app."""
 
 
 class OutsideError(AppFolderError):
-    """The folder is not, or not wholly, where one may look."""
+    """The folder, or a part of it, is outside of the project."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,41 +49,41 @@ class AppFolder:
 
     @property
     def version(self) -> str:
-        """The folder's content as a version: the same bytes always have the same one."""
+        """A version derived from the content: equal bytes have equal versions."""
         return f"sha256:{self.digest[:16]}"
 
     @property
     def defaults(self) -> Mapping[str, Any]:
-        """The launch dialog's defaults; they become the base of `params`."""
+        """The defaults of the launch dialog: `params` are merged over them."""
         return dict(self.config.get("modal_template_state") or {})
 
     @property
     def targets(self) -> tuple[str, ...]:
-        """What the app can be launched on; empty where it does not say."""
+        """The targets that the app declares."""
         menu = self.config.get("context_menu")
         listed = menu.get("target") if isinstance(menu, dict) else None
         return tuple(place for place in listed if isinstance(place, str)) if isinstance(listed, list) else ()
 
     @property
     def needs_gpu(self) -> bool:
-        """Whether the app says that it cannot do without a GPU."""
+        """Whether the app requires a GPU."""
         return needs_gpu(self.config)
 
 
 def needs_gpu(config: Mapping[str, Any]) -> bool:
-    """What a config says of GPUs; the old key counts only where the new one does not."""
+    """Whether a config requires a GPU. The old keys count only when the new one is not set."""
     if config.get("gpu") in ("required", "preferred"):
         return bool(config["gpu"] == "required")
     return config.get("need_gpu") is True or config.get("needGPU") is True
 
 
 def read_app_folder(path: Path, *, inside: Path | None = None) -> AppFolder:
-    """Read an app folder. Raises AppFolderError, with what to do, when it is missing or no app.
+    """Read an app folder. Raises AppFolderError when it is missing or not a valid app.
 
-    Nothing that lies outside of `inside` is looked at, links followed.
+    With `inside`, raises OutsideError for a folder or config that leads out of it, links followed.
     """
     if "\0" in str(path):
-        raise AppFolderError("a path with a NUL character is no path", remedy="check the path")
+        raise AppFolderError("a path with a NUL character is not valid", remedy="check the path")
     for place in (path, path / CONFIG_NAME) if inside is not None else ():
         if inside is not None and not _resolved(place).is_relative_to(inside):
             raise OutsideError(
@@ -97,7 +97,7 @@ def read_app_folder(path: Path, *, inside: Path | None = None) -> AppFolder:
 
 
 def app_files(root: Path) -> Iterator[Path]:
-    """Files that belong to the app, relative and sorted; without hidden names, caches, and links that lead outside."""
+    """The app's files, relative and sorted. Hidden names, caches and links that lead outside are left out."""
     for folder, names, files in os.walk(root):
         names[:] = sorted(n for n in names if not n.startswith(".") and n not in IGNORED_FOLDERS)
         for name in sorted(files):
@@ -107,21 +107,22 @@ def app_files(root: Path) -> Iterator[Path]:
 
 
 def _resolved(path: Path) -> Path:
-    """Where a path leads. Raises AppFolderError for one that leads nowhere: a circle of links, a name too long."""
+    """Resolve a path. Raises AppFolderError for one that is not valid: a circle of links, a name too long."""
     reason = why_no_path(path)
     if reason:
-        raise AppFolderError(f'"{str(path)[:80]}" is no path: {reason}', remedy="check the path")
+        raise AppFolderError(f'"{shorten(str(path), 80)}" is not a valid path: {reason}', remedy="check the path")
     return path.resolve()
 
 
 def _read_config(path: Path) -> Mapping[str, Any]:
     if path.exists() and not path.is_file():
-        raise AppFolderError(f'"{path}" is no file', remedy=f"make {CONFIG_NAME} a file with a JSON object in it")
+        raise AppFolderError(f'"{path}" is not a file', remedy=f"make {CONFIG_NAME} a file with a JSON object in it")
     try:
         config = json.loads(read_plain(path, CONFIG_LIMIT).decode("utf-8"))
     except FileNotFoundError:
         raise AppFolderError(
-            f'"{path.parent}" is no app: it has no {CONFIG_NAME}', remedy=f'add a {CONFIG_NAME} with at least "name"'
+            f'"{path.parent}" is not an app: it has no {CONFIG_NAME}',
+            remedy=f'add a {CONFIG_NAME} with at least "name"',
         ) from None
     except (OSError, ValueError) as error:
         raise AppFolderError(f'"{path}" cannot be read: {error}', remedy="make it valid JSON") from None
@@ -133,7 +134,7 @@ def _read_config(path: Path) -> Mapping[str, Any]:
         raise AppFolderError(f'"{path}": modal_template_state must be an object', remedy="write {} for no defaults")
     problem = not_json(config)
     if problem is not None:
-        raise AppFolderError(f'"{path}": {show_path(problem[0])} is {problem[1]}', remedy="make it valid JSON")
+        raise AppFolderError(f'"{path}": {show_path(problem[0])}: {problem[1]}', remedy="make it valid JSON")
     return config
 
 

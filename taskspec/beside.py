@@ -1,6 +1,6 @@
-"""Files beside a spec that are sent to a server: which of them go, and one digest of what they hold.
+"""Files in the folder of a spec that a call uploads: which files, and one digest of their names and contents.
 
-Read by the planner's side, to notice a change, and by the engine, to send them, so that both see the same files.
+The planner reads them to notice a change, and the engine to send them, so both use the same list.
 """
 
 from __future__ import annotations
@@ -13,44 +13,45 @@ from pathlib import Path
 
 from taskspec.errors import UsageError
 from taskspec.plainfile import why_no_path
+from taskspec.wording import shorten
 
 _CHUNK = 2**20
 _SHOWN = 80
 
 
-class NotBeside(UsageError):
-    """There is no such file beside the spec, or it lies elsewhere."""
+class UploadNotFound(UsageError):
+    """The file does not exist, or it is outside the folder of the spec."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A file on disk, and its name below the folder it is sent to."""
+    """A file on disk, and its name in the remote folder."""
 
     path: Path
     name: str
 
 
 def files_beside(folder: Path, name: str) -> list[Outgoing]:
-    """The file, or the files of a folder in the order of their names. Raises NotBeside where there is none to send.
+    """Return the file, or the files of a folder sorted by name. Raises UploadNotFound when there are none to send.
 
-    What leads out of the spec's folder, by name or by link, is never sent, nor what is hidden: secrets lie there.
+    Paths and links that lead out of the spec's folder are never sent, nor are hidden files, which may hold secrets.
     """
     reason = why_no_path(folder / name)
     if reason:
-        raise NotBeside(f'"{name[:_SHOWN]}" is no path: {reason}', remedy="check the path")
+        raise UploadNotFound(f'"{shorten(name, _SHOWN)}" is not a valid path: {reason}', remedy="check the path")
     source = (folder / name).resolve()
     if not source.is_relative_to(folder.resolve()):
-        raise NotBeside(f'"{name}" is not inside the folder of the spec', remedy="copy it there")
+        raise UploadNotFound(f'"{name}" is not inside the folder of the spec', remedy="copy it there")
     if not source.exists():
-        raise NotBeside(f'there is no "{name}" beside the spec', remedy="check the path")
+        raise UploadNotFound(f'there is no "{name}" in the folder of the spec', remedy="check the path")
     found = [Outgoing(source, source.name)] if source.is_file() else list(_inside(source))
     if not found:
-        raise NotBeside(f'"{name}" holds no file', remedy="check the path; hidden files are not sent")
+        raise UploadNotFound(f'"{name}" contains no files', remedy="check the path; hidden files are not sent")
     return found
 
 
 def digest_beside(folder: Path, name: str) -> str:
-    """Digest of names and bytes of what would be sent. Raises NotBeside."""
+    """The digest of the names and bytes of these files. Raises UploadNotFound."""
     digest = hashlib.sha256()
     for file in files_beside(folder, name):
         try:
@@ -59,7 +60,9 @@ def digest_beside(folder: Path, name: str) -> str:
                 while chunk := content.read(_CHUNK):
                     digest.update(chunk)
         except OSError as error:
-            raise NotBeside(f'"{file.name}" cannot be read: {error.strerror}', remedy="check who may read it") from None
+            raise UploadNotFound(
+                f'"{file.name}" cannot be read: {error.strerror}', remedy="check who may read it"
+            ) from None
     return digest.hexdigest()
 
 

@@ -1,4 +1,4 @@
-"""Reads a spec and those it includes, each from its own folder, and finds what cannot be included."""
+"""Read a spec and the specs it includes. Each include is relative to the folder of the spec that names it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from taskspec.textfiles import SPEC_LIMIT, ProjectFiles
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """A spec and those it includes, each after the one that includes it; and what is worth a warning in them."""
+    """A spec, its included specs in the order of inclusion, and the warnings about them."""
 
     root: SpecFile
     renderer: Renderer
@@ -31,7 +31,7 @@ class Sources:
 
 
 def read_sources(path: Path, shown_as: str, content: bytes, profile: str, *, allow_outside: bool) -> Sources:
-    """Read a spec and every one that it includes, at any depth. Raises SpecError with all that is wrong in them."""
+    """Read a spec and all included specs, at any depth. Raises SpecError with the problems of all of them."""
     root, warnings = parse_spec(shown_as, content, profile)
     place = path.resolve()
     files = ProjectFiles(project_root(place.parent), allow_outside)
@@ -45,7 +45,7 @@ def read_sources(path: Path, shown_as: str, content: bytes, profile: str, *, all
 
 @dataclass(frozen=True, slots=True)
 class _From:
-    """A spec that includes others: where it lies, on disk and seen from the whole, and who includes it in turn."""
+    """A spec that includes others: its folder on disk and relative to the root, and the chain of its includers."""
 
     spec: SpecFile
     prefix: str
@@ -64,7 +64,7 @@ class _Reading:
     problems: list[Diagnostic] = field(default_factory=list)
 
     def follow(self, here: _From) -> None:
-        """Read what a spec includes, and what that includes."""
+        """Read the includes of a spec, recursively."""
         for include in here.spec.includes.values():
             if len(self.parts) >= PART_LIMIT:
                 self._problem(here, include, Code.INCLUDE, f"more than {PART_LIMIT:,} included specs", "Include fewer.")
@@ -115,7 +115,7 @@ class _Reading:
 
 
 def _refusal(here: _From, place: Path) -> str:
-    """Why a spec may not be included here; empty when it may."""
+    """Why a spec may not be included here; empty when it is allowed."""
     if place in here.chain:
         names = [path.name for path in (*here.chain[here.chain.index(place) :], place)]
         return f"specs include each other: {' → '.join(names)}"

@@ -1,7 +1,6 @@
-"""Problems in the author's text, as values: what is wrong, where, what we saw, what to do.
+"""Problems in a spec, as values: what is wrong, where, what taskspec found, and what to do.
 
-Diagnostics are collected and travel together; nobody stops at the first one. They know the source, not the screen:
-`view.diagnostic` draws them.
+Checks collect diagnostics instead of stopping at the first one. `view.diagnostic` draws them.
 """
 
 from __future__ import annotations
@@ -13,11 +12,13 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from taskspec.wording import listing, shorten
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 ERROR_LIMIT = 500
-"""Errors of one kind that are looked for; fifty are shown."""
+"""The number of errors of one kind after which a check stops. The view shows fifty."""
 WORD_LIMIT = 80
 COMPARED = 100
 
@@ -67,7 +68,7 @@ class Code(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One text the author wrote, under the name people know it by; `included_from` is the place that brought it in."""
+    """One text of the author and the name it is shown under. `included_from` is the place of the include."""
 
     name: str
     text: str
@@ -92,7 +93,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A stretch of a source, as character offsets; for diagnosis only, it never steers anything."""
+    """A range of a source, as character offsets. It is used for messages only."""
 
     source: Source
     start: int
@@ -108,12 +109,12 @@ class Span:
 
     @property
     def length(self) -> int:
-        """Characters to underline: never beyond the first line, never none."""
+        """Characters to underline: at least one, and none beyond the first line."""
         first_line = self.source.text[self.start : self.end].split("\n", 1)[0].rstrip()
         return max(1, len(first_line))
 
     def narrowed(self, text: str) -> Span:
-        """The part of this span that spells `text`, or the whole of it."""
+        """The part of this span that equals `text`, or the whole span."""
         at = self.source.text.find(text, self.start, self.end) if text else -1
         return self if at < 0 else Span(self.source, at, at + len(text))
 
@@ -123,7 +124,7 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Diagnostic:
-    """One problem. `summary` says what is wrong, `remedy` what to do about it."""
+    """One problem: `summary` is what is wrong, `remedy` is what the author can do."""
 
     code: Code
     summary: str
@@ -138,22 +139,29 @@ class Diagnostic:
 
 
 def nearest(word: str, words: Iterable[str]) -> str:
-    """`Did you mean "x"?` for the closest of `words`, or nothing."""
+    """`Did you mean "x"?` for the closest of `words`, or an empty text."""
+    return _question(closest(word, words))
+
+
+def closest(word: str, words: Iterable[str]) -> str:
+    """The closest of `words`, or an empty text."""
     return _nearest(word, _sorted(tuple(words)))
 
 
+def _question(close: str) -> str:
+    return f'Did you mean "{close}"?' if close else ""
+
+
 def choices(word: str, words: Iterable[str], *, label: str, limit: int = 12) -> str:
-    """The remedy for a wrong name: the nearest one, and those that are allowed."""
+    """The remedy for a wrong name: the nearest name, and the allowed ones."""
     allowed = _sorted(tuple(words))
-    names = (name if len(name) <= WORD_LIMIT else name[:WORD_LIMIT] + "…" for name in allowed[:limit])
-    shown = ", ".join(names) + (f", … ({len(allowed) - limit} more)" if len(allowed) > limit else "")
-    listing = f"{label}: {shown}." if allowed else f"{label}: none."
-    return " ".join(part for part in (_nearest(word, allowed), listing) if part)
+    shown = listing([shorten(name, WORD_LIMIT) for name in allowed], limit) or "none"
+    return " ".join(part for part in (_question(_nearest(word, allowed)), f"{label}: {shown}.") if part)
 
 
 @lru_cache(maxsize=8)
 def _sorted(words: tuple[str, ...]) -> tuple[str, ...]:
-    """In order, once for all the wrong names that are looked for among the same words."""
+    """Sort once for all wrong names that are compared with the same names."""
     return tuple(sorted(words))
 
 
@@ -165,11 +173,11 @@ def _nearest(word: str, words: tuple[str, ...]) -> str:
         place = bisect_left(words, word)
         words = words[max(0, place - COMPARED // 2) : place + COMPARED // 2]
     matches = difflib.get_close_matches(word, [other for other in words if len(other) <= WORD_LIMIT], n=1, cutoff=0.6)
-    return f'Did you mean "{matches[0]}"?' if matches else ""
+    return matches[0] if matches else ""
 
 
 def until_enough(problems: Iterable[Diagnostic]) -> list[Diagnostic]:
-    """The problems, up to where there are more errors than anybody reads."""
+    """Yield the problems until there are more than ERROR_LIMIT errors."""
     errors = 0
     found = []
     for problem in problems:

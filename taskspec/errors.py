@@ -1,24 +1,24 @@
-"""Everything that can go wrong, as one tree, with the exit code each branch ends in.
+"""The exceptions of taskspec as one tree, each branch with its exit code.
 
     TaskspecError
-    ├── UsageError                 3   the command line asks for something that cannot be
-    ├── SpecError                  3   the author's text is wrong; carries diagnostics
+    ├── UsageError                 3   the command line asks for something impossible
+    ├── SpecError                  3   the spec is wrong; carries diagnostics
     ├── ApiError                   4   talking to the server
     │   ├── NotSent                    the request never reached a server
-    │   ├── OutcomeUnknown             it may or may not have been carried out
-    │   └── Refused                    the server said no (4xx)
+    │   ├── OutcomeUnknown             the server may or may not have carried it out
+    │   └── Refused                    the server refused it (4xx)
     │       ├── Unauthorized           401, 403
     │       └── NotFound               404
     ├── LocalServerError           4   the local server cannot start or cannot run an app
-    ├── ConflictError              5   somebody else is writing, or the plan is stale
+    ├── ConflictError              5   another run is writing, or the plan is stale
     │   ├── LockHeld
     │   └── StalePlan
     ├── StateError                 6   the record of past launches cannot be trusted
     └── Detached                   8   interrupted; launches are still running
 
-Without an exception: 7, an apply waits for people and the next one goes on.
+Exit code 7 has no exception: an apply waits for a decision of users, and the next apply continues.
 
-Exceptions hold data and build their message; they never print. They are caught once, in `cli.main`.
+Exceptions hold data and build their message. `cli.main` catches and prints them.
 """
 
 from __future__ import annotations
@@ -48,8 +48,17 @@ class ExitCode(IntEnum):
     INTERRUPTED = 130
 
 
+def run_exit_code(*, detached: bool, running: bool, failed: bool, pending: bool) -> ExitCode:
+    """Return the exit code of a run: interrupted beats failed, failed beats pending, pending beats done."""
+    if detached:
+        return ExitCode.DETACHED if running else ExitCode.INTERRUPTED
+    if failed:
+        return ExitCode.TASK_FAILED
+    return ExitCode.PENDING if pending else ExitCode.DONE
+
+
 class TaskspecError(Exception):
-    """A problem a person can act on: what is wrong, and what to do about it."""
+    """A problem that the user can solve: what is wrong, and what to do."""
 
     exit_code: ClassVar[ExitCode] = ExitCode.BUG
 
@@ -60,13 +69,13 @@ class TaskspecError(Exception):
 
 
 class UsageError(TaskspecError):
-    """The command line asks for something that cannot be."""
+    """The command line asks for something impossible."""
 
     exit_code = ExitCode.SPEC
 
 
 class SpecError(TaskspecError):
-    """The author's text is wrong; every problem found travels as a diagnostic."""
+    """The spec is wrong; `diagnostics` are the problems."""
 
     exit_code = ExitCode.SPEC
 
@@ -86,7 +95,7 @@ class NotSent(ApiError):
 
 
 class OutcomeUnknown(ApiError):
-    """The request may or may not have been carried out: lost answer, timeout, 5xx, unreadable body."""
+    """The server may or may not have carried out the request: lost answer, timeout, 5xx, unreadable body."""
 
     def __init__(self, message: str, *, status: int | None = None, remedy: str = "") -> None:
         super().__init__(message, remedy=remedy)
@@ -94,7 +103,7 @@ class OutcomeUnknown(ApiError):
 
 
 class Refused(ApiError):
-    """The server answered, and the answer was no (a 4xx)."""
+    """The server refused the request (a 4xx)."""
 
     def __init__(self, message: str, *, status: int, code: str = "", remedy: str = "") -> None:
         super().__init__(message, remedy=remedy)
@@ -107,7 +116,7 @@ class Unauthorized(Refused):
 
 
 class NotFound(Refused):
-    """The server knows no such thing (404)."""
+    """The server does not have the requested object (404)."""
 
 
 class LocalServerError(TaskspecError):
@@ -117,7 +126,7 @@ class LocalServerError(TaskspecError):
 
 
 class ConflictError(TaskspecError):
-    """Somebody else is writing, or the world moved since the plan was made."""
+    """Another run is writing, or something changed since the plan was made."""
 
     exit_code = ExitCode.CONFLICT
 
@@ -137,6 +146,6 @@ class StateError(TaskspecError):
 
 
 class Detached(TaskspecError):
-    """Interrupted; what was launched keeps running and the next apply attaches to it."""
+    """Interrupted; launches keep running and the next apply attaches to them."""
 
     exit_code = ExitCode.DETACHED

@@ -1,4 +1,4 @@
-"""Why a plan does what it does with one task: where each value comes from, what it waits for, who waits for it."""
+"""Explain one task of a plan: the origin of each value, the tasks it waits for, and the tasks that wait for it."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 
 from taskspec.diagnostics import choices
 from taskspec.errors import UsageError
-from taskspec.operations import Project
+from taskspec.operations.project import Project
 from taskspec.origins import HIDDEN, Explained, Origins
-from taskspec.plan.model import Change, Plan, PlannedTask
+from taskspec.plan.model import Change, Plan, Planned, PlannedTask
 from taskspec.spec.model import TaskDecl
 from taskspec.spec.variables import Assigned
 from taskspec.values import Path, show_path
@@ -17,9 +17,9 @@ from taskspec.values import Path, show_path
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """Everything there is to say about one planned task."""
+    """The explanation of one planned task."""
 
-    planned: PlannedTask
+    planned: Planned
     task: TaskDecl | None
     changes: tuple[Change, ...]
     values: tuple[Explained, ...]
@@ -30,17 +30,18 @@ class Explanation:
 def explain(
     project: Project, plan: Plan, variables: Mapping[str, Assigned], address: str, path: str = ""
 ) -> Explanation:
-    """The explanation of an address, of all its values or of those at one path. Raises UsageError for a wrong name."""
+    """Explain an address: all of its values, or those at one path. Raises UsageError for a wrong name."""
     planned = _find(plan, address)
-    if planned.node < 0:
+    if not isinstance(planned, PlannedTask):
         return Explanation(planned, None, planned.changes, (), (), ())
     instance = plan.expansion.instances[planned.node]
+    project = replace(project, evaluator=project.evaluator.starting_from(plan.views))
     origins = Origins(project, variables, instance, planned)
     values = tuple(origins.values())
     chosen = tuple(value for value in values if _is_at(value.path, path))
     if path and not chosen:
         known = [show_path(value.path) for value in values]
-        raise UsageError(f'"{address}" is sent nothing at "{path}"', remedy=choices(path, known, label="Paths"))
+        raise UsageError(f'"{address}" has no value at "{path}"', remedy=choices(path, known, label="Paths"))
     by_node = {task.node: task for task in plan.tasks}
     graph = plan.expansion.graph
     upstream = graph.upstream(planned.node)
@@ -55,15 +56,15 @@ def explain(
     )
 
 
-def _find(plan: Plan, address: str) -> PlannedTask:
-    planned = {task.address: task for task in (*plan.tasks, *plan.stops)}
+def _find(plan: Plan, address: str) -> Planned:
+    planned: Mapping[str, Planned] = {task.address: task for task in (*plan.tasks, *plan.stops)}
     if address not in planned:
         raise UsageError(f'the plan has no "{address}"', remedy=choices(address, planned, label="Addresses"))
     return planned[address]
 
 
 def _veiled(change: Change, values: tuple[Explained, ...]) -> Change:
-    """The change without its values where a secret is part of them."""
+    """The change, with its values replaced where they contain a secret."""
     secrets = [value.path for value in values if value.value is HIDDEN]
     meets = any(change.path[: len(path)] == path[: len(change.path)] for path in secrets)
     return replace(change, before=HIDDEN, after=HIDDEN) if meets else change

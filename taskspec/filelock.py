@@ -1,4 +1,4 @@
-"""A lock on an open file, by flock(2). The kernel gives it back however its holder ends."""
+"""A lock on an open file, by flock(2). The kernel releases it when its holder ends."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import fcntl
 
 
 def try_lock(descriptor: int, *, shared: bool = False) -> bool:
-    """Lock an open file without waiting; False while somebody else holds it. Shared holders leave each other alone."""
+    """Lock an open file without waiting. Returns False while another process holds a conflicting lock."""
     try:
         fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
     except BlockingIOError:

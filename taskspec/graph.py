@@ -1,7 +1,4 @@
-"""The graph of a plan: nodes are small integers, edges point downstream, the order is stable.
-
-The only module that imports networkx.
-"""
+"""The graph of a plan: nodes are small integers, edges point downstream, and the order is stable."""
 
 from __future__ import annotations
 
@@ -14,7 +11,7 @@ Edge = tuple[int, int]
 
 
 class CycleError(Exception):
-    """The edges lead back to where they came from; `cycle` is the path, each node once, in order of dependence."""
+    """The edges form a cycle; `cycle` is its path, each node once, in order of dependence."""
 
     def __init__(self, cycle: Sequence[int]) -> None:
         super().__init__(" -> ".join(map(str, cycle)))
@@ -25,8 +22,8 @@ class CycleError(Exception):
 class TaskGraph:
     """An acyclic graph over nodes 0 … size-1. Nodes from `first_join` on are joins.
 
-    A join stands for "all of these": it is ready as soon as its predecessors have succeeded and does no work. It keeps
-    n instances that need m others at n + m edges instead of n x m.
+    A join does no work: it is ready as soon as all of its predecessors have succeeded. With a join, n instances that
+    need m others have n + m edges instead of n x m.
     """
 
     size: int
@@ -39,7 +36,7 @@ class TaskGraph:
         return node >= self.first_join
 
     def upstream(self, node: int) -> tuple[int, ...]:
-        """Instances this one waits for directly, seen through joins."""
+        """The instances that this one depends on directly; joins are replaced by their members."""
         found: dict[int, None] = {}
         for predecessor in self.predecessors[node]:
             members = self.upstream(predecessor) if self.is_join(predecessor) else (predecessor,)
@@ -47,11 +44,11 @@ class TaskGraph:
         return tuple(found)
 
     def edges(self) -> list[Edge]:
-        """Every edge between instances, joins written out."""
+        """Every edge between instances; joins are replaced by their members."""
         return [(before, node) for node in range(self.first_join) for before in self.upstream(node)]
 
     def closure(self, nodes: Iterable[int], *, downstream: bool) -> set[int]:
-        """The nodes and everything they lead to (or come from)."""
+        """The nodes, and all nodes downstream (or upstream) of them."""
         neighbours = self.successors if downstream else self.predecessors
         seen: set[int] = set()
         stack = list(nodes)
@@ -66,7 +63,7 @@ class TaskGraph:
 def build_graph(size: int, edges: Iterable[Edge], *, first_join: int | None = None) -> TaskGraph:
     """A TaskGraph over nodes 0 … size-1. Raises CycleError.
 
-    The order is topological, and among what is free the lower number comes first, so that equal specs have equal plans.
+    The order is topological. Among nodes that are ready, the lower number comes first, so equal specs have equal plans.
     """
     graph: nx.DiGraph[int] = nx.DiGraph()
     graph.add_nodes_from(range(size))
@@ -85,7 +82,7 @@ def build_graph(size: int, edges: Iterable[Edge], *, first_join: int | None = No
 
 
 def generations(graph: TaskGraph) -> list[list[int]]:
-    """Instances by how far they are from the start: each only needs instances of earlier columns."""
+    """Instances in columns: each depends only on instances of earlier columns."""
     depth: dict[int, int] = {}
     for node in graph.order:
         before = [depth[p] for p in graph.predecessors[node]]

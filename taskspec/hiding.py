@@ -1,4 +1,4 @@
-"""Texts that nobody may read: found in whatever others say, in every spelling a program is likely to use. Pure."""
+"""Find secret texts in other texts and redact them, in every spelling that a program is likely to use. Pure."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from collections.abc import Iterator
 from typing import Final
 from urllib.parse import quote, quote_plus
 
+from taskspec.wording import ELLIPSIS
+
 HIDDEN: Final = "(sensitive)"
 SHORTEST_FOUND = 6
-"""Characters a secret needs to be looked for in foreign text: hiding every `1` would leave nothing to read."""
-CUT: Final = "…"
-"""What ends a text that was cut for a message: the beginning of a secret may stand before it."""
+"""Shorter secrets are not searched for: redacting every `1` would leave nothing to read."""
 LONGEST_CUT = 400
-"""Characters before a cut that are searched; texts in messages are cut sooner."""
+"""Characters before an ellipsis that are searched for the beginning of a secret; texts in messages are cut sooner."""
 _SHORTEST_LINE = 12
 _FEW = 40
-"""Up to so many spellings one pattern is faster than a look at every place of a text."""
+"""Up to this number of spellings, one pattern is faster than a search by first letters."""
 
 
 class HiddenTexts:
-    """The texts, and their places in other texts."""
+    """The secret texts, and the search for them."""
 
     def __init__(self) -> None:
         self._forms: set[str] = set()
@@ -47,14 +47,14 @@ class HiddenTexts:
             same_start.sort(key=len, reverse=True)
 
     def hide(self, text: str) -> str:
-        """The text without them. What is left of one before a cut is hidden too."""
+        """Redact the secrets in a text, and the beginning of a secret before an ellipsis."""
         if not self._forms or len(text) < SHORTEST_FOUND:
             return text
         shown = self._hide_few(text) if len(self._forms) <= _FEW else self._hide_many(text)
-        return self._hide_cut(shown) if CUT in shown else shown
+        return self._hide_cut(shown) if ELLIPSIS in shown else shown
 
     def hide_start(self, text: str) -> str:
-        """A text whose beginning was cut off: what is left of one there is hidden."""
+        """Redact the rest of a secret at the start of a text whose beginning was cut off."""
         longest = max(map(len, self._forms), default=0)
         for end in range(min(len(text), longest), SHORTEST_FOUND - 1, -1):
             if any(form.endswith(text[:end]) for form in self._forms):
@@ -68,7 +68,7 @@ class HiddenTexts:
         return self._pattern.sub(HIDDEN, text)
 
     def _hide_many(self, text: str) -> str:
-        """By the first letters: a pattern of thousands of texts would try each of them at each place."""
+        """Search by first letters: a pattern of thousands of texts would try each of them at each position."""
         parts, done, place = [], 0, 0
         while place <= len(text) - SHORTEST_FOUND:
             candidates = self._by_start.get(text[place : place + SHORTEST_FOUND], ())
@@ -81,8 +81,8 @@ class HiddenTexts:
         return "".join([*parts, text[done:]])
 
     def _hide_cut(self, text: str) -> str:
-        *before, last = text.split(CUT)
-        return CUT.join([*map(self._without_beginning, before), last])
+        *before, last = text.split(ELLIPSIS)
+        return ELLIPSIS.join([*map(self._without_beginning, before), last])
 
     def _without_beginning(self, text: str) -> str:
         for start in range(max(0, len(text) - LONGEST_CUT), len(text) - SHORTEST_FOUND + 1):
@@ -93,7 +93,7 @@ class HiddenTexts:
 
 
 def spellings(text: str) -> Iterator[str]:
-    """A text as it is, its longer lines, and as JSON, Python, HTML, addresses and base64 spell it."""
+    """The text, its longer lines, and its spellings in JSON, Python, HTML, URLs and base64."""
     yield text
     for line in text.splitlines():
         if len(line) >= _SHORTEST_LINE:
@@ -110,7 +110,7 @@ def spellings(text: str) -> Iterator[str]:
 
 
 def _base64(content: bytes) -> Iterator[str]:
-    """In base64 alone, and as far as it shows inside of something longer, at each of the three places it may begin."""
+    """The base64 of the text alone, and the part that is constant inside of longer data, at each of three offsets."""
     yield base64.b64encode(content).decode()
     for offset in range(3):
         code = base64.b64encode(bytes(offset) + content).decode().rstrip("=")

@@ -1,4 +1,4 @@
-"""Walks over JSON values: every leaf with its path, and a copy with other leaves.
+"""Walks over JSON values: every leaf with its path, a copy with other leaves, and two maps merged.
 
 A leaf is a value that is neither a mapping nor a list, or an empty one. Pure.
 """
@@ -26,6 +26,17 @@ def leaves(value: Any, path: Path = (), *, depth: int | None = None, lists: bool
         yield from leaves(item, (*path, key), depth=below, lists=lists)
 
 
+def leaf_values(value: Any) -> Iterator[Any]:
+    """Yield every value that is not a container, in the order of the value."""
+    if isinstance(value, Mapping):
+        value = value.values()
+    elif not isinstance(value, list | tuple):
+        yield value
+        return
+    for item in value:
+        yield from leaf_values(item)
+
+
 def map_leaves(value: Any, change: Callable[[Any], Any]) -> Any:
     """Copy a value, with `change` applied to each value that is not a container. Tuples become lists."""
     if isinstance(value, Mapping):
@@ -33,6 +44,20 @@ def map_leaves(value: Any, change: Callable[[Any], Any]) -> Any:
     if isinstance(value, list | tuple):
         return [map_leaves(item, change) for item in value]
     return change(value)
+
+
+def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Merge `over` over `base`, maps key by key to any depth.
+
+    Any other value, also a list, replaces the one in `base`. Neither map is changed.
+    """
+    if not base:
+        return over
+    merged = dict(base)
+    for key, value in over.items():
+        old = merged.get(key)
+        merged[key] = merge(old, value) if isinstance(old, Mapping) and isinstance(value, Mapping) else value
+    return merged
 
 
 def _children(value: Any, *, lists: bool) -> list[tuple[str | int, Any]]:

@@ -1,4 +1,4 @@
-"""Secrets that are known before the words of others are shown: looked up as for a plan, and what is sent of them."""
+"""Resolve the secrets of a spec so that they can be redacted from app logs."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 from taskspec.errors import SpecError
-from taskspec.operations import Project, Request, open_project
+from taskspec.operations.project import Project, Request, open_project
 from taskspec.spec.includes import joined
 from taskspec.spec.model import TaskDecl
 from taskspec.template.render import RenderError, templates_in
@@ -16,9 +16,9 @@ from taskspec.values import Json
 
 
 def open_knowing(request: Request) -> tuple[Project, list[str]]:
-    """The project, with every secret known that can be had here, and the names of the others.
+    """Open a project and resolve its secrets. Returns the names of those that cannot be resolved here.
 
-    Raises SpecError where the spec is wrong, not where a value is missing.
+    Raises SpecError for a wrong spec, but not for a missing value.
     """
     try:
         project = open_project(request)
@@ -33,8 +33,8 @@ def open_knowing(request: Request) -> tuple[Project, list[str]]:
 
 
 def _learn_what_is_sent(project: Project) -> None:
-    """Evaluate all that may hold a secret, as far as that goes without a server: its words are hidden then."""
-    evaluator = project.evaluator
+    """Evaluate all expressions that may give a secret and need no server, so that their values are redacted."""
+    evaluator = project.evaluator.starting_from(project.evaluator.views)
     for instance in project.expansion.instances:
         evaluator.tasks.put(instance.task.name, instance.key, unknown_view(instance.address, instance.task.results))
     for instance in project.expansion.instances:
@@ -45,7 +45,7 @@ def _learn_what_is_sent(project: Project) -> None:
 
 
 def _sent(task: TaskDecl) -> Iterator[Json]:
-    """Every value that may hold a secret, by itself: one that cannot be evaluated hides no other."""
+    """Each value that may hold a secret. They are separate because some cannot be evaluated."""
     sections = (task.params,) if task.call is None else (task.call.body.get(name) for name in HIDING)
     for section in sections:
         for _, text in templates_in(section):

@@ -1,4 +1,4 @@
-"""A plan without a server: what the spec and the record say, and what that leaves open. Nothing is asked or run."""
+"""A plan without a server, from the spec and the record only, and the list of what it did not check."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from taskspec.engine.catalogue import Catalogue
 from taskspec.engine.server import Server
 from taskspec.errors import UsageError
-from taskspec.operations import Project, Request
+from taskspec.operations.project import Project, Request
 from taskspec.plan.inputs import PlanInputs, World
 from taskspec.plan.model import Observed, Plan
 from taskspec.plan.planner import make_plan
@@ -17,12 +17,13 @@ from taskspec.projectroot import why_root
 from taskspec.spec.includes import joined
 from taskspec.state.model import Phase, State
 from taskspec.statefile import read_state, state_path
+from taskspec.wording import listing
 
 NOT_ASKED = "not asked about"
 
 
 def plan_offline(project: Project, request: Request, server: Server, selection: Selection) -> Plan:
-    """The plan as far as it can be made here. Raises SpecError and UsageError as a plan does."""
+    """Plan without asking a server. Raises SpecError or UsageError."""
     path = state_path(project, request, server)
     if project.root is not None and not path.resolve().is_relative_to(project.root):
         raise UsageError(
@@ -45,7 +46,7 @@ def plan_offline(project: Project, request: Request, server: Server, selection: 
 
 
 def _as_recorded(state: State) -> World:
-    """The launches as the record has them: nobody asks the server whether it still knows them."""
+    """The launches as they are recorded."""
     return {
         address: Observed(record.task_id or 0, NOT_ASKED, record.phase is Phase.ENDED, {})
         for address, record in state.records.items()
@@ -53,14 +54,14 @@ def _as_recorded(state: State) -> World:
 
 
 def not_checked(project: Project, plan: Plan) -> Iterator[str]:
-    """What a plan with the server would have checked, one line each."""
+    """The checks that need the server, one line each."""
     launches = [task.request for task in plan.tasks if isinstance(task.request, LaunchRequest)]
     apps = {str(request.facts.identity) for request in launches if not request.is_checked}
     if apps:
-        shown = ", ".join(sorted(apps)[:5]) + (f" and {len(apps) - 5} more" if len(apps) > 5 else "")
+        shown = listing(sorted(apps), 5)
         yield f"whether these apps exist at these versions, and their defaults: {shown}"
     if any(task.previous is not None for task in plan.tasks):
-        yield "what has become of past launches: they count as the record has them"
+        yield "the status of past launches: the plan uses what is recorded"
     if any(request.agent is not None for request in launches):
         yield "whether the agents exist"
     specs = {"": project.spec, **project.spec.units}

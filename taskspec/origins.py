@@ -1,7 +1,7 @@
-"""Where each value that would be sent comes from: the place in the spec, and what its expressions read. Pure.
+"""The origin of each value that a task would send: its place in the spec, and what its expressions read. Pure.
 
-Nothing is evaluated a second time in another way: values are those of the plan, and expressions go through its own
-evaluator. The value of a sensitive variable, and of everything made from one, is left out.
+Values are those of the plan, and the plan's evaluator evaluates the expressions. The value of a sensitive variable,
+and every value that depends on one, is left out.
 """
 
 from __future__ import annotations
@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from taskspec.diagnostics import Span
-from taskspec.operations import Project
+from taskspec.json_tree import leaves
+from taskspec.operations.project import Project
 from taskspec.plan.model import PlannedTask
 from taskspec.plan.request import CallRequest, LaunchRequest
 from taskspec.sensitive import is_sensitive
 from taskspec.spec.includes import joined
 from taskspec.spec.kinds import OWN_KEYS
-from taskspec.spec.model import SpecFile
+from taskspec.spec.model import CallDecl, SpecFile
 from taskspec.spec.targets import target_state
 from taskspec.spec.variables import Assigned
 from taskspec.targets import TARGETS
@@ -28,7 +29,7 @@ from taskspec.values import Json, Path, ServiceId, Unknown
 
 
 class Hidden:
-    """Stands for a value that is made from a secret."""
+    """Replaces a value that depends on a secret."""
 
     __slots__ = ()
 
@@ -52,7 +53,7 @@ class OriginKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a value comes from. `note` says it in words, `place` is where it is written, `parts` are what it reads."""
+    """The origin of a value: `note` describes it, `place` is where it is written, `parts` are what it reads."""
 
     kind: OriginKind
     text: str
@@ -68,24 +69,16 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """One value that would be sent, and where it comes from."""
+    """One value that would be sent, and its origin."""
 
     path: Path
     value: Json
     origin: Origin
 
 
-def _leaves(value: Json, path: Path) -> Iterator[tuple[Path, Json]]:
-    if isinstance(value, Mapping) and value:
-        for key, item in value.items():
-            yield from _leaves(item, (*path, key))
-    else:
-        yield path, value
-
-
 @dataclass(frozen=True, slots=True)
 class Origins:
-    """Finds where the values of one planned task come from."""
+    """Finds the origins of the values of one planned task."""
 
     project: Project
     variables: Mapping[str, Assigned]
@@ -102,7 +95,7 @@ class Origins:
             yield from self._of_call(request)
 
     def _condition(self) -> Iterator[Explained]:
-        """What decides whether the task is wanted at all, where it says so."""
+        """The condition of the task, where it has one."""
         if self._place(("when",)) is not None and not self.instance.is_folded:
             value = self.project.evaluator.condition(self.instance)
             yield self._explained(("when",), value, self._setting("when", value))
@@ -111,7 +104,7 @@ class Origins:
         for key, value in request.inputs.items():
             if key not in ("params", "branch"):
                 yield self._explained((key,), value, self._setting(key, value))
-        for path, value in _leaves(request.params, ("params",)):
+        for path, value in leaves(request.params, ("params",), lists=False):
             if path != ("params",):
                 yield self._explained(path, value, self._param(path, value))
 
@@ -119,7 +112,7 @@ class Origins:
         if "workspace" in OWN_KEYS[request.kind]:
             yield self._explained(("workspace",), request.workspace, self._setting("workspace", request.workspace))
         for key, body in request.body.items():
-            for path, value in _leaves(body, (key,)):
+            for path, value in leaves(body, (key,), lists=False):
                 place = self._place(path)
                 yield self._explained(path, value, self._written(*place, value) if place else _unsaid(value))
 
@@ -128,19 +121,19 @@ class Origins:
 
     @property
     def _unit(self) -> str:
-        """The included spec that has the task, by its name in the whole."""
+        """The qualified name of the included spec that declares the task; empty for the root."""
         return self.instance.task.unit
 
     @property
     def _name(self) -> str:
-        """What the task is called where it is written."""
+        """The name of the task in its own spec."""
         return self.instance.task.name.removeprefix(joined(self._unit, ""))
 
     def _spec(self, unit: str) -> SpecFile:
         return self.project.spec.units[unit] if unit else self.project.spec
 
     def _holders(self) -> Iterator[tuple[Path, str]]:
-        """Where a key of the task may be written, the strongest place first."""
+        """The places where a key of the task may be written, in order of precedence."""
         yield ("tasks", self._name), ""
         profile = self._spec(self._unit).profile
         if profile is not None:
@@ -148,7 +141,7 @@ class Origins:
         yield ("defaults",), "defaults"
 
     def _place(self, path: Path) -> tuple[Path, Json, str] | None:
-        """Where a value is written, as what, and who says it; None where nobody does."""
+        """The path of a value, its text and a note on the place; None where it is not written."""
         data = self._spec(self._unit).document.data
         for holder, note in self._holders():
             found = _deepest(data, (*holder, *path), len(holder) + 1)
@@ -157,9 +150,10 @@ class Origins:
         return None
 
     def _setting(self, key: str, value: Json) -> Origin:
-        """A key of the task itself, or of `defaults`; else what holds without one."""
+        """The origin of a key of the task: the task, `defaults`, or the built-in default."""
         task, document = self.instance.task, self._spec(self._unit).document
-        written = "branch" if key == "version" and task.branch is not None else key
+        is_branch = key == "version" and not isinstance(task, CallDecl) and task.branch is not None
+        written = "branch" if is_branch else key
         for holder, note in self._holders():
             if document.has((*holder, written)):
                 return self._written((*holder, written), _at(document.data, (*holder, written)), note, value)
@@ -168,14 +162,15 @@ class Origins:
         return Origin(OriginKind.BUILT_IN, "", value, _WITHOUT.get(key, "the default"))
 
     def _param(self, path: Path, value: Json) -> Origin:
-        """The layer that gives a param: the task, `defaults`, the target, or the app."""
+        """The layer that sets a param: the task, `defaults`, the target, or the app."""
         place, task = self._place(path), self.instance.task
         if place is not None:
             return self._written(*place, value)
-        for name in task.target:
-            if TARGETS[name].key == path[1] and path[1] in target_state(task.target):
+        target = {} if isinstance(task, CallDecl) else task.target
+        for name in target:
+            if TARGETS[name].key == path[1] and path[1] in target_state(target):
                 written_at = ("tasks", self._name, "target", name)
-                return self._written(written_at, task.target[name], f"target {name}", value)
+                return self._written(written_at, target[name], f"target {name}", value)
         request = self.planned.request
         facts = request.facts if isinstance(request, LaunchRequest) else None
         return Origin(OriginKind.APP_DEFAULT, "", value, f'default of app "{facts.name}"' if facts is not None else "")
@@ -187,7 +182,7 @@ class Origins:
         return Origin(kind, text, value, note, self._spec(self._unit).span(path), parts)
 
     def _parts(self, written: Json, unit: str) -> tuple[Origin, ...]:
-        """What the expressions of a value read; `unit` is the included spec that has them."""
+        """The origins of what the expressions of a value read; `unit` is the included spec that contains them."""
         parse = self.project.evaluator.renderer.parse
         found = [part for _, text in templates_in(written) for part in dict.fromkeys(parse(text).references)]
         return tuple(origin for reference in found if (origin := self._reference(reference, unit)) is not None)
@@ -219,7 +214,7 @@ class Origins:
         return Origin(OriginKind.VARIABLE, reference.text, value, _given_by(assigned), assigned.span or default)
 
     def _input(self, reference: Reference, value: Json, unit: str) -> Origin:
-        """A variable of an included spec: what the include says, the profile, or its default."""
+        """A variable of an included spec: set by the include, by the profile, or by its default."""
         name, part = str(reference.steps[0]), self.project.evaluator.units[unit].part
         if name in part.include.inputs:
             path = ("include", part.include.name, "inputs", name)
@@ -233,7 +228,7 @@ class Origins:
         return Origin(OriginKind.VARIABLE, reference.text, value, "default of the variable", place)
 
     def _value(self, reference: Reference, unit: str) -> Json:
-        """What a reference gives in this plan."""
+        """The value of a reference in this plan."""
         evaluator = self.project.evaluator
         if unit == self._unit:
             scope = evaluator.scope(self.instance)
@@ -250,7 +245,7 @@ class Origins:
 def _made(
     kind: OriginKind, reference: Reference, value: Json, note: str, place: Span, parts: tuple[Origin, ...]
 ) -> Origin:
-    """The origin of what is made of other values: hidden when one of them is."""
+    """The origin of a value made from others; it is hidden when one of them is."""
     return Origin(kind, reference.text, HIDDEN if any(part.is_secret for part in parts) else value, note, place, parts)
 
 
@@ -268,7 +263,7 @@ def _given_by(assigned: Assigned) -> str:
 
 
 def _known(value: Json) -> str:
-    """When something of another task is known."""
+    """When a value of another task is known."""
     if isinstance(value, ServiceId):
         return "the id of a service: known once it is up" if value.is_pending else "the id of a service that runs"
     return "known after apply" if isinstance(value, Unknown) else "known from its last launch"
@@ -289,7 +284,7 @@ def _at(data: Json, path: Path) -> Json:
 
 
 def _deepest(data: Json, path: Path, least: int) -> Path | None:
-    """The place that gives the value at `path`: itself, or an expression further up that gives a whole map."""
+    """The place that sets the value at `path`: this path, or an expression above it that gives a whole map."""
     node = data
     for index, part in enumerate(path):
         if isinstance(node, Mapping) and part in node:

@@ -1,4 +1,4 @@
-"""Files that a stranger may have put there: opened without waiting, and read only where they are plain and small."""
+"""Read files from untrusted authors: only regular ones of bounded size, without waiting for a writer."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ _KINDS = (
 )
 
 
-class NoPlainFile(OSError):
-    """It is there, and it is nothing we read."""
+class NotARegularFile(OSError):
+    """The path leads to a folder, a pipe, a socket or a device."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(None, reason)
@@ -26,24 +26,28 @@ class NoPlainFile(OSError):
         return str(self.strerror)
 
 
+class TooLarge(NotARegularFile):
+    """The file is regular and larger than its reader permits."""
+
+
 def read_plain(path: Path, limit: int = SIZE_LIMIT) -> bytes:
-    """The bytes of a plain file. Raises OSError, and NoPlainFile for a pipe, a device, or more than `limit` bytes."""
+    """Return the bytes of a regular file. Raises OSError: NotARegularFile, or TooLarge for more than `limit` bytes."""
     _check(path.stat().st_mode)
-    # What stands at the path may have become a pipe since: without this flag opening it would wait for a writer.
+    # The path may lead to a pipe by now. Without O_NONBLOCK, opening a pipe waits for a writer.
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     with os.fdopen(os.open(path, flags), "rb") as file:
         found = os.fstat(file.fileno())
         _check(found.st_mode)
         if found.st_size > limit:
-            raise NoPlainFile(f"it has {found.st_size:,} bytes, and may have {limit:,}")
+            raise TooLarge(f"it has {found.st_size:,} bytes, and the limit is {limit:,}")
         content = file.read(limit + 1)
     if len(content) > limit:
-        raise NoPlainFile(f"it has more than {limit:,} bytes")
+        raise TooLarge(f"it has more than {limit:,} bytes")
     return content
 
 
 def why_no_path(path: Path) -> str:
-    """Why nothing can be read or written at a path whatever is there; empty where it is a path like any other."""
+    """Return why the file system refuses a path, or an empty text for a valid path."""
     try:
         path.resolve().exists()
     except RuntimeError:
@@ -57,4 +61,4 @@ def why_no_path(path: Path) -> str:
 
 def _check(mode: int) -> None:
     if not stat.S_ISREG(mode):
-        raise NoPlainFile(f"it is {next((name for is_kind, name in _KINDS if is_kind(mode)), 'no file')}")
+        raise NotARegularFile(f"it is {next((name for is_kind, name in _KINDS if is_kind(mode)), 'not a file')}")

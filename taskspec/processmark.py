@@ -1,4 +1,4 @@
-"""What tells a process from a later one with the same id, however the wall clock is set meanwhile."""
+"""A mark that distinguishes a process from a later one with the same id, even if the wall clock is changed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _START_TIME = 19  # field 22 of /proc/<pid>/stat, counted behind the closing bra
 
 
 def mark_of(pid: int) -> str | None:
-    """The boot and the start time of a process, as one text; None when the process has ended.
+    """The boot id and the start time of a process, as one text; None when the process has ended.
 
     Linux counts the start time in ticks since the boot, so that no step of the clock changes it.
     """

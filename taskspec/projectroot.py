@@ -1,9 +1,10 @@
-"""The project a spec belongs to: the folder out of which a spec of somebody else may not lead.
+"""The project of a spec: the folder that an untrusted spec may not read outside of.
 
-The nearest folder, from the spec's own upwards, that git looks after or that holds a file `taskspec.root`; where there
-is none, the nearest with a `pyproject.toml`; where there is none either, the spec's own. The last two kinds of mark
-count only in a folder that not everybody may write to, and never in the root of the file system: a file that somebody
-drops into /tmp opens nothing.
+Search upwards from the folder of the spec. The project is the nearest folder with `.git` or `taskspec.root`. Without
+one, it is the nearest folder with `pyproject.toml`. Without that, it is the folder of the spec.
+
+The marks `taskspec.root` and `pyproject.toml` count only where not every user may write, and never in the root of the
+file system: a file that another user puts into /tmp must not open /tmp.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ def project_root(folder: Path) -> Path:
 
 
 def why_root(root: Path) -> str:
-    """In a few words, why `project_root` gave this folder."""
+    """The reason why `project_root` returned this folder."""
     mark = next((name for name in (GIT, OWN, PYTHON) if _is_marked(root, name)), "")
     if mark:
         return f"the nearest folder above the spec with {mark}"
@@ -41,7 +42,7 @@ def _is_marked(folder: Path, mark: str) -> bool:
     try:
         is_there = (folder / mark).exists()
         return is_there and (mark == GIT or _is_ours(folder))
-    except OSError:  # a folder that cannot be looked into marks nothing
+    except OSError:  # a folder that cannot be read has no mark
         return False
 
 

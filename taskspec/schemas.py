@@ -1,4 +1,4 @@
-"""Where the JSON Schemas live: in the top folder of a checkout, inside the package once installed."""
+"""Load the JSON Schemas: from the top folder of a checkout, or from the installed package."""
 
 from __future__ import annotations
 

@@ -1,8 +1,7 @@
-"""Values that nobody may see: a marker that spreads through expressions, and the secrets a process knows.
+"""Secret values: a marker that spreads through expressions, and the registry of the secrets of a process. Pure.
 
-A secret travels as a `Sensitive` leaf. It is revealed at one moment, when it is sent; wherever something is compared,
-stored or shown, its mark stands instead: `(sensitive 3f2a…)`, a salted digest that says whether it changed and no more.
-Pure.
+A secret travels as a `Sensitive` leaf and is revealed only when it is sent. Comparisons, records and output use its
+mark `(sensitive 3f2a…)`, a salted digest that shows only whether the secret changed.
 """
 
 from __future__ import annotations
@@ -13,27 +12,28 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, NoReturn
 
-from taskspec.hiding import HIDDEN as HIDDEN  # noqa: PLC0414 - whoever knows secrets names what stands for them
+from taskspec.hiding import HIDDEN as HIDDEN  # noqa: PLC0414 - importers of this module need it too
 from taskspec.hiding import HiddenTexts
+from taskspec.json_tree import leaf_values, map_leaves
 from taskspec.values import Json, Opaque, canonical
 
 _STRETCH = 50_000
 _TOKENS = "(tokens)"
-"""Stands in marks for what is no variable: tokens of servers and launches."""
+"""The origin of secrets that are not variables: tokens of servers and launches."""
 _MARK = re.compile(r"\(sensitive [0-9a-f]{20}\)")
 _WITHHELD: Final = object()
 
 
 class SensitiveTouchedError(Exception):
-    """An expression needed the content of a sensitive value; what it gives is sensitive too."""
+    """An expression needs the content of a sensitive value, so its result is sensitive too."""
 
 
 class Sensitive(Opaque):
     """A value that is sent and never shown.
 
-    It has no text, no truth and no JSON: whoever touches it finds SensitiveTouchedError, and the expression is
-    evaluated again with the content, its result being sensitive as a whole. Where it `is_withheld` there is no content:
-    a secret that was not looked up, or one that only its mark is on record of.
+    Turning it into text, a truth value or JSON raises SensitiveTouchedError. The expression is then evaluated again
+    with the content, and its whole result is sensitive. A value that `is_withheld` has no content: the secret was not
+    looked up, or the record holds only its mark.
     """
 
     __slots__ = ("_content", "_mark", "_origins", "_secrets")
@@ -50,26 +50,26 @@ class Sensitive(Opaque):
 
     @property
     def mark(self) -> str:
-        """What stands for it wherever it is compared or stored."""
+        """The text that replaces it in comparisons and records."""
         if not self._mark and not self.is_withheld:
             self._mark = self._secrets.mark(self._content, self._origins)
         return self._mark or HIDDEN
 
     def mark_of(self, content: Json) -> str:
-        """The mark this secret would have if it were `content`."""
+        """The mark that this secret would have with another content."""
         return HIDDEN if self.is_withheld else self._secrets.mark(content, self._origins)
 
     def combined(self, others: Iterable[Sensitive], content: Json) -> Sensitive:
-        """What an expression over this and others gives."""
+        """The result of an expression over this and other secrets."""
         origins = self._origins.union(*(other._origins for other in others))
         return self._secrets.derived(content, origins)
 
     def withheld(self) -> Sensitive:
-        """What an expression gives when the content is not there."""
+        """The result of an expression whose content is withheld."""
         return Sensitive(self._secrets, _WITHHELD)
 
     def reveal(self) -> Json:
-        """The content. Raises WithheldError when it is not there."""
+        """The content. Raises WithheldError when it is withheld."""
         if self.is_withheld:
             raise WithheldError
         return self._content
@@ -88,13 +88,13 @@ class Sensitive(Opaque):
 
 
 class WithheldError(Exception):
-    """The content of a secret is needed and is not there."""
+    """The content of a secret is needed and was not looked up."""
 
 
 class Secrets:
-    """The secrets of one process: what they are called, and every text that must not be said.
+    """The secrets of one process: their names, and every text to redact.
 
-    `salt` goes into every mark, so that marks of different servers say nothing about each other.
+    `salt` is part of every mark, so marks of different servers cannot be compared.
     """
 
     def __init__(self) -> None:
@@ -113,25 +113,25 @@ class Secrets:
         return self._values.get(name) is not None
 
     def keep(self, name: str, value: Json) -> Sensitive:
-        """The secret called `name`; from now on its text is hidden in whatever passes `scrub`."""
+        """Register a secret by name. From now on, `scrub` redacts its text."""
         self._values[name] = value
         return self.derived(value, (name,))
 
     def unread(self, name: str) -> Sensitive:
-        """The secret called `name`, which is not looked up."""
+        """Register a secret that is not looked up."""
         self._values.setdefault(name, None)
         return Sensitive(self, _WITHHELD, (name,))
 
     def recorded(self, value: Json) -> Json:
-        """A value from the record, with its marks as secrets that only the mark is known of."""
-        if isinstance(value, str):
-            return self._found(_WITHHELD, value) if _MARK.fullmatch(value) else value
-        if isinstance(value, Mapping):
-            return {key: self.recorded(item) for key, item in value.items()}
-        return [self.recorded(item) for item in value] if isinstance(value, list | tuple) else value
+        """A value from the record, with each mark as a withheld secret."""
+
+        def restored(leaf: Json) -> Json:
+            return self._found(_WITHHELD, leaf) if isinstance(leaf, str) and _MARK.fullmatch(leaf) else leaf
+
+        return map_leaves(value, restored)
 
     def _found(self, content: Json, mark: str = "") -> Sensitive:
-        """A value that is sensitive without an expression of ours having made it so."""
+        """A value that is sensitive although no expression of the spec made it."""
         if not self._values:
             self._values[_TOKENS] = None
         return Sensitive(self, content, self._values, mark)
@@ -142,19 +142,19 @@ class Secrets:
         return Sensitive(self, content, origins)
 
     def know(self, text: str) -> None:
-        """Hide this text from now on, however it is spelt."""
+        """Redact this text from now on, in every spelling."""
         self._texts.add(text)
 
     def scrub(self, text: str) -> str:
-        """The text with every known secret hidden."""
+        """Return the text with every known secret redacted."""
         return self._texts.hide(text)
 
     def scrub_tail(self, text: str) -> str:
-        """The end of a longer text, without the rest of a secret that the cut went through."""
+        """Redact the end of a longer text, including the rest of a secret at the cut."""
         return self._texts.hide_start(text)
 
     def scrubbed(self, value: Json) -> Json:
-        """A value for a record or a screen: marks instead of sensitive leaves, known secrets hidden in every text."""
+        """A value for a record or a screen: marks replace sensitive leaves, and texts are redacted."""
         if isinstance(value, Sensitive):
             return value.mark
         if isinstance(value, str):
@@ -164,15 +164,15 @@ class Secrets:
         return [self.scrubbed(item) for item in value] if isinstance(value, list | tuple) else value
 
     def noticed(self, value: Json) -> Json:
-        """A value from outside, with every text that gives a secret away made sensitive: an app may echo its params."""
-        if isinstance(value, str):
-            return self._found(value) if self.scrub(value) != value else value
-        if isinstance(value, Mapping):
-            return {key: self.noticed(item) for key, item in value.items()}
-        return [self.noticed(item) for item in value] if isinstance(value, list | tuple) else value
+        """A value from outside, with each text that contains a secret made sensitive: an app may echo its params."""
+
+        def marked(leaf: Json) -> Json:
+            return self._found(leaf) if isinstance(leaf, str) and self.scrub(leaf) != leaf else leaf
+
+        return map_leaves(value, marked)
 
     def mark(self, content: Json, origins: Iterable[str]) -> str:
-        """`(sensitive 3f2a…)`: keyed with the stretched secrets it was made of, so that guessing one stays slow."""
+        """`(sensitive 3f2a…)`: a digest keyed with the stretched secrets it was made of, so that guessing is slow."""
         keys = sorted(self._key(canonical(self._values.get(name))) for name in origins)
         digest = hmac.new(b"".join(keys), canonical(content).encode("utf-8", "surrogatepass"), hashlib.sha256)
         return f"(sensitive {digest.hexdigest()[:20]})"
@@ -186,65 +186,45 @@ class Secrets:
 
 
 def _texts(value: Json) -> Iterator[str]:
-    """Every text that would give a value away; a number counts as the text it is written as."""
-    if isinstance(value, Mapping):
-        for item in value.values():
-            yield from _texts(item)
-    elif isinstance(value, list | tuple):
-        for item in value:
-            yield from _texts(item)
-    elif isinstance(value, str | int | float) and not isinstance(value, bool):
-        yield str(value)
+    """Every text that would reveal a value; a number counts as its text."""
+    for leaf in leaf_values(value):
+        if isinstance(leaf, str | int | float) and not isinstance(leaf, bool):
+            yield str(leaf)
 
 
 def sensitive_in(value: Json) -> Iterator[Sensitive]:
     """Every sensitive leaf of a value."""
-    if isinstance(value, Sensitive):
-        yield value
-    elif isinstance(value, Mapping):
-        for item in value.values():
-            yield from sensitive_in(item)
-    elif isinstance(value, list | tuple):
-        for item in value:
-            yield from sensitive_in(item)
+    return (leaf for leaf in leaf_values(value) if isinstance(leaf, Sensitive))
 
 
 def is_sensitive(value: Json) -> bool:
-    """Whether a part of the value must not be shown."""
+    """Whether a part of the value is secret."""
     return next(sensitive_in(value), None) is not None
 
 
 def reveal(value: Json) -> Json:
-    """The value as it is sent. Raises WithheldError when a secret in it is not there."""
-    if isinstance(value, Sensitive):
-        return value.reveal()
-    if isinstance(value, Mapping):
-        return {key: reveal(item) for key, item in value.items()}
-    return [reveal(item) for item in value] if isinstance(value, list | tuple) else value
+    """Return the value for sending. Raises WithheldError when it contains a withheld secret."""
+    return map_leaves(value, lambda leaf: leaf.reveal() if isinstance(leaf, Sensitive) else leaf)
 
 
 def contents(value: Json) -> Json:
-    """The value with its secrets laid open as far as they are there; for measuring, not for showing."""
-    if isinstance(value, Sensitive):
-        return None if value.is_withheld else value.reveal()
-    if next(sensitive_in(value), None) is None:
-        return value
-    if isinstance(value, Mapping):
-        return {key: contents(item) for key, item in value.items()}
-    return [contents(item) for item in value]
+    """Reveal all secrets that are not withheld. The result is only for measuring, never for output."""
+
+    def content(leaf: Json) -> Json:
+        if not isinstance(leaf, Sensitive):
+            return leaf
+        return None if leaf.is_withheld else leaf.reveal()
+
+    return map_leaves(value, content) if is_sensitive(value) else value
 
 
 def redacted(value: Json) -> Json:
-    """The value as it is compared and stored: a mark for each secret."""
-    if isinstance(value, Sensitive):
-        return value.mark
-    if isinstance(value, Mapping):
-        return {key: redacted(item) for key, item in value.items()}
-    return [redacted(item) for item in value] if isinstance(value, list | tuple) else value
+    """Return the value for comparing and storing: a mark for each secret."""
+    return map_leaves(value, lambda leaf: leaf.mark if isinstance(leaf, Sensitive) else leaf)
 
 
 def marked_like(value: Json, model: Json) -> Json:
-    """`value` with marks where `model` has secrets, so that the two can be compared without either being seen."""
+    """Return `value` with marks where `model` has secrets, so that the two can be compared."""
     if isinstance(model, Sensitive):
         return model.mark_of(value)
     if isinstance(value, Mapping) and isinstance(model, Mapping):
@@ -255,6 +235,6 @@ def marked_like(value: Json, model: Json) -> Json:
 
 
 def may_be_the_same(before: Json, after: Json) -> bool:
-    """Whether one of two marks stands for a secret that was not looked up, so that nobody can tell them apart."""
-    sides = [side for side in (before, after) if isinstance(side, str)]  # what is known after apply cannot be compared
+    """Whether one of two marks is that of a withheld secret, so that they cannot be distinguished."""
+    sides = [side for side in (before, after) if isinstance(side, str)]  # values known after apply cannot be compared
     return len(sides) == 2 and HIDDEN in sides and all(side == HIDDEN or _MARK.fullmatch(side) for side in sides)

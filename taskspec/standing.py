@@ -1,4 +1,4 @@
-"""What past launches have come to: their standing on the server, their results, and stopping those that still run."""
+"""The status of past launches on the server, their results, and stopping those that still run."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from taskspec.engine.halting import halt, is_ours_to_stop
 from taskspec.engine.refresh import observe
 from taskspec.engine.server import Server
 from taskspec.errors import UsageError
-from taskspec.operations import Project
+from taskspec.operations.project import Project
 from taskspec.plan.model import Observed
 from taskspec.plan.planner import final_results
 from taskspec.plan.unfolding import seen_through
@@ -19,46 +19,47 @@ from taskspec.values import Json
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """What is known of one address: the record, and what the server says now."""
+class RecordedLaunch:
+    """One address: its record, and what the server reports now."""
 
     record: Record
     observed: Observed | None
 
 
-def standings(server: Server, state: State) -> list[Standing]:
-    """Every address on record with what the server says about it now."""
+def recorded_launches(server: Server, state: State) -> list[RecordedLaunch]:
+    """Every address on record, with what the server reports now."""
     world = observe(server, state)
-    return [Standing(record, world.get(address)) for address, record in state.records.items()]
+    return [RecordedLaunch(record, world.get(address)) for address, record in state.records.items()]
 
 
 def known_results(project: Project, state: State) -> tuple[dict[str, Json], dict[str, Mapping[str, Json]]]:
-    """The spec's results as far as past launches give them, and the results of each task by address."""
+    """The results of the spec that past launches give, and the results of each task by address."""
     by_address: dict[str, Mapping[str, Json]] = {}
-    for instance in seen_through(project.evaluator, project.expansion, state).instances:
+    expansion, evaluator = seen_through(project.evaluator, project.expansion, state)
+    for instance in expansion.instances:
         record = state.records.get(instance.address)
         if record is not None and record.succeeded:
             by_address[instance.address] = record.results
-    return final_results(project.evaluator), by_address
+    return final_results(evaluator), by_address
 
 
 def stop(
-    server: Server, store: StateStore, addresses: Sequence[str], told: Callable[[str, int, str], None]
+    server: Server, store: StateStore, addresses: Sequence[str], report: Callable[[str, int, str], None]
 ) -> list[str]:
-    """Stop what this spec started and still runs, the youngest first. Returns the addresses that could not be."""
+    """Stop this spec's running launches, the youngest first. Returns the addresses that could not be stopped."""
     state = store.load()
-    running = [s for s in standings(server, state) if is_ours_to_stop(s.record, s.observed)]
+    running = [s for s in recorded_launches(server, state) if is_ours_to_stop(s.record, s.observed)]
     wanted = [s for s in running if not addresses or s.record.address in addresses or _task(s.record) in addresses]
     unknown = [a for a in addresses if a not in state.records and a not in {_task(r) for r in state.records.values()}]
     if unknown:
         raise UsageError(f'nothing was ever launched as "{unknown[0]}"', remedy="see `taskspec status`")
     failed = []
-    for standing in sorted(wanted, key=lambda s: -s.record.number):
-        events, is_done = halt(server, standing.record, standing.observed, told)
+    for launch in sorted(wanted, key=lambda s: -s.record.number):
+        events, is_done = halt(server, launch.record, launch.observed, report)
         if events:
             store.append("stop", events)
         if not is_done:
-            failed.append(standing.record.address)
+            failed.append(launch.record.address)
     return failed
 
 

@@ -1,4 +1,4 @@
-"""The state of a spec on a server as a file: where it lies, read as it is, and written by one run at a time."""
+"""The state of a spec on a server as a file: its path, reading it, and the lease to write to it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from taskspec.engine.server import Server
 from taskspec.errors import LockHeld
-from taskspec.operations import Project, Request
+from taskspec.operations.project import Project, Request
 from taskspec.state.database import is_there, usable
 from taskspec.state.lease import this_owner
 from taskspec.state.model import State
@@ -18,11 +18,11 @@ from taskspec.state.store import StateStore, open_store
 
 STATE_FOLDER = ".taskspec"
 LOCK_LOOK_SECONDS = 0.25
-"""Between two looks whether another writer has ended."""
+"""The pause between two attempts to get the lease."""
 
 
 def state_path(project: Project, request: Request, server: Server) -> Path:
-    """Where the state of this spec on this server lives: never two servers in one file.
+    """The path of this spec's state on this server; each server has a file of its own.
 
     Raises UsageError when the spec's profile is for another server.
     """
@@ -31,12 +31,12 @@ def state_path(project: Project, request: Request, server: Server) -> Path:
 
 
 def state_place(folder: Path, request: Request, server: Server) -> Path:
-    """As `state_path`, of a spec that need not be valid; `folder` is where it lies."""
+    """Like `state_path`, for a spec in `folder` that need not be valid."""
     return folder / STATE_FOLDER / request.path.stem / f"{server.label}.db"
 
 
 def read_state(path: Path) -> State:
-    """The state as it is; an empty one where nothing was ever applied. Nothing is created."""
+    """Read the state, without creating it; an empty one where nothing was ever applied."""
     if not is_there(path):
         return State(lineage="", serial=0, records={}, runs=())
     with open_store(path, clock=time.time) as store:
@@ -44,32 +44,32 @@ def read_state(path: Path) -> State:
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
-    """How long to wait for another writer to end, in seconds, and whom to tell, once, that we do."""
+class LockWait:
+    """How many seconds to wait for another writer. `report` is called once, when the wait begins."""
 
     timeout: float = 0.0
-    told: Callable[[str], None] = lambda _: None
+    report: Callable[[str], None] = lambda _: None
 
 
 @contextmanager
-def writing(path: Path, turn: Turn | None = None) -> Iterator[StateStore]:
-    """The state, with the lease held. Raises LockHeld while another run writes, after waiting as long as asked."""
+def writing(path: Path, wait: LockWait | None = None) -> Iterator[StateStore]:
+    """Open the state with the lease held. Raises LockHeld when another run still writes after the wait."""
     with usable(path):
         ignore = path.parent.parent / ".gitignore"
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         if not ignore.exists():
             ignore.write_text("*\n", encoding="ascii")
     with open_store(path, clock=time.time) as store:
-        _take_turn(store, turn or Turn())
+        _acquire(store, wait or LockWait())
         try:
             yield store
         finally:
             store.release()
 
 
-def _take_turn(store: StateStore, turn: Turn) -> None:
-    """Acquire the lease, trying again until the time is up."""
-    owner, end, was_told = this_owner(), time.monotonic() + turn.timeout, False
+def _acquire(store: StateStore, wait: LockWait) -> None:
+    """Acquire the lease. Raises LockHeld when another writer still holds it after the wait."""
+    owner, end, is_reported = this_owner(), time.monotonic() + wait.timeout, False
     while True:
         try:
             store.acquire(owner)
@@ -77,9 +77,9 @@ def _take_turn(store: StateStore, turn: Turn) -> None:
             left = end - time.monotonic()
             if left <= 0:
                 raise
-            if not was_told:
-                turn.told(error.message)
-                was_told = True
+            if not is_reported:
+                wait.report(error.message)
+                is_reported = True
             time.sleep(min(LOCK_LOOK_SECONDS, left))
         else:
             return

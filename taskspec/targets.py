@@ -1,7 +1,7 @@
-"""What an app can be launched on, and the key and type each target has in the app's state. Pure.
+"""The targets of a launch, and the key and type of each in the app's state. Pure.
 
-Table: wire protocol section 3.1, and the targets real apps use beyond it (agent_folder, agent_file, workspace and the
-apps' own spelling of the mesh targets). Shared by the spec language and the client.
+The table is that of the wire protocol, section 3.1. Real apps use more targets: agent_folder, agent_file, workspace,
+and another spelling of the mesh targets.
 """
 
 from __future__ import annotations
@@ -33,4 +33,4 @@ TARGETS: Mapping[str, Target] = {
     "labeling_job": Target("slyJobId", int),
 }
 TARGET_TWINS: Mapping[str, str] = {"mesh_project": "meshes_project", "mesh_dataset": "meshes_dataset"}
-"""Names of the vendor's SDK for what apps call otherwise: the same target."""
+"""The SDK's names for targets that apps spell differently."""

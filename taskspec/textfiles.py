@@ -1,7 +1,7 @@
-"""Files a spec may read: those of its project, never what lies outside unless that is allowed. Knows the disk.
+"""Files that a spec may read: those of its project, and others only with permission.
 
-A spec often comes from a pull request, so that a path in it is not to be trusted: links are followed before they are
-judged, and the folder of the version control is out of reach, since tokens are kept there.
+A spec often comes from a pull request, so its paths are not trusted. Links are resolved before the check. The folder
+of the version control is never readable, because it may hold tokens.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ from pathlib import Path
 
 from taskspec.diagnostics import nearest
 from taskspec.errors import UsageError
-from taskspec.plainfile import why_no_path
+from taskspec.plainfile import NotARegularFile, TooLarge, read_plain, why_no_path
 from taskspec.projectroot import why_root
+from taskspec.wording import shorten
 
 TEXT_LIMIT = 2**20
 SPEC_LIMIT = 2**25
@@ -23,28 +24,28 @@ _SHOWN = 80
 
 @dataclass(slots=True)
 class ProjectFiles:
-    """Reads texts of one project, each once, so that a plan and its apply see the same."""
+    """Reads each text of one project once, so that a plan and its apply use the same content."""
 
     root: Path
     allow_outside: bool = False
     _texts: dict[Path, str] = field(default_factory=dict)
 
     def reader(self, folder: Path) -> Callable[[str], str]:
-        """A function from a path, as written in a file of `folder`, to the text there. It raises UsageError."""
+        """Return a reader for paths that are relative to `folder`. It raises UsageError."""
         return lambda path: self.text(folder, path)
 
     def text(self, folder: Path, path: str) -> str:
-        """The text at `path`, seen from `folder`. Raises UsageError."""
+        """The text at `path`, relative to `folder`. Raises UsageError."""
         place = self.place(folder, path)
         if place not in self._texts:
             self._texts[place] = _decoded(path, self.content(place, path, TEXT_LIMIT))
         return self._texts[place]
 
     def place(self, folder: Path, path: str) -> Path:
-        """Where a path leads to once every link is followed. Raises UsageError for one that may not be read."""
+        """Resolve a path and its links. Raises UsageError for one that may not be read."""
         reason = why_no_path(folder / path)
         if reason:
-            raise UsageError(f'"{path[:_SHOWN]}" cannot be read: {reason}', remedy="Check the path.")
+            raise UsageError(f'"{shorten(path, _SHOWN)}" cannot be read: {reason}', remedy="Check the path.")
         place = (folder / path).resolve()
         if not self.allow_outside and not place.is_relative_to(self.root.resolve()):
             raise UsageError(
@@ -52,23 +53,21 @@ class ProjectFiles:
                 remedy=f'The project is "{self.root.name}", {why_root(self.root)}. --allow-outside permits it.',
             )
         if _VERSION_CONTROL in place.parts:
-            raise UsageError(f'"{path}" is a file of the version control', remedy="Name a file of the project.")
+            raise UsageError(f'"{path}" belongs to the version control', remedy="Name a file of the project.")
         return place
 
     def content(self, place: Path, path: str, limit: int) -> bytes:
-        """The bytes of a file of at most `limit`; `path` is how the author calls it. Raises UsageError."""
+        """The content of a file of at most `limit` bytes; `path` is its name in messages. Raises UsageError."""
         if not place.exists():
             raise UsageError(f'there is no file "{path}"', remedy=_similar(place))
-        if not place.is_file():
-            raise UsageError(f'"{path}" is no file', remedy="Name a file with text in it.")
         try:
-            with place.open("rb") as file:
-                content = file.read(limit + 1)
+            return read_plain(place, limit)
+        except TooLarge:
+            raise UsageError(f'"{path}" is larger than {limit // 2**20} MiB', remedy="Pass its path instead.") from None
+        except NotARegularFile:
+            raise UsageError(f'"{path}" is not a file', remedy="Name a file with text in it.") from None
         except OSError as error:
             raise UsageError(f'"{path}" cannot be read: {error.strerror}', remedy="Check who may read it.") from None
-        if len(content) > limit:
-            raise UsageError(f'"{path}" is larger than {limit // 2**20} MiB', remedy="Pass on its path instead.")
-        return content
 
 
 def _similar(place: Path) -> str:
@@ -84,7 +83,7 @@ def _decoded(path: str, content: bytes) -> str:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         problem = f"{error.reason} at byte {error.start}"
-        raise UsageError(f'"{path}" is no UTF-8 text: {problem}', remedy="Save it as UTF-8.") from None
+        raise UsageError(f'"{path}" is not valid UTF-8: {problem}', remedy="Save it as UTF-8.") from None
     if "\0" in text:
-        raise UsageError(f'"{path}" is no text: it holds a zero byte', remedy="Name a file with text in it.")
+        raise UsageError(f'"{path}" is not a text file: it contains a zero byte', remedy="Name a file with text in it.")
     return text

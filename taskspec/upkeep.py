@@ -1,7 +1,6 @@
-"""The state's doors for people: look, take over, forget, rename, carry away, and take the lease from its owner.
+"""The commands on a state: show, adopt, forget, rename, export, import, verify, and break its lease.
 
-Every change is an event in the journal, with who made it and why, and is made under the lease. Nothing here prints,
-and nothing is started or stopped.
+Every change needs the lease and is an event in the journal, with its actor and reason. No launch is started or stopped.
 """
 
 from __future__ import annotations
@@ -12,18 +11,21 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from taskspec import operations, statefile
+from taskspec import statefile
 from taskspec.diagnostics import choices
 from taskspec.engine.server import Server
 from taskspec.errors import UsageError
-from taskspec.operations import Project, Request
+from taskspec.operations.plan import make
+from taskspec.operations.project import Project, Request
 from taskspec.plan.model import Change, PlannedTask
 from taskspec.plan.request import CallRequest, LaunchRequest, start_key
 from taskspec.plan.selection import Selection
 from taskspec.sensitive import marked_like, redacted
+from taskspec.state import events
 from taskspec.state.database import is_there
+from taskspec.state.events import Actor
 from taskspec.state.lease import Lease, this_owner
-from taskspec.state.model import Event, EventKind, Phase, Record, State
+from taskspec.state.model import Phase, Record, State
 from taskspec.state.store import StateStore, moment, open_store
 from taskspec.state.transfer import export_document, read_export, restore
 from taskspec.values import ABSENT, Json, differences, show_path, unknowns
@@ -32,25 +34,14 @@ if TYPE_CHECKING:
     from taskspec.api import TaskInfo
 
 
-@dataclass(frozen=True, slots=True)
-class By:
-    """Who changes the state, and why in their own words."""
-
-    who: str
-    why: str = ""
-
-    def body(self, **more: Json) -> dict[str, Json]:
-        return {**more, "who": self.who, "why": self.why}
-
-
-def this_person(why: str = "") -> By:
-    """Whoever runs this process."""
+def this_actor(why: str = "") -> Actor:
+    """The user who runs this process."""
     owner = this_owner()
-    return By(f"{owner.user}@{owner.host}", why)
+    return Actor(f"{owner.user}@{owner.host}", why)
 
 
 def place(request: Request, server: Server) -> Path:
-    """Where the state of a spec is; the spec need not be valid any more. Raises UsageError when there is neither."""
+    """The path of a spec's state; the spec need not be valid. Raises UsageError when neither exists."""
     path = statefile.state_place(request.path.resolve().parent, request, server)
     if not request.path.exists() and not is_there(path):
         raise UsageError(f'there is no spec "{request.path}", and no state of it', remedy="check the path")
@@ -58,7 +49,7 @@ def place(request: Request, server: Server) -> Path:
 
 
 def find(state: State, address: str) -> Record:
-    """The record of an address. Raises UsageError with the nearest one."""
+    """The record of an address. Raises UsageError that suggests the nearest one."""
     record = state.records.get(address)
     if record is None:
         raise UsageError(
@@ -67,27 +58,27 @@ def find(state: State, address: str) -> Record:
     return record
 
 
-def forget(store: StateStore, address: str, by: By) -> list[Record]:
+def forget(store: StateStore, address: str, actor: Actor) -> list[Record]:
     """Drop the record of an address, or of every instance of a task: the next plan starts them again."""
     records = _matching(store.load(), address)
-    _forget(store, records, by)
+    _forget(store, records, actor)
     return records
 
 
-def forget_all(store: StateStore, by: By) -> list[Record]:
+def forget_all(store: StateStore, actor: Actor) -> list[Record]:
     """Drop every record."""
     records = list(store.load().records.values())
-    _forget(store, records, by)
+    _forget(store, records, actor)
     return records
 
 
-def _forget(store: StateStore, records: Iterable[Record], by: By) -> None:
-    events = [Event(EventKind.FORGOTTEN, _settled(record).address, body=by.body()) for record in records]
-    store.append("state forget", events)
+def _forget(store: StateStore, records: Iterable[Record], actor: Actor) -> None:
+    forgotten = [events.forgotten(_settled(record).address, actor) for record in records]
+    store.append("state forget", forgotten)
 
 
-def move(store: StateStore, old: str, new: str, by: By) -> list[tuple[str, str]]:
-    """Let the record of an address, or of every instance of a task, go on under another one."""
+def move(store: StateStore, old: str, new: str, actor: Actor) -> list[tuple[str, str]]:
+    """Rename the record of an address, or of every instance of a task."""
     state = store.load()
     moves = [(record.address, new + record.address.removeprefix(old)) for record in _matching(state, old)]
     for source, target in moves:
@@ -97,7 +88,7 @@ def move(store: StateStore, old: str, new: str, by: By) -> list[tuple[str, str]]
                 f'there is a record of "{target}" already',
                 remedy=f"forget it first if it is not wanted: taskspec state forget '{target}'",
             )
-    store.append("state mv", [Event(EventKind.MOVED, a, body=by.body(to=b)) for a, b in moves])
+    store.append("state mv", [events.moved(source, target, actor) for source, target in moves])
     return moves
 
 
@@ -111,10 +102,10 @@ def _matching(state: State, address: str) -> list[Record]:
 
 
 def _settled(record: Record) -> Record:
-    """The record, unless nobody knows yet whether its start arrived: then it is needed to find out."""
+    """Return the record. Raises UsageError while it is unknown whether its start reached the server."""
     if record.phase is Phase.INTENDED and not record.is_call:
         raise UsageError(
-            f'a start of "{record.address}" was cut off, and nobody knows yet whether it arrived',
+            f'a start of "{record.address}" was cut off, and it is not known whether it reached the server',
             remedy="apply first: it looks for the launch",
         )
     return record
@@ -122,7 +113,7 @@ def _settled(record: Record) -> Record:
 
 @dataclass(frozen=True, slots=True)
 class Adoption:
-    """A launch beside the request of the spec: what differs, the launch's value first."""
+    """A launch compared with the request of the spec: the differences, the launch's value first."""
 
     address: str
     task_id: int
@@ -131,11 +122,11 @@ class Adoption:
 
 
 def adopt(
-    project: Project, server: Server, store: StateStore, address: str, task_id: int, *, force: bool, by: By
+    project: Project, server: Server, store: StateStore, address: str, task_id: int, *, force: bool, actor: Actor
 ) -> Adoption:
-    """Take over a launch that was started by hand, as if the spec had started it.
+    """Record a launch that was started by hand as the launch of an address.
 
-    Where it differs from what the spec would send nothing is recorded unless forced; the caller sees what differs.
+    A launch that differs from the request of the spec is recorded only with `force`.
     """
     state = store.load()
     planned = _planned(project, server, state, address)
@@ -148,27 +139,21 @@ def adopt(
     if force or not changes:
         attempt = state.attempts.get(address, 0) + 1
         key = start_key(store.lineage, address, fingerprint, attempt)
-        intent = {
-            "attempt": attempt,
-            "fingerprint": fingerprint,
-            "inputs": request.inputs,
-            "watermark": max(task_id - 1, 0),
-        }
         paths = [show_path(change.path) for change in changes]
-        body = by.body(task_id=task_id, forced=bool(changes), differences=paths)
+        watermark = max(task_id - 1, 0)
         store.append(
             "state adopt",
             [
-                Event(EventKind.INTENT, address, key, intent),
-                Event(EventKind.STARTED, address, key, {"task_id": task_id, "adopted": True, "twins": []}),
-                Event(EventKind.ADOPTED, address, key, body),
+                events.intent(address, key, attempt, fingerprint, request.inputs, watermark=watermark),
+                events.started(address, key, task_id, adopted=True, twins=()),
+                events.adopted(address, key, task_id, actor, forced=bool(changes), differences=paths),
             ],
         )
     return Adoption(address, task_id, info.raw_status, changes)
 
 
 def _planned(project: Project, server: Server, state: State, address: str) -> PlannedTask:
-    plan = operations.make(project, server, state, Selection()).plan
+    plan = make(project, server, state, Selection()).plan
     by_address = {task.address: task for task in plan.tasks}
     if address not in by_address:
         raise UsageError(f'the spec has no "{address}"', remedy=choices(address, by_address, label="Addresses"))
@@ -176,7 +161,7 @@ def _planned(project: Project, server: Server, state: State, address: str) -> Pl
 
 
 def _check_free(state: State, planned: PlannedTask, task_id: int) -> None:
-    """Neither the address nor the launch is taken."""
+    """Raises UsageError when the launch is on record, or the address has a running launch."""
     holder = next((record.address for record in state.records.values() if record.task_id == task_id), None)
     if holder is not None:
         raise UsageError(f'launch {task_id} is on record already, as "{holder}"', remedy="see `taskspec state list`")
@@ -185,32 +170,34 @@ def _check_free(state: State, planned: PlannedTask, task_id: int) -> None:
     if planned.observed is not None and not planned.observed.is_terminal:
         raise UsageError(
             f'"{planned.address}" is running: launch {planned.observed.task_id} is {planned.observed.status}',
-            remedy=f"stop it first (taskspec stop SPEC '{planned.address}'), or let it be",
+            remedy=f"stop it first (taskspec stop SPEC '{planned.address}'), or keep it",
         )
 
 
 def _known_request(planned: PlannedTask) -> tuple[LaunchRequest, str]:
     request = planned.request
     if isinstance(request, CallRequest):
-        raise UsageError(f'"{planned.address}" is a call, no launch', remedy="name a task of kind job or service")
+        raise UsageError(
+            f'"{planned.address}" is a call and has no launch', remedy="name a task of kind job or service"
+        )
     if request is None or request.fingerprint is None:
         params = request.params if request is not None else {}
         missing = ", ".join(dict.fromkeys(name for unknown in unknowns(params) for name in unknown.producers))
         raise UsageError(
-            f'what the spec would send for "{planned.address}" is not known yet: {missing}',
-            remedy="apply or adopt the tasks it needs first",
+            f'the request of "{planned.address}" is not known yet; it depends on {missing}',
+            remedy="apply or adopt the tasks that it depends on first",
         )
     return request, request.fingerprint
 
 
 def _differences(info: TaskInfo, request: LaunchRequest, workspace: int) -> Iterator[Change]:
-    """Where a launch is not what the request asks for. What the server does not tell counts as different."""
+    """The differences between a launch and a request. A value that the server does not report counts as different."""
     facts = request.facts
     told: dict[str, Json] = {"version": info.app_version or ABSENT, "workspace": info.workspace_id or ABSENT}
     wanted: dict[str, Json] = {"version": facts.version, "workspace": workspace}
-    if facts.module_id is not None:  # a folder's identity is its content, which is its version
+    if facts.module_id is not None:  # the identity of a folder is its version
         told["module"], wanted["module"] = info.module_id or ABSENT, facts.module_id
-    if isinstance(request.agent, int | str):  # which agent a rule takes is not part of what a launch is
+    if isinstance(request.agent, int | str):  # the agent that a rule chooses is not compared
         told["agent"] = info.agent_id if isinstance(request.agent, int) else info.agent_name
         wanted["agent"] = request.agent
     told["params"] = marked_like(info.params.get("state", {}), request.params)
@@ -226,23 +213,22 @@ def export(path: Path, server: Server) -> dict[str, Json]:
         return export_document(store.lineage, server.label, store.events())
 
 
-def import_state(path: Path, server: Server, shown_as: str, content: bytes, by: By) -> int:
-    """Make the state from an export where there is none; the number of events that came."""
+def import_state(path: Path, server: Server, shown_as: str, content: bytes, actor: Actor) -> int:
+    """Create the state from an export. Returns the number of its events."""
     exported = read_export(shown_as, content)
     if exported.server != server.label:
         raise UsageError(
             f'"{shown_as}" is the state on server "{exported.server}", and this is "{server.label}"',
-            remedy="set SERVER_ADDRESS and API_TOKEN as they were there; launch ids mean nothing on another server",
+            remedy="set SERVER_ADDRESS and API_TOKEN of that server; launch ids are not valid on another server",
         )
     count = len(exported.events)
-    event = Event(EventKind.IMPORTED, body=by.body(events=count))
-    restore(path, exported, moment(time.time()), "state import", event)
+    restore(path, exported, moment(time.time()), "state import", events.imported(count, actor))
     return count
 
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """A state whose every event is as it was written."""
+    """A state without a changed event."""
 
     events: int
     lineage: str
@@ -250,28 +236,28 @@ class Verified:
 
 
 def verify(path: Path) -> Verified:
-    """Walk the whole chain. Raises StateError with the first event that is not as it was written."""
+    """Check the whole chain. Raises StateError for the first event that was changed."""
     require(path)
     with open_store(path, clock=time.time) as store:
         return Verified(store.load().serial, store.lineage, store.format)
 
 
 def require(path: Path) -> None:
-    """Raises UsageError where nothing was ever applied."""
+    """Raises UsageError when there is no state."""
     if not is_there(path):
         raise UsageError("nothing was launched yet: there is no state", remedy="apply the spec first")
 
 
 def holder(path: Path) -> Lease | None:
-    """Who writes to the state, as far as the file knows; an owner that has died is still in it."""
+    """The lease in the file; its owner may have ended."""
     if not is_there(path):
         return None
     with open_store(path, clock=time.time) as store:
         return store.holder()
 
 
-def break_lock(path: Path, seen: Lease, by: By) -> None:
-    """Take the lease from the owner that was seen, who can never write again."""
-    body = by.body(owner=seen.owner.describe(), fencing=seen.fencing)
+def break_lock(path: Path, seen: Lease, actor: Actor) -> None:
+    """Take the lease from its owner, which can never write again."""
+    event = events.lock_broken(seen.owner, seen.fencing, actor)
     with open_store(path, clock=time.time) as store:
-        store.break_lease(seen, this_owner(), "lock break", Event(EventKind.LOCK_BROKEN, body=body))
+        store.break_lease(seen, this_owner(), "lock break", event)

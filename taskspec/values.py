@@ -1,7 +1,4 @@
-"""Values as they travel from the spec to the server: JSON, UNKNOWN leaves, one canonical form, one fingerprint.
-
-Pure: no clock, no disk, no network.
-"""
+"""JSON values with unknown leaves, their one canonical form, and their digest. Pure."""
 
 from __future__ import annotations
 
@@ -11,22 +8,25 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NoReturn
 
-Json = Any
-"""null, bool, int, float, str, and lists and string-keyed maps of them; plans may hold Unknown leaves as well."""
+from taskspec import json_tree
+from taskspec.json_tree import leaf_values, map_leaves
 
-Path = tuple[str | int, ...]
+Json = Any
+"""null, bool, int, float, str, lists, and maps with text keys. In plans, leaves may also be Unknown."""
+
+Path = json_tree.Path
 
 INTEGER_LIMIT = 2**63
-"""Integers stay below this in size: what a database column and most readers of JSON can hold."""
+"""The limit of integers: a database column and most readers of JSON hold 64 bits."""
 
 
 WORK_LIMIT = 2**27
-"""What a whole spec may come to when it is evaluated, a character 1, a value VALUE_WORK: some seconds of work."""
+"""The limit of what a spec evaluates to: a character counts 1, a value VALUE_WORK. It takes some seconds."""
 VALUE_WORK = 16
 
 
 class UnknownTouchedError(Exception):
-    """A template needed the content of a value that only the run will produce."""
+    """A template needs the content of a value that is known only after apply."""
 
     def __init__(self, unknown: Unknown) -> None:
         super().__init__(unknown.describe())
@@ -34,16 +34,16 @@ class UnknownTouchedError(Exception):
 
 
 class Opaque:
-    """A leaf that is no JSON and still has a place in values: what is not known yet, and what must not be seen."""
+    """A leaf that is not JSON: an unknown or a secret value."""
 
     __slots__ = ()
 
 
 class Unknown(Opaque):
-    """A value that is known only after apply, named by what will produce it.
+    """A value that is known only after apply, with the names of its producers.
 
-    Attribute and index access give the same unknown, so that it passes through an expression by itself; turning it
-    into text, a number, a truth value or a sequence raises UnknownTouchedError, which makes the scalar unknown.
+    Attribute and index access return the same unknown. Turning it into text, a number, a truth value or a sequence
+    raises UnknownTouchedError, which makes the whole scalar unknown.
     """
 
     __slots__ = ("producers",)
@@ -72,27 +72,20 @@ class Unknown(Opaque):
     __contains__ = __abs__ = __neg__ = __pos__ = __round__ = _touch
     __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = _touch
     __floordiv__ = __rfloordiv__ = __mod__ = __rmod__ = _touch
-    # Looking for it among keys, or for what there is only once, would tell it from everything else.
+    # As a key, or compared for uniqueness, it would count as different from every other value.
     __lt__ = __le__ = __gt__ = __ge__ = __eq__ = __ne__ = __hash__ = _touch
 
 
 def unknowns(value: Json) -> Iterator[Unknown]:
     """Every unknown leaf of a value."""
-    if isinstance(value, Unknown):
-        yield value
-    elif isinstance(value, Mapping):
-        for item in value.values():
-            yield from unknowns(item)
-    elif isinstance(value, list | tuple):
-        for item in value:
-            yield from unknowns(item)
+    return (leaf for leaf in leaf_values(value) if isinstance(leaf, Unknown))
 
 
 class ServiceId(int):
-    """The launch id of a service: the number is sent, `symbol` counts as input, and outlives a launch.
+    """The launch id of a service. The number is sent; `symbol` counts as the input and stays equal over launches.
 
-    Pending while the service has still to be launched: it may be passed on whole, and reading its number raises
-    UnknownTouchedError.
+    It is pending until the service is launched. A pending id may be passed on as a whole, but reading its number
+    raises UnknownTouchedError.
     """
 
     address: str
@@ -110,7 +103,7 @@ class ServiceId(int):
 
     @property
     def unknown(self) -> Unknown:
-        """What stands for the number while nobody knows it."""
+        """The unknown value that replaces a pending number."""
         return Unknown(f"tasks.{self.address}.id")
 
     def __bool__(self) -> bool:
@@ -120,7 +113,7 @@ class ServiceId(int):
 
 
 def _guarded(name: str) -> Callable[..., Any]:
-    """The method of int, refused while there is no number."""
+    """The method of int, which raises for a pending id."""
     method: Callable[..., Any] = getattr(int, name)
 
     def guarded(self: ServiceId, *arguments: Any) -> Any:
@@ -141,29 +134,17 @@ for _name in (
 
 
 def symbolic(value: Json) -> Json:
-    """A value as it counts for identity: the id of a service is replaced by its symbol."""
-    if isinstance(value, ServiceId):
-        return value.symbol
-    if isinstance(value, Mapping):
-        return {key: symbolic(item) for key, item in value.items()}
-    return [symbolic(item) for item in value] if isinstance(value, list | tuple) else value
+    """Return the value for a fingerprint: symbols replace the ids of services."""
+    return map_leaves(value, lambda leaf: leaf.symbol if isinstance(leaf, ServiceId) else leaf)
 
 
 def pending_ids(value: Json) -> Iterator[ServiceId]:
-    """Every id of a service in a value that has still to be launched."""
-    if isinstance(value, ServiceId):
-        if value.is_pending:
-            yield value
-    elif isinstance(value, Mapping):
-        for item in value.values():
-            yield from pending_ids(item)
-    elif isinstance(value, list | tuple):
-        for item in value:
-            yield from pending_ids(item)
+    """Every pending id of a service in a value."""
+    return (leaf for leaf in leaf_values(value) if isinstance(leaf, ServiceId) and leaf.is_pending)
 
 
 def weight_of(value: Json, limit: int, each: int = 4) -> int:
-    """What a value weighs, a character 1, a value `each`; stops looking once that is more than `limit`."""
+    """The weight of a value: a character counts 1, a value `each`. Stops when the weight exceeds `limit`."""
     weight = 0
     stack = [value]
     while stack and weight <= limit:
@@ -177,7 +158,7 @@ def weight_of(value: Json, limit: int, each: int = 4) -> int:
 
 
 def weighs_more_than(value: Json, limit: int) -> bool:
-    """Whether a value weighs more than `limit`, a character 1, a value 4."""
+    """Whether the weight of a value exceeds `limit`."""
     return weight_of(value, limit) > limit
 
 
@@ -186,7 +167,7 @@ def is_known(value: Json) -> bool:
 
 
 def canonical(value: Json) -> str:
-    """The one text form of a known value: sorted keys, no blanks, no NaN. Equal values have equal text."""
+    """The canonical JSON text of a known value: sorted keys, no blanks, no NaN."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
@@ -205,29 +186,29 @@ def is_encodable(text: str) -> bool:
 
 
 def not_json(value: Json, path: Path = ()) -> tuple[Path, str] | None:
-    """Where and why a value is no JSON (a set, an infinity, a key that is no text); None when it is."""
+    """Where and why a value is not JSON (a set, an infinity, a key that is not text); None when it is."""
     if value is None or isinstance(value, bool | Opaque | ServiceId):
         return None
     if isinstance(value, str):
-        return None if is_encodable(value) else (path, "half of a surrogate pair is no text")
+        return None if is_encodable(value) else (path, "half of a surrogate pair is not valid text")
     if isinstance(value, int):
         return None if -INTEGER_LIMIT <= value < INTEGER_LIMIT else (path, "an integer of more than 64 bits")
     if isinstance(value, float):
-        return None if math.isfinite(value) else (path, f"{value} is no number that JSON knows")
+        return None if math.isfinite(value) else (path, f"{value} is not a JSON number")
     if isinstance(value, Mapping):
         for key, item in value.items():
-            problem = not_json(item, (*path, str(key))) if isinstance(key, str) else (path, f"key {key!r} is no text")
+            problem = not_json(item, (*path, str(key))) if isinstance(key, str) else (path, f"key {key!r} is not text")
             if problem:
                 return problem
         return None
     if isinstance(value, list | tuple):
         problems = (not_json(item, (*path, index)) for index, item in enumerate(value))
         return next((problem for problem in problems if problem), None)
-    return path, f"a {type(value).__name__} is no JSON value"
+    return path, f"a {type(value).__name__} is not a JSON value"
 
 
 def differences(before: Json, after: Json, path: Path = ()) -> Iterator[tuple[Path, Json, Json]]:
-    """Leaves that differ, as (path, old, new); a leaf only one side has shows as ABSENT on the other."""
+    """Leaves that differ, as (path, old, new). A leaf that one side does not have is ABSENT there."""
     if isinstance(before, Mapping) and isinstance(after, Mapping):
         for key in sorted({*before, *after}):
             yield from differences(before.get(key, ABSENT), after.get(key, ABSENT), (*path, key))
@@ -247,7 +228,7 @@ def _same_length_lists(before: Json, after: Json) -> bool:
 
 
 def _same(before: Json, after: Json) -> bool:
-    """Equality that tells true from 1, and 1 from 1.0, as JSON text does."""
+    """Equality of JSON texts: true differs from 1, and 1 from 1.0."""
     if before is ABSENT or after is ABSENT:
         return before is after
     if not is_known(before) or not is_known(after):
@@ -256,7 +237,7 @@ def _same(before: Json, after: Json) -> bool:
 
 
 class Absent:
-    """The value of a key that is not there; None is a value, this is none."""
+    """The absence of a value; None is a value."""
 
     __slots__ = ()
 
@@ -268,7 +249,7 @@ ABSENT = Absent()
 
 
 def show_path(path: Path) -> str:
-    """A path as people write it: `params.model.layers[2]`."""
+    """The text of a path: `params.model.layers[2]`."""
     text = ""
     for part in path:
         text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)

@@ -12,9 +12,9 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "taskspec"
 
 FLOORS = (
+    {"json_tree", "wording"},
     {
         "diagnostics",
-        "json_tree",
         "values",
         "plainfile",
         "schemas",
@@ -83,7 +83,7 @@ DOORS = {
 PURE = (
     "values", "json_tree", "sensitive", "graph", "diagnostics", "spec", "template", "plan",
     "state.model", "state.chain",
-    "engine.frontier", "engine.waiter", "engine.slots", "engine.admission", "layout",
+    "engine.frontier", "engine.slots", "engine.admission", "engine.ready", "engine.rules", "engine.run", "layout",
 )  # fmt: skip
 IMPURE_MODULES = {"os", "socket", "subprocess", "threading", "time", "random", "requests", "sqlite3", "uuid"}
 MODULE_LIMIT = 330

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from taskspec.errors import SpecError, UsageError
-from taskspec.operations import Request, open_project
+from taskspec.operations.project import Request, open_project
 from taskspec.view.diagnostic import draw_all
 from taskspec.view.paint import Paint
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from taskspec.json_tree import leaves, map_leaves
+from taskspec.json_tree import leaf_values, leaves, map_leaves
 
 VALUE = {"a": 1, "b": {"c": [2, {"d": 3}], "e": {}}, "f": []}
 
@@ -33,3 +33,8 @@ def test_a_list_can_be_a_leaf() -> None:
 def test_a_copy_has_other_leaves_and_the_same_containers() -> None:
     assert map_leaves({"a": (1, [2])}, str) == {"a": ["1", ["2"]]}
     assert map_leaves(VALUE, lambda leaf: leaf) == VALUE
+
+
+def test_values_come_without_their_paths_and_without_containers() -> None:
+    assert list(leaf_values(VALUE)) == [1, 2, 3]
+    assert list(leaf_values((4, [5]))) == [4, 5]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from taskspec.plainfile import NoPlainFile, read_plain, why_no_path
+from taskspec.plainfile import NotARegularFile, read_plain, why_no_path
 
 
 def test_a_plain_file_gives_its_bytes(tmp_path: Path) -> None:
@@ -19,19 +19,19 @@ def test_a_plain_file_gives_its_bytes(tmp_path: Path) -> None:
 def test_a_file_of_exactly_the_limit_is_read_and_one_byte_more_is_not(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"1234")
     assert read_plain(tmp_path / "file", 4) == b"1234"
-    with pytest.raises(NoPlainFile, match="it has 4 bytes, and may have 3"):
+    with pytest.raises(NotARegularFile, match="it has 4 bytes, and the limit is 3"):
         read_plain(tmp_path / "file", 3)
 
 
 def test_a_file_without_end_is_refused_by_its_size(tmp_path: Path) -> None:
     with (tmp_path / "sparse").open("wb") as file:
         file.truncate(10 * 2**30)
-    with pytest.raises(NoPlainFile, match="it has 10,737,418,240 bytes"):
+    with pytest.raises(NotARegularFile, match="it has 10,737,418,240 bytes"):
         read_plain(tmp_path / "sparse")
 
 
 def test_a_file_that_does_not_tell_its_size_is_read_no_further_than_the_limit() -> None:
-    with pytest.raises(NoPlainFile, match="more than 5 bytes"):
+    with pytest.raises(NotARegularFile, match="more than 5 bytes"):
         read_plain(Path("/proc/self/status"), 5)
 
 
@@ -48,7 +48,7 @@ def test_what_is_no_plain_file_is_named(tmp_path: Path, monkeypatch: pytest.Monk
             if through_a_link:
                 path = Path(f"link{number}")
                 path.symlink_to(name)
-            with pytest.raises(NoPlainFile, match=f"it is {kind}"):
+            with pytest.raises(NotARegularFile, match=f"it is {kind}"):
                 read_plain(path)
 
 

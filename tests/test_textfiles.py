@@ -55,7 +55,7 @@ def test_the_version_control_is_out_of_reach_even_when_outside_is_allowed(projec
     (project / "specs" / "link").symlink_to(project / ".git" / "config")
     for path in ("../.git/config", "link"):
         said = refusal(ProjectFiles(project, allow_outside=True), project / "specs", path)
-        assert said == f'"{path}" is a file of the version control'
+        assert said == f'"{path}" belongs to the version control'
 
 
 def test_only_texts_of_bounded_size_are_read(project: Path) -> None:
@@ -65,9 +65,9 @@ def test_only_texts_of_bounded_size_are_read(project: Path) -> None:
     os.mkfifo(project / "pipe")
     files = ProjectFiles(project)
     assert refusal(files, project, "large") == '"large" is larger than 1 MiB'
-    assert refusal(files, project, "nul") == '"nul" is no text: it holds a zero byte'
-    assert refusal(files, project, "pipe") == '"pipe" is no file'
-    assert refusal(files, project, "specs") == '"specs" is no file'
+    assert refusal(files, project, "nul") == '"nul" is not a text file: it contains a zero byte'
+    assert refusal(files, project, "pipe") == '"pipe" is not a file'
+    assert refusal(files, project, "specs") == '"specs" is not a file'
     assert refusal(files, project, "a\0b").startswith('"a\0b" cannot be read')
     assert len(files.text(project, "just")) == TEXT_LIMIT
 

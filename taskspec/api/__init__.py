@@ -1,6 +1,6 @@
-"""The client of a Supervisely server: `Api(address, token).task` and its neighbours.
+"""The client of a Supervisely server: `Api(address, token).task` and the other parts.
 
-Names are loaded when they are first used: the client stands on requests, which costs a tenth of a second at start-up.
+A name is imported on first use, because the import of requests takes a tenth of a second.
 """
 
 from __future__ import annotations

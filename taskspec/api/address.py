@@ -1,7 +1,4 @@
-"""The address of a server, in one spelling, and what can be told from the text alone.
-
-Pure: no look-ups, no network.
-"""
+"""The address of a server in one spelling. Pure: no lookups, no network."""
 
 from __future__ import annotations
 
@@ -12,7 +9,7 @@ from taskspec.errors import UsageError
 
 
 def normalise(address: str) -> str:
-    """The one spelling of a server address (wire protocol, section 1.1): no outer slashes, a scheme, sub-paths kept."""
+    """Normalise a server address (wire protocol 1.1): no outer slashes, a scheme, sub-paths kept."""
     text = address.strip().strip("/")
     if text in {"", "http:", "https:"}:
         raise UsageError(
@@ -25,7 +22,7 @@ def normalise(address: str) -> str:
 
 
 def is_loopback(address: str) -> bool:
-    """True when the address names this machine, so that no proxy can stand between."""
+    """Return whether the address names this machine, which no proxy is needed for."""
     host = urlsplit(address).hostname or ""
     if host == "localhost" or host.endswith(".localhost"):
         return True

@@ -22,26 +22,26 @@ class AgentApi(Paged):
     def get_list(
         self, team_id: int, filters: Sequence[Mapping[str, Any]] | None = None, with_gpu_info: bool = False
     ) -> list[AgentInfo]:
-        """The agents of a team."""
+        """List the agents of a team."""
         data: dict[str, Any] = {"teamId": team_id, "filter": list(filters or ())}
         if with_gpu_info:
             data["extraFields"] = ["gpuInfo"]
         return [AgentInfo.parse(row) for row in self.get_list_all_pages("agents.list", data)]
 
     def get_info_by_id(self, id: int) -> AgentInfo:
-        """The agent. Raises NotFound; the SDK returns None."""
+        """Return the agent. Raises NotFound; the SDK returns None."""
         return AgentInfo.parse(self._transport.post("agents.info", {"id": id}))
 
     def get_info_by_name(self, team_id: int, name: str) -> AgentInfo:
-        """The one agent of that name. Raises NotFound with near names."""
+        """Return the one agent of that name. Raises NotFound with similar names."""
         return only_one("agent", name, self.get_list(team_id, by_name(name)), lambda: self.get_list(team_id))
 
     def get_list_available(
         self, team_id: int, show_public: bool = False, show_only_running: bool = True, has_gpu: bool = False
     ) -> list[AgentInfo]:
-        """The agents that would take a launch now."""
+        """List the agents that accept launches now."""
         body = {"teamId": team_id, "withoutPublic": not show_public, "anyStatus": not show_only_running}
         answer = self._transport.post("agents.available", {**body, "needGPU": has_gpu})
         if not isinstance(answer, list):
-            raise OutcomeUnknown("agents.available: no list of agents came back", remedy="try again")
+            raise OutcomeUnknown("agents.available: the answer is not a list of agents", remedy="try again")
         return [AgentInfo.parse(row) for row in answer]

@@ -1,4 +1,4 @@
-"""What an answer means: the server's JSON, or the one error class that says what became of the request.
+"""Interpret an answer: the server's JSON, or the error class that states the fate of the request.
 
 Pure: bytes in, value or exception out. Facts: wire protocol, sections 1.2 and 1.3.
 """
@@ -12,10 +12,10 @@ from typing import Any
 from taskspec.errors import ApiError, NotFound, OutcomeUnknown, Refused, Unauthorized
 
 UNKNOWN_STATUSES = frozenset({408, 425, 499})
-"""4xx that an intermediary or an impatient server sends although the work may have begun."""
+"""4xx that an intermediary or a server with a timeout sends although the work may have begun."""
 
 MOVED_STATUSES = frozenset({301, 307, 308})
-"""Redirects that promise the request was not carried out here; 302 and 303 may follow after the work is done."""
+"""Redirects before the work. 302 and 303 are not among them: a server may send them after the work."""
 
 SHOWN = 300
 SHORTEST_SECRET = 6
@@ -23,7 +23,7 @@ SHORTEST_SECRET = 6
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """One complete answer and the request it belongs to. `secret` is cut out of every message built from it."""
+    """One complete answer and its request. Messages about it never contain `secret`."""
 
     request: str
     status: int
@@ -36,20 +36,20 @@ class Reply:
         return 200 <= self.status < 300
 
     def json(self) -> Any:
-        """The decoded body of a success. Raises the error this answer stands for."""
+        """Decode the body of a success. Raises the error that this answer means."""
         self.check()
         try:
             return json.loads(self.body)
         except (ValueError, RecursionError):
             seen = self._clean(self.body[:80].decode("utf-8", "replace")) or "an empty body"
             raise OutcomeUnknown(
-                f"{self.request}: the server answered {self.status} with no readable JSON: {seen}",
+                f"{self.request}: the server answered {self.status} without valid JSON: {seen}",
                 status=self.status,
                 remedy="check that SERVER_ADDRESS is a Supervisely server and not a page in front of it",
             ) from None
 
     def check(self) -> None:
-        """Return when the answer is a success, raise what it means otherwise."""
+        """Return for a success. Raises the error that any other answer means."""
         if not self.is_success:
             raise self._error()
 
@@ -61,7 +61,7 @@ class Reply:
         if self.status in MOVED_STATUSES:
             return self._moved(message)
         if self.status < 400 or self.status >= 500 or self.status in UNKNOWN_STATUSES:
-            remedy = "the request may have been carried out; look before sending it again"
+            remedy = "the request may have been carried out; check before sending it again"
             return OutcomeUnknown(message, status=self.status, remedy=remedy)
         return _refused(message, self.status, self._clean(code))
 
@@ -72,19 +72,19 @@ class Reply:
         )
 
     def _clean(self, text: str) -> str:
-        """Printable, short, and without the token, whatever the server sent back."""
+        """Shorten the server's text to printable characters without the token."""
         return printable(text, self.secret)
 
 
 def printable(text: str, secret: str) -> str:
-    """One short line of printable text, without the secret. One of a few letters hides nothing and would hide words."""
+    """Make one short printable line without the secret. A very short secret stays, because it may be a usual word."""
     if len(secret) >= SHORTEST_SECRET:
         text = text.replace(secret, "***")
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:SHOWN]
 
 
 def server_message(body: bytes) -> tuple[str, str]:
-    """Code and text of an error body in any of its shapes; ("", text) when it is no JSON object."""
+    """Return code and text of an error body in any of its forms; ("", text) when it is not JSON."""
     try:
         content = json.loads(body)
     except (ValueError, RecursionError):
@@ -106,7 +106,7 @@ def _detail(details: Any) -> str:
 
 
 def _of_fastapi(detail: Any) -> str:
-    """What apps say that are built on FastAPI: a text, or a list of what is wrong where."""
+    """Read the errors of FastAPI apps: a text, or a list of problems and their places."""
     if not isinstance(detail, list):
         return _text(detail)
     found = [item for item in detail if isinstance(item, dict) and isinstance(item.get("msg"), str)]
@@ -131,4 +131,4 @@ def _refused(message: str, status: int, code: str) -> Refused:
         return Refused(
             message, status=status, code=code, remedy="the plan of this Supervisely account does not allow it"
         )
-    return Refused(message, status=status, code=code, remedy="change what is asked for; sending it again will not help")
+    return Refused(message, status=status, code=code, remedy="change the request; sending it again will not help")

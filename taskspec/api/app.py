@@ -1,4 +1,4 @@
-"""Apps: the catalogue they come from, and starting one the comfortable way.
+"""Apps: the catalogue, and a convenient way to start an app.
 
 Facts: wire protocol, sections 3.1 and 3.4.
 """
@@ -35,7 +35,7 @@ class SessionInfo:
 
 
 class AppApi(Paged):
-    """The Ecosystem, and launches seen as sessions of an app."""
+    """The Ecosystem, and launches as sessions of an app."""
 
     def __init__(self, transport: Transport, task: TaskApi, *, sleep: Callable[[float], object] = time.sleep) -> None:
         super().__init__(transport)
@@ -43,7 +43,7 @@ class AppApi(Paged):
         self._sleep = sleep
 
     def get_ecosystem_module_id(self, slug: str) -> int:
-        """The id of the module with this slug. Raises NotFound when there is none."""
+        """Return the id of the module with this slug. Raises NotFound."""
         rows = self.get_list_all_pages("ecosystem.list", {"filter": [clause("slug", "=", slug)]})
         found = [module.id for module in map(ModuleInfo.parse, rows) if module.slug in {"", slug}]
         if len(found) == 1:
@@ -59,11 +59,11 @@ class AppApi(Paged):
     def get_ecosystem_module_info(
         self, module_id: int | None = None, version: str | None = None, slug: str | None = None
     ) -> ModuleInfo:
-        """The module, by id or slug, with its config at a version (by default the newest)."""
+        """Return the module by id or slug, with its config at a version (by default the newest)."""
         return ModuleInfo.parse(self.get_info(module_id, version, slug=slug))
 
     def get_info(self, module_id: int | None, version: str | None = None, *, slug: str | None = None) -> dict[str, Any]:
-        """The module as the server describes it."""
+        """Return the module in the server's JSON."""
         if module_id is None and slug is None:
             raise UsageError("a module is found by module_id or by slug", remedy="pass one of them")
         body: dict[str, Any] = {"slug": slug} if module_id is None else {"id": module_id}
@@ -78,13 +78,13 @@ class AppApi(Paged):
         categories: Sequence[str] | None = None,
         categories_operation: str | None = None,
     ) -> list[ModuleInfo]:
-        """Modules that match; an empty list when none does (the SDK raises KeyError)."""
+        """List the modules that match, if any (the SDK raises KeyError for none)."""
         data = {"search": search, "categories": categories, "categoriesOperation": categories_operation}
         rows = self.get_list_all_pages("ecosystem.list", {k: v for k, v in data.items() if v is not None})
         return [ModuleInfo.parse(row) for row in rows]
 
     def find_module_id_by_app_name(self, name: str) -> int:
-        """The id of the one module whose name is found by this search."""
+        """Return the id of the one module that a search by name finds."""
         found = self.get_list_ecosystem_modules(search=name)
         exact = [module for module in found if module.name == name] or found
         if len(exact) == 1:
@@ -113,9 +113,9 @@ class AppApi(Paged):
         kubernetes_settings: KubernetesSettings | Mapping[str, Any] | None = None,
         multi_user_session: bool = False,
     ) -> SessionInfo:
-        """Start an app at its newest release, or at a version. One request, never repeated by us.
+        """Start an app at its newest release, or at a version. The request is never repeated.
 
-        `params` without a key `state` are the state. Without a version the newest release is looked up first, which
+        `params` without a key `state` are the state. Without a version, taskspec looks up the newest release, which
         needs `module_id`.
         """
         if app_version is None:
@@ -164,11 +164,11 @@ class AppApi(Paged):
         return self._task.get_info_by_id(task_id)
 
     def get_url(self, task_id: int) -> str:
-        """Where a browser finds the session, below the server's address."""
+        """Return the path of the session in the web interface."""
         return f"/apps/sessions/{task_id}"
 
     def is_ready_for_api_calls(self, task_id: int) -> bool:
-        """True when the app says that it runs. False when it or the server does not answer."""
+        """Return True when the app answers that it runs, False also without an answer."""
         try:
             answer = self._task.send_request(task_id, "is_running", {}, timeout=1, retries=1, raise_error=True)
         except ApiError:
@@ -176,7 +176,7 @@ class AppApi(Paged):
         return isinstance(answer, dict) and bool(answer.get("running"))
 
     def wait_until_ready_for_api_calls(self, task_id: int, attempts: int = 10, attempt_delay_sec: float = 10) -> bool:
-        """True as soon as the app says that it runs, False when the attempts are used up."""
+        """Return True as soon as the app answers that it runs, False after the last attempt."""
         for attempt in range(attempts):
             if attempt:
                 self._sleep(attempt_delay_sec)
@@ -194,6 +194,6 @@ class AppApi(Paged):
 
 
 def as_state(params: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Params as the server wants them: the state under `state`, wrapped once and never twice."""
+    """Put the state under `state`, unless it is there already."""
     given = dict(params or {})
     return given if "state" in given else {"state": given}

@@ -1,4 +1,4 @@
-"""One server and everything that can be asked of it."""
+"""The client of one server."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class Api:
-    """The client of one server. Making it sends nothing; it is safe to share between threads; close it when done."""
+    """The client of one server. Its constructor sends nothing, and threads can share it. Close it when done."""
 
     def __init__(
         self,
@@ -54,7 +54,7 @@ class Api:
 
     @classmethod
     def from_env(cls, env_file: Path = ENV_FILE) -> Self:
-        """The server that the environment or the env file names. Raises UsageError when none is configured."""
+        """Connect to the server that the environment or the env file names. Raises UsageError without one."""
         credentials = from_environment(os.environ, env_file)
         if credentials is None:
             raise UsageError(

@@ -1,4 +1,4 @@
-"""Where the server is and how to prove who we are: environment first, then the user's env file.
+"""Address and token of the server: from the environment, or else from the user's env file.
 
 Reads one file and never changes the environment. Facts: wire protocol, section 1.6.
 """
@@ -22,14 +22,14 @@ ENV_FILE = Path("~/supervisely.env")
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """A server and a token for it. The token shows in no representation."""
+    """A server and a token. The repr does not show the token."""
 
     address: str
     token: str = field(repr=False)
 
 
 def from_environment(environ: Mapping[str, str], env_file: Path | None = ENV_FILE) -> Credentials | None:
-    """The configured server, or None when none is. Half a configuration is a UsageError."""
+    """Return the configured server, or None. Raises UsageError when only address or token is set."""
     address, token = environ.get(ADDRESS_NAME, ""), environ.get(TOKEN_NAME, "")
     if env_file is not None and not (address and token):
         written = _read(env_file)
@@ -47,18 +47,18 @@ def from_environment(environ: Mapping[str, str], env_file: Path | None = ENV_FIL
 
 
 def _one_word(token: str) -> str:
-    """The token as it goes into a header. Raises UsageError, without it, for what no header can hold."""
+    """Return the token without spaces around it. Raises UsageError, without the token, for an invalid one."""
     word = token.strip()
     if not word or not all("!" <= character <= "~" for character in word):
         raise UsageError(
-            f"{TOKEN_NAME} is no token: it holds a blank, a line break or a letter that is not ASCII",
-            remedy="copy it again, whole and without anything around it",
+            f"{TOKEN_NAME} is not a valid token: it contains a space, a line break or a character that is not ASCII",
+            remedy="copy the whole token again, and nothing else",
         )
     return word
 
 
 def _read(env_file: Path) -> dict[str, str]:
-    # python-dotenv costs start-up time and most runs have no such file.
+    # The import of python-dotenv takes time, and most runs have no such file.
     from dotenv import dotenv_values  # noqa: PLC0415 - see above
 
     try:

@@ -1,4 +1,4 @@
-"""The document a launch keeps on the server: its widgets' data and state, addressed by paths such as `data.chart`.
+"""The document of a launch on the server: data and state of its widgets, at paths such as `data.chart`.
 
 Facts: wire protocol, section 2.9.
 """
@@ -19,11 +19,11 @@ class FieldCalls(Paged):
     """Read and write fields of a launch."""
 
     def get_field(self, task_id: int, field: str) -> Any:
-        """The value at one path."""
+        """Return the value at one path."""
         return self.get_fields(task_id, [field])[field]
 
     def get_fields(self, task_id: int, fields: Sequence[str]) -> dict[str, Any]:
-        """The values at several paths, each under its path. Raises OutcomeUnknown when one is missing in the answer."""
+        """Return values by path. Raises OutcomeUnknown when the answer lacks one."""
         answer = self._transport.post("tasks.data.get", {"taskId": task_id, "fields": list(fields)})
         result = answer.get("result") if isinstance(answer, dict) else None
         missing = [field for field in fields if field not in as_object(result)]
@@ -35,12 +35,12 @@ class FieldCalls(Paged):
         return dict(as_object(result))
 
     def set_field(self, task_id: int, field: str, payload: Any, append: bool = False, recursive: bool = False) -> Any:
-        """Write one value; `append` merges it into what is there, `recursive` at every depth."""
+        """Write one value. `append` merges it into the old value, with `recursive` at every depth."""
         item = {"field": field, "payload": payload, "append": append, "recursive": recursive}
         return self.set_fields(task_id, [item])
 
     def set_fields(self, task_id: int, fields: Iterable[Mapping[str, Any]]) -> Any:
-        """Write several values at once. Sent once when one of them is appended: a repetition would append it twice."""
+        """Write several values. With an `append`, the request is never repeated: that would append twice."""
         items = [dict(item) for item in fields]
         for position, item in enumerate(items):
             missing = [key for key in ("field", "payload") if key not in item]
@@ -52,5 +52,5 @@ class FieldCalls(Paged):
         return self._transport.post("tasks.data.set", {"taskId": task_id, "fields": items}, safe=not appends)
 
     def set_fields_from_dict(self, task_id: int, d: Mapping[str, Any]) -> Any:
-        """Write several values, given as path: value."""
+        """Write values by path."""
         return self.set_fields(task_id, [{"field": field, "payload": payload} for field, payload in d.items()])

@@ -1,4 +1,4 @@
-"""Team Files: the folder of a team on the server.
+"""Team Files: the files of a team on the server.
 
 Facts: wire protocol, section 3.5.
 """
@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from taskspec.api.multipart import MultipartBody, Part
+from taskspec.api.multipart import FormPart, MultipartBody
 from taskspec.api.paging import Paged
 from taskspec.api.records import FileInfo
 from taskspec.errors import NotFound, OutcomeUnknown, UsageError
@@ -21,18 +21,18 @@ if TYPE_CHECKING:
 
 Files = list[FileInfo]
 REMOVAL_SECONDS = 300.0
-"""How long a removal may take: it is not sent again, and nobody knows what became of one without an answer."""
+"""Seconds that a removal may take. It is never repeated, and without an answer its outcome is unknown."""
 
 
 class FileApi(Paged):
     """Files and folders of a team. Remote paths begin with a slash."""
 
     def get_info_by_id(self, id: int) -> FileInfo:
-        """The file. Raises NotFound; the SDK returns None."""
+        """Return the file. Raises NotFound; the SDK returns None."""
         return FileInfo.parse(self._transport.post("file-storage.info", {"id": id}))
 
     def get_info_by_path(self, team_id: int, remote_path: str) -> FileInfo:
-        """The file or folder at a path. Raises NotFound; the SDK returns None."""
+        """Return the file or folder at a path. Raises NotFound; the SDK returns None."""
         found = self._at(team_id, remote_path)
         if found is None:
             raise NotFound(
@@ -41,18 +41,18 @@ class FileApi(Paged):
         return found
 
     def list(self, team_id: int, path: str, recursive: bool = True) -> Files:
-        """What lies below a path."""
+        """List the files and folders below a path."""
         answer = self._transport.post("file-storage.list", {"teamId": team_id, "path": path, "recursive": recursive})
         return _files("file-storage.list", answer)
 
     def exists(self, team_id: int, remote_path: str) -> bool:
-        """True when there is a file or folder at the path."""
+        """Return whether there is a file or folder at the path."""
         return self._at(team_id, remote_path) is not None
 
     def upload(
         self, team_id: int, src: str | Path, dst: str, progress_cb: Callable[[int], object] | None = None
     ) -> FileInfo:
-        """Send one file to a path. `progress_cb` is told the bytes sent."""
+        """Upload one file. `progress_cb` receives the numbers of bytes sent."""
         return self.upload_bulk(team_id, [src], [dst], progress_cb)[0]
 
     def upload_bulk(
@@ -62,7 +62,7 @@ class FileApi(Paged):
         dst_paths: Sequence[str],
         progress_cb: Callable[[int], object] | None = None,
     ) -> Files:
-        """Send files, each to its path, in the order given, in one request that is sent once."""
+        """Upload files to their paths, in order, with one request that is never repeated."""
         if len(src_paths) != len(dst_paths):
             raise UsageError(f"{len(src_paths)} files, but {len(dst_paths)} paths", remedy="give every file one path")
         if not src_paths:
@@ -73,7 +73,9 @@ class FileApi(Paged):
             reply = self._transport.upload(method, body, headers=headers, query={"teamId": team_id})
         files = _files(method, reply.json())
         if len(files) != len(src_paths):
-            raise OutcomeUnknown(f"{method}: {len(src_paths)} files sent, {len(files)} came back", remedy="list them")
+            raise OutcomeUnknown(
+                f"{method}: {len(src_paths)} files sent, {len(files)} confirmed", remedy="list the folder"
+            )
         return files
 
     def download(
@@ -83,7 +85,7 @@ class FileApi(Paged):
         local_save_path: str | Path,
         progress_cb: Callable[[int], object] | None = None,
     ) -> None:
-        """Fetch a file; a folder comes as a tar archive. The target appears whole or not at all."""
+        """Download a file, or a folder as a tar archive. The target is complete or does not exist."""
         target = Path(local_save_path)
         target.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
@@ -102,36 +104,36 @@ class FileApi(Paged):
             partial.unlink(missing_ok=True)
 
     def remove(self, team_id: int, path: str) -> None:
-        """Delete a file or folder, sent once: what came to the same path since then is not ours to delete."""
+        """Delete a file or folder. Never repeated: a repetition could delete a newer file at the same path."""
         body = {"teamId": team_id, "path": path}
         self._transport.tell("file-storage.remove", body, safe=False, deadline=REMOVAL_SECONDS)
 
     def get_url(self, file_id: int) -> str:
-        """Where a browser finds the file, below the server's address."""
+        """Return the path of the file in the web interface."""
         return f"/files/{file_id}"
 
     def _at(self, team_id: int, remote_path: str) -> FileInfo | None:
-        """The entry at a path: the listing of its folder says so, that of the path itself may show its content."""
+        """Find the entry of a path in the listing of its parent. A listing of the path may show only its content."""
         wanted = remote_path.rstrip("/")
         entries = self.list(team_id, str(PurePosixPath(wanted).parent), recursive=False)
         return next((entry for entry in entries if entry.path.rstrip("/") == wanted), None)
 
 
-def _parts(sources: Sequence[str | Path], targets: Sequence[str]) -> list[Part]:
-    """Three parts a file, in the order the server reads them: name, folder, content."""
-    parts: list[Part] = []
+def _parts(sources: Sequence[str | Path], targets: Sequence[str]) -> list[FormPart]:
+    """Build three parts per file, in the order the server reads them: name, folder, content."""
+    parts: list[FormPart] = []
     for source, target in zip(map(Path, sources), map(PurePosixPath, targets), strict=True):
         if not source.is_file():
-            raise UsageError(f'"{source}" is no file', remedy="check the path")
+            raise UsageError(f'"{source}" is not a file', remedy="check the path")
         folder = str(target.parent).rstrip("/") + "/"
         kind = mimetypes.guess_type(target.name)[0] or "application/octet-stream"
-        parts.append(Part("name", text=target.name))
-        parts.append(Part("path", text=folder))
-        parts.append(Part("file", file=source, filename=target.name, content_type=kind))
+        parts.append(FormPart("name", text=target.name))
+        parts.append(FormPart("path", text=folder))
+        parts.append(FormPart("file", file=source, filename=target.name, content_type=kind))
     return parts
 
 
 def _files(method: str, answer: Any) -> Files:
     if not isinstance(answer, list):
-        raise OutcomeUnknown(f"{method}: no list of files came back", remedy="try again")
+        raise OutcomeUnknown(f"{method}: the answer is not a list of files", remedy="try again")
     return [FileInfo.parse(row) for row in answer]

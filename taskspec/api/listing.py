@@ -1,6 +1,6 @@
-"""Finding launches: all of a workspace, those above a known id, or a handful by id.
+"""Find launches: all of a workspace, those above an id, or several by id.
 
-A poll of thousands of launches is a few pages of one list call, never one call per launch.
+A poll of thousands of launches takes a few pages of one list method, never one call per launch.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ class ListCalls(Paged):
     """Lists of launches."""
 
     def get_list(self, workspace_id: int, filters: Sequence[Mapping[str, Any]] | None = None) -> list[TaskInfo]:
-        """Every launch of the workspace that matches the filters, in order of id."""
+        """List the launches of a workspace that match the filters, in order of id."""
         data = {"workspaceId": workspace_id, "filter": [dict(item) for item in filters or ()]}
         return self._tasks(data)
 
     def get_many(self, workspace_id: int, ids: Iterable[int]) -> dict[int, TaskInfo]:
-        """Those of the launches that the server still knows, by id."""
+        """Return those of the launches that the server still knows, by id."""
         wanted = sorted(set(ids))
         found: dict[int, TaskInfo] = {}
         for start in range(0, len(wanted), PAGE_LIMIT):
@@ -36,15 +36,15 @@ class ListCalls(Paged):
         return {each: found[each] for each in wanted if each in found}
 
     def highest_id(self, workspace_id: int) -> int:
-        """The highest launch id the workspace has, 0 for none: everything started later is above it."""
+        """Return the highest launch id of the workspace, or 0. Later launches have higher ids."""
         order = {"sort": "id", "sort_order": "desc", "per_page": 1}
         rows = self.get_list_all_pages(METHOD, {"workspaceId": workspace_id, "filter": [], **order}, limit=1)
         return TaskInfo.parse(rows[0]).id if rows else 0
 
     def list_page_after(self, workspace_id: int, after_id: int, *, limit: int = PAGE_LIMIT) -> list[TaskInfo]:
-        """The next launches above an id, in order of id, one page of them. Fewer than `limit` are the last ones.
+        """Return the next page of launches above an id, in order of id. A short page is the last one.
 
-        Pages by id cannot skip a launch while others are added or removed; pages by number can.
+        Unlike pages by number, pages by id cannot skip a launch while others are added or removed.
         """
         data = {"workspaceId": workspace_id, "filter": [clause("id", ">", after_id)], "per_page": limit}
         rows = self.get_list_all_pages(METHOD, data, limit=limit)
@@ -52,12 +52,12 @@ class ListCalls(Paged):
         ids = [task.id for task in tasks]
         if ids == sorted(ids) and all(each > after_id for each in ids):
             return tasks
-        # A server that ignores the filter would hide the launches that matter: read everything instead.
+        # The server ignored the filter, so the page may lack launches: read all of them instead.
         every = sorted(self.get_list(workspace_id), key=lambda task: task.id)
         return [task for task in every if task.id > after_id][:limit]
 
     def list_after(self, workspace_id: int, after_id: int) -> Iterator[TaskInfo]:
-        """Every launch above an id, in order of id."""
+        """Yield every launch above an id, in order of id."""
         page = self.list_page_after(workspace_id, after_id)
         while page:
             yield from page
@@ -65,17 +65,17 @@ class ListCalls(Paged):
 
     @staticmethod
     def info_sequence() -> list[str]:
-        """Names of the fields a launch may have on the wire (wire protocol, section 6); the SDK has none for tasks."""
+        """Return the names of the wire fields of a launch (wire protocol 6). The SDK has none for tasks."""
         return list(FIELDS)
 
     @staticmethod
     def info_tuple_name() -> str:
-        """Name of the type that stands for a launch."""
+        """Return the name of the type of a launch."""
         return TaskInfo.__name__
 
     @classmethod
     def convert_info_to_json(cls, info: Mapping[str, Any]) -> dict[str, Any]:
-        """The JSON a launch was read from, as a copy that may be changed."""
+        """Return a copy of the JSON of a launch."""
         return copy.deepcopy(dict(info))
 
     def _tasks(self, data: Mapping[str, Any]) -> list[TaskInfo]:

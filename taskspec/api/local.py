@@ -1,4 +1,4 @@
-"""What only the local server can do: take an app from a folder, say how it is, and leave."""
+"""Endpoints that only the local server has: register an app folder, report the status, shut down."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class RegisteredModule:
-    """An app folder as the local server knows it. The version is the folder's content."""
+    """A registered app folder. Its version depends on its content."""
 
     module_id: int
     slug: str
@@ -23,16 +23,16 @@ class RegisteredModule:
 
 
 class LocalApi:
-    """Endpoints beside the public API; a real Supervisely server answers 404 to all of them."""
+    """Endpoints that are not in the public API. A real Supervisely server answers 404."""
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
 
     def register_module(self, path: Path | str, *, slug: str | None = None) -> RegisteredModule:
-        """Make the app in a folder startable. The same content gives the same version, however often it is told."""
+        """Register the app in a folder, so that it can be started. The same content gives the same version."""
         folder = Path(path).resolve()
         if not folder.is_dir():
-            raise UsageError(f'no folder "{folder}"', remedy="check the path of the app")
+            raise UsageError(f'folder "{folder}" does not exist', remedy="check the path of the app")
         body = {"path": str(folder), **({"slug": slug} if slug is not None else {})}
         answer = as_object(self._transport.post_local("modules.register", body))
         module_id, name, version = answer.get("moduleId"), answer.get("slug"), answer.get("version")
@@ -41,9 +41,9 @@ class LocalApi:
         return RegisteredModule(int(str(module_id)), name, version)
 
     def status(self) -> dict[str, Any]:
-        """Version, process id, home, address and number of active launches of the local server."""
+        """Return version, process id, home, address and number of active launches of the server."""
         return dict(as_object(self._transport.get_local("status")))
 
     def shutdown(self) -> None:
-        """Ask the local server to leave; running apps go on and are adopted by the next one."""
+        """Ask the local server to exit. Apps keep running; the next server adopts them."""
         self._transport.post_local("shutdown", {})

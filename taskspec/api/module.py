@@ -1,4 +1,4 @@
-"""A module of the Ecosystem: an app that can be started, its versions, and the arguments it takes.
+"""A module of the Ecosystem: an app, its versions and its arguments.
 
 Pure. Facts: wire protocol, section 3.1.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING, Any
 
-from taskspec.api.record import Record, as_object
+from taskspec.api.record import WireRecord, as_object
 from taskspec.errors import UsageError
 from taskspec.targets import TARGETS
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-class ModuleInfo(Record):
+class ModuleInfo(WireRecord):
     """An app in the catalogue, at one version of its config."""
 
     __slots__ = ()
@@ -50,34 +50,32 @@ class ModuleInfo(Record):
 
     @property
     def targets(self) -> tuple[str, ...]:
-        """Launch places the app offers; empty for an app that is started without one."""
+        """The launch places of the app; empty for an app that needs none."""
         menu = as_object(self.config.get("contextMenu") or self.config.get("context_menu"))
         listed = menu.get("target")
         return tuple(place for place in listed if isinstance(place, str)) if isinstance(listed, list) else ()
 
     @property
     def defaults(self) -> dict[str, Any]:
-        """The launch dialog's defaults, as a copy. Servers spell the key in two ways; both are read."""
+        """A copy of the defaults of the launch dialog. Servers spell the key in two ways."""
         config = self.config
         state = config.get("modalTemplateState")
         return copy.deepcopy(dict(as_object(state if isinstance(state, dict) else config.get("modal_template_state"))))
 
     def get_latest_release(self) -> dict[str, Any]:
-        """The newest release. Raises UsageError when there is none, where the SDK crashes."""
+        """Return the newest release. Raises UsageError without one; the SDK crashes."""
         rows = self.meta.get("releases")
         if isinstance(rows, list) and rows and isinstance(rows[0], dict):
             return dict(rows[0])
         raise UsageError(f'module "{self.slug or self.id}" has no release', remedy="name a branch with is_branch=True")
 
     def get_arguments(self, **target: int | str) -> dict[str, Any]:
-        """The state for a start: the app's defaults, and the key that each target fills.
+        """Build the state for a start: the defaults of the app, and one key per target.
 
-        Unlike the SDK it takes several targets, knows all launch places that apps use, and leaves the defaults alone.
+        Unlike the SDK, it accepts several targets, knows all launch places, and does not change the defaults.
         """
         if not target and self.targets and "ecosystem" not in self.targets:
-            raise UsageError(
-                f'app "{self.name}" is started on something', remedy=f"give one of: {', '.join(self.targets)}"
-            )
+            raise UsageError(f'app "{self.name}" needs a target', remedy=f"give one of: {', '.join(self.targets)}")
         state = self.defaults
         for place, value in target.items():
             key = self._state_key(place, value)
@@ -88,9 +86,7 @@ class ModuleInfo(Record):
 
     def _state_key(self, place: str, value: int | str) -> str:
         if place not in TARGETS:
-            raise UsageError(
-                f'there is no launch place "{place}"', remedy=f"places we know: {', '.join(sorted(TARGETS))}"
-            )
+            raise UsageError(f'unknown launch place "{place}"', remedy=f"use one of: {', '.join(sorted(TARGETS))}")
         if self.targets and place not in self.targets:
             raise UsageError(
                 f'app "{self.name}" cannot be started on "{place}"', remedy=f"it takes: {', '.join(self.targets)}"
@@ -99,6 +95,6 @@ class ModuleInfo(Record):
         if type(value) is not wanted:
             raise UsageError(
                 f'"{place}" takes {wanted.__name__}, not {value!r}',
-                remedy="give the id of a thing that exists" if wanted is int else "give a path",
+                remedy="give the id of an existing object" if wanted is int else "give a path",
             )
         return key

@@ -1,4 +1,4 @@
-"""A multipart form whose files are read while they are sent, so that size costs no memory.
+"""A multipart form whose files are read while they are sent, so that memory use does not depend on size.
 
 Knows files, not the network.
 """
@@ -21,7 +21,7 @@ CHUNK = 2**16
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class FormPart:
     """One part of a form: a text, or a file that is sent under a name."""
 
     name: str
@@ -43,10 +43,10 @@ class Part:
 class MultipartBody:
     """A form as a readable stream of known length. Close it to close its files.
 
-    No file object on purpose: `requests` asks those for their position and takes a refusal for "at the end".
+    Not a file object: `requests` asks a file object for its position and takes an error for the end.
     """
 
-    def __init__(self, parts: Iterable[Part], progress: Callable[[int], object] | None = None) -> None:
+    def __init__(self, parts: Iterable[FormPart], progress: Callable[[int], object] | None = None) -> None:
         self._boundary = secrets.token_hex(16)
         self._files = ExitStack()
         self._progress = progress
@@ -72,11 +72,11 @@ class MultipartBody:
         return f"multipart/form-data; boundary={self._boundary}"
 
     def __iter__(self) -> Iterator[bytes]:
-        """The rest of the form, in pieces."""
+        """Yield the rest of the form in pieces."""
         return iter(lambda: self.read(CHUNK), b"")
 
     def read(self, size: int = -1) -> bytes:
-        """Up to `size` bytes of what has not been read yet; nothing at the end."""
+        """Read up to `size` bytes; b"" at the end."""
         while self._index < len(self._pieces):
             content = self._pieces[self._index].read(size)
             if content:
@@ -89,7 +89,7 @@ class MultipartBody:
     def close(self) -> None:
         self._files.close()
 
-    def _open(self, parts: Iterable[Part]) -> list[IO[bytes]]:
+    def _open(self, parts: Iterable[FormPart]) -> list[IO[bytes]]:
         pieces: list[IO[bytes]] = []
         for part in parts:
             pieces.append(io.BytesIO(part.header(self._boundary)))
@@ -101,9 +101,9 @@ class MultipartBody:
         return [*pieces, io.BytesIO(f"--{self._boundary}--\r\n".encode())]
 
 
-def json_part(name: str, content: object) -> Part:
-    """A text part that holds JSON."""
-    return Part(name, text=json.dumps(content))
+def json_part(name: str, content: object) -> FormPart:
+    """Build a text part that contains JSON."""
+    return FormPart(name, text=json.dumps(content))
 
 
 def _size(piece: IO[bytes]) -> int:
@@ -113,5 +113,5 @@ def _size(piece: IO[bytes]) -> int:
 
 
 def _quoted(text: str) -> str:
-    """The escapes of the HTML standard for names in a form."""
+    """Escape a name in a form as the HTML standard demands."""
     return text.replace('"', "%22").replace("\r", "%0D").replace("\n", "%0A")

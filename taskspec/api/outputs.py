@@ -1,6 +1,6 @@
-"""What we publish on a launch: text, error, report, archive, file, folder, project, experiment.
+"""Outputs of a launch: text, error, report, archive, file, folder, project, experiment.
 
-Each call replaces the previous output of the launch. Facts: wire protocol, sections 2.6 and 7.
+Each call replaces the previous output. Facts: wire protocol, sections 2.6 and 7.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ ICON_BACKGROUND = "#d9f7e4"
 ERROR_COLOR = "#ff83a6"
 ERROR_BACKGROUND = "#ffeae9"
 PICTURED = frozenset({"", "images", "videos", "volumes"})
-"""Kinds of projects whose reference image is a picture that can be scaled down."""
+"""Types of projects whose reference image can be scaled down."""
 
 
 class OutputCalls(Paged):
-    """The eight `set_output_*` of a launch. All may be repeated safely."""
+    """The eight `set_output_*` methods. All can be repeated safely."""
 
     def set_output_project(
         self, task_id: int, project_id: int, project_name: str | None = None, project_preview: str | None = None
     ) -> dict[str, Any]:
-        """Point at a project. Without a name both name and preview are looked up.
+        """Link a project. Without a name, taskspec looks up name and preview.
 
-        The SDK also writes an import history when it runs inside an import app; we are never inside one.
+        Inside an import app, the SDK also writes an import history. taskspec never runs inside one.
         """
         title, preview = project_name, project_preview
         if title is None:
@@ -42,31 +42,31 @@ class OutputCalls(Paged):
     def set_output_report(
         self, task_id: int, file_id: int, file_name: str, description: str = "Report"
     ) -> dict[str, Any]:
-        """Point at a report in Team Files."""
+        """Link a report in Team Files."""
         return self._general(task_id, "zmdi-receipt", file_name, f"/files/{file_id}", description, download=False)
 
     def set_output_archive(
         self, task_id: int, file_id: int, file_name: str, file_url: str | None = None
     ) -> dict[str, Any]:
-        """Offer an archive in Team Files for download; its address is looked up when not given."""
+        """Offer an archive in Team Files for download. Without an address, taskspec looks it up."""
         url = file_url if file_url is not None else self._storage_path(file_id)
         return self._general(task_id, "zmdi-archive", file_name, url, "Download archive", download=True)
 
     def set_output_file_download(
         self, task_id: int, file_id: int, file_name: str, file_url: str | None = None, download: bool = True
     ) -> dict[str, Any]:
-        """Offer a file in Team Files for download; its address is looked up when not given."""
+        """Offer a file in Team Files for download. Without an address, taskspec looks it up."""
         url = file_url if file_url is not None else self._storage_path(file_id)
         return self._general(task_id, "zmdi-file", file_name, url, "Download file", download=download)
 
     def set_output_directory(self, task_id: int, file_id: int, directory_path: str) -> dict[str, Any]:
-        """Point at a folder in Team Files."""
+        """Link a folder in Team Files."""
         return self._general(task_id, "zmdi-folder", directory_path, f"/files/{file_id}", "Directory", download=False)
 
     def set_output_error(
         self, task_id: int, title: str, description: str | None = None, show_logs: bool = True
     ) -> dict[str, Any]:
-        """Show an error. The status of the launch stays what it is."""
+        """Show an error. The status of the launch does not change."""
         icon = _icon("zmdi-alert-octagon", ERROR_COLOR, ERROR_BACKGROUND)
         return self._message(task_id, icon, title, description, show_logs=show_logs, is_error=True)
 
@@ -85,7 +85,7 @@ class OutputCalls(Paged):
         return self._message(task_id, icon, title, description, show_logs=show_logs, is_error=False)
 
     def set_output_experiment(self, task_id: int, experiment_info: Mapping[str, Any]) -> dict[str, Any]:
-        """Publish what a training has produced, as the training apps do."""
+        """Publish the results of a training, as training apps do."""
         return self._set_output(task_id, {"experiment": {"data": dict(experiment_info)}})
 
     def _general(
@@ -123,7 +123,7 @@ class OutputCalls(Paged):
         return FileInfo.parse(self._transport.post("file-storage.info", {"id": file_id})).storage_path
 
     def _preview(self, project: ProjectInfo) -> str | None:
-        """A small picture of the project, or None when it has none. The SDK crashes on a project without one."""
+        """Return the address of a small picture of the project, or None. The SDK crashes without a picture."""
         if not project.reference_image_url or project.type not in PICTURED:
             return None
         small = project.reference_image_url.replace("/image-converter", "/previews/x200,jpeg,q70/image-converter")

@@ -1,4 +1,4 @@
-"""Lists that come in pages: by page number, by continuation token, and one page at a time in the background.
+"""Lists in pages: by page number, by continuation token, and asynchronously.
 
 Facts: wire protocol, sections 1.7 and 1.8.
 """
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from taskspec.api.transport import Transport
 
 PAGE_LIMIT = 500
-"""Rows the server is willing to send at once."""
+"""The largest page that the server sends."""
 
 
 class Paged:
-    """Everything that is called on a server starts here: a transport, and the list methods every part shares."""
+    """Base of all parts of the client: a transport and the list methods."""
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
@@ -35,9 +35,9 @@ class Paged:
         limit: int | None = None,
         return_first_response: bool = False,
     ) -> Any:
-        """All rows of a list method, or the first `limit`; with `return_first_response` also the first answer.
+        """Return all rows of a list method, or the first `limit`; with `return_first_response` also the first answer.
 
-        Rows come as they are unless `convert_json_info_cb` is given. Raises OutcomeUnknown when rows are missing.
+        `convert_json_info_cb` converts each row. Raises OutcomeUnknown when rows are missing.
         """
         rows: list[Any] = []
         first: Mapping[str, Any] = {}
@@ -62,21 +62,21 @@ class Paged:
         limit: int | None = None,
         return_first_response: bool = False,
     ) -> Iterator[Any]:
-        """Batches of rows of a list method that continues by token; it ends when the server gives no next token."""
+        """Yield batches of rows of a list method with continuation tokens."""
         seen = 0
         for answer, page in self._token_pages(method, data):
-            room = page if limit is None else page[: limit - seen]
-            seen += len(room)
+            wanted = page if limit is None else page[: limit - seen]
+            seen += len(wanted)
             if progress_cb is not None:
-                progress_cb(len(room))
-            batch = room if convert_json_info_cb is None else [convert_json_info_cb(row) for row in room]
+                progress_cb(len(wanted))
+            batch = wanted if convert_json_info_cb is None else [convert_json_info_cb(row) for row in wanted]
             yield (batch, answer) if return_first_response else batch
             if limit is not None and seen >= limit:
                 return
 
     async def get_list_idx_page_async(self, method: str, data: Mapping[str, Any]) -> tuple[int, list[Any]]:
-        """The number of pages, and the rows of the one page that `data` names."""
-        # asyncio costs every start of the program 20 ms; whoever awaits this has it loaded.
+        """Return the number of pages, and the rows of the page that `data` names."""
+        # The import of asyncio takes 20 ms. A caller of this method has imported it already.
         from asyncio import to_thread  # noqa: PLC0415 - see above
 
         answer = await to_thread(self._transport.post, method, dict(data))
@@ -89,7 +89,7 @@ class Paged:
         pages_count: int | None = None,
         semaphore: asyncio.Semaphore | None = None,
     ) -> AsyncGenerator[list[Any], None]:
-        """Page after page, in order. `data` is left as it was; `pages_count` ends the list early."""
+        """Yield pages in order, at most `pages_count`. `data` is not changed."""
         page, last = 1, 1
         while page <= last:
             async with semaphore or nullcontext():
@@ -119,7 +119,7 @@ class Paged:
 
 
 def clause(field: str, operator: str, value: Any) -> dict[str, Any]:
-    """One condition of a list method; several are AND-ed."""
+    """Build one condition of a list method. Several conditions must all hold."""
     return {"field": field, "operator": operator, "value": value}
 
 
@@ -127,7 +127,7 @@ def _entities(method: str, answer: Any) -> list[Any]:
     entities = answer.get("entities") if isinstance(answer, dict) else None
     if not isinstance(entities, list):
         raise OutcomeUnknown(
-            f'{method}: the server answered with no page: a list "entities" is missing',
+            f'{method}: the answer is not a page: the list "entities" is missing',
             remedy="check that SERVER_ADDRESS is a Supervisely server of a supported version",
         )
     return entities
@@ -141,7 +141,7 @@ def _count(method: str, answer: Mapping[str, Any], key: str) -> int:
 
 
 def _check_complete(method: str, first: Mapping[str, Any], found: int) -> None:
-    """Fewer rows than announced are an error; more only mean that some were added while we read."""
+    """Raise for fewer rows than announced. More are fine: they were added meanwhile."""
     total = first.get("total")
     if isinstance(total, int) and found < total:
         raise OutcomeUnknown(f"{method}: {total} rows were announced, {found} arrived", remedy="try again")

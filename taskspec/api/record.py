@@ -1,7 +1,7 @@
-"""One object of the server as a typed value that can still be read like the JSON it came from.
+"""One object of the server as a typed value that is also a mapping of its JSON.
 
-Pure. Facts: wire protocol, sections 3 and 6. Every field but the id may be missing: rows of lists are thinner than
-answers about one thing, and older servers know less.
+Pure. Facts: wire protocol, sections 3 and 6. Any field except the id may be missing: rows of lists have fewer fields,
+and so have older servers.
 """
 
 from __future__ import annotations
@@ -12,21 +12,22 @@ from typing import Any, Self
 
 from taskspec.errors import OutcomeUnknown
 
-HIDDEN = frozenset({"sessionToken", "token", "apiToken"})
+TOKEN_KEYS = frozenset({"sessionToken", "token", "apiToken"})
+"""Keys whose values are tokens, at any depth."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Record(Mapping[str, Any]):
-    """One object of the server: properties for us, item access for those who know the JSON."""
+class WireRecord(Mapping[str, Any]):
+    """One object of the server, with properties for known fields and item access for the JSON."""
 
     raw: Mapping[str, Any]
 
     @classmethod
     def parse(cls, content: Any) -> Self:
-        """Accept a JSON object with an integer id. Raises OutcomeUnknown for anything else."""
+        """Read a JSON object with an integer id. Raises OutcomeUnknown for any other value."""
         if not isinstance(content, dict) or not is_integer(content.get("id")):
             raise OutcomeUnknown(
-                f"the server answered with no {cls.__name__}: an object with an integer id is missing",
+                f"the answer of the server is not a {cls.__name__}: it needs an integer id",
                 remedy="check that SERVER_ADDRESS is a Supervisely server of a supported version",
             )
         return cls(content)
@@ -41,7 +42,7 @@ class Record(Mapping[str, Any]):
         return len(self.raw)
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({without_secrets(dict(self.raw))!r})"
+        return f"{type(self).__name__}({mask_tokens(dict(self.raw))!r})"
 
     @property
     def id(self) -> int:
@@ -79,33 +80,33 @@ class Record(Mapping[str, Any]):
 
 
 def is_integer(value: Any) -> bool:
-    """True for a JSON integer; `true` is none."""
+    """Return whether a value is a JSON integer. `true` is not one."""
     return isinstance(value, int) and not isinstance(value, bool)
 
 
 def as_object(value: Any) -> Mapping[str, Any]:
-    """The JSON object, or an empty one for anything else the server may have put there."""
+    """Return a JSON object; an empty one for any other value."""
     return value if isinstance(value, dict) else {}
 
 
-def without_secrets(value: Any) -> Any:
-    """The same JSON with every token replaced, fit to be printed."""
+def mask_tokens(value: Any) -> Any:
+    """Replace every token in a JSON value, so that it can be printed."""
     if isinstance(value, dict):
-        return {key: "***" if key in HIDDEN and item else without_secrets(item) for key, item in value.items()}
+        return {key: "***" if key in TOKEN_KEYS and item else mask_tokens(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [without_secrets(item) for item in value]
+        return [mask_tokens(item) for item in value]
     return value
 
 
 def without_tokens(value: Any) -> Any:
-    """The same JSON without its tokens."""
+    """Remove every token from a JSON value."""
     if isinstance(value, dict):
-        return {key: without_tokens(item) for key, item in value.items() if key not in HIDDEN}
+        return {key: without_tokens(item) for key, item in value.items() if key not in TOKEN_KEYS}
     if isinstance(value, list):
         return [without_tokens(item) for item in value]
     return value
 
 
 def as_text(value: Any) -> str:
-    """The JSON text, or an empty one for anything else the server may have put there."""
+    """Return a JSON text; an empty one for any other value."""
     return value if isinstance(value, str) else ""

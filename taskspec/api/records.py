@@ -1,4 +1,4 @@
-"""What the server tells us about launches, agents, teams, workspaces, users, projects and files.
+"""Launches, agents, teams, workspaces, users, projects and files, as the server reports them.
 
 Pure. Facts: wire protocol, sections 3 and 6.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from taskspec.api.record import Record, as_object, as_text, is_integer
+from taskspec.api.record import WireRecord, as_object, as_text, is_integer
 from taskspec.api.wire import LaunchStatus
 
 if TYPE_CHECKING:
@@ -15,19 +15,19 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-class TaskInfo(Record):
-    """A launch, as the server reports it."""
+class TaskInfo(WireRecord):
+    """A launch."""
 
     __slots__ = ()
 
     @property
     def raw_status(self) -> str:
-        """The server's word for the status, known to us or not."""
+        """The status in the spelling of the server, also when it is unknown."""
         return self._text("status")
 
     @property
     def status(self) -> LaunchStatus | None:
-        """The status, or None for a word we do not know: never mistake it for a success."""
+        """The status, or None when it is unknown, which is never a success."""
         return LaunchStatus(self.raw_status) if LaunchStatus.has_value(self.raw_status) else None
 
     @property
@@ -68,7 +68,7 @@ class TaskInfo(Record):
 
     @property
     def name(self) -> str:
-        """The session name, which is the `task_name` of the start."""
+        """The session name: the `task_name` of the start."""
         return as_text(self.meta.get("name")) or self._text("name")
 
     @property
@@ -103,18 +103,18 @@ class TaskInfo(Record):
 
     @property
     def session_token(self) -> str:
-        """The key to the app's own address. A secret: never print it."""
+        """The token for direct requests to the app. A secret: never print it."""
         return as_text(self.meta.get("sessionToken"))
 
 
-class StartedTask(Record):
-    """The answer to a start: the first launch, and the further ones when several users were named."""
+class StartedTask(WireRecord):
+    """The answer to a start: the first launch, and the others when the start named several users."""
 
     __slots__ = ()
 
     @property
     def others(self) -> tuple[int, ...]:
-        """Ids of the launches for the second and following users."""
+        """Ids of the launches for the second and later users."""
         return tuple(self.raw.get("others") or ())
 
     @property
@@ -130,7 +130,7 @@ class StartedTask(Record):
         return self._number("appId")
 
 
-class AgentInfo(Record):
+class AgentInfo(WireRecord):
     """A machine that runs launches."""
 
     __slots__ = ()
@@ -156,13 +156,13 @@ class AgentInfo(Record):
         return self._object("capabilities")
 
     def runs(self, kind: str) -> bool | None:
-        """Whether it runs tasks of a kind (`app`, `app_gpu`); None where it does not say."""
+        """Return whether the agent runs tasks of a kind (`app`, `app_gpu`); None when it does not report it."""
         enabled = as_object(as_object(self.capabilities.get("types")).get(kind)).get("enabled")
         return enabled if isinstance(enabled, bool) else None
 
     @property
     def gpu_info(self) -> Mapping[str, Any]:
-        """What it tells of its GPUs; only lists that ask for it have it."""
+        """Facts about the GPUs, which only lists with `extraFields` have."""
         return self._object("gpuInfo")
 
     @property
@@ -173,7 +173,7 @@ class AgentInfo(Record):
 
     @property
     def free_memory(self) -> int | None:
-        """Bytes free on its emptiest card; None where it does not tell."""
+        """Free bytes of the GPU with the most free memory; None when not reported."""
         free = [card["available"] for card in self._cards if is_integer(card.get("available"))]
         return max(free, default=None)
 
@@ -183,7 +183,7 @@ class AgentInfo(Record):
         return [card for card in listed if isinstance(card, dict)] if isinstance(listed, list) else []
 
 
-class TeamInfo(Record):
+class TeamInfo(WireRecord):
     """A team: the owner of workspaces, agents and files."""
 
     __slots__ = ()
@@ -193,8 +193,8 @@ class TeamInfo(Record):
         return self._text("role")
 
 
-class WorkspaceInfo(Record):
-    """A workspace: the place of launches and projects inside a team."""
+class WorkspaceInfo(WireRecord):
+    """A workspace: it contains launches and projects of a team."""
 
     __slots__ = ()
 
@@ -203,7 +203,7 @@ class WorkspaceInfo(Record):
         return self._number("teamId")
 
 
-class UserInfo(Record):
+class UserInfo(WireRecord):
     """A user of the server."""
 
     __slots__ = ()
@@ -217,7 +217,7 @@ class UserInfo(Record):
         return self._text("email")
 
 
-class ProjectInfo(Record):
+class ProjectInfo(WireRecord):
     """A project of images, videos, or another kind of data."""
 
     __slots__ = ()
@@ -247,7 +247,7 @@ class ProjectInfo(Record):
         return self._text("referenceImageUrl")
 
 
-class FileInfo(Record):
+class FileInfo(WireRecord):
     """A file or folder in Team Files."""
 
     __slots__ = ()
@@ -262,7 +262,7 @@ class FileInfo(Record):
 
     @property
     def storage_path(self) -> str:
-        """Where a browser fetches the bytes; a path on the server."""
+        """The path on the server from which a browser downloads the content."""
         return self._text("storagePath")
 
     @property
@@ -283,8 +283,8 @@ class FileInfo(Record):
         return value if is_integer(value) else None
 
 
-class LabelingInfo(Record):
-    """A labeling job or queue: work for people."""
+class LabelingInfo(WireRecord):
+    """A labeling job or queue."""
 
     __slots__ = ()
 

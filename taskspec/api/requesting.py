@@ -1,6 +1,6 @@
 """Calls to a running app through the server.
 
-Facts: wire protocol, section 2.7. An app may do anything on a call, so no call is repeated unless the caller says so.
+Facts: wire protocol, section 2.7. A call may have any effect, so it is repeated only when the caller allows it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 METHOD = "tasks.request.direct"
 MARGIN = 10.0
-"""Seconds the server has for relaying an answer, on top of the timeout it was given."""
+"""Seconds that the server may need to relay an answer, in addition to the timeout."""
 
 
 class RequestCalls(Paged):
@@ -36,10 +36,10 @@ class RequestCalls(Paged):
         retries: int = 1,
         raise_error: bool = False,
     ) -> Any:
-        """The app's answer as JSON, or None with `skip_response` (where the SDK fails on an empty answer).
+        """Return the app's answer as JSON, or None with `skip_response` (the SDK fails on an empty answer).
 
-        One attempt unless `retries` asks for more (the SDK's default is ten); `raise_error` allows only one. `timeout`
-        also bounds our waiting. `context` is left as it was; the SDK shares one default and writes into it.
+        Up to `retries` attempts (ten in the SDK), with `raise_error` only one. `timeout` also limits the client's
+        wait. `context` is not changed; the SDK writes into a shared default.
         """
         if not isinstance(data, dict):
             raise UsageError(f'the data of "{method}" must be an object', remedy="pass a dict")
@@ -59,16 +59,16 @@ class RequestCalls(Paged):
         return self._request(body, skip_response, timeout)
 
     def is_running(self, task_id: int) -> bool:
-        """True when the app answers. Raises when our own connection or permission is the problem."""
+        """Return whether the app answers. Raises when the connection or the permission is the problem."""
         return self._probe(task_id, "is_running") is not None
 
     def is_ready(self, task_id: int) -> bool:
-        """True when the app answers that it is ready; an answer without a status is a no (the SDK crashes on it)."""
+        """Return whether the app answers that it is ready. False without a status; the SDK crashes."""
         answer = self._probe(task_id, "is_ready")
         return isinstance(answer, dict) and answer.get("status") == "ready"
 
     def _probe(self, task_id: int, command: str) -> Any:
-        """The answer of the app, or None when the server says that there is none."""
+        """Return the answer of the app, or None when the server reports none."""
         try:
             answer = self.send_request(task_id, command, {}, retries=1, raise_error=True)
         except Unauthorized:

@@ -1,4 +1,4 @@
-"""The body of a start: every field of `tasks.run.app`, built and checked before anything is sent.
+"""The body of `tasks.run.app`, built and checked before the client sends anything.
 
 Pure. Facts: wire protocol, section 2.4.
 """
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class KubernetesSettings:
-    """Limits for a launch on a Kubernetes agent. None leaves the choice to the server."""
+    """Limits for a launch on a Kubernetes agent. None means the server's default."""
 
     use_health_check: bool | None = None
     request_cpus: int | None = None
@@ -30,14 +30,14 @@ class KubernetesSettings:
     limit_gpu_cores_perc: int | None = None
 
     def to_wire(self) -> dict[str, Any]:
-        """The settings that are set, in the server's spelling."""
+        """Return the settings that are not None, in the server's spelling."""
         values = ((camel(f.name), getattr(self, f.name)) for f in fields(self))
         return {name: value for name, value in values if value is not None}
 
 
 @dataclass(frozen=True, slots=True)
 class StartRequest:
-    """One start. Exactly one of `app_id` and `module_id` says what is started."""
+    """One start. It has exactly one of `app_id` and `module_id`."""
 
     agent_id: int | None
     app_id: int | None = None
@@ -60,17 +60,17 @@ class StartRequest:
     def __post_init__(self) -> None:
         if (self.app_id is None) == (self.module_id is None):
             raise UsageError(
-                "a start names exactly one of app_id and module_id",
+                "a start needs exactly one of app_id and module_id",
                 remedy="pass module_id; look it up with app.get_ecosystem_module_id",
             )
         if len(self.description) > DESCRIPTION_LIMIT:
             raise UsageError(
-                f"the description has {len(self.description)} characters, the server takes {DESCRIPTION_LIMIT}",
+                f"the description has {len(self.description)} characters, the server accepts {DESCRIPTION_LIMIT}",
                 remedy="shorten it",
             )
 
     def to_wire(self) -> dict[str, Any]:
-        """The body of the request, in the server's spelling."""
+        """Return the body of the request, in the server's spelling."""
         return {
             "agentId": self.agent_id,
             "workspaceId": self.workspace_id,
@@ -91,15 +91,15 @@ class StartRequest:
 
 
 def camel(name: str) -> str:
-    """The server's spelling of one of our names."""
+    """Convert a name to the server's spelling."""
     first, *rest = name.split("_")
     return first + "".join(word.capitalize() for word in rest)
 
 
 def _settings(settings: KubernetesSettings | Mapping[str, Any] | None) -> dict[str, Any]:
-    """Settings in the server's spelling. Unlike the vendor's SDK a mapping may use either spelling.
+    """Convert settings to the server's spelling. Unlike in the vendor's SDK, a mapping may use either spelling.
 
-    A name in our spelling must be known; one in the server's spelling may be newer than we are and passes.
+    A name in snake_case must be known. A name in the server's spelling always passes, because it may be new.
     """
     if settings is None:
         return {}

@@ -1,7 +1,7 @@
-"""Launches on a server: start, stop, look, list, wait, and talk to them. The server calls a launch a task.
+"""Launches on a server: start, stop, read, list, wait and call. The server calls a launch a task.
 
-The methods, their names and parameters are those of the vendor's TaskApi. Where the vendor's client goes wrong ours
-goes right, and the docstring says so. Facts: wire protocol, section 2.
+Methods, names and parameters are those of the vendor's TaskApi. A docstring names each error of the vendor's client
+that this one corrects. Facts: wire protocol, section 2.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class TaskApi(ListCalls, OutputCalls, FieldCalls, RequestCalls, UploadCalls):
-    """Everything that can be done with a launch."""
+    """All operations on launches."""
 
     MAX_WAIT_ATTEMPTS = MAX_WAIT_ATTEMPTS
     WAIT_ATTEMPT_TIMEOUT_SEC = WAIT_ATTEMPT_TIMEOUT_SEC
@@ -60,9 +60,9 @@ class TaskApi(ListCalls, OutputCalls, FieldCalls, RequestCalls, UploadCalls):
         kubernetes_settings: KubernetesSettings | Mapping[str, Any] | None = None,
         multi_user_session: bool = False,
     ) -> StartedTask:
-        """Start an app: one request, never repeated by us. The SDK posts again and may start it twice.
+        """Start an app with one request that is never repeated. The SDK repeats it and may start the app twice.
 
-        With several `users_ids` every launch is in `others` of the answer; the SDK drops all but the first.
+        With several `users_ids`, the answer has the other launches in `others`; the SDK drops them.
         """
         return self.start_request(
             StartRequest(
@@ -87,28 +87,28 @@ class TaskApi(ListCalls, OutputCalls, FieldCalls, RequestCalls, UploadCalls):
         )
 
     def start_request(self, request: StartRequest, *, deadline: float | None = None) -> StartedTask:
-        """Send one start, answered within the deadline (default 30 s) or not at all."""
+        """Send one start. Raises OutcomeUnknown without an answer within the deadline (default 30 s)."""
         answer = self._transport.post("tasks.run.app", request.to_wire(), safe=False, deadline=deadline)
         return _started(answer, self._transport.address)
 
     def stop(self, id: int) -> LaunchStatus:
-        """Ask the launch to end; its status afterwards, normally `terminating`. May be repeated."""
+        """Ask the launch to end and return its status, normally `terminating`. It can be repeated."""
         return _status(id, as_object(self._transport.post("tasks.stop", {"id": id})).get("status"))
 
     def resume(self, id: int) -> None:
-        """Run a launch that has ended once more, under the same id. Sent once. The SDK has no such method."""
+        """Run an ended launch again under the same id. Never repeated. The SDK has no such method."""
         self._transport.tell("tasks.resume", {"id": id}, safe=False)
 
     def get_info_by_id(self, id: int) -> TaskInfo:
-        """The launch. Raises NotFound when the server does not know it; the SDK returns None."""
+        """Return the launch. Raises NotFound; the SDK returns None."""
         return TaskInfo.parse(self._transport.post("tasks.info", {"id": id}))
 
     def get_status(self, task_id: int) -> LaunchStatus:
-        """The status. Raises OutcomeUnknown for a word we do not know; `get_info_by_id` shows it."""
+        """Return the status. Raises OutcomeUnknown for an unknown one, which `get_info_by_id` shows."""
         return _status(task_id, self.get_info_by_id(task_id).raw_status)
 
     def raise_for_status(self, status: LaunchStatus | str) -> None:
-        """Raise TaskFinishedWithError for `error`, as a member or as text; the SDK lets the text pass."""
+        """Raise TaskFinishedWithError for `error`, as a member or as text; the SDK ignores the text."""
         check_ended_well(_known(status))
 
     def wait(
@@ -118,11 +118,11 @@ class TaskApi(ListCalls, OutputCalls, FieldCalls, RequestCalls, UploadCalls):
         wait_attempts: int | None = None,
         wait_attempt_timeout_sec: float | None = None,
     ) -> LaunchStatus:
-        """Wait for a status; the one that ended the wait: the target, `finished` or `deployed`.
+        """Wait for a status. Return the one that ended the wait: the target, `finished` or `deployed`.
 
-        Raises TaskFinishedWithError when the launch fails or is stopped although something else was awaited, and
-        WaitingTimeExceeded when the attempts are used up. The SDK returns None, takes a stopped launch for a good
-        one, raises when `error` is what was awaited, and never matches a target given as text.
+        Raises TaskFinishedWithError for another end of the launch, and WaitingTimeExceeded after the last attempt.
+        The SDK returns None, treats a stopped launch as a success, raises for an awaited `error`, and never matches a
+        target given as text.
         """
         return wait_for(
             _known(target_status),
@@ -134,18 +134,20 @@ class TaskApi(ListCalls, OutputCalls, FieldCalls, RequestCalls, UploadCalls):
         )
 
     def get_context(self, id: int) -> dict[str, Any]:
-        """Team and workspace of the launch, with ids and names."""
+        """Return team and workspace of the launch, with ids and names."""
         return dict(as_object(self._transport.post("GetTaskContext", {"id": id})))
 
     def get_logs(self, task_id: int, since_time: str | None = None, limit: int | None = None) -> list[dict[str, Any]]:
-        """Log entries in order; `since_time` is ISO 8601. Raises when the server is away; the SDK crashes on None."""
+        """Return log entries in order. `since_time` is ISO 8601. Raises without an answer; the SDK crashes."""
         answer = self._transport.get("tasks.log.download", {"id": task_id, "sinceTime": since_time, "limit": limit})
         if not isinstance(answer, list):
-            raise OutcomeUnknown(f"tasks.log.download: no list of log entries for task {task_id}", remedy="try again")
+            raise OutcomeUnknown(
+                f"tasks.log.download: the answer for task {task_id} is not a list of log entries", remedy="try again"
+            )
         return answer
 
     def submit_logs(self, logs: Sequence[Mapping[str, Any]]) -> None:
-        """Add log entries; each carries its `task_id`. Sent once: a repetition would show every line twice."""
+        """Add log entries, each with its `task_id`. Never repeated: that would show each line twice."""
         self._transport.tell("tasks.logs.add", {"logs": list(logs)}, safe=False)
 
     def update_meta(
@@ -155,7 +157,7 @@ class TaskApi(ListCalls, OutputCalls, FieldCalls, RequestCalls, UploadCalls):
         agent_storage_folder: str | None = None,
         relative_app_dir: str | None = None,
     ) -> None:
-        """Change the launch's metadata. `data` is left as it was; the SDK writes the id into it."""
+        """Change the metadata of a launch. `data` is not changed; the SDK writes the id into it."""
         if (agent_storage_folder is None) != (relative_app_dir is None):
             raise UsageError(
                 "agent_storage_folder and relative_app_dir belong together", remedy="pass both of them, or none"
@@ -166,19 +168,19 @@ class TaskApi(ListCalls, OutputCalls, FieldCalls, RequestCalls, UploadCalls):
         self._transport.tell("tasks.meta.update", body)
 
     def update_status(self, task_id: int, status: LaunchStatus | str) -> None:
-        """Set the status. A word the server does not know is refused before anything is sent."""
+        """Set the status. Raises UsageError for an unknown status before sending."""
         self._transport.tell("tasks.status.update", {"id": task_id, "status": _known(status).value})
 
 
 def _started(answer: Any, address: str) -> StartedTask:
-    """The first row of the answer to a start, its launch id under `id`."""
+    """Convert the answer to a start. The launch id is under `id`."""
     rows = answer if isinstance(answer, list) else []
     ids = [row.get("taskId", row.get("id")) for row in rows if isinstance(row, dict)]
     if not ids or len(ids) != len(rows) or not all(map(is_integer, ids)):
         raise OutcomeUnknown(
             f"tasks.run.app at {address}: the server answered 200 without the id of a launch",
             status=200,
-            remedy="the app may have been started; look before starting it again",
+            remedy="the app may have been started; check before starting it again",
         )
     return StartedTask({**rows[0], "id": ids[0], "others": ids[1:]} if ids[1:] else {**rows[0], "id": ids[0]})
 
@@ -187,12 +189,12 @@ def _status(task_id: int, word: Any) -> LaunchStatus:
     if isinstance(word, str) and LaunchStatus.has_value(word):
         return LaunchStatus(word)
     raise OutcomeUnknown(
-        f'the server reports status "{word}" for task {task_id}, which is none we know',
-        remedy="look at the task in the web interface; a newer taskspec may know the word",
+        f'the server reports the unknown status "{word}" for task {task_id}',
+        remedy="look at the task in the web interface; a newer taskspec may know the status",
     )
 
 
 def _known(status: LaunchStatus | str) -> LaunchStatus:
     if LaunchStatus.has_value(status):
         return LaunchStatus(status)
-    raise UsageError(f'there is no status "{status}"', remedy=f"use one of {', '.join(LaunchStatus.values())}")
+    raise UsageError(f'unknown status "{status}"', remedy=f"use one of {', '.join(LaunchStatus.values())}")

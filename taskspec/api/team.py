@@ -1,4 +1,4 @@
-"""Teams: the owners of workspaces, agents and files.
+"""Teams, which own workspaces, agents and files.
 
 Facts: wire protocol, section 3.3.
 """
@@ -19,13 +19,13 @@ class TeamApi(Paged):
     """Teams of the user."""
 
     def get_list(self, filters: Sequence[Mapping[str, Any]] | None = None) -> list[TeamInfo]:
-        """The teams the user belongs to."""
+        """List the teams of the user."""
         return [TeamInfo.parse(row) for row in self.get_list_all_pages("teams.list", {"filter": list(filters or ())})]
 
     def get_info_by_id(self, id: int) -> TeamInfo:
-        """The team. Raises NotFound; the SDK returns None."""
+        """Return the team. Raises NotFound; the SDK returns None."""
         return TeamInfo.parse(self._transport.post("teams.info", {"id": id}))
 
     def get_info_by_name(self, name: str) -> TeamInfo:
-        """The one team of that name. Raises NotFound with near names."""
+        """Return the one team of that name. Raises NotFound with similar names."""
         return only_one("team", name, self.get_list(by_name(name)), self.get_list)

@@ -1,4 +1,4 @@
-"""Files that belong to a launch: known contents are linked by hash, the rest is sent.
+"""Files of a launch: the client links known contents by hash and uploads the others.
 
 Facts: wire protocol, section 2.5.
 """
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from taskspec.api.multipart import MultipartBody, Part, json_part
+from taskspec.api.multipart import FormPart, MultipartBody, json_part
 from taskspec.api.paging import Paged
 from taskspec.errors import OutcomeUnknown, UsageError
 
@@ -23,7 +23,7 @@ FILE_BATCH = 50
 
 
 @dataclass(frozen=True, slots=True)
-class _Row:
+class _PendingUpload:
     path: Path
     name: str
     hash: str
@@ -39,15 +39,17 @@ class UploadCalls(Paged):
         names: Sequence[str],
         progress_cb: Callable[[int], object] | None = None,
     ) -> None:
-        """Send files under the given names. `progress_cb` is told the number of files done, each exactly once.
+        """Upload files under the given names. `progress_cb` receives the number of files done, each counted once.
 
-        The upload itself names no task on the wire; the header `x-task-id` does, which the SDK sends only by chance.
+        Only the header `x-task-id` names the task on the wire. The SDK sends it only inside an app.
         """
         if len(abs_paths) != len(names):
             raise UsageError(
                 f"{len(abs_paths)} paths, but {len(names)} names", remedy="give every file exactly one name"
             )
-        rows = [_Row(Path(path), name, _hash(Path(path))) for path, name in zip(abs_paths, names, strict=True)]
+        rows = [
+            _PendingUpload(Path(path), name, _hash(Path(path))) for path, name in zip(abs_paths, names, strict=True)
+        ]
         known = self._known({row.hash for row in rows})
         report = progress_cb or _ignore
         for batch in _batches([row for row in rows if row.hash in known], FILE_BATCH):
@@ -63,15 +65,15 @@ class UploadCalls(Paged):
         for batch in _batches(sorted(hashes), HASH_BATCH):
             answer = self._transport.post("images.internal.hashes.list", batch)
             if not isinstance(answer, list):
-                raise OutcomeUnknown("images.internal.hashes.list: no list of hashes came back", remedy="try again")
+                raise OutcomeUnknown("images.internal.hashes.list: the answer is not a list", remedy="try again")
             known.update(answer)
         return known
 
-    def _send(self, task_id: int, batch: Sequence[_Row]) -> None:
-        parts: list[Part] = []
+    def _send(self, task_id: int, batch: Sequence[_PendingUpload]) -> None:
+        parts: list[FormPart] = []
         for index, row in enumerate(batch):
             parts.append(json_part(str(index), {"fullpath": row.name, "hash": row.hash}))
-            parts.append(Part(f"{index}-file", file=row.path, filename=row.name))
+            parts.append(FormPart(f"{index}-file", file=row.path, filename=row.name))
         with MultipartBody(parts) as body:
             headers = {"Content-Type": body.content_type, "x-task-id": str(task_id)}
             self._transport.upload("tasks.files.bulk.upload", body, headers=headers)
@@ -90,4 +92,4 @@ def _batches(items: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
 
 
 def _ignore(_: int) -> None:
-    """Nobody asked to be told."""
+    """Stand in for a missing progress callback."""

@@ -1,4 +1,4 @@
-"""Waiting for a status, one question at a time.
+"""Wait for a status of a launch.
 
 Facts: wire protocol, section 2.3.
 """
@@ -16,25 +16,25 @@ if TYPE_CHECKING:
 MAX_WAIT_ATTEMPTS: Final = 999
 WAIT_ATTEMPT_TIMEOUT_SEC: Final = 1
 ENOUGH = frozenset({LaunchStatus.FINISHED, LaunchStatus.DEPLOYED})
-"""Statuses that end a wait for anything: the launch has done what it can do."""
+"""Statuses that end a wait for any status."""
 
 PASSED = (LaunchStatus.TERMINATING, LaunchStatus.STOPPED)
-"""A target that is easily missed between two questions, and what comes right after it."""
+"""A target that a poll can miss, and the status after it."""
 
 
 class TaskFinishedWithError(ApiError):
-    """The launch has ended, and not well. `status` says how."""
+    """The launch has failed or was stopped. `status` says which."""
 
     def __init__(self, task_id: int | None, status: LaunchStatus) -> None:
         which = f"task {task_id}" if task_id is not None else "the task"
-        words = "was stopped" if status is LaunchStatus.STOPPED else "finished with an error"
-        super().__init__(f"{which} {words}", remedy="read its log with task.get_logs")
+        what = "was stopped" if status is LaunchStatus.STOPPED else "finished with an error"
+        super().__init__(f"{which} {what}", remedy="read its log with task.get_logs")
         self.task_id = task_id
         self.status = status
 
 
 class WaitingTimeExceeded(ApiError):
-    """The launch may still run, but we were told not to wait any longer."""
+    """The wait is over, but the launch may still run."""
 
 
 def check_ended_well(status: LaunchStatus, task_id: int | None = None) -> None:
@@ -52,7 +52,7 @@ def wait_for(
     attempts: int | None,
     pause: float | None,
 ) -> LaunchStatus:
-    """Ask until the target or an end is reached; the status that ended the wait."""
+    """Read until the target or an end is reached. Return the status that ended the wait."""
     attempts = MAX_WAIT_ATTEMPTS if attempts is None else attempts
     pause = WAIT_ATTEMPT_TIMEOUT_SEC if pause is None else pause
     if attempts < 1 or pause < 0:

@@ -1,4 +1,4 @@
-"""The words of the wire, shared by our client and our local server so that the two cannot drift apart.
+"""Names and values of the wire, shared by the client and the local server.
 
 Pure: no network, no disk. Facts: wire protocol of the Supervisely public API v3.
 """
@@ -13,7 +13,7 @@ DESCRIPTION_LIMIT = 255
 
 
 class WireWord(StrEnum):
-    """A closed set of words as the server spells them, with the two questions the vendor's enums answer."""
+    """A closed set of values in the server's spelling, with the two methods of the vendor's enums."""
 
     @classmethod
     def has_value(cls, value: str) -> bool:
@@ -25,7 +25,7 @@ class WireWord(StrEnum):
 
 
 class LaunchStatus(WireWord):
-    """Lifecycle of a launch as the server reports it."""
+    """The status of a launch."""
 
     QUEUED = "queued"
     CONSUMED = "consumed"
@@ -46,7 +46,7 @@ ACTIVE = frozenset(LaunchStatus) - TERMINAL
 
 
 class RestartPolicy(WireWord):
-    """When the server starts the same launch again by itself."""
+    """When the server itself runs a launch again."""
 
     NEVER = "never"
     ON_ERROR = "on_error"

@@ -1,4 +1,4 @@
-"""Workspaces: the places of launches and projects inside a team.
+"""Workspaces, which contain the launches and projects of a team.
 
 Facts: wire protocol, section 3.3.
 """
@@ -19,14 +19,14 @@ class WorkspaceApi(Paged):
     """Workspaces of a team."""
 
     def get_list(self, team_id: int, filters: Sequence[Mapping[str, Any]] | None = None) -> list[WorkspaceInfo]:
-        """The workspaces of a team."""
+        """List the workspaces of a team."""
         data = {"teamId": team_id, "filter": list(filters or ())}
         return [WorkspaceInfo.parse(row) for row in self.get_list_all_pages("workspaces.list", data)]
 
     def get_info_by_id(self, id: int) -> WorkspaceInfo:
-        """The workspace. Raises NotFound; the SDK returns None."""
+        """Return the workspace. Raises NotFound; the SDK returns None."""
         return WorkspaceInfo.parse(self._transport.post("workspaces.info", {"id": id}))
 
     def get_info_by_name(self, team_id: int, name: str) -> WorkspaceInfo:
-        """The one workspace of that name. Raises NotFound with near names."""
+        """Return the one workspace of that name. Raises NotFound with similar names."""
         return only_one("workspace", name, self.get_list(team_id, by_name(name)), lambda: self.get_list(team_id))

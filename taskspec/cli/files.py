@@ -1,4 +1,4 @@
-"""Files that a command writes: in one step, so that whoever reads one sees all of the old or all of the new."""
+"""Write a file atomically: a reader sees the old content or the new one."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from taskspec.errors import UsageError
 
 
 def replace_file(path: Path, content: bytes) -> None:
-    """Write a file; one that is there keeps its mode, and a link stays a link. Raises UsageError where that fails."""
+    """Write a file. An existing file keeps its mode, and a link stays a link. Raises UsageError on failure."""
     target = path.resolve()
     try:
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=".taskspec-") as folder:

@@ -1,6 +1,6 @@
-"""The door of the program: picks the command, and turns every way to fail into a message and a documented exit code.
+"""The entry point: runs a command, and turns every failure into a message and a documented exit code.
 
-Commands are imported when they are called, so that `--version` and `--help` cost next to nothing.
+Commands are imported when they are called, so that `--version` and `--help` start fast.
 """
 
 from __future__ import annotations
@@ -16,24 +16,24 @@ from typing import TYPE_CHECKING
 import click
 
 from taskspec import __version__
-from taskspec.cli import discretion
+from taskspec.cli.discretion import Session
 from taskspec.errors import ExitCode, SpecError, TaskspecError
 
 if TYPE_CHECKING:
     from taskspec.view.paint import Paint
 
 COMMANDS = {
-    "init": "Begin a spec: a small one that runs, one for an app, or one from launches.",
+    "init": "Write a new spec: a small example, one for an app, or one from launches.",
     "validate": "Check a spec without a server.",
-    "plan": "Show what apply would do, and why. Touches nothing.",
-    "apply": "Launch what the plan says; safe to interrupt, safe to repeat.",
-    "status": "What was launched, and what the server says about it now.",
+    "plan": "Show what apply would do, and why. Makes no changes.",
+    "apply": "Carry out the plan; safe to interrupt, safe to repeat.",
+    "status": "What was launched, and what the server reports now.",
     "results": "Results of the last launches.",
     "logs": "The log of a task's last launch.",
-    "stop": "Stop what this spec started and still runs.",
+    "stop": "Stop launches of this spec that still run.",
     "graph": "What depends on what.",
     "explain": "Why this action, where each value comes from, and what a task waits for.",
-    "fmt": "Write specs in the one way; comments and meaning stay.",
+    "fmt": "Format specs; comments and values stay the same.",
     "runs": "Past applies of a spec.",
     "state": "Past launches on record: list, show, verify, export, import, adopt, forget, mv.",
     "lock": "Who writes to the state: show, break.",
@@ -41,7 +41,7 @@ COMMANDS = {
     "completion": "Completion for bash, zsh or fish.",
 }
 ALIASES = {"preview": "plan", "up": "apply"}
-# Colour is decided in `cli.screen`, for whole texts; click must not take it out again.
+# `cli.screen` decides about colour; click must not remove it again.
 _SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 110, "color": True}
 
 
@@ -59,7 +59,7 @@ class LazyGroup(click.Group):
         return command if isinstance(command, click.Command) else None
 
     def invoke(self, ctx: click.Context) -> object:
-        """Run the command. A reader of ours that has gone is no failure of a task, which is what click would say."""
+        """Run the command. A closed pipe is not a failed task, although click would exit with 1."""
         try:
             return super().invoke(ctx)
         except BrokenPipeError:
@@ -68,7 +68,7 @@ class LazyGroup(click.Group):
             raise click.exceptions.Exit(ExitCode.DETACHED if applying else ExitCode.DONE) from None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
-        """The table of commands, from our own list: no command is imported to be listed."""
+        """The table of commands, without importing them."""
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
 
@@ -86,7 +86,7 @@ def cli(directory: str | None) -> None:
     \b
     Exit codes: 0 done; 1 a task failed; 2 with --detailed-exitcode, the plan has changes;
     3 the spec or the usage is wrong; 4 no connection or no permission; 5 stale plan or lock held;
-    6 state damaged; 7 waiting for people, apply again; 8 interrupted, launches still running; 70 a bug in taskspec;
+    6 state damaged; 7 waiting for users, apply again; 8 interrupted, launches still running; 70 a bug in taskspec;
     130 interrupted, nothing is running.
     """
     if directory is not None:
@@ -95,23 +95,23 @@ def cli(directory: str | None) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit."""
-    # A plan makes millions of small objects and hardly a cycle: looking for cycles as often as usual costs a quarter.
+    # A plan makes millions of small objects and hardly any cycle. The default threshold costs a quarter of the time.
     gc.set_threshold(200_000, 50, 50)
     code = run(sys.argv[1:] if arguments is None else arguments)
     try:
         sys.stdout.flush()
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    # As it ends, Python would look for cycles once more, in all that a plan is made of.
+    # Otherwise Python searches all objects for cycles at exit.
     gc.freeze()
     sys.exit(code)
 
 
 def run(arguments: Sequence[str]) -> int:
     """The exit code of a command line; every message has been printed."""
-    discretion.forget()
+    session, no_color = Session(), "--no-color" in arguments
     try:
-        result = cli.main(list(arguments), prog_name="taskspec", standalone_mode=False)
+        result = cli.main(list(arguments), prog_name="taskspec", standalone_mode=False, obj=session)
     except click.exceptions.Exit as error:
         return error.exit_code
     except click.UsageError as error:
@@ -119,29 +119,29 @@ def run(arguments: Sequence[str]) -> int:
     except SpecError as error:
         from taskspec.view.diagnostic import draw_all  # noqa: PLC0415 - only a wrong spec needs the drawing
 
-        click.echo(discretion.scrub(draw_all(error.diagnostics, _paint())), err=True, nl=False, color=True)
+        text = session.scrub(draw_all(error.diagnostics, _paint(no_color=no_color)))
+        click.echo(text, err=True, nl=False, color=True)
         return error.exit_code
     except TaskspecError as error:
-        _say(discretion.scrub(error.message), discretion.scrub(error.remedy))
+        _say(session.scrub(error.message), session.scrub(error.remedy), _paint(no_color=no_color))
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         click.echo("Interrupted; nothing was started.", err=True)
         return ExitCode.INTERRUPTED
     except Exception as error:
-        return _bug(error)
+        return _bug(error, session)
     return int(result or 0)
 
 
-def _paint() -> Paint:
+def _paint(*, no_color: bool) -> Paint:
     from taskspec.cli.screen import error_paint  # noqa: PLC0415 - as above
 
-    return error_paint()
+    return error_paint(no_color=no_color)
 
 
-def _say(message: str, remedy: str) -> None:
+def _say(message: str, remedy: str, paint: Paint) -> None:
     from taskspec.view.paint import clean  # noqa: PLC0415 - only errors need it
 
-    paint = _paint()
     click.echo(f"{paint('Error', 'bold', 'red')}: {clean(message)}", err=True, color=True)
     if remedy:
         click.echo(f"\n  {clean(remedy[0].upper() + remedy[1:])}", err=True)
@@ -155,27 +155,27 @@ def _usage(error: click.UsageError) -> int:
 
 
 def _text(error: Exception) -> str:
-    """The words of an error, if it can say them: one that holds a secret refuses to become text."""
+    """The text of an error. An error that holds a secret cannot be turned into text."""
     try:
         return str(error)
     except Exception as failed:
         return f"({type(failed).__name__})"
 
 
-def _bug(error: Exception) -> int:
-    """A report a person can send: versions and the traceback, in a file."""
-    import tempfile  # noqa: PLC0415 - none of the common ways out needs them
+def _bug(error: Exception, session: Session) -> int:
+    """Write a report that the user can send: versions and the traceback."""
+    import tempfile  # noqa: PLC0415 - only a bug report needs them
     import traceback  # noqa: PLC0415
 
-    discretion.secrets().know(os.environ.get("API_TOKEN", ""))
+    session.secrets.know(os.environ.get("API_TOKEN", ""))
     with tempfile.NamedTemporaryFile(
         "w", prefix="taskspec-bug-", suffix=".txt", delete=False, encoding="utf-8"
     ) as file:
         file.write(f"taskspec {__version__}, Python {sys.version}, {sys.platform}\n\n")
-        file.write(discretion.scrub("".join(traceback.format_exception(error))))
+        file.write(session.scrub("".join(traceback.format_exception(error))))
     click.echo(
-        f"Error: this is a bug in taskspec: {type(error).__name__}: {discretion.scrub(_text(error))}\n\n"
-        f"  What was launched is on record; apply again goes on from there.\n"
+        f"Error: this is a bug in taskspec: {type(error).__name__}: {session.scrub(_text(error))}\n\n"
+        f"  Launches are on record; the next apply continues from there.\n"
         f"  Please report it with {Path(file.name)}",
         err=True,
     )

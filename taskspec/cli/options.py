@@ -1,34 +1,37 @@
-"""Options that several commands share, and what they become: a Request, a Server, a Selection.
+"""Options that several commands share. Each decorator replaces its options by one value: a Request, a Selection.
 
-The environment is read here and nowhere below.
+The environment is read here and in no module below.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from functools import wraps
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
 from taskspec.api.credentials import from_environment
-from taskspec.cli import discretion
+from taskspec.cli.discretion import Session
 from taskspec.engine.secretsource import Trust
 from taskspec.engine.server import Server, choose_server
 from taskspec.errors import UsageError
-from taskspec.operations import Request
+from taskspec.operations.project import Request
 from taskspec.plainfile import why_no_path
 from taskspec.plan.selection import Selection
+from taskspec.sensitive import Secrets
 from taskspec.spec.durations import seconds, show
-from taskspec.statefile import Turn
+from taskspec.statefile import LockWait
 from taskspec.view.paint import clean
+from taskspec.wording import shorten
 
 DEFAULT_SPEC = "taskspec.yaml"
+PROFILE_VARIABLE = "TASKSPEC_PROFILE"
 _SHOWN = 80
-TRUST, PROFILE = "taskspec.trust", "taskspec.profile"
-Command = TypeVar("Command", bound=Callable[..., Any])
+Command = Callable[..., int]
 
 
 class _Duration(click.ParamType):  # type: ignore[type-arg]  # not generic in older releases we allow
@@ -40,19 +43,19 @@ class _Duration(click.ParamType):  # type: ignore[type-arg]  # not generic in ol
         try:
             return seconds(value)
         except ValueError:
-            self.fail(f"{value!r} is no duration; write it as 90s, 30m, 12h or 2d", param, ctx)
+            self.fail(f"{value!r} is not a valid duration; write it as 90s, 30m, 12h or 2d", param, ctx)
 
 
 def sound_path(path: Path) -> Path:
-    """The path itself. Raises UsageError for one that no file system takes."""
+    """Return the path itself. Raises UsageError for one that the file system refuses."""
     reason = why_no_path(path)
     if reason:
-        raise UsageError(f'"{str(path)[:_SHOWN]}" is no path: {reason}', remedy="check the path")
+        raise UsageError(f'"{shorten(str(path), _SHOWN)}" is not a valid path: {reason}', remedy="check the path")
     return path
 
 
 class FilePath(click.Path):
-    """A path as a person types it; one that no file system takes is refused before anything is asked of it."""
+    """A path that a user types; one that the file system refuses is an error before any access."""
 
     def __init__(self) -> None:
         super().__init__(path_type=Path)
@@ -65,116 +68,125 @@ DURATION = _Duration()
 json_option = click.option("--json", "as_json", is_flag=True, help="JSON on standard output.")
 no_color_option = click.option("--no-color", is_flag=True, help="No colour, as with NO_COLOR.")
 why_option = click.option("--why", default="", metavar="TEXT", help="The reason, for the journal.")
-lock_timeout_option = click.option(
-    "--lock-timeout",
-    type=DURATION,
-    default="0s",
-    show_default=True,
-    metavar="DURATION",
-    help="How long to wait for another run that writes to this state.",
-)
+allow_cmd_option = click.option("--allow-cmd", is_flag=True, help="Let the spec run commands for its secrets.")
 
 
-PROFILE_VARIABLE = "TASKSPEC_PROFILE"
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How a command reads a spec: its options, and where the secrets of this command line are kept."""
 
+    secrets: Secrets
+    trust: Trust = field(default_factory=Trust)
+    profile: str = ""
+    var_flags: tuple[str, ...] = ()
+    var_files: tuple[Path, ...] = ()
 
-def _allow(flag: str) -> Callable[[click.Context, click.Parameter, bool], None]:
-    """Note in the context what a flag allows; every command hands it on with its request."""
-
-    def note(ctx: click.Context, _: click.Parameter, value: bool) -> None:
-        if value:
-            ctx.meta[TRUST] = replace(ctx.meta.get(TRUST, Trust()), **{flag: True})
-
-    return note
-
-
-def _note_profile(ctx: click.Context, _: click.Parameter, value: str) -> None:
-    ctx.meta[PROFILE] = value
+    def request(self, spec: Path | None) -> Request:
+        """The request for a spec on disk; without one, the `taskspec.yaml` of this folder."""
+        path = sound_path(spec or Path(DEFAULT_SPEC))
+        if spec is None and not path.exists():
+            raise UsageError(
+                f'no spec is named, and there is no "{DEFAULT_SPEC}" here',
+                remedy="name one: taskspec COMMAND SPEC.yaml",
+            )
+        return Request(
+            path,
+            str(path),
+            dict(os.environ),
+            self.var_flags,
+            self.var_files,
+            secrets=self.secrets,
+            trust=self.trust,
+            profile=self.profile or os.environ.get(PROFILE_VARIABLE, ""),
+        )
 
 
 def reading_options(command: Command) -> Command:
-    """--profile and --allow-outside: how a spec is read. They reach `request` by themselves."""
-    command = click.option(
+    """--profile and --allow-outside. The command gets `reading`, with --var and --allow-cmd where it has them."""
+
+    @wraps(command)
+    def adapted(
+        session: Session,
+        /,
+        profile: str,
+        allow_outside: bool,
+        allow_cmd: bool = False,
+        var_flags: tuple[str, ...] = (),
+        var_files: tuple[Path, ...] = (),
+        **rest: Any,
+    ) -> int:
+        trust = Trust(allow_cmd=allow_cmd, allow_outside=allow_outside)
+        return command(reading=Reading(session.secrets, trust, profile, var_flags, var_files), **rest)
+
+    with_outside = click.option(
         "--allow-outside",
         is_flag=True,
-        expose_value=False,
-        callback=_allow("allow_outside"),
         help="Let the spec name files, app folders and included specs outside of its project.",
-    )(command)
+    )(click.pass_obj(adapted))
     return click.option(
         "--profile",
         metavar="NAME",
         default="",
-        expose_value=False,
-        callback=_note_profile,
         help=f"Which profile of the spec to use. Default: {PROFILE_VARIABLE} of the environment.",
-    )(command)
+    )(with_outside)
 
 
 def spec_argument(command: Command) -> Command:
-    """The spec, and how it is read."""
-    return click.argument("spec", required=False, type=FilePath())(reading_options(command))
+    """The spec and the options for reading it. The command gets `request`."""
 
+    @wraps(command)
+    def adapted(reading: Reading, spec: Path | None, **rest: Any) -> int:
+        return command(request=reading.request(spec), **rest)
 
-def turn(lock_timeout: float) -> Turn:
-    """What --lock-timeout asks for; whom we wait for is said once, on standard error."""
-
-    def told(message: str) -> None:
-        click.echo(f"Waiting up to {show(lock_timeout)}: {clean(message)}.", err=True)
-
-    return Turn(lock_timeout, told)
+    return click.argument("spec", required=False, type=FilePath())(reading_options(adapted))
 
 
 def variable_options(command: Command) -> Command:
-    """--var and --var-file."""
-    command = click.option(
+    """--var and --var-file; `reading` and `request` include them."""
+    with_files = click.option(
         "--var-file", "var_files", multiple=True, type=FilePath(), help="YAML file of variable values."
     )(command)
-    return click.option("--var", "var_flags", multiple=True, metavar="NAME=VALUE", help="A variable's value.")(command)
-
-
-allow_cmd_option = click.option(
-    "--allow-cmd",
-    is_flag=True,
-    expose_value=False,
-    callback=_allow("allow_cmd"),
-    help="Let the spec run commands for its secrets.",
-)
+    return click.option("--var", "var_flags", multiple=True, metavar="NAME=VALUE", help="A variable's value.")(
+        with_files
+    )
 
 
 def selection_options(command: Command) -> Command:
-    """--target, --exclude and --rerun."""
+    """--target, --exclude and --rerun. The command gets `selection`."""
+
+    @wraps(command)
+    def adapted(targets: tuple[str, ...], excludes: tuple[str, ...], reruns: tuple[str, ...], **rest: Any) -> int:
+        return command(selection=Selection(targets, excludes, reruns), **rest)
+
     for name, text in (
         ("--rerun", "Launch this task again."),
         ("--exclude", "Leave out this task and what needs it."),
         ("--target", "Only this task and what it needs."),
     ):
         flag = name.removeprefix("--") + "s"
-        command = click.option(name, flag, multiple=True, metavar="ADDRESS", help=text + " Task, address or pattern.")(
-            command
-        )
-    return command
+        add = click.option(name, flag, multiple=True, metavar="ADDRESS", help=f"{text} Task, address or pattern.")
+        adapted = add(adapted)
+    return adapted
 
 
-def request(spec: Path | None, var_flags: tuple[str, ...] = (), var_files: tuple[Path, ...] = ()) -> Request:
-    """The request for a spec on disk; without one, the `taskspec.yaml` of this folder."""
-    path = sound_path(spec or Path(DEFAULT_SPEC))
-    if spec is None and not path.exists():
-        raise UsageError(
-            f'no spec is named, and there is no "{DEFAULT_SPEC}" here', remedy="name one: taskspec COMMAND SPEC.yaml"
-        )
-    context = click.get_current_context(silent=True)
-    asked = context.meta if context is not None else {}
-    return Request(
-        path,
-        str(path),
-        dict(os.environ),
-        var_flags,
-        var_files,
-        secrets=discretion.secrets(),
-        trust=asked.get(TRUST, Trust()),
-        profile=asked.get(PROFILE) or os.environ.get(PROFILE_VARIABLE, ""),
-    )
+def lock_timeout_option(command: Command) -> Command:
+    """--lock-timeout. The command gets `lock_wait`, which reports the wait once, on standard error."""
+
+    @wraps(command)
+    def adapted(lock_timeout: float, **rest: Any) -> int:
+        def report(message: str) -> None:
+            click.echo(f"Waiting up to {show(lock_timeout)}: {clean(message)}.", err=True)
+
+        return command(lock_wait=LockWait(lock_timeout, report), **rest)
+
+    return click.option(
+        "--lock-timeout",
+        type=DURATION,
+        default="0s",
+        show_default=True,
+        metavar="DURATION",
+        help="How long to wait for another run that writes to this state.",
+    )(adapted)
 
 
 def without_secrets(request: Request) -> Request:
@@ -182,11 +194,11 @@ def without_secrets(request: Request) -> Request:
     return replace(request, trust=replace(request.trust, looks_up_secrets=False))
 
 
-def server() -> Server:
-    """The server this environment asks for; the local one starts only when something is asked of it."""
+def server(secrets: Secrets) -> Server:
+    """The server that the environment names. The local server starts only when a command needs its answer."""
     credentials = from_environment(os.environ)
     if credentials is not None:
-        discretion.secrets().know(credentials.token)
+        secrets.know(credentials.token)
 
     def wake() -> tuple[str, str]:
         # Only a command that asks the server something pays for finding and starting it.
@@ -194,11 +206,7 @@ def server() -> Server:
         from taskspec.local.home import find_home  # noqa: PLC0415 - see above
 
         endpoint = ensure_running(find_home(os.environ))
-        discretion.secrets().know(endpoint.token)
+        secrets.know(endpoint.token)
         return endpoint.address, endpoint.token
 
     return choose_server(credentials, os.environ, wake)
-
-
-def selection(targets: tuple[str, ...], excludes: tuple[str, ...], reruns: tuple[str, ...]) -> Selection:
-    return Selection(targets, excludes, reruns)

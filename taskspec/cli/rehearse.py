@@ -1,6 +1,6 @@
-"""`taskspec apply --rehearse`: the plan and the run of a spec on a virtual clock, against a server in this process.
+"""`taskspec apply --rehearse`: plan and run a spec on a virtual clock, against a simulated server.
 
-Nothing outside is touched: no server is asked, and the state is a file that is gone afterwards.
+A rehearsal has no effect outside of this process: the server is simulated, and the state is a temporary file.
 """
 
 from __future__ import annotations
@@ -13,10 +13,12 @@ from pathlib import Path
 
 import click
 
-from taskspec import operations
 from taskspec.engine.events import EngineEvent, Listener, RunReport
 from taskspec.engine.tools import Pace
 from taskspec.errors import UsageError
+from taskspec.operations.apply import Environment, prepare_apply
+from taskspec.operations.plan import make
+from taskspec.operations.project import Request, open_project
 from taskspec.plainfile import read_plain
 from taskspec.plan.selection import Selection
 from taskspec.rehearsal.clock import Clock
@@ -25,23 +27,24 @@ from taskspec.rehearsal.stage import AnnouncedJournal, set_stage
 from taskspec.state.lease import this_owner
 from taskspec.state.store import open_store
 from taskspec.view.diagnostic import draw_all
-from taskspec.view.human import draw_plan, draw_report
 from taskspec.view.lines import line
 from taskspec.view.machine import event_document
 from taskspec.view.paint import Paint
+from taskspec.view.plan_text import draw_plan
+from taskspec.view.report_text import draw_report
 from taskspec.view.words import duration
 
 HORIZON = 7 * 86400.0
-"""A rehearsal that is not over after so many of its seconds detaches, as an apply with that deadline would."""
+"""A rehearsal without --deadline detaches after this time."""
 POLL_SECONDS = (2.0, 30.0)
-"""The shortest and the longest pause between two looks: looking costs us time, and a rehearsal's time costs nothing."""
+"""The shortest and the longest pause between two polls. Polling is slow, and virtual time is free."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rehearsal:
     """What is rehearsed, and how it is shown."""
 
-    request: operations.Request
+    request: Request
     selection: Selection
     pace: Pace
     faults: Path | None
@@ -50,11 +53,14 @@ class Rehearsal:
     as_json: bool
     full: bool
 
+    def play(self) -> RunReport:
+        """Rehearse the spec. Raises SpecError for mistakes in the spec or in the fault script."""
+        return _rehearse(self)
 
-def rehearse(rehearsal: Rehearsal) -> RunReport:
-    """Play a spec through. Raises SpecError for a spec or a fault script with mistakes in it."""
+
+def _rehearse(rehearsal: Rehearsal) -> RunReport:
     request = rehearsal.request
-    project = operations.open_project(request)
+    project = open_project(request)
     script = _script(rehearsal)
     instances = project.expansion.instances
     script.services = frozenset(instance.address for instance in instances if instance.task.service is not None)
@@ -64,7 +70,7 @@ def rehearse(rehearsal: Rehearsal) -> RunReport:
         open_store(Path(folder) / "state.db", clock=stage.wall) as store,
     ):
         store.acquire(this_owner())
-        planned = operations.make(project, stage.server, store.load(), rehearsal.selection)
+        planned = make(project, stage.server, store.load(), rehearsal.selection)
         if not rehearsal.as_json:
             click.echo(draw_all(planned.plan.warnings, rehearsal.paint), err=True, nl=False)
             click.echo(draw_plan(planned.plan, rehearsal.paint, full=rehearsal.full))
@@ -73,7 +79,8 @@ def rehearse(rehearsal: Rehearsal) -> RunReport:
         pace = replace(rehearsal.pace, poll_shortest=shortest, poll_longest=longest, deadline=deadline)
         journal = AnnouncedJournal(store, stage.fake)
         listener = _listener(rehearsal, stage.clock)
-        report = operations.prepare_apply(project, stage.server, planned, journal, listener, pace, stage).go()
+        environment = Environment(stage.clock, stage.wall, stage.hands, stage.performer, stage.elsewhere.look)
+        report = prepare_apply(project, stage.server, planned, journal, listener, pace, environment).go()
     if not rehearsal.as_json:
         click.echo(f"\n{draw_report(report, rehearsal.paint, spec=request.shown_as)}", nl=False)
         click.echo("Rehearsed: nothing was launched, and every result is a placeholder.")
@@ -97,7 +104,7 @@ def _listener(rehearsal: Rehearsal, clock: Clock) -> Listener:
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """One line for each thing that happens, after the time of the rehearsal."""
+    """Prints one line for each event, with the virtual time."""
 
     clock: Clock
     paint: Paint
@@ -110,7 +117,7 @@ class Timeline:
 
 @dataclass(frozen=True, slots=True)
 class TimedJson:
-    """One JSON object for each thing that happens; `at` is the time of the rehearsal in seconds."""
+    """Prints one JSON object for each event; `at` is the virtual time in seconds."""
 
     clock: Clock
 

@@ -1,4 +1,4 @@
-"""Whether a person is looking: terminals, colour, prompts. Reads the environment so that nobody else has to."""
+"""Terminal detection: colour, prompts and live tables."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ def paint(*, no_color: bool = False) -> Paint:
 
 
 def error_paint(*, no_color: bool = False) -> Paint:
-    return Paint(wants_colour(sys.stderr, no_color=no_color or "--no-color" in sys.argv))
+    return Paint(wants_colour(sys.stderr, no_color=no_color))
 
 
 def can_ask() -> bool:
-    """Whether a question would reach a person."""
+    """Whether a user at a terminal can answer a question."""
     return sys.stdin.isatty() and sys.stdout.isatty() and not os.environ.get("CI")
 
 
 def is_live() -> bool:
-    """Whether a table that redraws itself makes sense."""
+    """Whether standard error can show a table that redraws itself."""
     return sys.stderr.isatty() and os.environ.get("TERM") != "dumb" and not os.environ.get("CI")

@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from taskspec.engine.frontier import Frontier
-from taskspec.engine.retries import Again, Retries
+from taskspec.engine.retries import Retries, Retry
 from taskspec.engine.slots import Needs, Place, Rank, Slots
+from taskspec.plan.agents import is_rule
 from taskspec.plan.model import Action, Plan, PlannedTask
 from taskspec.plan.request import LaunchRequest
 from taskspec.plan.services import users
@@ -17,7 +18,7 @@ from taskspec.values import canonical
 
 POOL, TASK, AGENT, SERVICE = "pool", "task", "agent", "service"
 _BEFORE_ALL = -(2**62)
-"""Ranks what launches nothing before every priority: it holds up nobody, and what waits for it is waiting."""
+"""Tasks that start nothing (keep, publish, skip) need no slot, so they come before every priority."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +31,13 @@ class Stuck:
     holders: tuple[str, ...]
 
     @property
-    def words(self) -> str:
+    def reason(self) -> str:
         """What is wrong, for people."""
         places = {POOL: f'pool "{self.name}"', TASK: f'max_parallel of "{self.name}"'}
         place = places.get(self.kind, f'agent "{self.name}"')
         if not self.holders:
-            return f"{place} has too few slots for it and all that it needs up, or is up for, at the same time"
-        return f"{place} has no slot left for it: services that wait for it hold them ({', '.join(self.holders)})"
+            return f"{place} is too small: this task and the services it needs hold slots at the same time"
+        return f"{place} has no slot left: services that wait for this task hold them ({', '.join(self.holders)})"
 
 
 @dataclass(slots=True)
@@ -49,7 +50,8 @@ class Admission:
     _slots: Slots | None = field(init=False)
     _positions: Mapping[int, int] = field(init=False, default_factory=dict)
     _planned: Mapping[int, PlannedTask] = field(init=False, default_factory=dict)
-    _again: dict[int, Again] = field(init=False, default_factory=dict)
+    _numbers: Mapping[str, int] = field(init=False, default_factory=dict)
+    _due: dict[int, Retry] = field(init=False, default_factory=dict)
     _begun: set[int] = field(init=False, default_factory=set)
     _forgotten: set[int] = field(init=False, default_factory=set)
 
@@ -58,15 +60,16 @@ class Admission:
         if self._slots is not None:
             self._positions = {node: index for index, node in enumerate(self.plan.expansion.graph.order)}
             self._planned = {task.node: task for task in self.plan.tasks}
+            self._numbers = {task.address: task.node for task in self.plan.tasks}
 
-    def next(self, now: float) -> Again | int | None:
+    def next(self, now: float) -> Retry | int | None:
         """The next try or node that may begin, its slots taken; None while there is none."""
         if self._slots is None:
-            again = self.retries.pop_due(now)
-            return again if again is not None else self.frontier.pop()
+            retry = self.retries.pop_due(now)
+            return retry if retry is not None else self.frontier.pop()
         self._line_up(self._slots, now)
         while (node := self._slots.pick()) is not None:
-            if node in self._forgotten or (node not in self._again and self.frontier.is_skipped(node)):
+            if node in self._forgotten or (node not in self._due and self.frontier.is_skipped(node)):
                 self._forgotten.discard(node)
                 self._slots.release(node)
                 continue
@@ -74,16 +77,16 @@ class Admission:
             self.frontier.hand(node)
             if self._planned[node].action is Action.ATTACH:
                 self._slots.hold(node, self._needs(node))  # it runs already, whether there is a slot for it or not
-            return self._again.pop(node, node)
+            return self._due.pop(node, node)
         return None
 
-    def forget_tries(self, is_forgotten: Callable[[int], bool]) -> list[Again]:
-        """Tries whose time has come and that wait for a slot: those of such nodes wait no longer."""
-        found = [again for node, again in self._again.items() if is_forgotten(node)]
-        for again in found:
-            del self._again[again.node]
-            self._forgotten.add(again.node)
-        return found
+    def forget_tries(self, is_forgotten: Callable[[str], bool]) -> list[Retry]:
+        """Remove and return due tries of such addresses that still wait for a slot."""
+        found = {node: retry for node, retry in self._due.items() if is_forgotten(retry.address)}
+        for node in found:
+            del self._due[node]
+            self._forgotten.add(node)
+        return list(found.values())
 
     def release(self, node: int) -> None:
         """The task has ended, or waits for its next try."""
@@ -104,24 +107,25 @@ class Admission:
         """The first that waits for a slot, where nothing will ever give one back; it waits no longer."""
         while self._slots is not None and (found := self._slots.give_up()) is not None:
             node, (kind, name), holders = found
-            is_try = self._again.pop(node, None) is not None
+            is_try = self._due.pop(node, None) is not None
             if is_try or not self.frontier.is_skipped(node):
                 self.frontier.hand(node)
                 return Stuck(node, kind, name, tuple(self._instance(holder).address for holder in holders))
         return None
 
-    def give_up(self) -> list[Again]:
+    def give_up(self) -> list[Retry]:
         """Every try that was still to come."""
-        waiting, self._again = [*self._again.values()], {}
+        waiting, self._due = [*self._due.values()], {}
         return sorted([*waiting, *self.retries.clear()])
 
     def _line_up(self, slots: Slots, now: float) -> None:
-        while (again := self.retries.pop_due(now)) is not None:
-            self._again[again.node] = again
-            slots.offer(again.node, self._rank(again.node), self._needs(again.node))
-        while (node := self.frontier.show()) is not None:
-            begins = self._planned[node].action.launches and not self._planned[node].is_folded
-            slots.offer(node, self._rank(node), self._needs(node) if begins else ())
+        while (retry := self.retries.pop_due(now)) is not None:
+            node = self._numbers[retry.address]
+            self._due[node] = retry
+            slots.offer(node, self._rank(node), self._needs(node))
+        while (free := self.frontier.show()) is not None:
+            begins = self._planned[free].action.launches and not self._planned[free].is_folded
+            slots.offer(free, self._rank(free), self._needs(free) if begins else ())
 
     def _rank(self, node: int) -> Rank:
         launches = self._planned[node].action.launches
@@ -208,4 +212,4 @@ def _agent(planned: PlannedTask) -> str | None:
     agent = planned.request.agent if isinstance(planned.request, LaunchRequest) else None
     if agent is None or agent == "any":
         return None
-    return agent if isinstance(agent, str) else canonical(agent)
+    return agent if isinstance(agent, str) else canonical(agent.as_json() if is_rule(agent) else agent)

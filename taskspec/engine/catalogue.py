@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,9 +14,8 @@ from taskspec.engine.server import Server
 from taskspec.errors import NotFound, Refused, SpecError, UsageError
 from taskspec.plan.agents import is_rule
 from taskspec.plan.evaluate import Evaluator
-from taskspec.plan.request import LaunchRequest, ModuleFacts, ModuleKey, Request
-from taskspec.spec.model import SpecFile
-from taskspec.spec.parser import is_folder
+from taskspec.plan.request import Facts, LaunchRequest, ModuleFacts, ModuleKey, Request
+from taskspec.spec.model import SpecFile, is_folder
 from taskspec.template.instances import Instance
 from taskspec.values import Json
 
@@ -44,6 +43,12 @@ class Catalogue:
     def __post_init__(self) -> None:
         self.places = Places(self.server)
 
+    @property
+    def facts(self) -> Facts:
+        """What has been looked up so far."""
+        users = {login: number for (_, login), number in self.places.users.items()}
+        return Facts(self.modules, self.places.workspaces, users)
+
     def agent_id(self, workspace: int, agent: Json) -> int | None:
         """The id for an agent as the spec names it; None lets the server choose."""
         if agent is None or isinstance(agent, int):
@@ -58,7 +63,7 @@ class Catalogue:
         """Whether `agent_id` answers without asking the server."""
         return agent is None or isinstance(agent, int) or (workspace, str(agent)) in self.agents
 
-    def look_up(self, evaluator: Evaluator, instances: Iterable[Instance]) -> Mapping[ModuleKey, ModuleFacts]:
+    def look_up(self, evaluator: Evaluator, instances: Iterable[Instance]) -> Facts:
         """The facts of every module the instances name. Raises SpecError with all that cannot be found."""
         failed: set[ModuleKey] = set()
         for instance in instances:
@@ -73,7 +78,7 @@ class Catalogue:
                 failed.add(key)
         if self.problems:
             raise SpecError(self.problems)
-        return self.modules
+        return self.facts
 
     def check_places(self, wanted: Iterable[tuple[Instance, Request | None]]) -> None:
         """Every named agent exists, and every workspace, named or by id. Raises SpecError with all that do not.

@@ -28,7 +28,7 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
-class Past:
+class History:
     """What was before a frontier: nodes that failed, and nodes that were skipped with the cause of each."""
 
     failed: frozenset[int] = frozenset()
@@ -51,7 +51,7 @@ class Frontier:
     rules: Mapping[int, Rule] = field(default_factory=dict)
     taken: frozenset[int] = frozenset()
     """Wanted nodes that were handed out already, by the frontier whose place this one takes."""
-    past: Past = field(default_factory=Past)
+    past: History = field(default_factory=History)
     _missing: list[int] = field(init=False)
     _position: dict[int, int] = field(init=False)
     _free: list[tuple[int, int]] = field(init=False, default_factory=list)
@@ -126,11 +126,11 @@ class Frontier:
         """Whether a node is wanted and has neither been skipped nor been handed out by an earlier frontier."""
         return node in self.wanted and node not in self._skipped and node not in self.taken
 
-    def so_far(self, moved: Mapping[int, int]) -> Past:
+    def history(self, moved: Mapping[int, int]) -> History:
         """Who has failed and who was skipped, under new numbers; for the frontier that takes the place of this one."""
         failed = (node for node in self._blame if self.failed(node))
         skipped = self._skipped.items()
-        return Past(
+        return History(
             frozenset(moved[node] for node in failed if node in moved),
             {moved[node]: moved[cause] for node, cause in skipped if node in moved and cause in moved},
         )

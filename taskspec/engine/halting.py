@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator
 from taskspec.engine.server import Server
 from taskspec.engine.stopping import try_stop
 from taskspec.plan.model import Observed
-from taskspec.state.model import Event, EventKind, Outcome, Record
+from taskspec.state import events
+from taskspec.state.model import Event, Outcome, Record
 
 Told = Callable[[str, int, str], None]
 """Hears an address, a launch, and what went wrong with stopping it, or nothing."""
@@ -23,18 +24,18 @@ def is_ours_to_stop(record: Record, observed: Observed | None) -> bool:
 
 def halt(server: Server, record: Record, observed: Observed | None, told: Told) -> tuple[list[Event], bool]:
     """Stop it, and wait. Returns what to write down, and whether all of it has stopped."""
-    events: list[Event] = []
+    done: list[Event] = []
     is_done = True
     for old in record.replaces:
         if _stop(server, record, old, told):
-            events.append(Event(EventKind.RETIRED, record.address, record.key, {"task_id": old}))
+            done.append(events.retired(record.address, record.key, old))
         else:
             is_done = False
     if observed is None or observed.is_terminal or record.reused:
-        return events, is_done
+        return done, is_done
     if not _stop(server, record, observed.task_id, told):
-        return events, False
-    return [*events, *_ended(record, observed.task_id)], is_done
+        return done, False
+    return [*done, *_ended(record, observed.task_id)], is_done
 
 
 def _stop(server: Server, record: Record, task_id: int, told: Told) -> bool:
@@ -45,6 +46,5 @@ def _stop(server: Server, record: Record, task_id: int, told: Told) -> bool:
 
 def _ended(record: Record, task_id: int) -> Iterator[Event]:
     if record.task_id is None:
-        yield Event(EventKind.STARTED, record.address, record.key, {"task_id": task_id, "adopted": True})
-    body = {"outcome": Outcome.STOPPED, "summary": "stopped by `taskspec stop`", "results": {}}
-    yield Event(EventKind.ENDED, record.address, record.key, body)
+        yield events.started(record.address, record.key, task_id, adopted=True)
+    yield events.ended(record.address, record.key, Outcome.STOPPED, "stopped by `taskspec stop`", {})

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from taskspec.api import StartRequest
+from taskspec.api.launch_marker import marker
 from taskspec.api.wire import DESCRIPTION_LIMIT
-from taskspec.engine.refresh import marker
 from taskspec.engine.start import Forerunner, StartOrder
 from taskspec.engine.tools import Tools
 from taskspec.errors import StalePlan, TaskspecError, UsageError
@@ -16,7 +16,10 @@ from taskspec.plan.attempts import last_key
 from taskspec.plan.model import Plan, PlannedTask
 from taskspec.plan.request import LaunchRequest, Request, completes, start_key
 from taskspec.sensitive import WithheldError, reveal
-from taskspec.state.model import Event, EventKind, Phase, Record
+from taskspec.spec.settings import LaunchSettings
+from taskspec.state import events
+from taskspec.state.model import Event, Phase, Record
+from taskspec.template.instances import Instance
 from taskspec.values import Json, pending_ids, unknowns
 
 NOTHING_PASSED = 0.0
@@ -40,9 +43,12 @@ class Prepared:
 
 @dataclass(slots=True)
 class Launching:
-    """Prepares launches of one run. Registers folders with the local server once, before anything starts."""
+    """Prepares the launches and calls of one run. Registers folder apps with the local server before anything starts.
 
-    plan: Plan
+    `lineage` is that of the plan's state: it goes into every start key.
+    """
+
+    lineage: str
     tools: Tools
     module_ids: dict[str, int] = field(default_factory=dict)
     watermarks: dict[int, int] = field(default_factory=dict)
@@ -64,17 +70,16 @@ class Launching:
                 raise StalePlan(f'the app in "{facts.folder}" changed since the plan was made', remedy="plan again")
             self.module_ids[facts.folder] = registered.module_id
 
-    def final_launch(self, planned: PlannedTask) -> LaunchRequest:
+    def final_launch(self, instance: Instance, planned: PlannedTask) -> LaunchRequest:
         """As `final_request`, for a task that launches."""
-        request = self.final_request(planned)
+        request = self.final_request(instance, planned)
         if not isinstance(request, LaunchRequest):
             raise AssertionError("calls launch nothing")
         return request
 
-    def final_request(self, planned: PlannedTask) -> Request:
+    def final_request(self, instance: Instance, planned: PlannedTask) -> Request:
         """The request with every result of upstream in it. Raises NotLaunchable, or SpecError from an expression."""
-        instance = self.plan.expansion.instances[planned.node]
-        request = self.tools.evaluator.request(instance, self.tools.catalogue.modules)
+        request = self.tools.evaluator.request(instance, self.tools.catalogue.facts)
         untold = [*unknowns(_open_part(request))]
         if self.tools.evaluator.has_services:
             untold += [service.unknown for service in pending_ids(_open_part(request))]
@@ -104,7 +109,9 @@ class Launching:
         else:
             self.tools.catalogue.agent_id(workspace, request.agent)
 
-    def prepare(self, planned: PlannedTask, request: LaunchRequest, *, after: int | None = None) -> Prepared:
+    def prepare(
+        self, planned: PlannedTask, request: LaunchRequest, *, after: int | None = None, is_service: bool = False
+    ) -> Prepared:
         """The intent and the order for a start, from what `ask` has found out. Asks no server.
 
         `after` is the number of an attempt of this run that failed; the new one counts on from there.
@@ -123,24 +130,17 @@ class Launching:
             unresolved_for=NOTHING_PASSED if repeated and repeated.phase is Phase.INTENDED else None,
             forerunner=self._forerunner(planned.previous, key) if after is None else None,
         )
-        body: dict[str, Json] = {
-            "attempt": attempt,
-            "fingerprint": fingerprint,
-            "inputs": request.inputs,
-            "watermark": watermark,
-        }
-        if self.plan.expansion.instances[planned.node].task.service is not None:
-            body |= {"service": True, "replaces": list(replaced_by(planned))}
-        return Prepared(Event(EventKind.INTENT, planned.address, key, body), order, attempt, note)
+        intent = events.intent(planned.address, key, attempt, fingerprint, request.inputs, watermark=watermark)
+        if is_service:
+            intent = events.service_intent(intent, replaced_by(planned))
+        return Prepared(intent, order, attempt, note)
 
     def _keyed(self, planned: PlannedTask, request: LaunchRequest, after: int | None) -> tuple[str, int, Record | None]:
         """The start key, the number of the attempt, and the record of a start with this key that was cut off."""
         fingerprint = request.fingerprint or ""
         if after is not None:
-            return start_key(self.plan.lineage, planned.address, fingerprint, after + 1), after + 1, None
-        key, attempt = last_key(
-            planned.previous, self.plan.lineage, planned.address, fingerprint, highest=planned.attempts
-        )
+            return start_key(self.lineage, planned.address, fingerprint, after + 1), after + 1, None
+        key, attempt = last_key(planned.previous, self.lineage, planned.address, fingerprint, highest=planned.attempts)
         return key, attempt, planned.previous if planned.previous is not None and planned.previous.key == key else None
 
     def _agent(self, request: LaunchRequest, workspace: int) -> tuple[int | None, str]:
@@ -159,23 +159,23 @@ class Launching:
         return Forerunner(previous.key, previous.watermark, NOTHING_PASSED)
 
     def _start_request(self, request: LaunchRequest, key: str, workspace: int, agent: int | None) -> StartRequest:
-        facts, settings = request.facts, request.settings
+        facts, settings = request.facts, request.settings or LaunchSettings()
         module_id = self.module_ids[facts.folder] if facts.folder is not None else facts.module_id
         return StartRequest(
             agent_id=agent,
             module_id=module_id,
             workspace_id=workspace,
             description=describe(request.description, key),
-            params={"state": sent(request)},
+            params={"state": wire_params(request)},
             log_level=request.log_level,
             app_version=facts.version,
             is_branch=facts.is_branch,
             task_name=request.title,
             restart_policy=request.restart_policy,
-            users_ids=settings.get("users"),
-            limit_by_workspace=settings.get("limit_by_workspace", False),
-            kubernetes_settings=settings.get("kubernetes"),
-            multi_user_session=settings.get("multi_user", False),
+            users_ids=list(settings.users) or None,
+            limit_by_workspace=settings.limit_by_workspace,
+            kubernetes_settings=settings.kubernetes or None,
+            multi_user_session=settings.multi_user,
         )
 
 
@@ -188,12 +188,12 @@ def replaced_by(planned: PlannedTask) -> tuple[int, ...]:
     return (*record.replaces, *((observed.task_id,) if observed is not None and runs else ()))
 
 
-def sent(request: LaunchRequest) -> dict[str, Json]:
+def wire_params(request: LaunchRequest) -> dict[str, Json]:
     """The params as the server gets them: the one place where secrets are laid open. Raises NotLaunchable."""
-    return laid_open(request.params) if request.has_secrets else dict(request.params)
+    return reveal_for_sending(request.params) if request.has_secrets else dict(request.params)
 
 
-def laid_open(values: Mapping[str, Json]) -> dict[str, Json]:
+def reveal_for_sending(values: Mapping[str, Json]) -> dict[str, Json]:
     """Values with their secrets, to be sent and nothing else. Raises NotLaunchable when one is not there."""
     try:
         return dict(reveal(values))

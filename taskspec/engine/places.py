@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from taskspec.diagnostics import Code, Diagnostic, Severity, in_order
 from taskspec.engine.server import Server
@@ -15,8 +15,8 @@ from taskspec.plan.evaluate import Evaluator
 from taskspec.plan.model import Plan
 from taskspec.plan.request import LaunchRequest
 from taskspec.spec.model import SpecFile
+from taskspec.spec.settings import AgentRule, Gpu
 from taskspec.template.instances import Instance
-from taskspec.values import Json
 
 if TYPE_CHECKING:
     from taskspec.api import Api
@@ -109,9 +109,10 @@ class Places:
         return best.id, f'on agent "{best.name}" (rule: {describe(full_rule(request))})'
 
 
-def full_rule(request: LaunchRequest) -> Mapping[str, Any]:
+def full_rule(request: LaunchRequest) -> AgentRule:
     """The rule of a launch; an app that cannot do without a GPU brings that into a rule which does not speak of it."""
-    return {"gpu": "required", **request.agent} if request.facts.needs_gpu else dict(request.agent)
+    rule = request.agent
+    return replace(rule, gpu=Gpu.REQUIRED) if request.facts.needs_gpu and rule.gpu is None else rule
 
 
 def _agents_of(api: Api, team: int) -> tuple[AgentFacts, ...]:
@@ -149,13 +150,11 @@ def _look_up(places: Places, evaluator: Evaluator, instance: Instance) -> None:
     try:
         workspace = evaluator.workspace(instance)
         if isinstance(workspace, str):
-            number = places.workspace_id(workspace)
-            evaluator.names.workspaces[workspace] = number
-            workspace = number
+            workspace = places.workspace_id(workspace)
         logins = [user for user in evaluator.users(instance) if isinstance(user, str)] if instance.task.settings else []
         section = ("settings", "users")
         for login in logins:
-            evaluator.names.users[login] = places.user_id(places.server.workspace(workspace), login)
+            places.user_id(places.server.workspace(workspace), login)
     except (NotFound, Refused, UsageError) as error:
         span = evaluator.spec.task_span(instance.task.name, *section)
         summary = f'task "{instance.address}": {error.message}'
@@ -180,7 +179,7 @@ def with_agents(places: Places, spec: SpecFile, plan: Plan, now: float) -> Plan:
     return replace(plan, agents=names, warnings=(*plan.warnings, *problems.values())) if names else plan
 
 
-def _no_fit(spec: SpecFile, instance: Instance, choice: Choice, rule: Json) -> Diagnostic:
+def _no_fit(spec: SpecFile, instance: Instance, choice: Choice, rule: AgentRule) -> Diagnostic:
     """An error where no agent can ever fit, a warning where one may be back by then."""
     return Diagnostic(
         Code.PLACE,

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from taskspec.api.launch_marker import key_in
 from taskspec.engine.server import Server
 from taskspec.errors import NotFound
 from taskspec.plan.model import Observed
@@ -17,18 +17,10 @@ from taskspec.state.model import Phase, Record, State
 if TYPE_CHECKING:
     from taskspec.api import Api, TaskInfo
 
-_MARKER = re.compile(r"\[ts:([0-9a-f]{20})\]")
-
-
-def marker(key: str) -> str:
-    """The text that carries a start key inside a launch's description."""
-    return f"[ts:{key}]"
-
 
 def key_of(info: TaskInfo) -> str | None:
     """The start key a launch carries, or None when it is not one of ours."""
-    found = _MARKER.findall(info.description or "")
-    return found[-1] if found else None
+    return key_in(info.description) or None
 
 
 def observe(server: Server, state: State) -> dict[str, Observed]:

@@ -14,15 +14,15 @@ JITTER = 0.1
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Again:
-    """A node whose next try is due at a time; `tries` it has had in this run, the last with number `attempt`.
+class Retry:
+    """A task whose next try is due at a time; `tries` it has had in this run, the last with number `attempt`.
 
-    `restart` is the launch to run once more, where the rule asks for that; `key` is its start key. `ended` is
+    `restart` is the launch to run again, where the rule asks for that; `key` is its start key. `ended` is
     what the task ends with if the try is never made.
     """
 
     due: float
-    node: int
+    address: str
     tries: int
     attempt: int
     ended: TaskEnded = field(compare=False)
@@ -34,12 +34,12 @@ class Again:
 class Retries:
     """Waiting tries, the earliest first."""
 
-    _waiting: list[Again] = field(default_factory=list)
+    _waiting: list[Retry] = field(default_factory=list)
 
-    def add(self, again: Again) -> None:
-        heapq.heappush(self._waiting, again)
+    def add(self, retry: Retry) -> None:
+        heapq.heappush(self._waiting, retry)
 
-    def pop_due(self, now: float) -> Again | None:
+    def pop_due(self, now: float) -> Retry | None:
         """The next try whose time has come."""
         return heapq.heappop(self._waiting) if self._waiting and self._waiting[0].due <= now else None
 
@@ -47,7 +47,7 @@ class Retries:
     def is_waiting(self) -> bool:
         return bool(self._waiting)
 
-    def clear(self) -> list[Again]:
+    def clear(self) -> list[Retry]:
         """All that wait, given up."""
         given_up, self._waiting = sorted(self._waiting), []
         return given_up

@@ -7,13 +7,12 @@ spec, or take the credentials of taskspec itself; what the person at the command
 from __future__ import annotations
 
 import shlex
-import stat
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from taskspec.plainfile import why_no_path
+from taskspec.plainfile import TooLarge, read_plain, why_no_path
 from taskspec.projectroot import project_root
 from taskspec.spec.secretreference import SecretKind, SecretReference, UnreadableSecret
 
@@ -80,12 +79,13 @@ class SecretSource:
                 "Give the reference with --var, or allow it with --allow-outside.",
             )
         try:
-            content = _read_regular(path)
+            return _as_text(reference, read_plain(path, SIZE_LIMIT))
+        except TooLarge:
+            raise _too_long(reference) from None
         except OSError as error:
             raise UnreadableSecret(
                 f'"{reference}" cannot be read: {error.strerror or error}', "Check the path."
             ) from None
-        return _as_text(reference, content)
 
     def _from_command(self, reference: SecretReference) -> str:
         """What a command prints, without its last line break. No shell reads it; what it says of errors is dropped."""
@@ -113,17 +113,13 @@ class SecretSource:
         return _as_text(reference, done.stdout)
 
 
-def _read_regular(path: Path) -> bytes:
-    """The first bytes of a file that is one: a pipe would block, and a device never ends."""
-    if not stat.S_ISREG(path.stat().st_mode):
-        raise OSError(None, "it is no regular file")
-    with path.open("rb") as file:
-        return file.read(SIZE_LIMIT + 1)
+def _too_long(reference: SecretReference) -> UnreadableSecret:
+    return UnreadableSecret(f'"{reference}" gives more than {SIZE_LIMIT} bytes', "A secret is a short text.")
 
 
 def _as_text(reference: SecretReference, content: bytes) -> str:
     if len(content) > SIZE_LIMIT:
-        raise UnreadableSecret(f'"{reference}" gives more than {SIZE_LIMIT} bytes', "A secret is a short text.")
+        raise _too_long(reference)
     try:
         text = content.decode().removesuffix("\n").removesuffix("\r")
     except UnicodeDecodeError:

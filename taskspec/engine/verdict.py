@@ -61,7 +61,6 @@ def after_scope(info: TaskInfo, verdict: Verdict, evidence: Evidence) -> dict[st
 
 def judge(evaluator: Evaluator, instance: Instance, info: TaskInfo, found: Findings | None = None) -> Verdict:
     """The verdict on a launch with a terminal status, by what has been found so far."""
-    _learn_token(evaluator, instance, info)
     evidence = Evidence(found or {})
     verdict = _judge(evaluator, instance, info, evidence)
     if instance.task.outputs and not evidence.wanted:
@@ -73,11 +72,12 @@ def judge(evaluator: Evaluator, instance: Instance, info: TaskInfo, found: Findi
     return replace(verdict, wants=frozenset(evidence.wanted), found=evidence.found)
 
 
-def _learn_token(evaluator: Evaluator, instance: Instance, info: TaskInfo) -> None:
-    """Know the token of a launch whose words are going to be stored or shown, so that it is hidden in them."""
+def shows_text_of(instance: Instance, info: TaskInfo) -> bool:
+    """Whether text of the launch is stored or shown, so that its token has to be redacted there."""
     task = instance.task
-    if task.results or task.checks or task.outputs or task.service or info.status is not LaunchStatus.FINISHED:
-        evaluator.secrets.know(info.session_token)
+    if task.results or task.checks or task.outputs or task.service:
+        return True
+    return info.status is not LaunchStatus.FINISHED
 
 
 def _judge(evaluator: Evaluator, instance: Instance, info: TaskInfo, evidence: Evidence) -> Verdict:
@@ -92,7 +92,7 @@ def _judge(evaluator: Evaluator, instance: Instance, info: TaskInfo, evidence: E
     return _judge_words(evaluator, instance, info, evidence)
 
 
-def fallen(info: TaskInfo, *, was_up: bool) -> Verdict:
+def judge_ended_service(info: TaskInfo, *, was_up: bool) -> Verdict:
     """The verdict on a service that has ended by itself: never a success."""
     when = "while it was needed" if was_up else "before it was ready"
     if info.status is LaunchStatus.STOPPED:
@@ -102,7 +102,6 @@ def fallen(info: TaskInfo, *, was_up: bool) -> Verdict:
 
 def judge_ready(evaluator: Evaluator, instance: Instance, info: TaskInfo, found: Findings | None = None) -> Verdict:
     """The verdict on a service that is up, by what has been found so far."""
-    _learn_token(evaluator, instance, info)
     evidence = Evidence(found or {})
     verdict = _judge_words(evaluator, instance, info, evidence)
     return replace(verdict, wants=frozenset(evidence.wanted), found=evidence.found)

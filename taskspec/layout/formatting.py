@@ -1,4 +1,4 @@
-"""`fmt`: the one way a spec is written. The values are never changed: what would change them is refused. Pure."""
+"""`fmt`: format a spec. A file whose values would change is refused. Pure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _BREAKS = ("\x85", "\u2028", "\u2029", "\x0b", "\x0c")
 
 
 def formatted(name: str, content: bytes) -> str:
-    """The text of a YAML file as fmt writes it. Raises SpecError for what is no valid YAML, or cannot be kept."""
+    """Format a YAML file. Raises SpecError for invalid YAML, or for a file that fmt cannot preserve."""
     document = read_document(name, content)
     text = document.source.text
     _refuse_odd_breaks(document.source)
@@ -28,7 +28,7 @@ def formatted(name: str, content: bytes) -> str:
 
 
 def _refuse_odd_breaks(source: Source) -> None:
-    """Line ends that editors do not see as such: nobody could tell where a comment ends."""
+    """Refuse line ends that editors do not show, because the end of a comment is unclear."""
     for character in _BREAKS:
         at = source.text.find(character)
         if at >= 0:
@@ -43,7 +43,7 @@ def _refuse_odd_breaks(source: Source) -> None:
 
 
 def _refuse_change(before: SourceDocument, text: str, *, is_spec: bool) -> None:
-    """Whatever goes wrong here is our mistake; the file is left as it is."""
+    """Refuse a result with other values or comments: that would be a bug of fmt."""
     name = before.source.name
     try:
         after = read_document(name, text.encode())
@@ -52,13 +52,13 @@ def _refuse_change(before: SourceDocument, text: str, *, is_spec: bool) -> None:
     except SpecError:
         same = False
     if not same:
-        summary = f'"{name}" has something in it that fmt cannot write without changing it; it was left as it is'
+        summary = f'"{name}" has content that fmt cannot preserve; the file was not changed'
         remedy = "Write it in a simpler way (blocks of lines, comments inside brackets, anchors), or report it."
         raise SpecError([Diagnostic(Code.YAML_FORBIDDEN, summary, before.span(()), remedy=remedy)])
 
 
 def _same(before: Json, after: Json, path: Path = (), *, is_spec: bool = False) -> bool:
-    """Equal in values, types and order; keys may only be in another order where fmt has an order of its own."""
+    """Equal in values, types and order; the order of keys may differ only where fmt sorts them."""
     if isinstance(before, dict) and isinstance(after, dict):
         if before.keys() != after.keys() or (list(before) != list(after) and not (is_spec and _is_sorted(path))):
             return False

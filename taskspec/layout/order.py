@@ -1,4 +1,4 @@
-"""The order in which keys are written: what a task is, where it runs, what it gets, what becomes of it. Pure."""
+"""The order of keys: what a task is, where it runs, its inputs, and its results. Pure."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ TASK = (
 
 
 def ordered(root: Node) -> Node:
-    """A spec with its keys in order; tasks, params and everything that is the author's stay as they are."""
+    """Sort the keys of a spec. Tasks, params and other keys of the author keep their order."""
     if not isinstance(root, Branch) or not root.is_map:
         return root
     root = _each(root, "tasks", TASK, spaced=True)
@@ -37,7 +37,7 @@ def ordered(root: Node) -> Node:
 
 
 def _each(root: Branch, section: str, order: Sequence[str], *, spaced: bool) -> Branch:
-    """The root with every entry of a section sorted."""
+    """Sort every entry of a section."""
 
     def done(node: Node) -> Node:
         if not isinstance(node, Branch) or not node.is_map:
@@ -50,7 +50,7 @@ def _each(root: Branch, section: str, order: Sequence[str], *, spaced: bool) -> 
 
 
 def _sorted(node: Node, order: Sequence[str]) -> Node:
-    """A map with the keys we know first, in their order; as it is where an alias would come before its anchor."""
+    """Sort the known keys of a map first, unless an alias would then come before its anchor."""
     if not isinstance(node, Branch) or not node.is_map:
         return node
     rank = {name: index for index, name in enumerate(order)}
@@ -67,7 +67,7 @@ def _name(entry: Entry) -> str:
 
 
 def _marks(entries: Sequence[Entry]) -> list[str]:
-    """Anchors, and aliases of them, in the order they are read; nothing where no alias needs an anchor from here."""
+    """The anchors and their aliases in order; empty when no alias refers to an anchor of these entries."""
     marks = [mark for entry in entries for mark in _marks_in(entry.value)]
     anchors = {mark for mark in marks if mark.startswith("&")}
     return [m for m in marks if m in anchors or m.replace("*", "&", 1) in anchors] if _has_alias(marks, anchors) else []

@@ -1,6 +1,6 @@
-"""When a text needs quotes in YAML, and which. Pure.
+"""Whether a text needs quotes in YAML, and which ones. Pure.
 
-Quotes stay away only where every reader of YAML sees the same text, in any version of the language.
+A text has no quotes only if every version of YAML reads the same text.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _ESCAPES = {"\n": "\\n", "\t": "\\t", "\r": "\\r", '"': '\\"', "\\": "\\\\"}
 
 
 def quoted(text: str, *, in_line: bool = False) -> str:
-    """The text as a scalar: plain where that is certain, else in the quotes that need fewer escapes."""
+    """The text as a scalar: plain if that is safe, otherwise in the quotes that need fewer escapes."""
     if is_plain(text, in_line=in_line):
         return text
     if text.isprintable() and "'" not in text and ('"' in text or "\\" in text):
@@ -25,7 +25,7 @@ def quoted(text: str, *, in_line: bool = False) -> str:
 
 
 def is_plain(text: str, *, in_line: bool = False) -> bool:
-    """Whether a text can stand without quotes, and is the same text then."""
+    """Whether a text without quotes reads as the same text."""
     if not text.isprintable() or not _PLAIN.fullmatch(text) or _INDICATOR_FIRST.match(text):
         return False
     if ": " in text or " #" in text or "{{" in text or "{%" in text or "{#" in text:

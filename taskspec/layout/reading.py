@@ -1,4 +1,4 @@
-"""From a YAML text to a tree with its comments. The text has been read as values before, and is known to be valid."""
+"""Read a YAML text as a tree with comments. The caller has checked that the text is valid."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ class _Comment:
 
 
 def read_tree(source: Source) -> Tree:
-    """The tree of a text that is valid in the spec language."""
+    """Read the tree of a valid text."""
     events = _events(source)
     if not events:
         return Tree(tuple(comments_in(source)), Leaf("", is_text=False))
     rows = source.text.split("\n")
-    build = _Build(source, rows, events, sorted(_comments(source, events), key=lambda comment: comment.offset))
+    build = _TreeBuilder(source, rows, events, sorted(_comments(source, events), key=lambda comment: comment.offset))
     start = _first(events)
     header = build.lines(build.take(start))
     if header and build.after_blank(start):
@@ -58,7 +58,7 @@ def _first(events: list[Any]) -> int:
 
 
 def _comments(source: Source, events: list[Any]) -> Iterator[_Comment]:
-    """Comments stand between scalars, and on the first line of a block of lines."""
+    """Find comments between scalars, and on the first line of a block scalar."""
     rows = source.text.split("\n")
     scalars: list[Any] = [e for e in events if isinstance(e, yaml.ScalarEvent)]
     ends = [0, *(e.end_mark.index for e in scalars)]
@@ -83,12 +83,12 @@ def _is_blank_above(rows: list[str], line: int) -> bool:
 
 
 def _without_blank(leading: tuple[str, ...]) -> tuple[str, ...]:
-    """The comment lines of a first entry: a blank line above it is none between entries."""
+    """The comment lines of a first entry without a leading blank line."""
     return leading[1:] if leading and not leading[0] else leading
 
 
 def _hoisted(value: Node) -> tuple[Node, tuple[str, ...]]:
-    """The value of an item, and the comments above its first entry: they are written above the dash."""
+    """The value of an item, and the comments above its first entry, which are written above the dash."""
     if not isinstance(value, Branch) or value.in_line or value.anchor or not value.entries:
         return value, ()
     first = value.entries[0]
@@ -96,8 +96,8 @@ def _hoisted(value: Node) -> tuple[Node, tuple[str, ...]]:
 
 
 @dataclass(slots=True)
-class _Build:
-    """Goes through the parser's events and the comments side by side."""
+class _TreeBuilder:
+    """Builds a tree from the parser's events and the comments."""
 
     source: Source
     rows: list[str]
@@ -114,7 +114,7 @@ class _Build:
         return self.events[self.at - 1]
 
     def take(self, limit: float, column: int = 0) -> list[_Comment]:
-        """The comments that come next: before an offset, and not further left than a column."""
+        """Take the next comments before an offset, down to the first one left of a column."""
         first = self.used
         while self.used < len(self.comments) and self.comments[self.used].offset < limit:
             if self.comments[self.used].column < column:
@@ -122,8 +122,8 @@ class _Build:
             self.used += 1
         return self.comments[first : self.used]
 
-    def beside(self, end: Any) -> str:
-        """The comment on the line on which something ends, when it comes before anything else."""
+    def trailing(self, end: Any) -> str:
+        """Take the comment at the end of a line."""
         limit = self.peek().start_mark.index if self.at < len(self.events) else len(self.source.text)
         if self.used < len(self.comments):
             comment = self.comments[self.used]
@@ -136,11 +136,11 @@ class _Build:
         return _is_blank_above(self.rows, self.source.position(offset)[0])
 
     def lines(self, comments: list[_Comment]) -> tuple[str, ...]:
-        """Comment lines, each after an empty one where the author left a blank line."""
+        """The comment lines, with an empty line where the author left one."""
         return tuple(line for c in comments for line in (("", c.text) if c.after_blank and c.is_alone else (c.text,)))
 
     def node(self, column: int) -> Node:
-        """The next node; `column` is that of the map or list around it."""
+        """Read the next node; `column` is that of the enclosing map or list."""
         event = self.step()
         if isinstance(event, yaml.ScalarEvent):
             return self.scalar(event)
@@ -156,7 +156,7 @@ class _Build:
         return Leaf(event.value, is_text=is_text, anchor=anchor)
 
     def folded(self, event: Any) -> tuple[str, ...]:
-        """The lines of a folded block without their indentation; none where that is not plain to see."""
+        """The lines of a folded block without their indentation; empty when the indentation is unclear."""
         raw = self.source.text[event.start_mark.index : event.end_mark.index]
         header = _BLOCK_HEADER.match(raw)
         if event.style != ">" or header is None or set(header.group(1)) - {"-"}:
@@ -183,7 +183,7 @@ class _Build:
         return Branch(tuple(entries), is_map, in_line, self.lines(foot), start.anchor or "")
 
     def column(self, start: Any, around: int) -> int:
-        """Where a comment must stand at least to belong to this map or list and not to what follows it."""
+        """The smallest column of a comment that belongs to this map or list."""
         if start.flow_style or isinstance(self.peek(), yaml.CollectionEndEvent):
             return 0
         column = int(self.peek().start_mark.column)
@@ -197,12 +197,12 @@ class _Build:
         leading = (*leading, "") if self.after_blank(start) else leading
         event = self.step()
         key = Leaf(event.value, is_text=bool(event.style) or "\n" in event.value, anchor=event.anchor or "")
-        beside = self.beside(event.end_mark)
+        trailing = self.trailing(event.end_mark)
         value, extra, comment = self.value(column)
-        return Entry(key, value, (*([beside] if beside and comment else []), *leading, *extra), comment or beside)
+        return Entry(key, value, (*([trailing] if trailing and comment else []), *leading, *extra), comment or trailing)
 
     def dash(self, start: int) -> int:
-        """Where the dash of the next item stands: the last one before its value, outside comments."""
+        """The offset of the dash of the next item: the last one before its value, outside of comments."""
         is_start = isinstance(self.events[self.at - 1], yaml.SequenceStartEvent)
         end = self.events[self.at - 1].start_mark.index if is_start else self.events[self.at - 1].end_mark.index
         gap = _COMMENT.sub(lambda match: " " * len(match.group()), self.source.text[end:start])
@@ -211,17 +211,17 @@ class _Build:
     def item(self, column: int) -> Entry:
         start = self.peek().start_mark.index
         before = self.take(start)
-        beside = next((c.text for c in before if not c.is_alone), "")
+        trailing = next((c.text for c in before if not c.is_alone), "")
         leading = self.lines([c for c in before if c.is_alone])
         leading = (*leading, "") if self.after_blank(self.dash(start)) else leading
         value, extra, comment = self.value(column)
         value, above = _hoisted(value)
         return Entry(
-            None, value, (*([beside] if beside and comment else []), *leading, *above, *extra), comment or beside
+            None, value, (*([trailing] if trailing and comment else []), *leading, *above, *extra), comment or trailing
         )
 
     def value(self, column: int) -> tuple[Node, tuple[str, ...], str]:
-        """A value, comment lines that stand inside it where it is one scalar, and the comment beside it."""
+        """A value, the comment lines inside of a scalar, and the comment on its line."""
         event = self.peek()
         value = self.node(column)
         if isinstance(value, Branch) and not event.flow_style:
@@ -232,5 +232,5 @@ class _Build:
         extra = self.lines([c for c in inside if c.text != comment])
         if isinstance(value, Leaf) and value.style:
             return value, extra, comment
-        after = self.beside(end)
+        after = self.trailing(end)
         return value, (*([comment] if comment and after else []), *extra), after or comment

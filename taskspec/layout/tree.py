@@ -1,4 +1,4 @@
-"""A YAML text as a tree that keeps what a reader of values drops: comments, order, styles, anchors. Pure."""
+"""A YAML text as a tree with comments, order, styles and anchors. Pure."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from taskspec.values import Json
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """A scalar. `text` is the value where it `is_text`, else what is written: a number, an alias, nothing.
+    """A scalar. `text` is the value if it `is_text`, otherwise the source: a number, an alias, or empty.
 
-    `style` is `|` or `>` for a block of lines; `lines` are those of a folded one, as written.
+    `style` is `|` or `>` for a block scalar; `lines` are the source lines of a folded one.
     """
 
     text: str
@@ -26,18 +26,18 @@ class Leaf:
 class Entry:
     """One entry of a map, or one item of a list, which has no key.
 
-    `leading` are the comment lines above it, an empty one for a blank line; `beside` is the comment on its own line.
+    `leading` are the comment lines above it, an empty one for a blank line. `trailing` is the comment on the same line.
     """
 
     key: Leaf | None
     value: Node
     leading: tuple[str, ...] = ()
-    beside: str = ""
+    trailing: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Branch:
-    """A map or a list. `in_line` says that it is written in brackets, `foot` are comment lines below its last entry.
+    """A map or a list. `in_line`: it is written in brackets. `foot` are comment lines below its last entry.
 
     `spaced` asks for a blank line between entries that take more than one line.
     """
@@ -71,7 +71,7 @@ def leaf(value: Json) -> Leaf:
 
 
 def node(value: Json, *, in_line: bool = False) -> Node:
-    """Any value as a tree without comments; lists of scalars are written in one line where they fit."""
+    """A value as a tree without comments; lists of scalars are written on one line if they fit."""
     if isinstance(value, dict):
         pairs = tuple(Entry(Leaf(key, is_text=True), node(item, in_line=in_line)) for key, item in value.items())
         return Branch(pairs, is_map=True, in_line=in_line)
@@ -81,11 +81,11 @@ def node(value: Json, *, in_line: bool = False) -> Node:
     return leaf(value)
 
 
-def entry(key: str, value: Node, *leading: str, beside: str = "") -> Entry:
+def entry(key: str, value: Node, *leading: str, trailing: str = "") -> Entry:
     """One entry of a map, with the comment lines above it."""
-    return Entry(Leaf(key, is_text=True), value, leading, beside)
+    return Entry(Leaf(key, is_text=True), value, leading, trailing)
 
 
 def block(entries: Iterable[Entry], *, foot: tuple[str, ...] = (), spaced: bool = False) -> Branch:
-    """A map that is written with one entry a line."""
+    """A map with one entry on each line."""
     return Branch(tuple(entries), is_map=True, foot=foot, spaced=spaced)

@@ -1,4 +1,4 @@
-"""From a tree to YAML: two spaces a level, quotes where they are needed, comments where they belong. Pure."""
+"""Write a tree as YAML: two spaces for each level, quotes where needed, and comments. Pure."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def write_tree(tree: Tree) -> str:
 
 
 def _collapsed(lines: tuple[str, ...]) -> list[str]:
-    """Without blank lines at the start, and with one where there are several."""
+    """Remove blank lines at the start, and merge consecutive ones."""
     kept: list[str] = []
     for line in lines:
         if line or (kept and kept[-1]):
@@ -54,36 +54,36 @@ def _indented(line: str, indent: int) -> str:
 
 
 def _entry(entry: Entry, indent: int) -> list[str]:
-    """The lines of one entry: its key or dash, and its value beside or below."""
+    """The lines of one entry: its key or dash, and its value on the same line or below."""
     head = " " * indent + ("-" if entry.key is None else f"{_key(entry.key)}:")
-    beside = f"  {entry.beside}" if entry.beside else ""
+    trailing = f"  {entry.trailing}" if entry.trailing else ""
     value = entry.value
     if isinstance(value, Leaf):
-        return _leaf(value, head, beside, indent, is_item=entry.key is None)
+        return _leaf(value, head, trailing, indent, is_item=entry.key is None)
     flat = _in_line(value) if value.in_line or not value.entries else ""
     if flat and not value.foot and (not value.entries or len(head) + 1 + len(flat) <= WIDTH):
-        return [f"{head} {flat}{beside}"]
+        return [f"{head} {flat}{trailing}"]
     anchor = f" &{value.anchor}" if value.anchor else ""
     if not value.entries:
-        return [f"{head} {flat}{beside}", *(_indented(line, indent + STEP) for line in _collapsed(value.foot))]
+        return [f"{head} {flat}{trailing}", *(_indented(line, indent + STEP) for line in _collapsed(value.foot))]
     below = _branch(value, indent + STEP)
-    if entry.key is None and not anchor and not beside and not _collapsed(value.entries[0].leading):
+    if entry.key is None and not anchor and not trailing and not _collapsed(value.entries[0].leading):
         return [f"{head} {below[0].lstrip(' ')}", *below[1:]]
-    return [f"{head}{anchor}{beside}", *below]
+    return [f"{head}{anchor}{trailing}", *below]
 
 
-def _leaf(leaf: Leaf, head: str, beside: str, indent: int, *, is_item: bool) -> list[str]:
+def _leaf(leaf: Leaf, head: str, trailing: str, indent: int, *, is_item: bool) -> list[str]:
     lines = _block_lines(leaf)
     if not lines:
         text = _scalar(leaf) or ("null" if is_item else "")
-        return [f"{head} {text}{beside}" if text else f"{head}{beside}"]
+        return [f"{head} {text}{trailing}" if text else f"{head}{trailing}"]
     anchor = f"&{leaf.anchor} " if leaf.anchor else ""
     header = leaf.style + ("" if leaf.text.endswith("\n") else "-")
-    return [f"{head} {anchor}{header}{beside}", *(_indented(line, indent + STEP) for line in lines)]
+    return [f"{head} {anchor}{header}{trailing}", *(_indented(line, indent + STEP) for line in lines)]
 
 
 def _block_lines(leaf: Leaf) -> list[str]:
-    """The lines of a block scalar that is kept as one; none for a scalar that is written beside its key."""
+    """The lines of a block scalar; empty for a scalar that is written on the line of its key."""
     if leaf.style == ">":
         return list(leaf.lines)
     lines = leaf.text.removesuffix("\n").split("\n")
@@ -104,7 +104,7 @@ def _scalar(leaf: Leaf, *, in_line: bool = False) -> str:
 
 
 def _in_line(node: Node) -> str:
-    """A node on one line; comments have no place there."""
+    """A node on one line, without comments."""
     if isinstance(node, Leaf):
         return _scalar(node, in_line=True) or "null"
     inner = ", ".join(

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 IDLE_VARIABLE = "TASKSPEC_SERVER_IDLE"
 ENVIRONMENTS_VARIABLE = "TASKSPEC_APP_ENVIRONMENTS"
-# A finder looks at the lock by taking it for an instant, which must not pass for a server.
+# A client tests the lock by taking it for a moment, which must not look like a running server.
 _LOCK_TRIES = 20
 
 
@@ -51,8 +51,10 @@ def _parser() -> argparse.ArgumentParser:
         "--home", help="folder of the server (default: server/ in TASKSPEC_HOME or the user's state folder)"
     )
     parser.add_argument("--port", type=int, help="default: the port of the last run, or a free one")
-    parser.add_argument("--idle", type=float, help="leave after so many seconds without request and launch; 0: never")
-    parser.add_argument("--capacity", type=int, default=defaults.capacity, help="launches at a time")
+    parser.add_argument(
+        "--idle", type=float, help="exit after this many seconds without requests and launches; 0: never"
+    )
+    parser.add_argument("--capacity", type=int, default=defaults.capacity, help="launches that run at the same time")
     parser.add_argument(
         "--stop-grace", type=float, default=defaults.stop_grace, help="seconds between the signals of a stop"
     )
@@ -83,7 +85,7 @@ def _idle_from_environment() -> float:
     try:
         return float(text) if text else DEFAULT_IDLE_SECONDS
     except ValueError:
-        raise LocalServerError(f"{IDLE_VARIABLE} is {text!r}, which is no number", remedy="give seconds") from None
+        raise LocalServerError(f"{IDLE_VARIABLE} is {text!r}, which is not a number", remedy="give seconds") from None
 
 
 def _take_lock(home: ServerHome) -> int:
@@ -98,13 +100,13 @@ def _take_lock(home: ServerHome) -> int:
 
 
 def _close_on_exec() -> None:
-    """Keep every open file of ours away from the apps: the lock above all, and what our own starter left open."""
+    """Let no app inherit an open file: not the lock, and not the files that the starter of the server left open."""
     for entry in Path("/dev/fd").iterdir():
         descriptor = int(entry.name)
         if descriptor > 2:
             try:
                 os.set_inheritable(descriptor, False)
-            except OSError:  # the one that listed the folder
+            except OSError:  # the descriptor that listed the folder
                 continue
 
 
@@ -113,7 +115,7 @@ def _leave(_number: int, _frame: FrameType | None) -> None:
 
 
 if __name__ == "__main__":
-    # uvicorn leaves on these and raises them again afterwards; this turns the second time into an ordinary end.
+    # uvicorn exits on these signals and raises them again. This handler turns the second one into a normal exit.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _leave)
     sys.exit(main())

@@ -1,11 +1,11 @@
-"""The agent: takes queued launches in order, starts them, watches them, and writes down how they ended.
+"""The agent: take queued launches in order, start them, watch them, and record how they ended.
 
     queued ─▶ consumed ─▶ started ─▶ finished │ error │ stopped
        ▲                     │
        └── on_error, later ──┘
 
-Lives on the server's event loop and decides from the store and the run directories alone, so that a new server goes
-on where a killed one stopped.
+Runs on the server's event loop. It decides from the store and the run directories alone, so a new server continues
+where a killed one stopped.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from taskspec.local.ports import LAST, Ports
 from taskspec.local.process import find_by_argument, is_alive, reap
 from taskspec.local.queue import Queue
 from taskspec.local.running import Running
-from taskspec.local.verdict import Verdict, failure, judge, last_lines
+from taskspec.local.verdict import ExitVerdict, failure, judge, last_lines
 from taskspec.processmark import mark_of
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from taskspec.local.home import ServerHome
     from taskspec.local.launcher import Job, Launcher
-    from taskspec.local.launches import Launch, Launches
+    from taskspec.local.launches import Launches, LaunchRow
     from taskspec.local.logs import Logs
     from taskspec.local.store import Store
 
@@ -42,7 +42,7 @@ _logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class AgentSettings:
-    """What an operator may turn."""
+    """Settings of the operator."""
 
     capacity: int = 64
     stop_grace: float = 5.0
@@ -52,7 +52,7 @@ class AgentSettings:
 
 
 class Agent:
-    """Runs the launches of one server. `start` inside a running event loop, `close` before it ends."""
+    """Runs the launches of one server. Call `start` in a running event loop and `close` before the loop ends."""
 
     def __init__(
         self,
@@ -62,7 +62,7 @@ class Agent:
         launches: Launches,
         logs: Logs,
         launcher: Launcher,
-        prepare: Callable[[Launch, RunDir], Job],
+        prepare: Callable[[LaunchRow, RunDir], Job],
         settings: AgentSettings,
     ) -> None:
         self._home = home
@@ -72,20 +72,20 @@ class Agent:
         self._launcher = launcher
         self._prepare = prepare
         self._settings = settings
-        # A random start: servers of other homes lend from the same range.
+        # Servers of other homes use the same range, so each begins at a random port.
         self._ports = Ports(secrets.randbelow(LAST))
         self._running: dict[int, Running] = {}
-        self._queue = Queue(launches, self._room, self._start)
+        self._queue = Queue(launches, self._free, self._start)
         self._tail_handle: asyncio.TimerHandle | None = None
         self._closed = False
 
     @property
     def active(self) -> int:
-        """Launches that have not ended: the ones that run and the ones that wait."""
+        """The number of running and waiting launches."""
         return len(self._running) + self._launches.count_queued()
 
     def start(self) -> None:
-        """Take over what an earlier server left, then go on with the queue."""
+        """Take over the launches of an earlier server, then start the queue."""
         for launch in self._launches.unfinished():
             if launch.status is not LaunchStatus.QUEUED:
                 self._adopt(launch)
@@ -101,14 +101,14 @@ class Agent:
             self._tail_handle.cancel()
 
     def wake(self) -> None:
-        """Something was queued."""
+        """Look at the queue, because a launch was added."""
         self._queue.wake()
 
-    def stop(self, launch: Launch) -> LaunchStatus:
-        """Stop a launch; one that has ended stays as it is. The status after the request."""
+    def stop(self, launch: LaunchRow) -> LaunchStatus:
+        """Stop a launch and return its status. A launch that has ended does not change."""
         running = self._running.get(launch.id)
         if launch.status.is_terminal:
-            if running is not None:  # a client has set the status while the app runs on
+            if running is not None:  # a client has set the status while the app still runs
                 running.stop(self._settings.stop_grace)
             return launch.status
         if running is None:
@@ -123,8 +123,8 @@ class Agent:
         """Whether a process of this launch is being watched."""
         return task_id in self._running
 
-    def resume(self, launch: Launch) -> bool:
-        """Run an ended launch once more under its id; False while its process is still there."""
+    def resume(self, launch: LaunchRow) -> bool:
+        """Run an ended launch again under its id. Return False while its process still exists."""
         if launch.id in self._running:
             return False
         self._launches.resume(launch.id)
@@ -132,16 +132,16 @@ class Agent:
         return True
 
     def drain(self, task_id: int) -> None:
-        """Store what the launch has written so far, for somebody who wants to read it now."""
+        """Store what the launch has written so far, so that a client can read it now."""
         running = self._running.get(task_id)
         if running is not None:
             self._store_lines(running, final=False)
 
-    def _room(self) -> int:
+    def _free(self) -> int:
         return self._settings.capacity - len(self._running)
 
-    def _start(self, due: list[Launch]) -> None:
-        """Take launches from the queue, on record, and only then start them."""
+    def _start(self, due: list[LaunchRow]) -> None:
+        """Record that the launches left the queue, then start them."""
         taken = [replace(launch, port=self._ports.lend()) for launch in due]
         with self._store.transaction():
             for launch in taken:
@@ -150,7 +150,7 @@ class Agent:
             for launch in taken:
                 self._spawn(launch)
 
-    def _spawn(self, launch: Launch) -> None:
+    def _spawn(self, launch: LaunchRow) -> None:
         running = self._hold(launch)
         try:
             job = self._prepare(launch, running.run_dir)
@@ -161,13 +161,13 @@ class Agent:
             self._conclude(running, launch, failure(error.message))
             return
         except Exception as error:
-            # Whatever one launch runs into, the ones behind it in the queue must not wait for it.
+            # No error of one launch may block the launches behind it in the queue.
             _logger.exception("task %d cannot be started", launch.id)
             self._conclude(running, launch, failure(f"the app cannot be started: {error}"))
             return
         self._watch(running, pid, fresh=True)
 
-    def _hold(self, launch: Launch) -> Running:
+    def _hold(self, launch: LaunchRow) -> Running:
         run_dir = RunDir(self._home.task(launch.id) / f"attempt-{launch.attempt}")
         running = self._running[launch.id] = Running(launch, run_dir)
         if self._tail_handle is None:
@@ -175,13 +175,13 @@ class Agent:
         return running
 
     def _watch(self, running: Running, pid: int, *, fresh: bool) -> None:
-        # The mark of a process in the middle of its exec is not to be had without waiting; `_tail` sees to it.
+        # Reading the mark of a process during its exec would block. `_tail` reads it later.
         mark = None if fresh else mark_of(pid)
         self._launches.start(running.task_id, pid, mark)
         running.watch(pid, mark, lambda: self._ended(running), fresh=fresh)
 
-    def _adopt(self, launch: Launch) -> None:
-        """Resolve a launch of an earlier server: it never ran, runs, or has ended."""
+    def _adopt(self, launch: LaunchRow) -> None:
+        """Continue a launch of an earlier server, which never ran, still runs, or has ended."""
         run_dir = RunDir(self._home.task(launch.id) / f"attempt-{launch.attempt}")
         self._ports.keep(launch.port)
         if launch.pid_mark is None and not run_dir.is_claimed:
@@ -195,8 +195,8 @@ class Agent:
             return
         self._ended(running)
 
-    def _start_or_bury(self, launch: Launch, run_dir: RunDir) -> None:
-        """Nobody has claimed it. If it is to stop, claim it ourselves, so that nobody will."""
+    def _start_or_bury(self, launch: LaunchRow, run_dir: RunDir) -> None:
+        """Start a launch that no shim has claimed. To stop it, the agent takes the claim, so that no shim can."""
         if not launch.stop_requested:
             self._spawn(launch)
         elif run_dir.claim():
@@ -206,7 +206,7 @@ class Agent:
             self._ended(self._hold(launch))
 
     def _ended(self, running: Running) -> None:
-        """The process we knew of is gone. Without an exit status, the claim may belong to another one."""
+        """Handle the end of the known process. Without an exit status, another process may hold the claim."""
         if running.pid is not None:
             reap(running.pid)
         if running.run_dir.exit_status is None and self._follow_claimant(running):
@@ -214,7 +214,7 @@ class Agent:
         self._finish(running)
 
     def _follow_claimant(self, running: Running) -> bool:
-        """Two servers, one killed in between, may both have started the shim; the one that claimed is the app."""
+        """Watch the process that holds the claim, if it is another one. Two servers may have started a shim each."""
         if not running.run_dir.is_claimed:
             return False
         claimant = find_by_argument(str(running.run_dir.path), running.run_dir.claimant)
@@ -228,7 +228,7 @@ class Agent:
         return True
 
     def _finish(self, running: Running) -> None:
-        """Store the rest of the logs, a piece at a time so that requests are answered meanwhile; then the verdict."""
+        """Store the rest of the logs, then judge. One piece per turn of the loop, so that requests are answered."""
         if self._closed:
             return
         with self._store.transaction():
@@ -244,7 +244,7 @@ class Agent:
         stderr = "" if status == 0 else last_lines(running.run_dir.stderr)
         self._conclude(running, launch, judge(status, stop_requested=stop_requested, stderr=stderr))
 
-    def _conclude(self, running: Running, launch: Launch | None, verdict: Verdict) -> None:
+    def _conclude(self, running: Running, launch: LaunchRow | None, verdict: ExitVerdict) -> None:
         running.close()
         self._running.pop(running.task_id, None)
         self._ports.give_back(running.port)
@@ -257,9 +257,9 @@ class Agent:
                 self._queue.wake(delayed=True)
             else:
                 self._launches.end(running.task_id, verdict.status, verdict.error)
-        self._queue.room_was_made()
+        self._queue.capacity_freed()
 
-    def _may_restart(self, launch: Launch, verdict: Verdict) -> bool:
+    def _may_restart(self, launch: LaunchRow, verdict: ExitVerdict) -> bool:
         return (
             verdict.status is LaunchStatus.ERROR
             and not launch.status.is_terminal
@@ -267,12 +267,12 @@ class Agent:
             and launch.attempt <= self._settings.restart_limit
         )
 
-    def _log_failure(self, task_id: int, verdict: Verdict) -> None:
+    def _log_failure(self, task_id: int, verdict: ExitVerdict) -> None:
         extras = {"event_type": "EventType.TASK_CRASHED", "exit_status": verdict.error["exitCode"]}
         self._logs.add(task_id, [LogLine(str(verdict.error["message"]), "fatal", extras=extras)])
 
     def _store_lines(self, running: Running, *, final: bool) -> bool:
-        """Lines and how far they reach go into the store together, so that none is kept twice. True: call again."""
+        """Store new lines and their offset in one transaction, so that no line is stored twice. True: call again."""
         found, more = running.read(final=final)
         if found:
             with self._store.transaction():

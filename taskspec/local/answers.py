@@ -1,10 +1,10 @@
-"""What a route may answer besides a value: refusals with a status, a code and a message (wire protocol 1.3)."""
+"""Refusals: answers with an error status, a code and a message (wire protocol 1.3)."""
 
 from __future__ import annotations
 
 
 class Refusal(Exception):
-    """The request is answered with a 4xx and `{"error": code, "details": {"message": …}}`."""
+    """Answer the request with a 4xx and `{"error": code, "details": {"message": …}}`."""
 
     def __init__(self, status: int, code: str, message: str) -> None:
         super().__init__(message)
@@ -23,5 +23,5 @@ def invalid(field: str, problem: str) -> Refusal:
 
 
 def unknown(noun: str, name: object) -> Refusal:
-    """The request names something this server does not have."""
+    """The request names a thing that this server does not have."""
     return Refusal(404, "NOT_FOUND", f"no {noun} {name!r} on this server")

@@ -1,7 +1,7 @@
-"""The ASGI application: lets a request in, finds its route, and turns whatever comes back into an answer.
+"""The ASGI application: check a request, find its route, and turn the result into a response.
 
-One function from request to response instead of a stack of middleware: every route is behind the same checks, and a
-poll costs a fraction of a millisecond.
+One function does all of it, without middleware. Every route is behind the same checks, and a poll costs less than a
+millisecond.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from starlette.responses import Response
 
 from taskspec.local.answers import Refusal
 from taskspec.local.bodies import chunks, whole
-from taskspec.local.call import Call, Services, Upload
+from taskspec.local.call import RouteCall, ServerParts, Upload
 from taskspec.local.encoding import json_response
-from taskspec.local.params import Params, from_body, from_query
-from taskspec.local.routes.direct import NET_PREFIX, direct_door
+from taskspec.local.params import RequestFields, from_body, from_query
+from taskspec.local.routes.direct import NET_PREFIX, direct_request
 from taskspec.local.routes.storage import content
 from taskspec.local.routes.table import READS, TABLE, UPLOADS
 from taskspec.local.teamfiles import STORAGE_PREFIX
@@ -32,13 +32,13 @@ if TYPE_CHECKING:
 _logger = logging.getLogger(__name__)
 
 
-class App:
+class HttpApp:
     """Answers the requests of one server."""
 
-    def __init__(self, services: Services, token: str, on_request: Callable[[], None]) -> None:
-        self._services = services
+    def __init__(self, parts: ServerParts, token: str, on_request: Callable[[], None]) -> None:
+        self._parts = parts
         self._token = token.encode()
-        self._hosts = frozenset(f"{name}:{services.info.port}" for name in ("127.0.0.1", "localhost"))
+        self._hosts = frozenset(f"{name}:{parts.info.port}" for name in ("127.0.0.1", "localhost"))
         self._on_request = on_request
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -65,44 +65,44 @@ class App:
         self._check_sender(request)
         if request.url.path.startswith(NET_PREFIX):
             self._on_request()
-            return await direct_door(request, self._services)
+            return await direct_request(request, self._parts)
         self._check_token(request)
         self._on_request()
         path = request.url.path
         if path in UPLOADS:
             return await self._upload(request)
         if path.startswith(STORAGE_PREFIX):
-            return content(path, self._services)
+            return content(path, self._parts)
         route = TABLE.get(path)
         if route is None:
             raise Refusal(404, "NOT_FOUND", f"this server has no {path}")
-        found = route(Call(await _params(request), request.headers, self._services))
+        found = route(RouteCall(await _params(request), request.headers, self._parts))
         return await found if inspect.isawaitable(found) else found
 
     async def _upload(self, request: Request) -> Any:
         _require_post(request)
         query = from_query(request.query_params.multi_items())
         try:
-            return await UPLOADS[request.url.path](Upload(query, request.headers, chunks(request), self._services))
+            return await UPLOADS[request.url.path](Upload(query, request.headers, chunks(request), self._parts))
         except OSError as error:
-            # Nothing that a second try would mend, so no 5xx.
+            # A second try would fail too, so this is not a 5xx.
             raise Refusal(400, "FAIL", f"the content cannot be stored: {error}") from None
 
     def _check_sender(self, request: Request) -> None:
-        """Refuse what a web page could send: a foreign name for us, a foreign origin."""
+        """Refuse requests of web pages: another host name, or another origin."""
         headers = request.headers
         if headers.get("host") not in self._hosts:
             raise Refusal(403, "FORBIDDEN", "the Host header does not name this server")
         origin = headers.get("origin")
         if origin is not None and origin.removeprefix("http://") not in self._hosts:
-            raise Refusal(403, "FORBIDDEN", "requests of other web pages are not answered")
+            raise Refusal(403, "FORBIDDEN", "requests from other web pages are refused")
 
     def _check_token(self, request: Request) -> None:
         if not hmac.compare_digest(request.headers.get("x-api-key", "").encode(), self._token):
             raise Refusal(401, "UNAUTHORIZED", "the x-api-key header is missing or wrong")
 
 
-async def _params(request: Request) -> Params:
+async def _params(request: Request) -> RequestFields:
     if request.method == "GET" and request.url.path in READS:
         return from_query(request.query_params.multi_items())
     _require_post(request)
@@ -112,5 +112,7 @@ async def _params(request: Request) -> Params:
 def _require_post(request: Request) -> None:
     if request.method != "POST":
         raise Refusal(
-            405, "METHOD_NOT_ALLOWED", f"{request.method} is not used here: send POST, or GET where it only reads"
+            405,
+            "METHOD_NOT_ALLOWED",
+            f"{request.method} is not supported: use POST, or GET to read",
         )

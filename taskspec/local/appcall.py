@@ -1,6 +1,6 @@
-"""One HTTP request to an app on this machine, without holding up the event loop. Knows no task.
+"""One HTTP request to an app on this machine, without blocking the event loop. Knows nothing of launches.
 
-The protocol is h11's, the same parser that reads the requests made to us.
+h11 parses the answers, as it parses the requests to this server.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ Headers = list[tuple[bytes, bytes]]
 
 
 class AppCallError(Exception):
-    """The app could not be asked, or gave no whole answer."""
+    """The app could not be reached, or gave no complete answer."""
 
 
 class NotListening(AppCallError):
-    """Nobody answers at the app's port: the request was not sent."""
+    """No program listens on the app's port. The request was not sent."""
 
 
 class BrokenOff(AppCallError):
-    """The request was sent, and no whole answer came back."""
+    """The request was sent, and no complete answer came back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +46,8 @@ class AppAnswer:
     body: bytes
 
 
-class Exchange:
-    """One request and its answer on a connection of its own. Close it."""
+class AppExchange:
+    """One request and its answer on a new connection. The caller closes it."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
@@ -63,7 +63,7 @@ class Exchange:
             raise NotListening(str(error)) from None
 
     async def send(self, method: str, target: str, headers: Headers, body: AsyncIterable[bytes]) -> None:
-        """Send the whole request. An app that answers before it has read everything is no error."""
+        """Send the whole request. The app may answer before it has read everything."""
         try:
             request = h11.Request(method=method, target=target, headers=[(b"Host", _HOST.encode()), *headers])
         except h11.LocalProtocolError as error:
@@ -83,7 +83,7 @@ class Exchange:
                 raise BrokenOff(_CUT)
 
     async def pieces(self) -> AsyncIterator[bytes]:
-        """The body as it comes, to its end."""
+        """Yield the pieces of the body as they arrive."""
         while True:
             event = await self._event()
             if isinstance(event, h11.Data):
@@ -97,7 +97,7 @@ class Exchange:
         self._writer.close()
 
     async def post(self, path: str, content: Any, *, seconds: float) -> AppAnswer:
-        """Post JSON, read the whole answer, and close. Raises BrokenOff when it does not come in time."""
+        """Post JSON, read the whole answer, and close. Raises BrokenOff when the answer is late."""
         try:
             async with asyncio.timeout(seconds):
                 await self._send_json(path, json.dumps(content).encode())
@@ -124,7 +124,7 @@ class Exchange:
     async def _write(self, event: h11.Event) -> None:
         try:
             data = self._protocol.send(event)
-        except h11.LocalProtocolError as error:  # more or less body than its own Content-Length says
+        except h11.LocalProtocolError as error:  # the body does not have its Content-Length
             raise BrokenOff(f"the request cannot be sent: {error}") from None
         if data:
             self._writer.write(data)
@@ -138,7 +138,7 @@ class Exchange:
                 if not isinstance(event, type):
                     return event
                 if event is h11.PAUSED:
-                    raise BrokenOff("the app went on after the end of its answer")
+                    raise BrokenOff("the app sent more than its answer")
                 data = await self._reader.read(_CHUNK)
                 ended = not data
                 self._protocol.receive_data(data)

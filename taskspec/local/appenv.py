@@ -1,9 +1,10 @@
-"""Run before an app: make its virtual environment from requirements.txt, once; whoever comes meanwhile waits.
+"""Make the virtual environment of an app from requirements.txt. Runs before the app, once per environment.
 
     python -I appenv.py ENVIRONMENT REQUIREMENTS
 
-A program of the standard library alone, started by its path, so that nothing of the app's own folder gets in between.
-It runs as a part of the app's process: its output is the app's log, a stop ends it, and a new server adopts it.
+Uses only the standard library. It is started by its path, so that no module of the app's folder is imported. A second
+process waits for the first one. The program runs in the app's process group: its output is part of the app's log, a
+stop ends it, and a new server adopts it.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ READY = "taskspec-ready"
 
 
 def main(arguments: list[str]) -> int:
-    """0 when the environment stands; anything else, with the reason on stderr, when it does not."""
+    """Return 0 when the environment is ready. Otherwise the reason is on stderr."""
     folder, requirements = Path(arguments[0]), Path(arguments[1])
     with folder.with_suffix(".lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -31,12 +32,12 @@ def main(arguments: list[str]) -> int:
 def _make(folder: Path, requirements: Path) -> int:
     sys.stdout.write(f"installing {requirements.name} into a virtual environment of its own\n")
     sys.stdout.flush()
-    shutil.rmtree(folder, ignore_errors=True)  # what was left half made
+    shutil.rmtree(folder, ignore_errors=True)  # an earlier attempt may have left a part
     install = ["-m", "pip", "install", "--disable-pip-version-check", "--no-input", "-r", str(requirements)]
     for command in ([sys.executable, "-m", "venv", str(folder)], [str(folder / "bin" / "python"), *install]):
         code = _run(command, requirements.parent)
         if code != 0:
-            # The words that an app's own dialog would use; they become the error of the launch.
+            # The format of an app's own error dialog: the agent makes it the error of the launch.
             sys.stderr.write(f"Error title: {requirements.name} cannot be installed\n")
             return code if code > 0 else 128 - code
     (folder / READY).touch()

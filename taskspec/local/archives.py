@@ -1,4 +1,4 @@
-"""Tar archives: of Team Files while they are sent, of an app's files as one gzip. Knows the disk, not the wire."""
+"""Tar archives: Team Files as a stream, and the files of an app as one gzip. Knows the disk, not the wire."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _END = b"\0" * 2 * tarfile.BLOCKSIZE
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A file of an archive: its name there, and where its content lies."""
+    """A file of an archive: its name in the archive, and the path of its content."""
 
     name: str
     content: Path
@@ -35,7 +35,7 @@ class Member:
 
 
 class TarStream:
-    """An archive of known length that is made while it is sent, so that size costs neither disk nor memory."""
+    """An archive of known length, made while it is sent. It needs no disk space and little memory."""
 
     def __init__(self, members: Sequence[Member]) -> None:
         self._members = members
@@ -54,7 +54,7 @@ class TarStream:
 
 
 def write_gzip(folder: Path, top: str, target: IO[bytes]) -> None:
-    """Everything in a folder below one top folder, the same bytes for the same content."""
+    """Write a folder below one top folder. The same content gives the same bytes."""
     with gzip.GzipFile(fileobj=target, mode="wb", mtime=0) as packed, tarfile.open(fileobj=packed, mode="w") as tar:
         for path in sorted(folder.rglob("*")):
             tar.add(path, f"{top}/{path.relative_to(folder)}", recursive=False, filter=_anonymous)

@@ -1,7 +1,7 @@
-"""File contents by their SHA-256: each is kept once, however many names it has.
+"""Store file contents by their SHA-256. Each content is stored once, also with several names.
 
-Knows the disk, not the names. A content is named on the wire by the base64 of its hash (wire protocol 2.5) and on disk
-by the hexadecimal form.
+Knows the disk, not the names. The wire names a content by the base64 of its hash (wire protocol 2.5), the disk by the
+hexadecimal form.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ HASH_BYTES = 32
 
 
 class Incoming:
-    """A content on its way in: hashed while it is written, and nowhere to be found before it is kept."""
+    """A content that is being received: hashed while it is written, and invisible until `keep`."""
 
     def __init__(self, folder: Path) -> None:
         descriptor, name = tempfile.mkstemp(prefix=".incoming-", dir=folder)
@@ -45,11 +45,11 @@ class Incoming:
         self.size += len(data)
 
     def finish(self) -> None:
-        """All has been written. Raises OSError when the disk could not take it."""
+        """Close the file. Raises OSError when the disk is full."""
         self._file.close()
 
     def keep(self) -> None:
-        """Put the whole content into the store. Belongs beside the row that names it, with no wait in between."""
+        """Move the content into the store. Call it right before writing the row that names it, without awaiting."""
         self.finish()
         self._path.replace(self._folder / self._digest.hexdigest())
 
@@ -79,21 +79,12 @@ class Blobs:
         self.path(hash).unlink(missing_ok=True)
 
 
-def wire_hash(name: str) -> str | None:
-    """The wire's form of a hexadecimal name; None when it is none."""
-    try:
-        raw = bytes.fromhex(name)
-    except ValueError:
-        return None
-    return base64.b64encode(raw).decode() if len(raw) == HASH_BYTES else None
-
-
 def _hexadecimal(hash: str) -> str:
-    """Raises ValueError for what is no hash, so that no other path can be asked for."""
+    """Convert the wire's form. Raises ValueError for anything but a hash, so that no other path can be read."""
     try:
         raw = base64.b64decode(hash, validate=True)
     except binascii.Error as error:
         raise ValueError(str(error)) from None
     if len(raw) != HASH_BYTES:
-        raise ValueError(f"{len(raw)} bytes are no SHA-256")
+        raise ValueError(f"{len(raw)} bytes are not a SHA-256")
     return raw.hex()

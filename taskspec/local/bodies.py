@@ -1,6 +1,6 @@
-"""The bodies of requests, within a size and a time.
+"""Read the bodies of requests, limited in size and time.
 
-The SDK's multipart retry announces bytes that never come (wire protocol 1.4), so that nobody may wait for ever.
+The time limit is needed because the SDK's multipart retry announces bytes that it never sends (wire protocol 1.4).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ BODY_SECONDS = 60.0
 
 
 async def whole(pieces: AsyncIterable[bytes]) -> bytes:
-    """The whole body, in memory."""
+    """Read the whole body into memory."""
     found = bytearray()
     try:
         async with asyncio.timeout(BODY_SECONDS):
@@ -34,7 +34,7 @@ async def whole(pieces: AsyncIterable[bytes]) -> bytes:
 
 
 async def chunks(request: Request) -> AsyncIterator[bytes]:
-    """A body of any size as it comes; each piece of it has to come in time."""
+    """Yield the pieces of a body of any size. Each piece must arrive in time."""
     stream = aiter(request.stream())
     while True:
         try:

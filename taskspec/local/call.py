@@ -1,4 +1,4 @@
-"""What every route is given: the request's fields and the parts of the server."""
+"""What every route receives: the fields of the request and the parts of the server."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ if TYPE_CHECKING:
     from taskspec.local.blobs import Blobs
     from taskspec.local.documents import Documents
     from taskspec.local.home import ServerHome, ServerInfo
-    from taskspec.local.launches import Launch, Launches
+    from taskspec.local.launches import Launches, LaunchRow
     from taskspec.local.logs import Logs
     from taskspec.local.modules import Modules
-    from taskspec.local.params import Params
+    from taskspec.local.params import RequestFields
     from taskspec.local.places import Context
     from taskspec.local.store import Store
     from taskspec.local.teamfiles import TeamFiles
 
 
 @dataclass(frozen=True, slots=True)
-class Services:
+class ServerParts:
     """The parts of one running server."""
 
     home: ServerHome
@@ -43,17 +43,17 @@ class Services:
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
-    """One request, let in: the token and the host were right."""
+class RouteCall:
+    """One request whose token and host were correct."""
 
-    params: Params
+    params: RequestFields
     headers: Mapping[str, str]
-    services: Services
+    parts: ServerParts
 
-    def launch(self, field: str = "id") -> Launch:
-        """The launch that a field names, or a 404."""
+    def launch(self, field: str = "id") -> LaunchRow:
+        """Return the launch that a field names. Raises a 404 when it does not exist."""
         task_id = self.params.id(field)
-        found = self.services.launches.find(task_id)
+        found = self.parts.launches.find(task_id)
         if found is None:
             raise unknown("task", task_id)
         return found
@@ -61,14 +61,14 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A request whose route reads the body itself: a form, raw bytes, a bare array. Its fields are in the query."""
+    """A request whose route reads the body itself: a form, raw bytes, or an array. Its fields are in the query."""
 
-    params: Params
+    params: RequestFields
     headers: Mapping[str, str]
     body: AsyncIterator[bytes]
-    services: Services
+    parts: ServerParts
 
 
-# A route answers with a value that is sent as JSON, or with a whole response.
-Route = Callable[[Call], Any] | Callable[[Call], Awaitable[Any]]
+# A route returns a value to send as JSON, or a complete response.
+Route = Callable[[RouteCall], Any] | Callable[[RouteCall], Awaitable[Any]]
 UploadRoute = Callable[[Upload], Awaitable[Any]]

@@ -1,4 +1,4 @@
-"""The task that clones a project: a launch of an app of the server itself, on record as finished when it is made."""
+"""The task of `projects.clone`: a launch of a built-in app, recorded as finished at once."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING
 from taskspec.local import moments, places
 
 if TYPE_CHECKING:
-    from taskspec.local.call import Services
+    from taskspec.local.call import ServerParts
 
 SLUG = "taskspec/clone-project"
 TITLE = "Clone project"
 VERSION = "v1.0.0"
 
 
-def record_clone(services: Services, project_id: int, name: str) -> int:
-    """Put the task on record; its output names the project. Belongs in the transaction that makes the project."""
-    store, moment = services.store, moments.now()
-    module_id, release_id = _release(services)
+def record_clone(parts: ServerParts, project_id: int, name: str) -> int:
+    """Record the task, whose output names the project. Call it in the transaction that makes the project."""
+    store, moment = parts.store, moments.now()
+    module_id, release_id = _release(parts)
     output = {"project": {"id": project_id, "title": name, "preview": ""}}
     return store.write(
         "INSERT INTO launches (workspace_id, user_id, agent_id, module_id, release_id, status, type, description, name,"
@@ -42,9 +42,9 @@ def record_clone(services: Services, project_id: int, name: str) -> int:
     )
 
 
-def _release(services: Services) -> tuple[int, int]:
-    """The app that a clone is a launch of; made when the first project is cloned."""
-    store, moment = services.store, moments.now()
+def _release(parts: ServerParts) -> tuple[int, int]:
+    """Return the module and release of the built-in app. The first clone makes them."""
+    store, moment = parts.store, moments.now()
     store.write(
         "INSERT OR IGNORE INTO modules (slug, name, created_at, updated_at) VALUES (?, ?, ?, ?)",
         (SLUG, TITLE, moment, moment),

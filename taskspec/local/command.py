@@ -1,7 +1,7 @@
-"""The shell command of an app, made fit for a machine it shares with others.
+"""Adapt the shell command of an app to a machine with other apps.
 
-Nearly every app says `--host 0.0.0.0 --port 8000`, which is right in a container of its own. Here two of them would
-collide, and each would be open to the whole network with the user's token behind it (wire protocol 4.9).
+Nearly every app has `--host 0.0.0.0 --port 8000`, which is right in a container. On one machine two such apps would
+collide, and each would be open to the network with the user's token (wire protocol 4.9).
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 DEFAULT_PORT = 8000
 DEFAULT_SCRIPT = "src/main.py"
-# No character that a shell would read as anything but itself; an assignment may not come first.
+# Only characters without a meaning to a shell; the first word is not an assignment.
 _PLAIN = re.compile(r"[\w./@%+-]+( +[\w./:@%+=,-]+)*", re.ASCII)
 _KEPT_PROGRAMS = 256
 _programs: dict[tuple[str, str], str] = {}
 
 
 def command_of(config: Mapping[str, Any], port: int | None) -> str:
-    """`entrypoint` wins over `main_script` (wire protocol 4.2); it listens on `port`, on this machine only."""
+    """Return the command: `entrypoint`, or else `main_script` (wire protocol 4.2), on `port` of loopback only."""
     entrypoint = config.get("entrypoint")
     if not isinstance(entrypoint, str) or not entrypoint.strip():
         return f"python {shlex.quote(str(config.get('main_script') or DEFAULT_SCRIPT))}"
@@ -32,9 +32,9 @@ def command_of(config: Mapping[str, Any], port: int | None) -> str:
 
 
 def plain_words(command: str, path: str) -> list[str] | None:
-    """The program and arguments of a command that needs no shell to be understood; None for any other.
+    """Split a command that needs no shell into program and arguments; return None for any other command.
 
-    Most entrypoints are of this kind, and a shell more costs as much as everything else about a start.
+    Most entrypoints need no shell, and starting one takes as long as the rest of a start.
     """
     if not _PLAIN.fullmatch(command):
         return None
@@ -44,7 +44,7 @@ def plain_words(command: str, path: str) -> list[str] | None:
 
 
 def _find_program(name: str, path: str) -> str | None:
-    """As a shell does it, which remembers where it found a program as long as it is there."""
+    """Find a program on the path. Like a shell, remember its place while the program exists."""
     known = _programs.get((name, path))
     if known is not None and os.access(known, os.X_OK):
         return known
@@ -62,7 +62,7 @@ def configured_port(config: Mapping[str, Any]) -> int:
 
 
 def move(entrypoint: str, old: int, new: int) -> str:
-    """The same command with its port changed, in the spellings `--port 8000`, `--port=8000` and `host:8000`."""
+    """Change the port in a command, spelled `--port 8000`, `--port=8000` or `host:8000`."""
     if str(old) not in entrypoint:
         return entrypoint
     option = rf"(--port[= ]\s*){old}(?!\d)"
@@ -71,5 +71,5 @@ def move(entrypoint: str, old: int, new: int) -> str:
 
 
 def on_loopback(entrypoint: str) -> str:
-    """The same command with "every address of this machine" changed into the one that only this machine can reach."""
+    """Replace the address 0.0.0.0 in a command by loopback."""
     return re.sub(r"(^|[\s'\"=])0\.0\.0\.0(?![\d.])", r"\g<1>127.0.0.1", entrypoint)

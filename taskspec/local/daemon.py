@@ -1,6 +1,6 @@
-"""The client's side of the local server's life: find it, start it in the background, stop it.
+"""The client's side of the local server: find it, start it in the background, stop it.
 
-Light to import: no server code is loaded into a command that only talks to a server.
+Imports no server code, so that a command that only talks to a server starts fast.
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
+from taskspec.api.polling import poll_until
 from taskspec.api.wire import LOCAL_PREFIX
 from taskspec.errors import LocalServerError
 from taskspec.local.home import ServerHome, ServerInfo, read_info, read_token
@@ -30,11 +31,12 @@ _POLL_SECONDS = 0.02
 _ANSWER_SECONDS = 5.0
 _CALL_SECONDS = 600.0
 _LOG_LINES = 15
+_Found = TypeVar("_Found")
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """How to talk to a running local server."""
+    """Address and token of a running local server."""
 
     address: str
     token: str
@@ -42,10 +44,10 @@ class Endpoint:
 
 
 def find_running(home: ServerHome) -> Endpoint | None:
-    """The server that runs in this home, if one does and answers.
+    """Return the server that runs in this home, or None when no server answers.
 
-    The lock is asked first: a note left by a dead server may name a port that somebody else has got meanwhile, who
-    must not be sent our token.
+    The lock is tested first. The file of a dead server may name a port that another program uses now, and that
+    program must not receive the token.
     """
     if not is_held(home):
         return None
@@ -60,38 +62,40 @@ def find_running(home: ServerHome) -> Endpoint | None:
 
 
 def ensure_running(home: ServerHome, *, idle_seconds: float | None = None) -> Endpoint:
-    """The running server of this home; when there is none, one is started in the background.
+    """Return the running server of this home, or start one in the background.
 
-    However many callers come at once, one server is started. Raises LocalServerError, with the end of the server's
-    log, when it does not come up.
+    Several callers at once start one server. Raises LocalServerError with the end of the server's log when the server
+    does not answer.
     """
-    read_token(home)  # made here, or found wanting here, where the message and its remedy reach the user as they are
-    deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline:
+    read_token(home)  # an error of the token file is raised here, where it reaches the user with its remedy
+
+    def look() -> Endpoint | None:
         found = find_running(home)
         if found is not None:
             return found
-        lock = try_lock(home)
-        if lock is not None:
-            return _start(home, lock, idle_seconds)
-        time.sleep(_POLL_SECONDS)  # somebody else is starting one
-    raise _failed(home, f"does not answer within {START_SECONDS:g} s, though it holds its lock")
+        lock = try_lock(home)  # None: another process is starting the server
+        return None if lock is None else _start(home, lock, idle_seconds)
+
+    endpoint = _poll(look, START_SECONDS)
+    if endpoint is None:
+        raise _failed(home, f"does not answer within {START_SECONDS:g} s, though it holds its lock")
+    return endpoint
 
 
 def stop(home: ServerHome) -> bool:
-    """Ask the server to leave and wait until it has; False when none ran. Apps keep running."""
+    """Ask the server to exit and wait for it. Return False when no server ran. Apps keep running."""
     if find_running(home) is None:
         return False
     info, token = read_info(home), read_token(home)
     if info is not None:
         _ask(info, token, "POST", "shutdown")
-    if not _wait(lambda: not is_held(home), STOP_SECONDS):
-        raise _failed(home, f"did not leave within {STOP_SECONDS:g} s")
+    if _poll(lambda: None if is_held(home) else True, STOP_SECONDS) is None:
+        raise _failed(home, f"did not exit within {STOP_SECONDS:g} s")
     return True
 
 
 def call(endpoint: Endpoint, name: str, fields: Mapping[str, Any] | None = None) -> Any:
-    """Ask a running server for something that only it can do. Raises LocalServerError with its own words."""
+    """Call an endpoint that only a local server has. Raises LocalServerError with the server's message."""
     connection = http.client.HTTPConnection("127.0.0.1", urlsplit(endpoint.address).port, timeout=_CALL_SECONDS)
     try:
         headers = {"x-api-key": endpoint.token, "Content-Type": "application/json"}
@@ -115,33 +119,35 @@ def _reason(body: Any) -> str:
 
 
 def _start(home: ServerHome, lock: int, idle_seconds: float | None) -> Endpoint:
-    """Start a server that inherits the lock, and wait until it answers."""
+    """Start a server that inherits the lock, and wait for its first answer."""
     try:
         process = _spawn(home, lock, idle_seconds)
     finally:
         os.close(lock)
-    deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline:
+
+    def look() -> Endpoint | None:
         found = find_running(home)
-        if found is not None:
-            # It outlives us on purpose; without this the interpreter would complain about a child nobody waits for.
-            process.returncode = 0
-            return found
-        if process.poll() is not None:
+        if found is None and process.poll() is not None:
             raise _failed(home, f"ended at once with exit code {process.returncode}")
-        time.sleep(_POLL_SECONDS)
-    process.kill()
-    process.wait()
-    raise _failed(home, f"did not answer within {START_SECONDS:g} s")
+        return found
+
+    endpoint = _poll(look, START_SECONDS)
+    if endpoint is None:
+        process.kill()
+        process.wait()
+        raise _failed(home, f"did not answer within {START_SECONDS:g} s")
+    # The server outlives this process on purpose. Without this line Python warns about a child that is still running.
+    process.returncode = 0
+    return endpoint
 
 
 def _spawn(home: ServerHome, lock: int, idle_seconds: float | None) -> subprocess.Popen[bytes]:
-    # -P: the folder we happen to be in must not offer its own "taskspec" or "starlette" to the server.
+    # -P: a "taskspec" or "starlette" in the current folder must not be imported.
     command = [sys.executable, "-P", "-m", "taskspec.local", "--home", str(home.path), "--lock-descriptor", str(lock)]
     if idle_seconds is not None:
         command += ["--idle", str(idle_seconds)]
     with contextlib.suppress(FileNotFoundError):
-        home.log.replace(home.log.with_suffix(".log.1"))  # the last words of a server that died
+        home.log.replace(home.log.with_suffix(".log.1"))  # keeps the log of a server that died
     descriptor = os.open(home.log, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     try:
         return subprocess.Popen(
@@ -160,7 +166,7 @@ def _spawn(home: ServerHome, lock: int, idle_seconds: float | None) -> subproces
 
 
 def _ask(info: ServerInfo, token: str, method: str, name: str) -> dict[str, Any] | None:
-    """One request to the server; None when it does not answer with success."""
+    """Send one request to the server. Return None without a successful answer."""
     connection = http.client.HTTPConnection("127.0.0.1", info.port, timeout=_ANSWER_SECONDS)
     try:
         connection.request(method, LOCAL_PREFIX + name, headers={"x-api-key": token})
@@ -173,13 +179,10 @@ def _ask(info: ServerInfo, token: str, method: str, name: str) -> dict[str, Any]
         connection.close()
 
 
-def _wait(condition: Callable[[], bool], seconds: float) -> bool:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if condition():
-            return True
-        time.sleep(_POLL_SECONDS)
-    return condition()
+def _poll(look: Callable[[], _Found | None], seconds: float) -> _Found | None:
+    return poll_until(
+        look, clock=time.monotonic, pause=time.sleep, timeout=seconds, first=_POLL_SECONDS, longest=_POLL_SECONDS
+    )
 
 
 def _failed(home: ServerHome, what: str) -> LocalServerError:

@@ -1,6 +1,6 @@
-"""JSON Patch (RFC 6902), as a UI app sends the changes of its data (wire protocol 2.2). Pure.
+"""JSON Patch (RFC 6902): the changes that a UI app makes to its data (wire protocol 2.2). Pure.
 
-The library does the work. A document is changed in place; whoever needs all operations or none works on a copy.
+A document is changed in place. A caller that needs all operations or none works on a copy.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ OPERATIONS = ("add", "remove", "replace", "move", "copy", "test")
 
 
 class PatchError(ValueError):
-    """The operation cannot be carried out on this document."""
+    """The operation is not possible on this document."""
 
 
 def apply(document: Any, operation: str, path: str, value: Any = None, source: str | None = None) -> Any:
-    """The document after one operation. `source` is the `from` of move and copy."""
+    """Apply one operation and return the document. `source` is the `from` of move and copy."""
     asked = {"op": operation, "path": path, "value": value}
     if source is not None:
         asked["from"] = source

@@ -1,4 +1,4 @@
-"""The JSON document every launch owns, and the paths into it: `data.chart.series[0].y` (wire protocol 2.9)."""
+"""The JSON document of a launch, and paths such as `data.chart.series[0].y` into it (wire protocol 2.9)."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ _PATH = re.compile(r"[^.\[\]]+(\.[^.\[\]]+|\[\d{1,6}\])*")
 
 
 class PathError(ValueError):
-    """The path cannot be read, or leads through something that is no container."""
+    """The path cannot be parsed, or it leads through a value that is not a container."""
 
 
 def parse_path(text: str) -> tuple[Step, ...]:
     if not _PATH.fullmatch(text):
-        raise PathError("is no path such as data.chart.series[0].y")
+        raise PathError("is not a valid path; an example: data.chart.series[0].y")
     return tuple(name or int(index) for name, index in _STEP.findall(text))
 
 
 def read(document: Any, path: Sequence[Step]) -> Any:
-    """The value at a path; None when there is none."""
+    """Return the value at a path, or None when it does not exist."""
     for step in path:
         if isinstance(step, str) and isinstance(document, dict):
             document = document.get(step)
@@ -41,7 +41,7 @@ def read(document: Any, path: Sequence[Step]) -> Any:
 
 
 def write(document: dict[str, Any], path: Sequence[Step], payload: Any, *, append: bool, recursive: bool) -> None:
-    """Replace the value at a path, or merge into it: one level, or all the way down."""
+    """Replace the value at a path. With `append`, merge into it: one level, or all levels with `recursive`."""
     parent = _open_container(document, path)
     old = read(parent, path[-1:])
     value = merge(old, payload, recursive=recursive) if append else payload
@@ -53,11 +53,11 @@ def write(document: dict[str, Any], path: Sequence[Step], payload: Any, *, appen
     elif isinstance(parent, dict) and isinstance(last, str):
         parent[last] = value
     else:
-        raise PathError("leads through a value that is neither object nor array")
+        raise PathError("leads through a value that is neither an object nor an array")
 
 
 def merge(old: Any, new: Any, *, recursive: bool) -> Any:
-    """Objects take over the new keys, arrays grow, anything else is replaced."""
+    """Merge: objects get the new keys, arrays get the new items, any other value is replaced."""
     if isinstance(old, dict) and isinstance(new, dict):
         deep = {key: merge(old.get(key), value, recursive=True) for key, value in new.items()} if recursive else new
         return {**old, **deep}
@@ -67,7 +67,7 @@ def merge(old: Any, new: Any, *, recursive: bool) -> Any:
 
 
 def _open_container(document: dict[str, Any], path: Sequence[Step]) -> Any:
-    """The container of the last step; objects and arrays that are missing on the way are made."""
+    """Return the container of the last step. Missing objects and arrays on the way are made."""
     place: Any = document
     for step, following in pairwise(path):
         inner = read(place, [step])

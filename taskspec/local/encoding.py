@@ -1,6 +1,6 @@
-"""Answers as bytes. The only module that imports orjson, which is optional and faster than the standard library.
+"""Encode answers as JSON. Only this module imports orjson, which is optional and faster than the standard library.
 
-Both give the same bytes, but for floats with an exponent: 1e-05 and 1e-5 are two texts of one number.
+Both give the same bytes, except for floats with an exponent: one writes 1e-05, the other 1e-5.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from typing import Any
 
 from starlette.responses import Response
 
+from taskspec.json_tree import map_leaves
+
 try:
     import orjson
 except ImportError:  # the extra "fast" is not installed
@@ -18,12 +20,11 @@ except ImportError:  # the extra "fast" is not installed
 
 
 def json_response(content: Any, status: int = 200) -> Response:
-    """A JSON answer."""
     return Response(encode(content), status, media_type="application/json")
 
 
 def encode(content: Any) -> bytes:
-    """A value as JSON. The standard library also takes what orjson refuses: numbers beyond 64 bits, lone surrogates."""
+    """Encode a value. The standard library does what orjson refuses: numbers beyond 64 bits and lone surrogates."""
     if orjson is not None:
         try:
             return orjson.dumps(content)
@@ -35,14 +36,10 @@ def encode(content: Any) -> bytes:
 def _encode_slowly(content: Any) -> bytes:
     try:
         text = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    except ValueError:  # NaN and infinity become null, as orjson has it
-        text = json.dumps(_finite(content), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    except ValueError:  # NaN and infinity become null, as in orjson
+        text = json.dumps(map_leaves(content, _finite), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     return text.encode("utf-8", "surrogatepass")
 
 
-def _finite(value: Any) -> Any:
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, dict):
-        return {name: _finite(item) for name, item in value.items()}
-    return [_finite(item) for item in value] if isinstance(value, list | tuple) else value
+def _finite(leaf: Any) -> Any:
+    return None if isinstance(leaf, float) and not math.isfinite(leaf) else leaf

@@ -1,7 +1,6 @@
-"""The environment an app starts with: what a real agent sets (wire protocol 4.3, 4.4) over a short list of ours.
+"""The environment of an app: the variables that a real agent sets (wire protocol 4.3, 4.4) and a few of the server's.
 
-Pure. The server's own environment is passed on by an allow-list, so that a user's API_TOKEN, cloud keys and the like
-never reach an app that did not ask for them.
+Pure. An allow-list selects the server's own variables, so that the user's API_TOKEN and cloud keys never reach an app.
 """
 
 from __future__ import annotations
@@ -10,6 +9,8 @@ import json
 import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from taskspec.json_tree import leaves
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -37,7 +38,7 @@ _TARGETS = {
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """Everything an app's environment is made of."""
+    """The values from which the environment of an app is built."""
 
     task_id: int
     address: str
@@ -55,10 +56,10 @@ class Setting:
 
 
 def base_environment(environ: Mapping[str, str], binaries: str) -> dict[str, str]:
-    """What is passed on from the server's own environment; `binaries` comes first in PATH, so that `python` exists."""
+    """Select the variables that apps inherit. `binaries` comes first in PATH, so that `python` exists."""
     kept = {name: value for name, value in environ.items() if name in _PASSED or name.startswith(_PASSED_PREFIXES)}
     kept["PATH"] = os.pathsep.join([binaries, environ.get("PATH", os.defpath)])
-    # As in the containers of a real agent. The SDK's log lines carry local time labelled Z, which only UTC makes true.
+    # As in the containers of a real agent. The SDK labels local time with Z, which is correct only in UTC.
     kept["TZ"] = "UTC"
     kept.setdefault("LANG", "C.UTF-8")
     for name in ("NO_PROXY", "no_proxy"):
@@ -67,7 +68,7 @@ def base_environment(environ: Mapping[str, str], binaries: str) -> dict[str, str
 
 
 def app_environment(base: Mapping[str, str], setting: Setting) -> dict[str, str]:
-    """The whole environment of one launch. Absent values (`null`) are unset; a value over 64 KiB becomes a mark."""
+    """Build the environment of one launch. `null` is left out; a value over 64 KiB becomes a mark."""
     context = {**setting.context, **_context_targets(setting.state)}
     values = {
         **_fixed(setting),
@@ -79,19 +80,16 @@ def app_environment(base: Mapping[str, str], setting: Setting) -> dict[str, str]
 
 
 def flatten(values: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, str]]:
-    """Leaves as dotted names and Python text: lists are leaves, an empty object disappears, `null` is left out."""
-    for key, value in values.items():
-        name = f"{prefix}.{key}"
-        if isinstance(value, dict):
-            yield from flatten(value, name)
-        elif value is not None:
-            yield name, str(value)
+    """Yield leaves as dotted names and Python text. Lists are leaves; empty objects and `null` are left out."""
+    for path, value in leaves(values, lists=False):
+        if value is not None and not isinstance(value, dict):
+            yield ".".join((prefix, *map(str, path))), str(value)
 
 
 def _nested(prefix: str, whole: str, values: Mapping[str, Any]) -> dict[str, str]:
     found = {whole: json.dumps(values)}
     for name, text in flatten(values, prefix):
-        # Some images reject names with dots, so that each value goes out twice.
+        # Some images reject names with dots, so each value has two names.
         found[name] = text
         found[name.replace(".", "_").upper()] = text
     return found
@@ -132,7 +130,7 @@ def _fixed(setting: Setting) -> dict[str, str]:
         "APPS_CACHE_DIR": f"{storage}/apps_cache",
         "PYTHONPATH": str(setting.work_dir),
         "PYTHONUNBUFFERED": "1",
-        # We speak plain HTTP on loopback; without it every app would try TLS first (wire protocol 1.5).
+        # The local server uses plain HTTP. Without this, every app tries TLS first (wire protocol 1.5).
         "SUPERVISELY_SKIP_HTTPS_USER_HELPER_CHECK": "true",
         **_network(setting),
         **_first_generation(setting),
@@ -140,14 +138,14 @@ def _fixed(setting: Setting) -> dict[str, str]:
 
 
 def _network(setting: Setting) -> dict[str, str]:
-    """Where the app is to listen. A real agent says the same with the port of the app's own container."""
+    """Name the port on which the app must listen. A real agent names the port inside the app's container."""
     if setting.port is None:
         return {}
     return {"VIRTUAL_HOST": f"task-{setting.task_id}.supervisely.local", "VIRTUAL_PORT": str(setting.port)}
 
 
 def _first_generation(setting: Setting) -> dict[str, str]:
-    """An app without `version` may be an AppService, which writes to /app unless told not to (wire protocol 4.11)."""
+    """Set folders for an app without `version`: an AppService writes to /app by default (wire protocol 4.11)."""
     if setting.config.get("version"):
         return {}
     return {"DEBUG_APP_DIR": str(setting.data_dir), "DEBUG_CACHE_DIR": f"{setting.storage_dir}/apps_cache"}
@@ -162,5 +160,5 @@ def _context_targets(state: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _bounded(value: str) -> str:
-    # No character takes more than four bytes, so that hardly any value has to be encoded to be measured.
+    # A character has at most four bytes, so most values need not be encoded to be measured.
     return LARGE_MARK if len(value) * 4 > LARGE_VALUE and len(value.encode()) > LARGE_VALUE else value

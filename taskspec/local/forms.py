@@ -1,6 +1,6 @@
-"""Multipart forms, read as they come: texts are kept in memory, file contents go to whoever receives them.
+"""Read multipart forms as a stream: texts are kept in memory, file contents go to a receiver.
 
-The parsing is python-multipart's. Everything is bounded but the length of a file.
+python-multipart parses. Everything has a limit except the length of a file.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ PART_LIMIT = 20_000
 
 
 class Receiver(Protocol):
-    """Takes the parts of a form in their order."""
+    """Receives the parts of a form in order."""
 
     def text(self, name: str, value: str) -> None: ...
     def file_begins(self, name: str, filename: str) -> None: ...
@@ -96,7 +96,7 @@ class _Reader:
             return
         self._part.content += data[start:end]
         if len(self._part.content) > TEXT_LIMIT:
-            raise _wrong(f'has a part "{self._part.name}" of more than {TEXT_LIMIT} bytes that is no file')
+            raise _wrong(f'has a part "{self._part.name}" of more than {TEXT_LIMIT} bytes that is not a file')
 
     def _end(self) -> None:
         if self._part.filename is not None:
@@ -109,11 +109,11 @@ class _Reader:
 
 
 async def receive_form(headers: Mapping[str, str], body: AsyncIterator[bytes], receiver: Receiver) -> None:
-    """Read a whole form. Raises Refusal when it is none, or ends before its end."""
+    """Read a whole form. Raises Refusal for a body that is not a complete form."""
     kind, options = parse_options_header(headers.get("content-type"))
     boundary = options.get(b"boundary", b"")
     if kind != b"multipart/form-data" or not boundary:
-        raise _wrong("is no multipart/form-data with a boundary")
+        raise _wrong("is not multipart/form-data with a boundary")
     try:
         reader = _Reader(boundary, receiver)
     except FormParserError as error:

@@ -1,7 +1,7 @@
-"""Where the local server keeps its things, and the token that opens it.
+"""The folder of the local server, and the token of the server.
 
-Knows the disk and file modes, not HTTP. Everything below the home is readable by its owner only: the token lets its
-holder run programs as this user.
+Knows the disk and file modes, not HTTP. Only the owner can read the folder, because the token allows its holder to run
+programs as this user.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ HOME_VARIABLE = "TASKSPEC_HOME"
 
 @dataclass(frozen=True, slots=True)
 class ServerInfo:
-    """What the last server of a home wrote down about itself. Only the lock says whether it still runs."""
+    """What the last server of a home wrote about itself. Only the lock shows whether it still runs."""
 
     address: str
     port: int
@@ -71,7 +71,7 @@ class ServerHome:
 
     @property
     def storage(self) -> Path:
-        """Contents of Team Files and of files of launches."""
+        """Contents of Team Files and of the files of launches."""
         return self.path / "storage"
 
     @property
@@ -86,7 +86,7 @@ class ServerHome:
         return self.tasks / str(task_id)
 
     def create(self) -> None:
-        """Make the folders, closed to everybody else. Raises LocalServerError when the home is not ours to use."""
+        """Make the folders, with access for the owner only. Raises LocalServerError for a home of another user."""
         try:
             for folder in (self.path, self.modules, self.tasks, self.storage, self.environments, self.agent_storage):
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -106,14 +106,14 @@ class ServerHome:
 
 
 def find_home(environ: Mapping[str, str]) -> ServerHome:
-    """The home an environment asks for: TASKSPEC_HOME, else the user's state folder."""
+    """Find the home: below TASKSPEC_HOME, or else below the user's state folder."""
     base = environ.get(HOME_VARIABLE)
     root = Path(base).expanduser() if base else platformdirs.user_state_path("taskspec")
     return ServerHome(root.absolute() / "server")
 
 
 def read_token(home: ServerHome) -> str:
-    """The token of a home, made on first use and kept afterwards: apps that outlive a server still hold it."""
+    """Return the token, made on first use. It never changes, because apps that outlive a server still use it."""
     home.create()
     if not home.token.exists():
         _make_token(home.token)
@@ -121,7 +121,7 @@ def read_token(home: ServerHome) -> str:
 
 
 def _make_token(path: Path) -> None:
-    """Write the token under another name, then link it: two starters agree on one, no reader meets half of it."""
+    """Write the token to a temporary file, then link it: two starters get the same token, no reader sees a part."""
     temporary = path.with_suffix(f".{secrets.token_hex(8)}")
     descriptor = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW, 0o600)
     try:
@@ -147,7 +147,7 @@ def _existing_token(path: Path) -> str:
 
 
 def read_info(home: ServerHome) -> ServerInfo | None:
-    """What the last server wrote about itself; None when there is nothing readable."""
+    """Read server.json. Return None when it cannot be read."""
     try:
         record = json.loads(home.info.read_text())
         return ServerInfo(
@@ -161,7 +161,7 @@ def read_info(home: ServerHome) -> ServerInfo | None:
 
 
 def write_info(home: ServerHome, info: ServerInfo) -> None:
-    """Replace server.json in one step, so that no reader meets half of it."""
+    """Replace server.json in one step, so that no reader sees a part of it."""
     temporary = home.info.with_suffix(f".{os.getpid()}")
     temporary.write_text(json.dumps(asdict(info)))
     temporary.replace(home.info)

@@ -1,7 +1,7 @@
-"""How a launch becomes a process: the one seam between the agent and whatever runs programs.
+"""Start the process of a launch. The agent uses the interface `Launcher`.
 
-Any launcher starts the same shim, which claims the run directory before the app begins and leaves the exit status in
-it. The files are the record; the process is a hint.
+Every launcher starts the same shim. The shim claims the run directory before the app starts and writes the exit status
+into it. The agent trusts these files more than the process.
 """
 
 from __future__ import annotations
@@ -19,10 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-# The claim comes first and is atomic: whoever starts this twice runs the app once (noclobber opens with O_EXCL; mkdir
-# would be one process more). The trap keeps the shim alive when the whole group is asked to stop, while the app gets
-# the signal's ordinary meaning. The last line takes along what the app left running in its group, as the end of a
-# container would.
+# The claim comes first and is atomic, so two shims run the app once (noclobber opens with O_EXCL; mkdir would need one
+# more process). The trap keeps the shim alive when its group receives a stop signal; the app gets the default handler.
+# The last line kills what the app left running in its group, as the end of a container does.
 SHIM = """
 set -C
 { printf '%s\\n' "$$" >"$1/claim"; } 2>/dev/null || exit 0
@@ -55,7 +54,7 @@ class RunDir:
 
     @property
     def claimant(self) -> int | None:
-        """The pid of the shim that holds the claim, once it has written it down."""
+        """The pid of the shim that holds the claim, once the shim has written it."""
         return _read_number(self.path / "claim")
 
     @property
@@ -63,7 +62,7 @@ class RunDir:
         return _read_number(self.path / "exit")
 
     def claim(self) -> bool:
-        """Take the claim so that no shim can; False when one has it already."""
+        """Take the claim so that no shim can. Return False when a shim already has it."""
         try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             (self.path / "claim").touch(exist_ok=False)
@@ -80,30 +79,32 @@ class Job:
     work_dir: Path
     command: str
     environment: Mapping[str, str]
-    # What the reader of the log should know before the app says anything.
+    # Lines for the log, before the output of the app.
     notes: tuple[str, ...] = ()
 
 
 class Launcher(Protocol):
     def start(self, job: Job) -> int:
-        """Start the shim and return the pid of its group. Raises LocalServerError when nothing was started."""
+        """Start the shim and return the pid of its group. Raises LocalServerError when no process was started."""
 
 
 class ProcessLauncher:
-    """Runs launches as processes of this machine, each in a session of its own."""
+    """Runs each launch as a process of this machine, in a new session."""
 
     def __init__(self) -> None:
         self._bash = shutil.which("bash")
 
     def start(self, job: Job) -> int:
         if self._bash is None:
-            raise LocalServerError("no bash on this machine", remedy="install bash: apps are started through it")
+            raise LocalServerError(
+                "bash is not installed on this machine", remedy="install bash: apps are started through it"
+            )
         run = job.run_dir
         run.path.mkdir(mode=0o700, exist_ok=True)
         words = plain_words(job.command, job.environment.get("PATH", os.defpath)) or [self._bash, "-c", job.command]
         append = os.O_WRONLY | os.O_CREAT | os.O_APPEND
         try:
-            # Not subprocess.Popen: its object insists on being waited for, and these processes may outlive us.
+            # Not subprocess.Popen: a Popen object must be waited for, and these processes may outlive the server.
             return os.posix_spawn(
                 self._bash,
                 ["bash", "-c", SHIM, "taskspec-launch", str(run.path), str(job.work_dir), *words],
@@ -118,14 +119,14 @@ class ProcessLauncher:
                 setsigdef=_RESET,
             )
         except (OSError, ValueError) as error:
-            # ValueError: a NUL in a value; E2BIG: more environment than the kernel takes.
+            # ValueError: a NUL in a value. E2BIG: the environment is too large for the kernel.
             raise LocalServerError(
                 f"the app's process cannot be started: {error}", remedy="make the params smaller, or pass a file"
             ) from None
 
 
 def _read_number(path: Path) -> int | None:
-    """A number with its newline; without it the file is still being written and does not count."""
+    """Read a number with its newline. Without the newline, the file is still being written."""
     try:
         text = path.read_text()
         return int(text) if text.endswith("\n") else None

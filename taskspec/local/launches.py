@@ -1,6 +1,6 @@
-"""The table of launches: what was asked for, and how far it has come. Every change of state is one transaction.
+"""The table of launches: each request and its current state. Every change of state is one transaction.
 
-Knows the rows, not the processes behind them.
+Knows the rows, not the processes.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class LaunchRequest:
-    """A checked `tasks.run.app`: everything about it is known to exist."""
+class NewLaunch:
+    """A checked `tasks.run.app`: everything that it names exists."""
 
     workspace_id: int
     user_id: int
@@ -39,8 +39,8 @@ class LaunchRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class Launch:
-    """One row, as the agent needs it. The large JSON columns are read only where they are shown or run."""
+class LaunchRow:
+    """The columns of one launch that the agent needs, without the large JSON columns."""
 
     id: int
     status: LaunchStatus
@@ -56,7 +56,7 @@ class Launch:
     stderr_read: int
 
 
-_COLUMNS = ", ".join(field.name for field in fields(Launch))
+_COLUMNS = ", ".join(field.name for field in fields(LaunchRow))
 _UNFINISHED = ", ".join(f"'{status}'" for status in sorted(ACTIVE))
 
 
@@ -66,7 +66,7 @@ class Launches:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def add(self, request: LaunchRequest) -> int:
+    def add(self, request: NewLaunch) -> int:
         return self._store.write(
             "INSERT INTO launches (workspace_id, user_id, agent_id, module_id, release_id, status, description, name,"
             " log_level, restart_policy, session_token, params, settings, meta, created_at)"
@@ -90,17 +90,17 @@ class Launches:
             ),
         )
 
-    def find(self, task_id: int) -> Launch | None:
+    def find(self, task_id: int) -> LaunchRow | None:
         row = self._store.one(f"SELECT {_COLUMNS} FROM launches WHERE id = ?", (task_id,))  # noqa: S608 - constants
         return _launch(row) if row else None
 
-    def find_by_session(self, token: str) -> Launch | None:
-        """The launch whose direct door this token opens (wire protocol 1.1)."""
+    def find_by_session(self, token: str) -> LaunchRow | None:
+        """Find the launch of a session token (wire protocol 1.1)."""
         row = self._store.one(f"SELECT {_COLUMNS} FROM launches WHERE session_token = ?", (token,))  # noqa: S608 - constants
         return _launch(row) if row else None
 
-    def queued(self, count: int, moment: float) -> list[Launch]:
-        """The launches to start next, oldest first; those that wait for a later moment are left out."""
+    def queued(self, count: int, moment: float) -> list[LaunchRow]:
+        """Return the launches to start next, oldest first, without those whose restart is due later."""
         rows = self._store.all(
             f"SELECT {_COLUMNS} FROM launches"  # noqa: S608 - constants
             " WHERE status = 'queued' AND pid IS NULL AND not_before <= ? ORDER BY id LIMIT ?",
@@ -109,13 +109,13 @@ class Launches:
         return [_launch(row) for row in rows]
 
     def next_moment(self, moment: float) -> float | None:
-        """When the first launch that waits for its restart becomes due."""
+        """Return the time of the next restart, or None."""
         row = self._store.one(
             "SELECT min(not_before) FROM launches WHERE status = 'queued' AND not_before > ?", (moment,)
         )
         return row[0] if row else None
 
-    def unfinished(self) -> list[Launch]:
+    def unfinished(self) -> list[LaunchRow]:
         rows = self._store.all(f"SELECT {_COLUMNS} FROM launches WHERE status IN ({_UNFINISHED}) ORDER BY id")  # noqa: S608 - constants
         return [_launch(row) for row in rows]
 
@@ -124,13 +124,13 @@ class Launches:
         return int(row[0]) if row else 0
 
     def consume(self, task_id: int, port: int | None) -> None:
-        """Take a launch from the queue. Its port is on record before its process can listen there."""
+        """Take a launch from the queue, and record its port before the process starts."""
         self._store.write(
             "UPDATE launches SET status = 'consumed', port = ? WHERE id = ? AND status = 'queued'", (port, task_id)
         )
 
     def start(self, task_id: int, pid: int, mark: str | None) -> None:
-        """The process exists. A status that has moved on meanwhile (stop asked, deployed) stays as it is."""
+        """Record the process. A later status (terminating, deployed) does not change."""
         self._store.write(
             "UPDATE launches SET pid = ?, pid_mark = ?, started_at = coalesce(started_at, ?),"
             " status = CASE status WHEN 'consumed' THEN 'started' ELSE status END WHERE id = ?",
@@ -138,14 +138,14 @@ class Launches:
         )
 
     def remember_mark(self, task_id: int, mark: str | None) -> None:
-        """What tells the process of a launch from a later one with its pid."""
+        """Record the mark, which distinguishes the process from a later one with the same pid."""
         self._store.write("UPDATE launches SET pid_mark = ? WHERE id = ? AND pid IS NOT NULL", (mark, task_id))
 
     def ask_to_stop(self, task_id: int) -> None:
         self._store.write("UPDATE launches SET status = 'terminating', stop_requested = 1 WHERE id = ?", (task_id,))
 
     def end(self, task_id: int, status: LaunchStatus, error: Mapping[str, Any] | None = None) -> None:
-        """The launch is over. What a client has forced by `tasks.status.update` to a terminal status stands."""
+        """Record the end. A terminal status that a client set with `tasks.status.update` does not change."""
         self._store.write(
             "UPDATE launches SET status = ?, error = ?, finished_at = ?, pid = NULL, pid_mark = NULL, port = NULL"
             " WHERE id = ? AND status NOT IN ('finished', 'error', 'stopped')",
@@ -153,7 +153,7 @@ class Launches:
         )
 
     def queue_again(self, task_id: int, not_before: float) -> None:
-        """The same task once more, as the restart policy wants it: same id, next attempt, logs go on."""
+        """Queue the next attempt of a launch, with the same id and the same logs."""
         self._store.write(
             "UPDATE launches SET status = 'queued', attempt = attempt + 1, not_before = ?, pid = NULL, pid_mark = NULL,"
             " port = NULL, stdout_read = 0, stderr_read = 0 WHERE id = ?",
@@ -169,7 +169,7 @@ class Launches:
         )
 
     def announce(self, task_id: int, status: LaunchStatus, error: Mapping[str, Any] | None) -> None:
-        """A log line has said how far a launch is. What has ended stays ended, what waits goes on waiting."""
+        """Record the status that a log line reports. An ended or queued launch does not change."""
         before = {LaunchStatus.STARTED: ("consumed",), LaunchStatus.DEPLOYED: ("consumed", "started")}
         allowed = before.get(status, tuple(str(active) for active in ACTIVE))
         self._store.write(
@@ -185,14 +185,14 @@ class Launches:
         )
 
     def resume(self, task_id: int) -> None:
-        """An ended launch goes into the queue once more, as if it had never ended."""
+        """Queue an ended launch again, as if it had never ended."""
         self._store.write(
             "UPDATE launches SET stop_requested = 0, finished_at = NULL, error = NULL WHERE id = ?", (task_id,)
         )
         self.queue_again(task_id, 0)
 
     def remember_read(self, task_id: int, stream: str, offset: int) -> None:
-        """How much of a log file has been stored; belongs in the transaction that stores the lines."""
+        """Record the offset of the stored lines. Call it in the transaction that stores them."""
         column = {"stdout": "stdout_read", "stderr": "stderr_read"}[stream]
         self._store.write(f"UPDATE launches SET {column} = ? WHERE id = ?", (offset, task_id))  # noqa: S608 - constants
 
@@ -203,6 +203,6 @@ class Launches:
         self._store.write("UPDATE launches SET meta = ? WHERE id = ?", (json.dumps(meta), task_id))
 
 
-def _launch(row: sqlite3.Row) -> Launch:
+def _launch(row: sqlite3.Row) -> LaunchRow:
     values = {name: row[name] for name in row.keys()}  # noqa: SIM118 - iterating a Row gives its values
-    return Launch(**values | {"status": LaunchStatus(row["status"]), "stop_requested": bool(row["stop_requested"])})
+    return LaunchRow(**values | {"status": LaunchStatus(row["status"]), "stop_requested": bool(row["stop_requested"])})

@@ -1,4 +1,4 @@
-"""The server's socket: loopback only, and the same port as last time whenever it is free."""
+"""The socket of the server: on loopback, and on the port of the last run if it is free."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _logger = logging.getLogger(__name__)
 
 
 def listen(home: ServerHome, port: int | None) -> socket.socket:
-    """A listening socket: on the port asked for, else on the last run's, which surviving apps call, else on any."""
+    """Listen on the given port, else on that of the last run, which running apps still call, else on any."""
     if port is not None:
         return _bind(port)
     last = read_info(home)
@@ -32,8 +32,8 @@ def listen(home: ServerHome, port: int | None) -> socket.socket:
 
 
 def _bind(port: int) -> socket.socket:
-    # The protocol is named because asyncio switches Nagle's delay off only where it reads IPPROTO_TCP; without that
-    # each answer on a kept connection waits 40 ms for the client's acknowledgement.
+    # asyncio disables Nagle's delay only for a socket with IPPROTO_TCP. With the delay, each answer on a kept
+    # connection waits 40 ms for the client's acknowledgement.
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -1,7 +1,7 @@
-"""One server per home: an OS lock that the kernel gives back however the holder dies.
+"""One server per home: an OS lock, which the kernel releases however its holder ends.
 
-The lock belongs to the open file, so the starter can take it and hand it to the server it starts; there is no moment
-in which two starters both believe that nobody runs.
+The lock belongs to the open file. The starter takes it and passes it to the new server, so two starters never both
+start one.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ if TYPE_CHECKING:
 
 
 def try_lock(home: ServerHome) -> int | None:
-    """Take the server's lock; the descriptor that holds it, or None when somebody else does."""
+    """Take the lock. Return its descriptor, or None when another process holds the lock."""
     return _try(home, shared=False)
 
 
 def is_held(home: ServerHome) -> bool:
-    """Whether a server runs, or is being started, in this home."""
+    """Return whether a server runs or starts in this home."""
     if not home.lock.exists():
         return False
-    # A shared lock: two askers do not take each other for a server.
+    # With a shared lock, two clients that test at once do not look like servers to each other.
     descriptor = _try(home, shared=True)
     if descriptor is None:
         return True

@@ -1,4 +1,4 @@
-"""What an app writes: lines taken apart as the real agent does (wire protocol 4.7), and the table that keeps them."""
+"""Logs of apps: parse lines as the real agent does (wire protocol 4.7), and store them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from taskspec.local.store import Store
 
 LINE_LIMIT = 64 * 1024
-# Parsed in one go, during which no request is answered.
+# The server answers no request while it parses one chunk.
 CHUNK = 256 * 1024
 LEVELS = frozenset({"trace", "debug", "info", "warn", "error", "fatal"})
 _OTHER_NAMES = {"warning": "warn", "critical": "fatal"}
@@ -30,7 +30,7 @@ _EVENTS = {
     "TASK_CRASHED": LaunchStatus.ERROR,
     "TASK_STOPPED": LaunchStatus.STOPPED,
 }
-"""Events by which a log line moves the status of its task (wire protocol 5.4)."""
+"""Events in log lines that change the status of a task (wire protocol 5.4)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,16 +42,16 @@ class LogLine:
 
     @property
     def status(self) -> LaunchStatus | None:
-        """The status this line announces. The SDK writes events as `EventType.TASK_FINISHED`."""
+        """The status that this line reports. The SDK writes events as `EventType.TASK_FINISHED`."""
         if "event_type" not in self.extras:
             return None
         return _EVENTS.get(str(self.extras["event_type"]).rpartition(".")[2])
 
 
 def parse_line(raw: bytes, moment: str) -> LogLine:
-    """One line of output. JSON with `message` and `level` is taken apart; anything else is an `info` message.
+    """Parse a line. JSON with `message` and `level` is a log entry; any other line is an `info` message.
 
-    `moment` is when we read it; a JSON line that names its own keeps that.
+    `moment` is the time of reading. A JSON line can have its own time.
     """
     text = raw.decode(errors="replace").rstrip("\r")
     if text.startswith("{"):
@@ -67,7 +67,7 @@ def parse_line(raw: bytes, moment: str) -> LogLine:
 
 
 def from_record(record: Mapping[str, Any], moment: str) -> LogLine:
-    """A log entry as the SDK writes or submits it; `moment` stands in when it names none."""
+    """Convert a log entry of the SDK. `moment` is the time of an entry without one."""
     level = str(record.get("level") or "info").lower()
     level = _OTHER_NAMES.get(level, level)
     message = record.get("message")
@@ -81,7 +81,7 @@ def from_record(record: Mapping[str, Any], moment: str) -> LogLine:
 
 
 class Tail:
-    """Reads a growing file line by line, from an offset that survives the reader."""
+    """Reads a growing file line by line, from an offset that the caller stores."""
 
     def __init__(self, path: Path, offset: int, *, chunk: int = CHUNK) -> None:
         self._path = path
@@ -90,9 +90,9 @@ class Tail:
         self.offset = offset
 
     def read(self, *, final: bool) -> tuple[list[LogLine], bool]:
-        """The complete lines behind the offset, and whether there is more to read at once.
+        """Return the complete lines behind the offset, and whether more can be read at once.
 
-        `final` says that nobody writes any more, so that a last line without its newline counts too.
+        With `final` the process has ended, so a last line without a newline counts too.
         """
         data = self._chunk()
         if not data:
@@ -103,7 +103,7 @@ class Tail:
         if newline and self._inside_cut_line:
             lines, self._inside_cut_line = lines[1:], False
         if rest and ((whole and not newline) or (final and not whole)):
-            # A line longer than a chunk, or the last one: taken as it is, so that the reader gets on.
+            # A line longer than a chunk, or the last line. It counts as complete, so that reading continues.
             lines, rest = ([*lines, rest] if not self._inside_cut_line else lines), b""
             self._inside_cut_line = whole
         self.offset += len(data) - len(rest)
@@ -141,7 +141,7 @@ class Logs:
         )
 
     def read(self, task_id: int, since: str | None, limit: int | None) -> list[dict[str, Any]]:
-        """Entries in the order they came, from `since` on; at most `limit` of them."""
+        """Return at most `limit` entries from `since` on, in order of arrival."""
         rows = self._store.all(
             "SELECT * FROM logs WHERE task_id = ? AND timestamp >= ? ORDER BY id LIMIT ?",
             (task_id, since or "", -1 if limit is None else limit),
@@ -149,7 +149,7 @@ class Logs:
         return [_entry(row) for row in rows]
 
     def progress(self, task_id: int) -> dict[str, Any] | None:
-        """The last progress that a launch has reported (wire protocol 4.7)."""
+        """Return the last progress that a launch has reported (wire protocol 4.7)."""
         row = self._store.one(
             "SELECT extras FROM logs WHERE task_id = ? AND extras LIKE '%PROGRESS%' ORDER BY id DESC LIMIT 1",
             (task_id,),

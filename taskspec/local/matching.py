@@ -7,7 +7,7 @@ from functools import lru_cache
 
 
 def matches_pattern(value: object, pattern: str, fold: int) -> bool | None:
-    """SQL's LIKE with `%` and `_`, minding case unless `fold`; an absent value matches nothing."""
+    """Match SQL's LIKE with `%` and `_`. Case counts unless `fold`. An absent value matches nothing."""
     if value is None:
         return None
     return _compiled(pattern, bool(fold)).fullmatch(str(value)) is not None

@@ -1,4 +1,4 @@
-"""The database's layout, as numbered steps. A step that has been released is never edited; a new one is added."""
+"""The layout of the database, as numbered steps. Never edit a released step; add a new one."""
 
 from __future__ import annotations
 
@@ -42,10 +42,10 @@ _FIRST = (
 )
 
 _SECOND = (
-    # Where a running app answers HTTP, and the token of its direct door.
+    # The HTTP port of a running app, and the token for direct requests to it.
     "ALTER TABLE launches ADD COLUMN port INTEGER",
     "CREATE UNIQUE INDEX launches_session ON launches (session_token)",
-    # Team Files. A folder is a row while it holds a file; a file's content is named by its SHA-256.
+    # Team Files. A folder has a row while it holds a file. `hash` is the SHA-256 of the content.
     """CREATE TABLE files (
         id INTEGER PRIMARY KEY AUTOINCREMENT, team_id INTEGER NOT NULL REFERENCES teams, user_id INTEGER NOT NULL,
         path TEXT NOT NULL, parent TEXT NOT NULL, hash TEXT, size INTEGER NOT NULL DEFAULT 0,
@@ -64,7 +64,7 @@ _SECOND = (
     """CREATE TABLE workflow (
         id INTEGER PRIMARY KEY AUTOINCREMENT, direction TEXT NOT NULL, node TEXT NOT NULL, content TEXT NOT NULL,
         created_at TEXT NOT NULL)""",
-    # A release of a branch is pinned by its launches like any other, and is no version of its module.
+    # Launches refer to the release of a branch like to any other, but it is not a version of its module.
     "ALTER TABLE releases ADD COLUMN branch TEXT",
     "ALTER TABLE releases ADD COLUMN config_dir TEXT NOT NULL DEFAULT ''",
     """CREATE TABLE branches (
@@ -73,7 +73,7 @@ _SECOND = (
 )
 
 _LABELING = (
-    # Work for people, as far as waiting for them needs: labeling jobs and queues, which share their ids.
+    # Labeling jobs and queues, as far as a wait for them needs. Both share one sequence of ids.
     """CREATE TABLE labeling (
         id INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, name TEXT NOT NULL, status TEXT NOT NULL,
         created_at TEXT NOT NULL, updated_at TEXT NOT NULL)""",

@@ -1,4 +1,4 @@
-"""The local catalogue: apps as modules with releases, described as the Ecosystem does. Knows rows, not files."""
+"""The catalogue: apps as modules with releases, as in the Ecosystem. Knows rows, not files."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from taskspec.local.sources import Source
+    from taskspec.local.sources import AppSource
     from taskspec.local.store import Store
 
 _BOTH_SPELLINGS = {
@@ -31,7 +31,7 @@ _SELECT = "SELECT r.*, m.name FROM releases r JOIN modules m ON m.id = r.module_
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """One version of a module, or one state of a branch: the content it was registered with."""
+    """One version of a module, or one state of a branch, with its content."""
 
     id: int
     module_id: int
@@ -51,7 +51,7 @@ class Registered:
 
 
 def default_slug(path: Path) -> str:
-    """The catalogue name of a folder: readable, and different for two folders of the same name."""
+    """Build the slug of a folder: readable, and different for two folders of the same name."""
     name = re.sub(r"[^A-Za-z0-9_.-]+", "-", path.name).strip("-.") or "app"
     return f"local/{name}-{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
 
@@ -63,8 +63,8 @@ class Modules:
         self._store = store
         self._releases: dict[int, Release] = {}
 
-    def register(self, source: Source, slug: str, path: Path) -> Registered:
-        """Make this content the newest of its module. A version that has other content is refused: it may not move."""
+    def register(self, source: AppSource, slug: str, path: Path) -> Registered:
+        """Make this content the newest release of its module. Refuse other content under a known version."""
         with self._store.transaction():
             module_id = self._write_module(source, slug)
             if source.branch is not None:
@@ -72,19 +72,19 @@ class Modules:
             self._write_release(module_id, source)
         return Registered(module_id, slug, source.branch or source.version)
 
-    def renew(self, module_id: int, source: Source) -> Release:
-        """The release of what a branch holds now."""
+    def renew(self, module_id: int, source: AppSource) -> Release:
+        """Record and return the release for the current content of a branch."""
         self._write_release(module_id, source)
         row = self._store.one(
             f"{_SELECT} WHERE r.module_id = ? AND r.version = ?",
             (module_id, source.version),
         )
-        if row is None:  # it was written a statement ago
+        if row is None:  # impossible: the statement above wrote it
             raise LookupError(source.version)
         return _release(row)
 
     def branch_path(self, module_id: int, branch: str) -> str | None:
-        """Where a branch was registered from."""
+        """Return the folder from which a branch was registered."""
         row = self._store.one("SELECT path FROM branches WHERE module_id = ? AND name = ?", (module_id, branch))
         return row["path"] if row else None
 
@@ -97,7 +97,7 @@ class Modules:
         return int(row["id"]) if row else None
 
     def release(self, module_id: int, version: str | None = None) -> Release | None:
-        """A release by its version; without one, the newest. Branches have none."""
+        """Return a release by version, or the newest one. A branch is not a version."""
         row = self._store.one(
             f"{_SELECT} WHERE r.module_id = ? AND r.branch IS NULL AND (? IS NULL OR r.version = ?)"
             " ORDER BY r.position DESC LIMIT 1",
@@ -106,7 +106,7 @@ class Modules:
         return _release(row) if row else None
 
     def shown_release(self, module_id: int, version: str | None) -> Release | None:
-        """What the catalogue shows of a module: a version, else what a branch held when it was last looked at."""
+        """Return the release to show in the catalogue: a version, or else the last known state of a branch."""
         found = self.release(module_id, version)
         if found is not None:
             return found
@@ -118,7 +118,7 @@ class Modules:
         return _release(row) if row else None
 
     def release_by_id(self, release_id: int) -> Release:
-        """A release never changes, so that each is read once."""
+        """Return a release. It never changes, so each is read once."""
         found = self._releases.get(release_id)
         if found is None:
             found = _release(self._row(f"{_SELECT} WHERE r.id = ?", release_id))
@@ -128,14 +128,14 @@ class Modules:
         return found
 
     def versions(self, module_id: int) -> list[dict[str, Any]]:
-        """The releases as the catalogue shows them, newest first (wire protocol 3.1)."""
+        """Return the releases as the catalogue shows them, newest first (wire protocol 3.1)."""
         rows = self._store.all(
             "SELECT version, created_at FROM releases WHERE module_id = ? AND branch IS NULL ORDER BY position DESC",
             (module_id,),
         )
         return [{"version": row["version"], "name": "", "createdAt": row["created_at"]} for row in rows]
 
-    def _write_module(self, source: Source, slug: str) -> int:
+    def _write_module(self, source: AppSource, slug: str) -> int:
         moment = moments.now()
         self._store.write(
             "INSERT INTO modules (slug, name, created_at, updated_at) VALUES (?, ?, ?, ?)"
@@ -151,7 +151,7 @@ class Modules:
             (module_id, branch, str(path)),
         )
 
-    def _write_release(self, module_id: int, source: Source) -> None:
+    def _write_release(self, module_id: int, source: AppSource) -> None:
         there = self._store.one(
             "SELECT digest, config_dir FROM releases WHERE module_id = ? AND version = ?", (module_id, source.version)
         )
@@ -175,13 +175,13 @@ class Modules:
 
     def _row(self, sql: str, value: object) -> sqlite3.Row:
         row = self._store.one(sql, (value,))
-        if row is None:  # a row we have just written, or one that a foreign key holds
+        if row is None:  # impossible: it was just written, or a foreign key holds it
             raise LookupError(sql)
         return row
 
 
 def wire_config(config: Mapping[str, Any]) -> dict[str, Any]:
-    """A config in both spellings: the SDK reads camelCase, the agent the repository's own (wire protocol 3.1)."""
+    """Give a config both spellings: the SDK reads camelCase, the agent snake_case (wire protocol 3.1)."""
     both = dict(config)
     for ours, theirs in _BOTH_SPELLINGS.items():
         for present, absent in ((ours, theirs), (theirs, ours)):

@@ -1,4 +1,4 @@
-"""Moments as the wire writes them: ISO-8601, UTC, milliseconds, `Z`; so written, they sort as text."""
+"""Timestamps of the wire: ISO-8601, UTC, milliseconds, `Z`. In this form they sort as text."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def written(moment: datetime) -> str:
 
 
 def normalized(text: str) -> str | None:
-    """Any ISO-8601 moment in the wire's own form; None when it is none. Without a zone it is taken as UTC."""
+    """Convert any ISO-8601 time to the form of the wire, or return None. A time without a zone is UTC."""
     try:
         moment = datetime.fromisoformat(text)
         return written(moment if moment.tzinfo else moment.replace(tzinfo=UTC))

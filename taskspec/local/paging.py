@@ -1,6 +1,6 @@
-"""Lists: filter, sort and page as every `*.list` method does it (wire protocol 1.7, 1.8), turned into one SQL query.
+"""Filter, sort and page, as every `*.list` method does (wire protocol 1.7, 1.8), with one SQL query.
 
-Knows column names and operators, not what the rows mean.
+Knows columns and operators, not what the rows mean.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Mapping, Sequence
 
-    from taskspec.local.params import Params
+    from taskspec.local.params import RequestFields
     from taskspec.local.store import Store
 
 PAGE_LIMIT = 500
 
 
-class Kind(StrEnum):
+class ColumnKind(StrEnum):
     NUMBER = "number"
     TEXT = "text"
     DATE = "date"
@@ -31,17 +31,17 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A field of the wire and the SQL expression behind it."""
+    """The SQL expression of a field of the wire."""
 
     sql: str
-    kind: Kind = Kind.TEXT
+    kind: ColumnKind = ColumnKind.TEXT
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """What can be listed: where the rows come from and which fields may be filtered and sorted by.
+    """The source of the rows, and the fields for filters and sorting.
 
-    `counted` is the part of `source` that decides how many rows there are, where the rest only adds columns.
+    `counted` is the part of `source` that determines the number of rows; the rest only adds columns.
     """
 
     source: str
@@ -52,7 +52,7 @@ class Listing:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """A piece of WHERE with its values."""
+    """A part of WHERE with its values."""
 
     sql: str
     values: tuple[Any, ...] = ()
@@ -68,11 +68,11 @@ OPERATORS = (*_SAME, *_ORDER, *_MEMBER, *_PATTERN)
 def read_page(
     store: Store,
     listing: Listing,
-    params: Params,
+    params: RequestFields,
     show: Callable[[sqlite3.Row], dict[str, Any]],
     conditions: Sequence[Condition] = (),
 ) -> dict[str, Any]:
-    """The envelope of one page. Token mode answers `after` instead of page numbers."""
+    """Return one page with its envelope. In token mode, `after` replaces the page numbers."""
     chosen = [*conditions, *_filter(listing, params)]
     where = " AND ".join(f"({condition.sql})" for condition in chosen) or "TRUE"
     values = tuple(value for condition in chosen for value in condition.values)
@@ -92,15 +92,15 @@ def read_page(
     return {"total": total, "perPage": size, "pagesCount": -(-total // size), "entities": entities}
 
 
-def _filter(listing: Listing, params: Params) -> list[Condition]:
+def _filter(listing: Listing, params: RequestFields) -> list[Condition]:
     return [_condition(listing, clause) for clause in params.objects("filter", ())]
 
 
-def _condition(listing: Listing, clause: Params) -> Condition:
+def _condition(listing: Listing, clause: RequestFields) -> Condition:
     column = listing.columns[clause.choice("field", listing.columns)]
     operator = clause.choice("operator", OPERATORS, "=")
     if operator in _MEMBER:
-        # One parameter however long the list: SQLite limits their number.
+        # One parameter for the whole list, because SQLite limits their number.
         values = json.dumps([_value(column, clause, item) for item in clause.array("value")])
         members = "(SELECT value FROM json_each(?))"
         return Condition(f"{column.sql} {_MEMBER[operator]} {members}", (values,))
@@ -115,11 +115,11 @@ def _condition(listing: Listing, clause: Params) -> Condition:
     return Condition(f"{column.sql} {_ORDER[operator]} ?", (value,))
 
 
-def _value(column: Column, clause: Params, value: object) -> object:
-    """The value in the form its column is stored in."""
+def _value(column: Column, clause: RequestFields, value: object) -> object:
+    """Convert a value to the type of its column."""
     if value is None:
         return None
-    if column.kind is Kind.NUMBER:
+    if column.kind is ColumnKind.NUMBER:
         if isinstance(value, str) and re.fullmatch(r"-?\d{1,18}", value, re.ASCII):
             return int(value)
         if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 2**63:
@@ -127,21 +127,21 @@ def _value(column: Column, clause: Params, value: object) -> object:
         raise clause.invalid("value", "must hold numbers for this field")
     if not isinstance(value, str):
         raise clause.invalid("value", "must hold strings for this field")
-    if column.kind is Kind.DATE:
+    if column.kind is ColumnKind.DATE:
         moment = moments.normalized(value)
         if moment is None:
-            raise clause.invalid("value", "must be an ISO-8601 moment for this field")
+            raise clause.invalid("value", "must be an ISO-8601 time for this field")
         return moment
     return value
 
 
-def _order(listing: Listing, params: Params) -> str:
+def _order(listing: Listing, params: RequestFields) -> str:
     name = params.choice("sort", listing.columns, "id")
     direction = params.choice("sort_order", ("asc", "desc"), "asc")
     nulls = params.choice("sort_nulls_order", ("first", "last"), "last" if direction == "asc" else "first")
-    # The id settles ties, so that pages never overlap.
+    # Equal rows are ordered by id, so that pages never overlap.
     return f"{listing.columns[name].sql} {direction} NULLS {nulls}, {listing.columns['id'].sql} {direction}"
 
 
-def _token_offset(params: Params) -> int:
+def _token_offset(params: RequestFields) -> int:
     return params.integer("after", 0, lowest=0, highest=2**31)

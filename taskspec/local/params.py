@@ -1,6 +1,6 @@
-"""The fields of one request, read by type: the door behind which nobody meets unchecked JSON.
+"""Read the fields of one request by type, so that no route sees unchecked JSON.
 
-Accepts what the wire allows and no more: `null` is the same as absent, and a GET query carries numbers as text.
+Accepts exactly what the wire allows: `null` means absent, and a GET query has numbers as text.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ LARGEST_ID = 2**63 - 1
 DEEPEST = 100
 
 
-class Params:
-    """Typed access to one JSON object; every wrong value becomes a refusal that names its field."""
+class RequestFields:
+    """Typed access to one JSON object. A wrong value raises a Refusal that names its field."""
 
     __slots__ = ("_prefix", "_values")
 
@@ -41,7 +41,7 @@ class Params:
         return invalid(self._prefix + name, problem)
 
     def id(self, name: str) -> int:
-        """A required id."""
+        """Return a required id."""
         value = self.optional_id(name)
         if value is None:
             raise self.invalid(name, "is required")
@@ -74,7 +74,7 @@ class Params:
         return float(value)
 
     def text(self, name: str, default: str | None = None, *, longest: int | None = None) -> str:
-        """A string; required when there is no default."""
+        """Return a string, which is required when there is no default."""
         value = self.raw(name)
         if value is None and default is not None:
             return default
@@ -83,7 +83,7 @@ class Params:
         if not isinstance(value, str):
             raise self.invalid(name, f"must be a string, got {_shown(value)}")
         if longest is not None and len(value) > longest:
-            raise self.invalid(name, f"may have {longest} characters, got {len(value)}")
+            raise self.invalid(name, f"may have at most {longest} characters, got {len(value)}")
         return value
 
     def choice(self, name: str, allowed: Collection[str], default: str | None = None) -> str:
@@ -122,37 +122,37 @@ class Params:
             raise self.invalid(name, f"must be an array, got {_shown(value)}")
         return value
 
-    def objects(self, name: str, default: Iterable[Any] | None = None) -> list[Params]:
-        """An array of objects, each with its place in front of its field names."""
+    def objects(self, name: str, default: Iterable[Any] | None = None) -> list[RequestFields]:
+        """Return an array of objects. Their field names in messages include their index."""
         found = []
         for index, item in enumerate(self.array(name, default)):
             if not isinstance(item, dict):
                 raise self.invalid(f"{name}[{index}]", f"must be an object, got {_shown(item)}")
-            found.append(Params(item, f"{self._prefix}{name}[{index}]."))
+            found.append(RequestFields(item, f"{self._prefix}{name}[{index}]."))
         return found
 
 
-def from_body(body: bytes) -> Params:
-    """A POST body. Empty is `{}`, as the vendor's release tool sends it (wire protocol 3.6)."""
+def from_body(body: bytes) -> RequestFields:
+    """Read a POST body. An empty body is `{}`: the vendor's release tool sends one (wire protocol 3.6)."""
     if not body.strip():
-        return Params({})
+        return RequestFields({})
     values = _parse(body, "the body")
     if not isinstance(values, dict):
         raise Refusal(400, "VALIDATION_ERROR", f"the body must be a JSON object, got {_shown(values)}")
-    return Params(values)
+    return RequestFields(values)
 
 
 def array_from_body(body: bytes) -> list[Any]:
-    """A POST body that is a bare array (wire protocol 2.5)."""
+    """Read a POST body that is an array (wire protocol 2.5)."""
     values = _parse(body, "the body")
     if not isinstance(values, list):
         raise Refusal(400, "VALIDATION_ERROR", f"the body must be a JSON array, got {_shown(values)}")
     return values
 
 
-def from_query(pairs: Iterable[tuple[str, str]]) -> Params:
-    """A GET query; a value that looks like a JSON array or object is one."""
-    return Params(
+def from_query(pairs: Iterable[tuple[str, str]]) -> RequestFields:
+    """Read a GET query. A value that begins with [ or { is JSON."""
+    return RequestFields(
         {name: _parse(value, f'field "{name}"') if value[:1] in {"[", "{"} else value for name, value in pairs}
     )
 
@@ -161,7 +161,7 @@ def _parse(text: bytes | str, place: str) -> Any:
     try:
         values = json.loads(text, parse_constant=_no_constant)
         if "\\u" in text if isinstance(text, str) else b"\\u" in text:
-            # A lone surrogate is valid JSON and no text: neither the database nor an environment can hold it.
+            # A lone surrogate is valid JSON, but neither the database nor an environment can hold it.
             json.dumps(values, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
         raise Refusal(400, "VALIDATION_ERROR", f"{place} is not valid JSON: {error}") from None
@@ -171,7 +171,7 @@ def _parse(text: bytes | str, place: str) -> Any:
 
 
 def _is_deeper(value: object, levels: int) -> bool:
-    """Level by level: what is walked by recursion later must not exhaust the stack there."""
+    """Return whether a value has more levels. Not recursive, so that deep JSON cannot exhaust the stack."""
     level = [value]
     for _ in range(levels):
         level = [

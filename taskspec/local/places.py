@@ -1,4 +1,4 @@
-"""The fixed surroundings of a launch: one team, one workspace, one user, one agent, each with id 1."""
+"""The one team, workspace, user and agent of the local server, each with id 1."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from taskspec.local import moments
-from taskspec.local.paging import Column, Kind, Listing
+from taskspec.local.paging import Column, ColumnKind, Listing
 
 if TYPE_CHECKING:
     import sqlite3
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 TEAM = WORKSPACE = USER = AGENT = 1
 
 _NAMED = {
-    "id": Column("id", Kind.NUMBER),
+    "id": Column("id", ColumnKind.NUMBER),
     "name": Column("name"),
-    "createdAt": Column("created_at", Kind.DATE),
-    "updatedAt": Column("updated_at", Kind.DATE),
+    "createdAt": Column("created_at", ColumnKind.DATE),
+    "updatedAt": Column("updated_at", ColumnKind.DATE),
 }
 TEAMS = Listing("teams", {**_NAMED, "description": Column("description")})
 WORKSPACES = Listing("workspaces", {**_NAMED, "description": Column("description")})
@@ -31,7 +31,7 @@ AGENTS = Listing("agents", {**_NAMED, "status": Column("status")})
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """Who launches, and where: the part of an app's `context` that is the same for all."""
+    """The names of team, workspace, user and agent, which are the same for all launches."""
 
     team_name: str
     workspace_name: str
@@ -40,7 +40,7 @@ class Context:
 
 
 def seed(store: Store) -> None:
-    """Put the surroundings into a new database; an existing one keeps its own."""
+    """Insert the rows into a new database. Existing rows do not change."""
     moment = moments.now()
     with store.transaction():
         store.write("INSERT OR IGNORE INTO teams VALUES (?, 'local', '', ?, ?)", (TEAM, moment, moment))
@@ -90,7 +90,7 @@ def show_agent(row: sqlite3.Row) -> dict[str, Any]:
 
 
 def agent_types() -> tuple[str, ...]:
-    """What the agent of this machine can run."""
+    """Return the kinds of tasks that this machine can run."""
     return ("app", "app_gpu") if Path("/dev/nvidia0").exists() else ("app",)
 
 

@@ -1,7 +1,7 @@
-"""Free ports for apps, each lent to one launch at a time.
+"""Free ports for apps, each for one launch at a time.
 
-Below the range that the kernel lends to outgoing connections: an app may take seconds to begin listening, and nobody
-else should be given its port meanwhile.
+The range lies below the kernel's range for outgoing connections. An app may need seconds before it listens, and no
+other program should get its port meanwhile.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ _TRIES = 1000
 
 
 class Ports:
-    """Lends ports, round and round through its range, and leaves out the ones that somebody listens on."""
+    """Hands out the ports of its range in turn, without those on which a program listens."""
 
     def __init__(self, start: int) -> None:
         self._numbers = _rounds(start)
         self._lent: set[int] = set()
 
     def lend(self) -> int | None:
-        """A port that nobody listens on; None when there is none, which only an app that wants one will notice."""
+        """Return a free port, or None when there is none. An app without a server runs without a port."""
         for number in islice(self._numbers, _TRIES):
             if number not in self._lent and _is_free(number):
                 self._lent.add(number)
@@ -33,7 +33,7 @@ class Ports:
         return None
 
     def keep(self, number: int | None) -> None:
-        """Count a port as lent: an app of an earlier server has it."""
+        """Mark a port as used by an app of an earlier server."""
         if number is not None:
             self._lent.add(number)
 
@@ -50,7 +50,7 @@ def _rounds(start: int) -> Iterator[int]:
 
 
 def _is_free(number: int) -> bool:
-    """Bound on every address, so that a listener on any of them counts."""
+    """Bind on every address, so that a listener on any address counts."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         try:
             probe.bind(("", number))

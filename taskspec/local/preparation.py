@@ -1,4 +1,4 @@
-"""From a row in the store to a job that can be started: the app's copy, its command, its folders, its environment."""
+"""Prepare the job of a launch: the copy of the app, command, folders and environment."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from taskspec.local.home import ServerHome
-    from taskspec.local.launches import Launch
+    from taskspec.local.launches import LaunchRow
     from taskspec.local.modules import Modules, Release
     from taskspec.local.requirements import Environments
     from taskspec.local.store import Store
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Preparation:
-    """Makes jobs out of launches for one server."""
+    """Prepares the jobs of one server."""
 
     home: ServerHome
     store: Store
@@ -36,8 +36,8 @@ class Preparation:
     base: Mapping[str, str]
     environments: Environments | None = None
 
-    def job(self, launch: Launch, run_dir: RunDir) -> Job:
-        """Everything one attempt needs. Raises LocalServerError when the app's copy is gone."""
+    def job(self, launch: LaunchRow, run_dir: RunDir) -> Job:
+        """Prepare one attempt. Raises LocalServerError when the copy of the app is missing."""
         release = self.modules.release_by_id(launch.release_id)
         work_dir = self.home.modules / release.digest
         if not work_dir.is_dir():
@@ -52,9 +52,9 @@ class Preparation:
         job = Job(run_dir, work_dir, command, environment, notes=_notes(release.config))
         return job if self.environments is None else self.environments.furnish(job, release.config_dir)
 
-    def _setting(self, launch: Launch, release: Release, work_dir: Path, data_dir: Path) -> Setting:
+    def _setting(self, launch: LaunchRow, release: Release, work_dir: Path, data_dir: Path) -> Setting:
         row = self.store.one("SELECT params, log_level FROM launches WHERE id = ?", (launch.id,))
-        if row is None:  # the launch was read from this table a moment ago
+        if row is None:  # impossible: the launch was read from this table
             raise LookupError(launch.id)
         return Setting(
             task_id=launch.id,
@@ -73,7 +73,7 @@ class Preparation:
         )
 
     def _context(self) -> dict[str, Any]:
-        """The context of a launch (wire protocol 4.3); owner and starter are the same user here."""
+        """Return the context of a launch (wire protocol 4.3). Its owner also started it."""
         user = {"userId": places.USER, "userLogin": self.context.user_login, "apiToken": self.token}
         spawner = {f"spawn{key[0].upper()}{key[1:]}": value for key, value in user.items()}
         return {"teamId": places.TEAM, "workspaceId": places.WORKSPACE, **user, **spawner}

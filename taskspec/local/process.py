@@ -1,6 +1,6 @@
-"""Processes that outlive us: how to name one for good, signal it, and notice its end. Knows no task.
+"""Processes that outlive the server: identify one, signal it, and notice its end. Knows nothing of launches.
 
-A pid alone is reused; a *mark* (boot and start time) beside it is not.
+The kernel reuses a pid. A pid with a *mark* (boot and start time) is unique.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ def is_alive(pid: int, mark: str | None) -> bool:
 
 
 def signal_group(pid: int, mark: str | None, number: signal.Signals) -> None:
-    """Signal the process group led by this very process; nothing happens when it is gone."""
+    """Signal the process group of this process. Do nothing when the process has ended."""
     if is_alive(pid, mark):
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(pid, number)
 
 
 def reap(pid: int) -> None:
-    """Collect a child that has ended, after killing what it left behind in its group; a stranger is left alone.
+    """Kill what an ended child left in its group, then collect the child. Do nothing for any other process.
 
-    In this order: until it is collected, nobody else can be given its pid.
+    In this order, because the kernel does not reuse the pid before the child is collected.
     """
     with contextlib.suppress(ChildProcessError):
         found = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
@@ -46,7 +46,7 @@ def reap(pid: int) -> None:
 
 
 def find_by_argument(argument: str, hint: int | None) -> int | None:
-    """The group leader that was started with this argument; `hint` is looked at first."""
+    """Find the group leader that was started with this argument. The pid `hint` is tried first."""
     if hint is not None and argument in _command_line(hint):
         return hint
     for process in psutil.process_iter():
@@ -56,10 +56,10 @@ def find_by_argument(argument: str, hint: int | None) -> int | None:
 
 
 class ExitWatch:
-    """Calls back once, on the event loop, when a process has ended, whether or not it is our child.
+    """Calls `ended` once, on the event loop, when a process has ended. It need not be a child of the server.
 
-    `fresh` says that it was started a moment ago and not collected yet, so that the pid is surely still its own:
-    looking it up in the middle of its exec would wait for the kernel.
+    A `fresh` process was just started and is not collected yet, so its pid cannot belong to another process. Its mark
+    is not read, because that would block during its exec.
     """
 
     def __init__(self, pid: int, mark: str | None, ended: Callable[[], None], *, fresh: bool) -> None:

@@ -1,6 +1,6 @@
-"""Projects as far as launches need them: to be named by an output, found by a look-up, written into by an import.
+"""Projects as far as launches need them, for outputs, lookups and imports.
 
-Knows names and numbers; images and annotations are beyond this server. Facts: wire protocol 2.6, 3.3.
+Holds names and numbers, but no images or annotations. Facts: wire protocol 2.6, 3.3.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from taskspec.local import places
-from taskspec.local.paging import Column, Kind, Listing
+from taskspec.local.paging import Column, ColumnKind, Listing
 
 if TYPE_CHECKING:
     import sqlite3
@@ -19,12 +19,12 @@ TYPES = ("images", "videos", "volumes", "point_clouds", "point_cloud_episodes", 
 LISTING = Listing(
     "projects",
     {
-        "id": Column("id", Kind.NUMBER),
+        "id": Column("id", ColumnKind.NUMBER),
         "name": Column("name"),
         "type": Column("type"),
         "description": Column("description"),
-        "createdAt": Column("created_at", Kind.DATE),
-        "updatedAt": Column("updated_at", Kind.DATE),
+        "createdAt": Column("created_at", ColumnKind.DATE),
+        "updatedAt": Column("updated_at", ColumnKind.DATE),
     },
 )
 
@@ -43,7 +43,7 @@ def show_project(row: sqlite3.Row) -> dict[str, Any]:
         "updatedAt": row["updated_at"],
         "settings": json.loads(row["settings"]),
         "customData": json.loads(row["custom_data"]),
-        # The SDK's look-up for an output crashes without a string here (wire protocol 2.6).
+        # The SDK's lookup for an output crashes without a string here (wire protocol 2.6).
         "referenceImageUrl": "",
         **dict.fromkeys(("imagesCount", "itemsCount", "datasetsCount"), 0),
         "size": "0",

@@ -1,4 +1,4 @@
-"""When to look at the queue, and how many launches to take from it at a time. Knows the rows, not the processes."""
+"""Decides when to read the queue, and how many launches to take. Knows the rows, not the processes."""
 
 from __future__ import annotations
 
@@ -9,33 +9,33 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from taskspec.local.launches import Launch, Launches
+    from taskspec.local.launches import Launches, LaunchRow
 
-# Starting one takes about a millisecond, during which no request is answered.
+# A start takes about a millisecond, during which the server answers no request.
 _STARTS_AT_A_TIME = 8
 
 
 class Queue:
-    """Hands over launches as soon as there is room for them. Needs a running event loop; `close` before it ends."""
+    """Starts launches when there is capacity. Needs a running event loop; call `close` before the loop ends."""
 
-    def __init__(self, launches: Launches, room: Callable[[], int], start: Callable[[list[Launch]], None]) -> None:
+    def __init__(self, launches: Launches, free: Callable[[], int], start: Callable[[list[LaunchRow]], None]) -> None:
         self._launches = launches
-        self._room = room
+        self._free = free
         self._start = start
         self._soon: asyncio.Handle | None = None
         self._later: asyncio.TimerHandle | None = None
-        # What is known without asking the database, which a launch that ends would otherwise do every time.
+        # Known without a query, which every end of a launch would need otherwise.
         self._has_more = True
         self._has_delayed = True
 
     def wake(self, *, delayed: bool = False) -> None:
-        """Something was queued, perhaps for later: look soon, after the answer to the request that did it."""
+        """Look soon, because a launch was queued, perhaps for a later time. The request is answered first."""
         self._has_more = True
         self._has_delayed = self._has_delayed or delayed
         self._look_soon()
 
-    def room_was_made(self) -> None:
-        """Something ended: look soon if anything waits for its place."""
+    def capacity_freed(self) -> None:
+        """Look soon if a launch waits, because another one ended."""
         if self._has_more:
             self._look_soon()
 
@@ -50,9 +50,9 @@ class Queue:
 
     def _look(self) -> None:
         self._soon = None
-        room = min(self._room(), _STARTS_AT_A_TIME)
-        due = self._launches.queued(room, time.time()) if room > 0 else []
-        self._has_more = room <= 0 or len(due) == room
+        count = min(self._free(), _STARTS_AT_A_TIME)
+        due = self._launches.queued(count, time.time()) if count > 0 else []
+        self._has_more = count <= 0 or len(due) == count
         if due:
             self._start(due)
         if len(due) == _STARTS_AT_A_TIME:
@@ -61,7 +61,7 @@ class Queue:
             self._wait_for_delayed()
 
     def _wait_for_delayed(self) -> None:
-        """Some wait for their restart, at a moment of their own."""
+        """Set the timer for the next restart."""
         if self._later is not None:
             self._later.cancel()
             self._later = None

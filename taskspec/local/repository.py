@@ -1,6 +1,6 @@
-"""Apps out of a git repository: the files of a tag, or of the tip of a branch. The only door to git.
+"""Apps in a git repository: the files of a tag, or of the tip of a branch. Only this module runs git.
 
-Reads commits, never the working tree, so that what is registered is what somebody else can get as well.
+Reads commits and never the working tree, so another user can get the same files.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _SECONDS = 120
-# The user's hooks and watchers are none of our business, and nobody is there to type a password.
+# No hooks and watchers of the user run, and git must not ask for a password.
 _OPTIONS = ("-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false")
 _ENVIRONMENT = {"GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
 
 
 class RepositoryError(UsageError):
-    """There is no repository, or it has no such tag or branch."""
+    """The repository, the tag or the branch does not exist."""
 
 
 @dataclass(frozen=True, slots=True)
 class Revision:
-    """The files of a repository at one commit, and the folder of the app among them."""
+    """The files of a repository at one commit, and the folder of the app in it."""
 
     repository: Path
     folder: str
@@ -37,7 +37,7 @@ class Revision:
 
     @property
     def digest(self) -> str:
-        """A name for the content: git's own."""
+        """The name of the content: the id of git's tree."""
         return f"git-{self.tree}"
 
 
@@ -46,13 +46,13 @@ def at_tag(path: Path, tag: str) -> Revision:
 
 
 def at_branch(path: Path, branch: str) -> Revision:
-    """The tip of a branch; one that only the remote has will do."""
+    """Return the tip of a branch, local or else of the remote."""
     found = _revision(path, f"refs/heads/{branch}") or _revision(path, f"refs/remotes/origin/{branch}")
     return found or _missing(path, "branch", branch)
 
 
 def exact_tag(path: Path) -> str | None:
-    """The tag of what is checked out; None when it has none, was changed since, or is in no repository."""
+    """Return the tag of the checked-out commit, or None without a tag, a repository or a clean working tree."""
     try:
         tag = _git(path, "describe", "--tags", "--exact-match", "--dirty")
     except RepositoryError:
@@ -61,7 +61,7 @@ def exact_tag(path: Path) -> str | None:
 
 
 def write_archive(revision: Revision, target: Path) -> None:
-    """Every file of the revision as a tar."""
+    """Write every file of the revision to a tar."""
     _git(revision.repository, "archive", "--format=tar", f"--output={target}", revision.commit)
 
 
@@ -85,7 +85,7 @@ def _missing(path: Path, noun: str, name: str) -> Revision:
 def _git(path: Path, *arguments: str) -> str:
     program = shutil.which("git")
     if program is None:
-        raise RepositoryError("there is no git on this machine", remedy="install git, or register with a version")
+        raise RepositoryError("git is not installed on this machine", remedy="install git, or register with a version")
     kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     try:
         done = subprocess.run(

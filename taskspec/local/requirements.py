@@ -1,4 +1,4 @@
-"""Which virtual environment an app needs: one for each content of requirements.txt and each Python.
+"""The virtual environment of an app: one for each content of requirements.txt and each Python.
 
 Facts: wire protocol, section 4.2 (where a real agent looks for the file).
 """
@@ -28,7 +28,7 @@ class Environments:
     folder: Path
 
     def furnish(self, job: Job, config_dir: str) -> Job:
-        """The same job inside its environment, which is made when the job runs; without requirements, the job."""
+        """Return the job in its environment, which the job itself makes. Without requirements, return the job."""
         found = _find(job.work_dir, config_dir)
         if found is None:
             return job
@@ -43,7 +43,7 @@ class Environments:
 
 
 def _find(root: Path, config_dir: str) -> Path | None:
-    """Beside the config first, then in the root of the repository."""
+    """Look in the folder of the config first, then in the root of the repository."""
     places = [root / config_dir / FILE, root / FILE]
     return next((path for path in places if path.is_file() and path.read_bytes().strip()), None)
 

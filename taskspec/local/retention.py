@@ -1,4 +1,4 @@
-"""Forgetting what old launches left: folders, log lines, files. Their rows stay, so that no launch is ever unknown."""
+"""Delete the folders, logs and files of old launches. Their rows stay, so every launch remains known."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _PRUNED = ".pruned-"
 
 
 def prune(home: ServerHome, store: Store, files: TeamFiles, before: str) -> tuple[list[int], list[Path]]:
-    """Forget launches that ended before a moment: their ids, and the folders that are still to be deleted.
+    """Delete the data of launches that ended before a time. Return their ids and the folders to delete.
 
-    The folders are out of the way when this returns: a launch that is resumed meanwhile gets a new one.
+    The folders have been renamed, so that a resumed launch gets a new one.
     """
     rows = store.all(
         "SELECT id FROM launches WHERE status IN ('finished', 'error', 'stopped') AND finished_at < ? ORDER BY id",
@@ -36,13 +36,13 @@ def prune(home: ServerHome, store: Store, files: TeamFiles, before: str) -> tupl
 
 
 def delete(folders: list[Path]) -> None:
-    """Delete folders, which may take a while."""
+    """Delete folders. This may take long."""
     for folder in folders:
         shutil.rmtree(folder, ignore_errors=True)
 
 
 def sweep(home: ServerHome) -> None:
-    """Delete what a server that was killed left half done. Belongs before the first request."""
+    """Delete the temporary files of a killed server. Call it before the first request."""
     for folder, pattern in (
         (home.path, ".archive-*"),
         (home.storage, ".incoming-*"),
@@ -57,7 +57,7 @@ def sweep(home: ServerHome) -> None:
 
 
 def _move_away(home: ServerHome, task_id: int) -> Path | None:
-    """None when there is nothing: it was forgotten before, or it never ran."""
+    """Rename the folder of a launch. Return None when it does not exist."""
     folder = home.task(task_id)
     with contextlib.suppress(OSError):
         return folder.rename(folder.with_name(f"{_PRUNED}{task_id}"))

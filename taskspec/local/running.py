@@ -1,4 +1,4 @@
-"""One attempt that has a process: its log files, the watch on its end, and the steps of a stop.
+"""One attempt with a process: its log files, its end, and the steps of a stop.
 
 POST /sly/shutdown ─▶ SIGINT ─▶ SIGTERM ─▶ SIGKILL
 """
@@ -9,7 +9,7 @@ import asyncio
 import signal
 from typing import TYPE_CHECKING
 
-from taskspec.local.appcall import AppCallError, Exchange, NotListening
+from taskspec.local.appcall import AppCallError, AppExchange, NotListening
 from taskspec.local.logs import LogLine, Tail
 from taskspec.local.process import ExitWatch, signal_group
 from taskspec.processmark import mark_of
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from taskspec.local.launcher import RunDir
-    from taskspec.local.launches import Launch
+    from taskspec.local.launches import LaunchRow
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGKILL)
 
 
 class Running:
-    """What the agent holds in memory for a launch that runs. All of it can be had again from store and files."""
+    """The agent's data of a running launch. All of it can be restored from the store and the files."""
 
-    def __init__(self, launch: Launch, run_dir: RunDir) -> None:
+    def __init__(self, launch: LaunchRow, run_dir: RunDir) -> None:
         self.task_id = launch.id
         self.run_dir = run_dir
         self.port = launch.port
@@ -38,22 +38,22 @@ class Running:
         }
         self._watch: ExitWatch | None = None
         self._next_signal: asyncio.TimerHandle | None = None
-        self._farewell: asyncio.Task[None] | None = None
+        self._asking: asyncio.Task[None] | None = None
 
     def watch(self, pid: int, mark: str | None, ended: Callable[[], None], *, fresh: bool = False) -> None:
-        """Follow this process; `ended` is called once, when it is over."""
+        """Watch this process. `ended` is called once, when the process has ended."""
         self.pid, self.mark = pid, mark
         self._watch = ExitWatch(pid, mark, ended, fresh=fresh)
 
     def learn_mark(self) -> bool:
-        """Look up the mark of a process that was started a moment ago; True when it is news."""
+        """Read the mark of a new process. Return True when the mark is new."""
         if self.mark is not None or self.pid is None:
             return False
         self.mark = mark_of(self.pid)
         return self.mark is not None
 
     def read(self, *, final: bool) -> tuple[dict[str, tuple[list[LogLine], int]], bool]:
-        """New lines and the offset behind them, by stream, and whether more is waiting."""
+        """Return new lines and their end offset by stream, and whether there is more to read."""
         found, more = {}, False
         for stream, tail in self._tails.items():
             before = tail.offset
@@ -64,9 +64,9 @@ class Running:
         return found, more
 
     def stop(self, grace: float) -> None:
-        """Ask the app to leave, then signal its whole group, with `grace` seconds between the steps."""
-        if self._next_signal is None and self._farewell is None:
-            self._farewell = asyncio.get_running_loop().create_task(self._say_farewell(grace))
+        """Ask the app to exit, then signal its process group, with `grace` seconds between the steps."""
+        if self._next_signal is None and self._asking is None:
+            self._asking = asyncio.get_running_loop().create_task(self._ask_then_signal(grace))
 
     def close(self) -> None:
         if self._watch is not None:
@@ -75,33 +75,33 @@ class Running:
         if self._next_signal is not None:
             self._next_signal.cancel()
             self._next_signal = None
-        if self._farewell is not None:
-            self._farewell.cancel()
-            self._farewell = None
+        if self._asking is not None:
+            self._asking.cancel()
+            self._asking = None
 
-    async def _say_farewell(self, grace: float) -> None:
-        """An app with an HTTP server is asked as the platform asks (wire protocol 4.8); others get signals at once."""
+    async def _ask_then_signal(self, grace: float) -> None:
+        """Ask an app with an HTTP server as the platform does (wire protocol 4.8). Signal other apps at once."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + grace
-        if not await self._agrees_to_leave(grace):
+        if not await self._agrees_to_exit(grace):
             deadline = loop.time()
         self._next_signal = loop.call_at(deadline, self._signal, _SIGNALS, grace)
 
-    async def _agrees_to_leave(self, seconds: float) -> bool:
+    async def _agrees_to_exit(self, seconds: float) -> bool:
         if self.port is None:
             return False
         try:
-            exchange = await Exchange.open(self.port)
+            exchange = await AppExchange.open(self.port)
             return (await exchange.post("/sly/shutdown", {}, seconds=seconds)).status < 300
         except NotListening:
             return False
-        except AppCallError:  # some go before they have answered
+        except AppCallError:  # some apps exit before they have answered
             return True
 
     def _signal(self, steps: tuple[signal.Signals, ...], grace: float) -> None:
         if self.pid is None:
             return
-        # Read again: the mark is missing when the process was found by its claim only.
+        # Read again: a process that was found by its claim has no mark yet.
         signal_group(self.pid, self.mark or mark_of(self.pid), steps[0])
         if steps[1:]:
             self._next_signal = asyncio.get_running_loop().call_later(grace, self._signal, steps[1:], grace)

@@ -1,13 +1,13 @@
-"""One local server from start to end: store, agent and HTTP put together, and the clock that ends it when idle."""
+"""Run one local server: assemble store, agent and HTTP, and exit on request or when idle."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import sys
 import time
-from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,9 +16,9 @@ import uvicorn
 
 from taskspec.local import moments, places, retention
 from taskspec.local.agent import Agent, AgentSettings
-from taskspec.local.app import App
+from taskspec.local.app import HttpApp
 from taskspec.local.blobs import Blobs
-from taskspec.local.call import Services
+from taskspec.local.call import ServerParts
 from taskspec.local.documents import Documents
 from taskspec.local.environment import base_environment
 from taskspec.local.home import ServerHome, ServerInfo, read_token, write_info
@@ -37,14 +37,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 DEFAULT_IDLE_SECONDS = 300.0
-_SHORTEST_LOOK = 0.05
+_SHORTEST_WAIT = 0.05
 
 _logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class ServerOptions:
-    """How to run one server. `idle_seconds` of zero or less: never leave by itself.
+    """How to run one server. With `idle_seconds` of zero or less the server never exits by itself.
 
     With `app_environments` each app runs in a virtual environment made from its requirements.txt.
     """
@@ -56,8 +56,8 @@ class ServerOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class _Ground:
-    """What one run of the server stands on."""
+class _ServerContext:
+    """What every part of one server needs."""
 
     home: ServerHome
     store: Store
@@ -67,99 +67,114 @@ class _Ground:
 
 
 def run_server(home: ServerHome, options: ServerOptions, environ: Mapping[str, str]) -> None:
-    """Serve until asked to leave. The caller holds the home's lock."""
+    """Serve until a request asks the server to exit, or it is idle. The caller holds the lock of the home."""
     token = read_token(home)
     base = base_environment(environ, str(Path(sys.executable).parent))
-    with closing(Store(home.database)) as store, listen(home, options.port) as listener:
+    with contextlib.closing(Store(home.database)) as store, listen(home, options.port) as listener:
         places.seed(store)
         retention.sweep(home)
         port = listener.getsockname()[1]
         info = ServerInfo(f"http://{LOOPBACK}:{port}", port, os.getpid(), moments.now())
-        server = LocalServer(_Ground(home, store, info, token, base), options)
+        server = LocalServer(_ServerContext(home, store, info, token, base), options)
         asyncio.run(server.serve(listener))
 
 
-class LocalServer:
-    """uvicorn around our app, with an agent beside it and a clock that ends both when nobody calls."""
+class _Lifetime:
+    """Decides when the server exits: a request asks for it, or the server was idle for long enough."""
 
-    def __init__(self, ground: _Ground, options: ServerOptions) -> None:
-        self._ground = ground
-        self._idle_seconds = options.idle_seconds
+    def __init__(self, idle_seconds: float) -> None:
+        self._idle_seconds = idle_seconds
         self._last_request = time.monotonic()
-        self._agent = _make_agent(ground, options)
-        services = _assemble(ground, self._agent, self)
-        self._uvicorn = uvicorn.Server(_uvicorn_config(App(services, ground.token, self._touch)))
+        self._is_asked = asyncio.Event()
 
-    def leave(self) -> None:
-        """Stop serving once the requests at hand are answered."""
-        self._uvicorn.should_exit = True
+    def touch(self) -> None:
+        """Note that a request came in."""
+        self._last_request = time.monotonic()
+
+    def end(self) -> None:
+        self._is_asked.set()
+
+    async def wait(self, agent: Agent) -> None:
+        """Return when the server must exit. A server with active launches is never idle."""
+        while self._idle_seconds > 0 and not self._is_asked.is_set():
+            left = self._last_request + self._idle_seconds - time.monotonic()
+            if left <= 0 and agent.active == 0:
+                _logger.info("idle for %g seconds; exiting", self._idle_seconds)
+                return
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(max(left, _SHORTEST_WAIT, min(1.0, self._idle_seconds / 4))):
+                    await self._is_asked.wait()
+        await self._is_asked.wait()
+
+
+class LocalServer:
+    """One HTTP server (uvicorn) with the agent that runs its launches."""
+
+    def __init__(self, context: _ServerContext, options: ServerOptions) -> None:
+        self._context = context
+        self._lifetime = _Lifetime(options.idle_seconds)
+        self._agent = _make_agent(context, options)
+        parts = _assemble(context, self._agent, self._lifetime)
+        self._uvicorn = uvicorn.Server(_uvicorn_config(HttpApp(parts, context.token, self._lifetime.touch)))
 
     async def serve(self, listener: socket.socket) -> None:
         self._agent.start()
-        # The socket listens already: who reads this note may connect at once and is answered when the loop runs.
-        write_info(self._ground.home, self._ground.info)
-        _logger.info("serving %s from %s", self._ground.info.address, self._ground.home.path)
-        clock = asyncio.create_task(self._leave_when_idle())
+        # The socket listens already: a client that reads this file can connect before the loop runs.
+        write_info(self._context.home, self._context.info)
+        _logger.info("serving %s from %s", self._context.info.address, self._context.home.path)
+        end = asyncio.create_task(self._exit_in_time())
         try:
             await self._uvicorn.serve(sockets=[listener])
         finally:
-            clock.cancel()
+            end.cancel()
             self._agent.close()
 
-    def _touch(self) -> None:
-        self._last_request = time.monotonic()
-
-    async def _leave_when_idle(self) -> None:
-        while self._idle_seconds > 0:
-            left = self._last_request + self._idle_seconds - time.monotonic()
-            if left <= 0 and self._agent.active == 0:
-                _logger.info("idle for %g seconds; leaving", self._idle_seconds)
-                self.leave()
-                return
-            await asyncio.sleep(max(left, _SHORTEST_LOOK, min(1.0, self._idle_seconds / 4)))
+    async def _exit_in_time(self) -> None:
+        await self._lifetime.wait(self._agent)
+        self._uvicorn.should_exit = True  # uvicorn answers the requests that it has accepted, then returns
 
 
-def _make_agent(ground: _Ground, options: ServerOptions) -> Agent:
+def _make_agent(context: _ServerContext, options: ServerOptions) -> Agent:
     preparation = Preparation(
-        home=ground.home,
-        store=ground.store,
-        modules=Modules(ground.store),
-        context=places.read_context(ground.store),
-        address=ground.info.address,
-        token=ground.token,
-        base=ground.base,
-        environments=Environments(ground.home.environments) if options.app_environments else None,
+        home=context.home,
+        store=context.store,
+        modules=Modules(context.store),
+        context=places.read_context(context.store),
+        address=context.info.address,
+        token=context.token,
+        base=context.base,
+        environments=Environments(context.home.environments) if options.app_environments else None,
     )
     return Agent(
-        home=ground.home,
-        store=ground.store,
-        launches=Launches(ground.store),
-        logs=Logs(ground.store),
+        home=context.home,
+        store=context.store,
+        launches=Launches(context.store),
+        logs=Logs(context.store),
         launcher=ProcessLauncher(),
         prepare=preparation.job,
         settings=options.agent,
     )
 
 
-def _assemble(ground: _Ground, agent: Agent, server: LocalServer) -> Services:
-    blobs = Blobs(ground.home.storage)
-    return Services(
-        home=ground.home,
-        info=ground.info,
-        store=ground.store,
-        launches=Launches(ground.store),
-        logs=Logs(ground.store),
-        modules=Modules(ground.store),
-        documents=Documents(ground.store),
+def _assemble(context: _ServerContext, agent: Agent, lifetime: _Lifetime) -> ServerParts:
+    blobs = Blobs(context.home.storage)
+    return ServerParts(
+        home=context.home,
+        info=context.info,
+        store=context.store,
+        launches=Launches(context.store),
+        logs=Logs(context.store),
+        modules=Modules(context.store),
+        documents=Documents(context.store),
         blobs=blobs,
-        files=TeamFiles(ground.store, blobs),
-        context=places.read_context(ground.store),
+        files=TeamFiles(context.store, blobs),
+        context=places.read_context(context.store),
         agent=agent,
-        shut_down=server.leave,
+        shut_down=lifetime.end,
     )
 
 
-def _uvicorn_config(app: App) -> uvicorn.Config:
+def _uvicorn_config(app: HttpApp) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         loop="asyncio",

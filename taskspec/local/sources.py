@@ -1,4 +1,4 @@
-"""Where an app's files come from: a folder as it is, a tag, or a branch; copied once per content.
+"""The files of an app, from a folder, a tag or a branch. Each content is copied once.
 
 Knows the disk and git, not the catalogue.
 """
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
-    """An app whose files have been copied. `branch` is set when the same name may mean other files tomorrow."""
+class AppSource:
+    """An app whose files have been copied. `branch` is set when the files of this name can change."""
 
     name: str
     version: str
@@ -33,11 +33,11 @@ class Source:
     branch: str | None = None
 
 
-def from_folder(path: Path, copies: Path, version: str | None = None) -> Source:
-    """The folder as it is now. Without a version its content is one."""
+def from_folder(path: Path, copies: Path, version: str | None = None) -> AppSource:
+    """Copy the current files of a folder. Without a version, the version is the digest of the content."""
     folder = read_app_folder(path)
     if not (copies / folder.digest).is_dir():
-        # It may change while we read it, so that the copy is what counts.
+        # The folder may change while it is read, so the copy determines the content.
         with _new_copy(copies) as copy:
             for file in app_files(folder.path):
                 target = copy / file
@@ -45,24 +45,24 @@ def from_folder(path: Path, copies: Path, version: str | None = None) -> Source:
                 shutil.copy(folder.path / file, target)
             copied = read_app_folder(copy)
             _settle(copy, copies / copied.digest)
-            return Source(
+            return AppSource(
                 str(copied.config.get("name") or path.name), version or copied.version, copied.digest, copied.config
             )
-    return Source(folder.name, version or folder.version, folder.digest, folder.config)
+    return AppSource(folder.name, version or folder.version, folder.digest, folder.config)
 
 
-def from_tag(path: Path, copies: Path, tag: str) -> Source:
-    """The files that a tag names; the tag is the version."""
+def from_tag(path: Path, copies: Path, tag: str) -> AppSource:
+    """Copy the files of a tag. The tag is the version."""
     return _from_revision(at_tag(path, tag), copies, version=tag)
 
 
-def from_branch(path: Path, copies: Path, branch: str) -> Source:
-    """The files at the tip of a branch, at this moment."""
+def from_branch(path: Path, copies: Path, branch: str) -> AppSource:
+    """Copy the current files of a branch."""
     revision = at_branch(path, branch)
     return _from_revision(revision, copies, version=f"{branch}@{revision.tree}", branch=branch)
 
 
-def _from_revision(revision: Revision, copies: Path, *, version: str, branch: str | None = None) -> Source:
+def _from_revision(revision: Revision, copies: Path, *, version: str, branch: str | None = None) -> AppSource:
     final = copies / revision.digest
     if not final.is_dir():
         with _new_copy(copies) as copy:
@@ -73,7 +73,7 @@ def _from_revision(revision: Revision, copies: Path, *, version: str, branch: st
     except AppFolderError as error:
         raise RepositoryError(f"{error.message} (at commit {revision.commit[:12]})", remedy=error.remedy) from None
     name = str(folder.config.get("name") or (revision.repository / revision.folder).name)
-    return Source(name, version, revision.digest, folder.config, revision.folder, branch)
+    return AppSource(name, version, revision.digest, folder.config, revision.folder, branch)
 
 
 def _unpack(revision: Revision, folder: Path) -> None:
@@ -89,14 +89,14 @@ def _unpack(revision: Revision, folder: Path) -> None:
 
 
 def _extract(tar: tarfile.TarFile, folder: Path) -> None:
-    """Unpack, refusing links and names that would lead out of the folder."""
+    """Unpack. Refuse links and names that lead out of the folder."""
     if hasattr(tarfile, "data_filter"):
         tar.extractall(folder, filter="data")
         return
     # Python before 3.11.4 has no filters.
     for member in tar:
         _refuse_outside(member)
-    tar.extractall(folder)  # noqa: S202 - every member was looked at above
+    tar.extractall(folder)  # noqa: S202 - every member was checked above
 
 
 def _refuse_outside(member: tarfile.TarInfo) -> None:
@@ -117,6 +117,6 @@ def _new_copy(copies: Path) -> Iterator[Path]:
 
 
 def _settle(copy: Path, final: Path) -> None:
-    """In one step; somebody else may have been first with the same content."""
+    """Rename the copy in one step. Another registration may have added the same content already."""
     if not final.is_dir():
         copy.rename(final)

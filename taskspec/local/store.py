@@ -1,7 +1,7 @@
-"""The door to the server's SQLite file: opening, migrating, transactions. Knows no table's meaning.
+"""The SQLite file of the server: open, migrate, transactions. Knows nothing of the tables' meaning.
 
-Synchronous and used from the event loop's thread only: a commit costs some 50 microseconds, less than handing it to
-another thread would. WAL with synchronous NORMAL survives the death of the server, kill -9 included.
+Synchronous, and used from the thread of the event loop only: a commit takes about 50 microseconds, less than passing
+it to another thread. With WAL and synchronous NORMAL, the data survives every end of the server, kill -9 included.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Store:
-    """One open database. `close` it; nothing else does."""
+    """One open database. The caller must `close` it."""
 
     def __init__(self, path: Path) -> None:
         self._connection = _open(path)
@@ -38,7 +38,7 @@ class Store:
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
-        """All statements inside take effect together or not at all. A nested one joins the outer."""
+        """Commit all statements inside together, or none. A nested transaction joins the outer one."""
         if self._inside:
             yield
             return
@@ -55,7 +55,7 @@ class Store:
             self._inside = False
 
     def write(self, sql: str, values: Values = ()) -> int:
-        """Run one statement; the id of the row it inserted."""
+        """Run one statement. Return the id of the inserted row."""
         return self._connection.execute(sql, values).lastrowid or 0
 
     def write_many(self, sql: str, rows: Iterable[Values]) -> None:

@@ -1,11 +1,11 @@
-"""A launch as the wire shows it: the task object (wire protocol 6)."""
+"""The task object: a launch in the form of the wire (wire protocol 6)."""
 
 from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING, Any
 
-from taskspec.local.paging import Column, Kind, Listing
+from taskspec.local.paging import Column, ColumnKind, Listing
 
 if TYPE_CHECKING:
     import sqlite3
@@ -25,12 +25,12 @@ LISTING = Listing(
         " coalesce(r.branch, r.version), r.branch IS NOT NULL, l.params, l.session_token, l.attempt, l.output, l.error"
     ),
     columns={
-        "id": Column("l.id", Kind.NUMBER),
+        "id": Column("l.id", ColumnKind.NUMBER),
         "type": Column("l.type"),
         "status": Column("l.status"),
         "description": Column("l.description"),
-        "startedAt": Column("l.started_at", Kind.DATE),
-        "finishedAt": Column("l.finished_at", Kind.DATE),
+        "startedAt": Column("l.started_at", ColumnKind.DATE),
+        "finishedAt": Column("l.finished_at", ColumnKind.DATE),
     },
 )
 
@@ -41,7 +41,7 @@ def read_task(store: Store, task_id: int) -> dict[str, Any] | None:
 
 
 def show_task(row: sqlite3.Row) -> dict[str, Any]:
-    # By position: a page of 500 rows is shown at every poll, and looking columns up by name costs as much as the rest.
+    # By position: every poll shows up to 500 rows, and access by name would double its time.
     values = tuple(row)
     task_id, kind, status, description, workspace_id, team_id, user_id, login, agent_id, agent_name = values[:10]
     module_id, created_at, started_at, finished_at, settings = values[10:15]
@@ -90,5 +90,5 @@ def _meta(module_id: int, values: tuple[Any, ...]) -> dict[str, Any]:
 
 
 def _json(text: str) -> Any:
-    """A stored document; most are empty, and reading those costs a tenth of a page."""
+    """Parse a stored document. Most are empty, and parsing them would take a tenth of the time of a page."""
     return {} if text == "{}" else json.loads(text)

@@ -1,4 +1,4 @@
-"""Team Files: names of contents, as rows. A folder is a row as long as something lies in it.
+"""Team Files: rows that name contents. A folder has a row while it holds a file.
 
 Facts: wire protocol, section 3.5.
 """
@@ -26,14 +26,14 @@ _ROOT = "/"
 
 
 class TeamFiles:
-    """The files of one server's team."""
+    """The files of the team."""
 
     def __init__(self, store: Store, blobs: Blobs) -> None:
         self._store = store
         self._blobs = blobs
 
     def put(self, files: Iterable[tuple[str, Incoming]]) -> list[sqlite3.Row]:
-        """Keep contents under their paths, all of them or none; a file that is there gets its new content."""
+        """Store contents under their paths, all or none. An existing file gets the new content."""
         entries = list(files)
         touched = [content.hash for _, content in entries]
         try:
@@ -50,7 +50,7 @@ class TeamFiles:
         return self._store.one("SELECT * FROM files WHERE id = ?", (file_id,))
 
     def listed(self, path: str, *, recursive: bool) -> list[sqlite3.Row]:
-        """A file itself; of a folder its files and folders, or with `recursive` every file below it."""
+        """Return a file itself. For a folder, return its entries, or every file below it with `recursive`."""
         found = self.find(path)
         if found is not None and found["hash"] is not None:
             return [found]
@@ -61,7 +61,7 @@ class TeamFiles:
         )
 
     def below(self, path: str) -> list[sqlite3.Row]:
-        """Every file at any depth below a folder."""
+        """Return every file below a folder, at any depth."""
         first, end = _range_below(path)
         return self._store.all(
             "SELECT * FROM files WHERE team_id = ? AND path > ? AND path < ? AND hash IS NOT NULL ORDER BY path",
@@ -69,14 +69,14 @@ class TeamFiles:
         )
 
     def remove(self, paths: Iterable[str]) -> None:
-        """Forget files, and folders with all that lies in them; a path that is not there is no error."""
+        """Remove files, and folders with all their files. Ignore a path that does not exist."""
         with self._store.transaction():
             forgotten = [digest for path in paths for digest in self._forget(path)]
             self._drop_empty_folders()
         self.drop_unused(forgotten)
 
     def drop_unused(self, hashes: Iterable[str]) -> None:
-        """Delete contents that nothing names any more."""
+        """Delete contents that no row names."""
         for digest in set(hashes):
             if not self.is_named(digest):
                 self._blobs.remove(digest)
@@ -89,7 +89,7 @@ class TeamFiles:
         return bool(row and row[0])
 
     def _put(self, path: str, content: Incoming) -> list[str]:
-        """The hash of the content that was there before, if any."""
+        """Store one content. Return the hash of the former content, if any."""
         there = self.find(path)
         if path == _ROOT or (there is not None and there["hash"] is None):
             raise invalid("path", f'"{path}" is a folder')
@@ -104,7 +104,7 @@ class TeamFiles:
             if there is None:
                 self._insert(folder, None, 0)
             elif there["hash"] is not None:
-                raise invalid("path", f'"{folder}" is a file, so that nothing can lie below it')
+                raise invalid("path", f'"{folder}" is a file, not a folder')
 
     def _insert(self, path: str, hash: str | None, size: int) -> None:
         moment = moments.now()
@@ -133,19 +133,19 @@ class TeamFiles:
 
 
 def clean_path(text: str, field: str = "path") -> str:
-    """An absolute path without anything that could mean another place; folders lose their last slash."""
+    """Normalise an absolute path. Refuse parts such as `..`, and remove the last slash."""
     if text.startswith("agent:"):
         raise Refusal(400, "VALIDATION_ERROR", f'field "{field}": paths on an agent\'s own disk are not served')
     parts = [part for part in text.split("/") if part]
     if any(part in {".", ".."} for part in parts) or "\0" in text:
         raise invalid(field, 'may not hold ".", ".." or NUL')
     if len(text) > PATH_LIMIT:
-        raise invalid(field, f"may have {PATH_LIMIT} characters")
+        raise invalid(field, f"may have at most {PATH_LIMIT} characters")
     return _ROOT + "/".join(parts)
 
 
 def show_file(row: sqlite3.Row, address: str) -> dict[str, Any]:
-    """A file or folder as the wire shows it."""
+    """Return a file or folder in the form of the wire."""
     path = PurePosixPath(row["path"])
     shown = {
         "id": row["id"],
@@ -167,7 +167,7 @@ def show_file(row: sqlite3.Row, address: str) -> dict[str, Any]:
 
 
 def storage_path(row: sqlite3.Row) -> str:
-    """Where the content can be fetched, with the same token as everything else."""
+    """Return the path from which the content can be downloaded, with the usual token."""
     return f"{STORAGE_PREFIX}{row['id']}/{quote(PurePosixPath(row['path']).name)}"
 
 
@@ -176,11 +176,11 @@ def mime_of(name: str) -> str:
 
 
 def _folders(path: str) -> list[str]:
-    """Every folder above a path, outermost first; the root is no row."""
+    """Return the folders above a path, outermost first, without the root, which has no row."""
     return [str(folder) for folder in reversed(PurePosixPath(path).parents)][1:]
 
 
 def _range_below(path: str) -> tuple[str, str]:
-    """Everything below a folder sorts between these two: `0` is the character behind `/`."""
+    """Return two texts between which everything below a folder sorts. `0` is the character after `/`."""
     stem = path.rstrip("/")
     return stem + "/", stem + "0"

@@ -1,4 +1,4 @@
-"""How a launch ended, read from what it left behind. Pure but for reading the end of a log file."""
+"""Decide how a launch ended, from its exit status and the end of its log. Pure except for reading the log."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ _DIALOG = re.compile(r"Error (title|message): *([^\n\"]+)")
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """A terminal status and, for an error, what is known about it."""
+class ExitVerdict:
+    """A terminal status and the details of an error."""
 
     status: LaunchStatus
     error: Mapping[str, Any] = field(default_factory=dict)
 
 
-def judge(exit_status: int | None, *, stop_requested: bool, stderr: str) -> Verdict:
-    """A stop that was asked for ends as stopped whatever the exit code (wire protocol 4.8)."""
+def judge(exit_status: int | None, *, stop_requested: bool, stderr: str) -> ExitVerdict:
+    """Judge the end. A requested stop gives `stopped` for any exit code (wire protocol 4.8)."""
     if stop_requested:
-        return Verdict(LaunchStatus.STOPPED)
+        return ExitVerdict(LaunchStatus.STOPPED)
     if exit_status == 0:
-        return Verdict(LaunchStatus.FINISHED)
+        return ExitVerdict(LaunchStatus.FINISHED)
     if exit_status is None:
-        return failure("lost: the process ended without leaving an exit status (killed, or the machine went down)")
+        return failure("lost: the process ended without an exit status (it was killed, or the machine stopped)")
     dialog = {kind: text.strip() for kind, text in _DIALOG.findall(stderr)}
     message = _exit_text(exit_status)
     if dialog:
@@ -41,12 +41,12 @@ def judge(exit_status: int | None, *, stop_requested: bool, stderr: str) -> Verd
     return failure(message, exit_status, stderr)
 
 
-def failure(message: str, exit_status: int | None = None, stderr: str = "") -> Verdict:
-    return Verdict(LaunchStatus.ERROR, {"message": message, "exitCode": exit_status, "details": stderr})
+def failure(message: str, exit_status: int | None = None, stderr: str = "") -> ExitVerdict:
+    return ExitVerdict(LaunchStatus.ERROR, {"message": message, "exitCode": exit_status, "details": stderr})
 
 
 def last_lines(path: Path) -> str:
-    """The last few lines of a file, for an error message."""
+    """Return the last lines of a file, for an error message."""
     try:
         with path.open("rb") as file:
             size = file.seek(0, 2)

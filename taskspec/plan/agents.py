@@ -1,4 +1,4 @@
-"""Which agent a rule takes: those that fit now, and for each that does not, why. Pure.
+"""Which agents fit a rule now, and why the others do not. Pure.
 
 The rule is a part of what a launch is; the agent that was taken is not.
 """
@@ -8,9 +8,10 @@ from __future__ import annotations
 import fnmatch
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeGuard
 
-from taskspec.values import Json
+from taskspec.spec.settings import AgentRule, Gpu, Preference
+from taskspec.values import ABSENT, Json
 
 ANY = "any"
 """As a name of an agent: the server chooses. The same as naming none."""
@@ -55,12 +56,12 @@ class Choice:
         return "; ".join(map(str, self.refused)) or "the team has no agent"
 
 
-def is_rule(agent: Json) -> bool:
-    """Whether an agent is named by a rule rather than by name or id."""
-    return isinstance(agent, Mapping)
+def is_rule(agent: AgentRule | Json) -> TypeGuard[AgentRule]:
+    """Whether a rule chooses the agent, rather than its name or id."""
+    return isinstance(agent, AgentRule)
 
 
-def choose(rule: Mapping[str, Any], agents: Sequence[AgentFacts], taken: Mapping[int, int] | None = None) -> Choice:
+def choose(rule: AgentRule, agents: Sequence[AgentFacts], taken: Mapping[int, int] | None = None) -> Choice:
     """The agents of a team that fit a rule, the best first. `taken` counts what this run has given each of them."""
     refused = []
     fitting = []
@@ -75,30 +76,32 @@ def choose(rule: Mapping[str, Any], agents: Sequence[AgentFacts], taken: Mapping
     return Choice(tuple(fitting), tuple(refused))
 
 
-def _why_not(rule: Mapping[str, Any], agent: AgentFacts) -> tuple[str, bool]:
-    pattern = rule.get("name")
-    if pattern is not None and not fnmatch.fnmatchcase(agent.name, str(pattern)):
+def _why_not(rule: AgentRule, agent: AgentFacts) -> tuple[str, bool]:
+    pattern = rule.name
+    if pattern is not None and pattern is not ABSENT and not fnmatch.fnmatchcase(agent.name, str(pattern)):
         return f'not named "{pattern}"', False
-    gpu = rule.get("gpu")
-    if gpu == "required" and not agent.has_gpu:
+    if rule.gpu is Gpu.REQUIRED and not agent.has_gpu:
         return "no GPU", False
-    if gpu == "none" and agent.has_gpu:
+    if rule.gpu is Gpu.NONE and agent.has_gpu:
         return "has a GPU", False
     return agent.trouble, True
 
 
-def _rank(rule: Mapping[str, Any], agent: AgentFacts, taken: int) -> tuple[float, ...]:
+def _rank(rule: AgentRule, agent: AgentFacts, taken: int) -> tuple[float, ...]:
     """Agents with a GPU first where one is wished for, then by memory, then those that have the least to do for us."""
-    without_gpu = 0.0 if rule.get("gpu") != "preferred" or agent.has_gpu else 1.0
-    if rule.get("prefer") == "first":
+    without_gpu = 0.0 if rule.gpu is not Gpu.PREFERRED or agent.has_gpu else 1.0
+    if rule.prefer is Preference.FIRST:
         return (without_gpu, agent.id)
     memory = -float(agent.free_memory) if agent.free_memory is not None else 0.0
     return (without_gpu, memory, taken, agent.id)
 
 
-def describe(rule: Mapping[str, Any]) -> str:
-    """A rule in words."""
-    gpu = {"required": "with a GPU", "preferred": "best with a GPU", "none": "without a GPU"}.get(str(rule.get("gpu")))
-    name = f'named "{rule["name"]}"' if "name" in rule else None
-    order = "the first of them" if rule.get("prefer") == "first" else "the one with the most free memory"
+_GPU_TEXTS = {Gpu.REQUIRED: "with a GPU", Gpu.PREFERRED: "best with a GPU", Gpu.NONE: "without a GPU"}
+
+
+def describe(rule: AgentRule) -> str:
+    """A rule as text for the user."""
+    gpu = _GPU_TEXTS[rule.gpu] if rule.gpu is not None else None
+    name = f'named "{rule.name}"' if rule.name is not ABSENT else None
+    order = "the first of them" if rule.prefer is Preference.FIRST else "the one with the most free memory"
     return ", ".join(part for part in ("any agent", gpu, name, order) if part)

@@ -1,4 +1,4 @@
-"""A request held against the last attempt: what differs, and under which key it would be started. Pure."""
+"""Compares a request with the last attempt: what differs, and which start key the next attempt has. Pure."""
 
 from __future__ import annotations
 

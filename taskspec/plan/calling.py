@@ -1,18 +1,17 @@
-"""What a plan does about calls: nothing on the server tells what became of one. Pure."""
+"""The action for a call. The server keeps no record of calls, so only the state tells about the last one. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from taskspec.errors import UsageError
 from taskspec.plan.decide import Decision, Situation, decide_finished
-from taskspec.plan.model import Action, Plan, Reason
+from taskspec.plan.model import Action, Reason
 from taskspec.sensitive import Sensitive
-from taskspec.spec.results import described
+from taskspec.spec.value_types import described
 from taskspec.state.model import Outcome, Phase, Record
 from taskspec.values import Json, Path, Unknown
 
-NOBODY_KNOWS = "nobody knows what became of it"
+UNKNOWN_OUTCOME = "its outcome is unknown"
 
 
 def decide_call(now: Situation) -> Decision:
@@ -23,7 +22,7 @@ def decide_call(now: Situation) -> Decision:
     if not record.is_call:
         return Decision(Action.RERUN, Reason.INPUTS_CHANGED, _replaced(now))
     if record.phase is not Phase.ENDED:
-        return Decision(Action.START, Reason.CUT_OFF, NOBODY_KNOWS)
+        return Decision(Action.START, Reason.CUT_OFF, UNKNOWN_OUTCOME)
     if record.outcome is Outcome.PENDING:
         return Decision(Action.RERUN, Reason.STILL_PENDING, record.summary)
     if not record.succeeded:
@@ -34,12 +33,12 @@ def decide_call(now: Situation) -> Decision:
 
 
 def may_not_be_repeated(record: Record | None, *, destructive: bool, requested: bool) -> bool:
-    """Whether a person has to decide: the call deletes or overwrites, and may have been carried out already."""
+    """Whether the user has to decide: the call deletes or overwrites, and the server may have made it already."""
     return record is not None and record.is_call and record.phase is Phase.INTENDED and destructive and not requested
 
 
 def unfit_parts(body: Mapping[str, Json]) -> Iterator[tuple[Path, str]]:
-    """What no server can take in a call, by its place; what is not known yet is judged when it is."""
+    """What no server accepts in a call, by its place. Unknown values are checked once they are known."""
     method, wait = body.get("method", "-"), body.get("wait", {})
     if not isinstance(method, Unknown | Sensitive) and not (isinstance(method, str) and method):
         yield ("method",), f"method must be text that is not empty, and is {described(method)}"
@@ -52,19 +51,8 @@ def unfit_parts(body: Mapping[str, Json]) -> Iterator[tuple[Path, str]]:
             yield ("wait", name), f"{name} must be an integer id, 1 or more, and is {described(value)}"
 
 
-def require_allowed(plan: Plan, *, allow_local: bool) -> None:
-    """Raises UsageError where a plan would run commands on this machine and nobody has allowed that."""
-    found = [task.address for task in plan.tasks if task.runs_here] if not allow_local else []
-    if found:
-        shown = ", ".join(f'"{address}"' for address in found[:5]) + (", …" if len(found) > 5 else "")
-        raise UsageError(
-            f"{shown} would run commands on this machine, and that is off",
-            remedy="read the commands in the plan, then apply with --allow-local",
-        )
-
-
 def _replaced(now: Situation) -> str:
-    """What becomes of the launch that this address had before it was a call."""
+    """What apply does with the launch that this address had before it was a call."""
     if now.observed is None or now.observed.is_terminal:
         return "it was a launch before"
     return f"launch {now.observed.task_id} is {now.observed.status} and will be stopped first"

@@ -1,14 +1,15 @@
-"""Whether a task is wanted at all: its own condition, the skipped tasks it needs, and what it runs on. Pure."""
+"""Whether a task runs at all: its own condition, the skipped tasks it needs, and `run_on`. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from taskspec.graph import TaskGraph
 from taskspec.hiding import HIDDEN
+from taskspec.json_tree import map_leaves
 from taskspec.plan.evaluate import Evaluator
-from taskspec.plan.model import Action, Observed, PlannedTask, Reason
+from taskspec.plan.model import Action, Observed, Planned, PlannedTask, Reason
 from taskspec.plan.services import may_run
 from taskspec.spec.kinds import Partial, RunOn
 from taskspec.spec.model import TaskDecl
@@ -24,7 +25,7 @@ NOTHING_CAN_FAIL = "nothing that it needs runs now"
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """Why a task is not wanted. `root` is the node that began it, the task's own where it is the task itself."""
+    """Why a task is skipped. `root` is the node that caused it, which may be the task's own."""
 
     reason: Reason
     detail: str
@@ -67,10 +68,10 @@ class Conditions:
             if all(before in self._void for before in members):
                 self._void.add(join)
 
-    def plan(self, past: Past, *, may_fail: bool) -> tuple[PlannedTask | None, list[PlannedTask]]:
+    def plan(self, past: Past, *, may_fail: bool) -> tuple[PlannedTask | None, list[Planned]]:
         """The plan for a node that is skipped, None where it is not, and the stop of a launch of it that runs.
 
-        Raises SpecError for a condition that fails or is no truth value.
+        Raises SpecError for a condition that fails, or that is neither true nor false.
         """
         node, instance = past.node, self.instances[past.node]
         running = past.observed if past.observed is not None and not past.observed.is_terminal else None
@@ -130,10 +131,18 @@ class Conditions:
         return (group[0] for group in groups.values() if all(before in self._void for before in group))
 
 
-def _stop(skip: PlannedTask, running: Observed | None) -> PlannedTask:
+def _stop(skip: PlannedTask, running: Observed | None) -> Planned:
     replaced = may_run(skip.previous.replaces) if skip.previous is not None and skip.previous.replaces else ""
     detail = f"launch {running.task_id} is {running.status}" if running is not None else replaced
-    return replace(skip, action=Action.STOP, detail=detail, observed=running, node=-1, root="")
+    return Planned(
+        skip.address,
+        Action.STOP,
+        skip.reason,
+        detail,
+        previous=skip.previous,
+        observed=running,
+        attempts=skip.attempts,
+    )
 
 
 def conditional(evaluator: Evaluator, instance: Instance, planned: PlannedTask) -> PlannedTask:
@@ -164,9 +173,11 @@ def _shown(value: Json) -> str:
 
 
 def _plain(value: Json) -> Json:
-    """A value with words in the place of what is not known yet, or must not be seen."""
-    if isinstance(value, Opaque):
-        return value.describe() if isinstance(value, Unknown) else HIDDEN
-    if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items()}
-    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
+    """A value with a text in the place of every unknown and every secret."""
+    return map_leaves(value, _shown_leaf)
+
+
+def _shown_leaf(leaf: Json) -> Json:
+    if isinstance(leaf, Unknown):
+        return leaf.describe()
+    return HIDDEN if isinstance(leaf, Opaque) else leaf

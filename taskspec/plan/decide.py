@@ -11,15 +11,19 @@ from taskspec.state.model import Outcome, Phase, Record
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """Everything the choice depends on."""
+    """Everything the choice depends on.
+
+    `upstream_launches` are tasks it needs that are launched in this plan. `upstream_ran_since` is one with a launch
+    younger than the last launch of this task.
+    """
 
     rerun: Rerun
     record: Record | None
     observed: Observed | None
     fingerprint: str | None
     inputs_differ: bool
-    upstream_launches: str
-    upstream_ran_since: str
+    upstream_launches: tuple[str, ...]
+    upstream_ran_since: str | None
     outputs_differ: bool
     requested: bool
 
@@ -50,7 +54,7 @@ def decide(now: Situation) -> Decision:
 
 
 def _unfinished(now: Situation, record: Record) -> Decision | None:
-    """Launches whose end we have not recorded, and those the server does not know."""
+    """Launches whose end is not on record, and launches that the server does not know."""
     if record.phase is Phase.REFUSED:
         return Decision(Action.START, Reason.NOT_ARRIVED, record.summary)
     if record.phase is Phase.INTENDED and now.observed is None:
@@ -76,20 +80,24 @@ def _running(now: Situation, observed: Observed) -> Decision:
 
 
 def decide_finished(now: Situation) -> Decision:
-    """Choose the action for a task that has succeeded, and whose rerun nobody has asked for."""
+    """Choose the action for a task that has succeeded, and that no `--rerun` names."""
     if now.rerun is Rerun.ALWAYS:
         return Decision(Action.RERUN, Reason.ALWAYS)
     if now.rerun is Rerun.NEVER:
         return _kept(now, Reason.NEVER_RERUNS)
+    return rerun_for_change(now) or _kept(now, Reason.UNCHANGED)
+
+
+def rerun_for_change(now: Situation) -> Decision | None:
+    """A rerun because of the inputs, or because of what the task needs."""
+    launching = ", ".join(now.upstream_launches)
     if now.inputs_differ:
         return Decision(Action.RERUN, Reason.INPUTS_CHANGED)
-    if now.rerun is Rerun.UPSTREAM_RERUNS and now.upstream_launches:
-        return Decision(Action.RERUN, Reason.UPSTREAM_RERUNS, now.upstream_launches)
-    if now.rerun is Rerun.UPSTREAM_RERUNS and now.upstream_ran_since:
+    if now.rerun is Rerun.UPSTREAM_RERUNS and launching:
+        return Decision(Action.RERUN, Reason.UPSTREAM_RERUNS, launching)
+    if now.rerun is Rerun.UPSTREAM_RERUNS and now.upstream_ran_since is not None:
         return Decision(Action.RERUN, Reason.UPSTREAM_RAN, now.upstream_ran_since)
-    if now.fingerprint is None:
-        return Decision(Action.RERUN, Reason.INPUTS_UNKNOWN, now.upstream_launches)
-    return _kept(now, Reason.UNCHANGED)
+    return Decision(Action.RERUN, Reason.INPUTS_UNKNOWN, launching) if now.fingerprint is None else None
 
 
 def _kept(now: Situation, reason: Reason) -> Decision:

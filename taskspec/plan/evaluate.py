@@ -1,29 +1,34 @@
-"""From an instance to the launch it asks for: the one evaluator, for the plan and again just before a launch. Pure."""
+"""Evaluates instances: requests, conditions, results, checks and outputs, for a plan and again just before a launch.
+
+It changes nothing but the registry of secrets, which learns the texts to hide.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from taskspec.diagnostics import Code, Diagnostic
 from taskspec.errors import SpecError, UsageError
+from taskspec.json_tree import map_leaves
 from taskspec.plan.agents import ANY
 from taskspec.plan.calling import unfit_parts
-from taskspec.plan.request import CallRequest, LaunchRequest, ModuleFacts, ModuleKey, Request, build_params
+from taskspec.plan.request import CallRequest, Facts, LaunchRequest, ModuleKey, Request, build_params
 from taskspec.plan.results import read, why_missing
 from taskspec.sensitive import HIDDEN, Secrets, Sensitive, is_sensitive
-from taskspec.spec.kinds import OWN_KEYS, Call, Partial
-from taskspec.spec.model import SpecFile
+from taskspec.spec.kinds import OWN_KEYS, Partial
+from taskspec.spec.launch_outputs import Output, as_json, read_outputs
+from taskspec.spec.model import CallDecl, LaunchDecl, SpecFile
 from taskspec.spec.platform import PlatformCall
-from taskspec.spec.results import described
-from taskspec.spec.settings import normal, settings_problems
+from taskspec.spec.settings import AgentRule, LaunchSettings, normal, read_agent, read_settings, settings_problems
 from taskspec.spec.targets import place_problem, type_problem
+from taskspec.spec.value_types import described
 from taskspec.template.absent import SucceededTasks, reads_absent
 from taskspec.template.expression import Reference
 from taskspec.template.instances import Instance
 from taskspec.template.missing import ExpressionError
-from taskspec.template.parts import PartScope
+from taskspec.template.parts import PartScope, Views
 from taskspec.template.render import Renderer, RenderError, templates_in
 from taskspec.template.scope import TasksView
 from taskspec.template.secrecy import HIDING, in_sight
@@ -31,16 +36,7 @@ from taskspec.values import Json, Path, Unknown, digest
 
 _FAIL = Partial.FAIL
 """Looked up once: an enum's member costs more than the question."""
-Facts = Mapping[ModuleKey, ModuleFacts]
 NOTHING: Mapping[str, Json] = {}
-
-
-@dataclass(frozen=True, slots=True)
-class Names:
-    """Ids behind the names a spec uses for workspaces and users: looked up before anything is evaluated."""
-
-    workspaces: dict[str, int] = field(default_factory=dict)
-    users: dict[Json, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,20 +46,30 @@ class Evaluator:
     spec: SpecFile
     renderer: Renderer
     base: Mapping[str, Json]
-    tasks: TasksView
+    views: Views
     secrets: Secrets = field(default_factory=Secrets)
     digest_of: Callable[[str, str], str] = lambda _folder, _path: ""
-    """The digest of files beside a spec: its folder, seen from that of the whole, and their path. Raises UsageError."""
-    names: Names = field(default_factory=Names)
-    units: Mapping[str, PartScope] = field(default_factory=dict)
-    has_services: bool = field(init=False)
+    """The digest of files, by the folder of their spec and their path. Raises UsageError."""
+    has_services: bool = False
+    """Whether the spec has services, whose launches change from run to run."""
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "has_services", any(task.service is not None for task in self.spec.tasks.values()))
+    @property
+    def tasks(self) -> TasksView:
+        return self.views.tasks
+
+    @property
+    def units(self) -> Mapping[str, PartScope]:
+        return self.views.units
+
+    def starting_from(self, views: Views) -> Evaluator:
+        """An evaluator with views of tasks that start from these; what becomes known later changes only its own."""
+        return replace(self, views=views.copy(self.renderer, self.base))
 
     def module_key(self, instance: Instance) -> ModuleKey:
         """The module an instance names. Raises SpecError when an expression in it fails."""
         task = instance.task
+        if isinstance(task, CallDecl):
+            raise AssertionError("a call launches no app")
         module = self._head(instance, "module", task.module)
         if isinstance(module, bool) or not isinstance(module, str | int):
             raise self._failed(
@@ -85,12 +91,13 @@ class Evaluator:
     def request(self, instance: Instance, facts: Facts) -> Request:
         """What would be launched or called, unknown parts included. Raises SpecError where an expression fails."""
         task = instance.task
-        return self._launch(instance, facts) if task.call is None else self._call(instance, task.call)
+        if isinstance(task, CallDecl):
+            return self._call(instance, task, facts)
+        return self._launch(instance, task, facts)
 
-    def _call(self, instance: Instance, call: Call) -> CallRequest:
-        task = instance.task
-        body = {key: self._render(instance, (key,), value) for key, value in call.body.items()}
-        workspace = self._workspace(instance) if "workspace" in OWN_KEYS[task.kind] else None
+    def _call(self, instance: Instance, task: CallDecl, facts: Facts) -> CallRequest:
+        body = {key: self._render(instance, (key,), value) for key, value in task.call.body.items()}
+        workspace = self._workspace(instance, facts) if "workspace" in OWN_KEYS[task.kind] else None
         for path, message in unfit_parts(body):
             raise self._failed(instance, path, Code.WRONG_VALUE, message)
         content = self._content(instance, body)
@@ -123,9 +130,8 @@ class Evaluator:
             )
             raise SpecError([Diagnostic(Code.PLATFORM_CALL, summary, span, remedy=remedy)]) from None
 
-    def _launch(self, instance: Instance, facts: Facts) -> LaunchRequest:
-        task = instance.task
-        module = facts[self.module_key(instance)]
+    def _launch(self, instance: Instance, task: LaunchDecl, facts: Facts) -> LaunchRequest:
+        module = facts.modules[self.module_key(instance)]
         target = self._render(instance, ("target",), task.target)
         for name, value in target.items():
             problem = place_problem(module.targets, module.name, name) or (
@@ -135,16 +141,16 @@ class Evaluator:
                 raise self._failed(instance, ("target", name), Code.TARGET, problem)
         return LaunchRequest(
             facts=module,
-            agent=self._agent(instance),
-            workspace=self._workspace(instance),
+            agent=self._agent(instance, task.agent),
+            workspace=self._workspace(instance, facts),
             params=build_params(module, target, self._render(instance, ("params",), task.params)),
             restart_policy=task.restart_policy,
             log_level=task.log_level,
-            title=self._title(instance),
+            title=self._title(instance, task.title),
             description=task.description,
             may_name_services=self.has_services,
             has_secrets=self.secrets.has_variables,
-            settings=self._settings(instance) if task.settings else {},
+            settings=self._settings(instance, task.settings, facts) if task.settings is not None else None,
         )
 
     def condition(self, instance: Instance) -> bool | Unknown:
@@ -177,26 +183,27 @@ class Evaluator:
     def _references(self, text: str) -> tuple[Reference, ...]:
         return self.renderer.parse(text).references
 
-    def outputs(self, instance: Instance, extra: Mapping[str, Json], *, failed: bool) -> dict[str, Json]:
+    def outputs(self, instance: Instance, extra: Mapping[str, Json], *, failed: bool) -> tuple[Output, ...]:
         """The outputs to publish on a launch that succeeded, or on one that failed."""
-        chosen = {k: v for k, v in instance.task.outputs.items() if k != "replace" and (k == "error") == failed}
-        rendered: dict[str, Json] = self._render(instance, ("outputs",), chosen, extra)
+        chosen = instance.task.outputs.on(failure=failed) if instance.task.outputs is not None else ()
+        rendered: dict[str, Json] = self._render(instance, ("outputs",), as_json(chosen), extra)
         for name, value in rendered.items():
             if is_sensitive(self.secrets.noticed(value)):
-                message = "the output would show a secret to everybody"
+                message = "the output would show a secret to all users"
                 raise self._failed(instance, ("outputs", name), Code.SECRET_SHOWN, message)
-        return rendered
+        return read_outputs(rendered).items
 
     def outputs_digest(self, instance: Instance, results: Mapping[str, Json]) -> str:
         """Digest of the success outputs of a launch, as written and as far as they render without the launch itself.
 
-        What the launch tells cannot change, so it is left out; the words around it can, and count as they are written.
+        What the launch itself gives cannot change, so it is left out. The text around it can, and counts as written.
         """
-        written = {name: value for name, value in instance.task.outputs.items() if name not in ("replace", "error")}
+        outputs = instance.task.outputs
+        written = as_json(outputs.on(failure=False)) if outputs is not None else {}
         if not written:
             return ""
         extra = {"launch": Unknown("launch"), "results": results}
-        return digest([written, _described(self.outputs(instance, extra, failed=False))])
+        return digest([written, _described(as_json(self.outputs(instance, extra, failed=False)))])
 
     def recorded(self, results: Mapping[str, Json]) -> Mapping[str, Json]:
         """Results from the record, as later tasks see them: of a secret there is only its mark."""
@@ -246,15 +253,15 @@ class Evaluator:
         seen = tasks if instance.task.partial is _FAIL else SucceededTasks(tasks)
         return {**names, "each": instance.each, "tasks": seen, **extra}
 
-    def _title(self, instance: Instance) -> str:
-        value = self._head(instance, "title", instance.task.title)
+    def _title(self, instance: Instance, written: str | None) -> str:
+        value = self._head(instance, "title", written)
         # Unknown only while a spec is validated without the values of its variables; as below.
         return instance.address if isinstance(value, Unknown) or not value else str(value)
 
-    def _workspace(self, instance: Instance) -> int | str | None:
-        """The id of the workspace; its name, which nothing can be launched with, where nobody has looked it up."""
+    def _workspace(self, instance: Instance, facts: Facts) -> int | str | None:
+        """The id of the workspace. A name that was not looked up remains, and cannot be launched with."""
         value = self.workspace(instance)
-        return self.names.workspaces.get(value, value) if isinstance(value, str) else value
+        return facts.workspaces.get(value, value) if isinstance(value, str) else value
 
     def workspace(self, instance: Instance) -> int | str | None:
         """The workspace as the task names it, by id or by name. Raises SpecError for anything else."""
@@ -267,27 +274,29 @@ class Evaluator:
             instance, ("workspace",), Code.PLACE, f"workspace must be an id or a name, and is {described(value)}"
         )
 
-    def _agent(self, instance: Instance) -> Json:
+    def _agent(self, instance: Instance, written: AgentRule | Json) -> AgentRule | Json:
         """The agent as the task names it; `any` is to name none. A rule may hold expressions."""
-        written = instance.task.agent
-        if isinstance(written, Mapping):
-            return self._render(instance, ("agent",), written)
+        if isinstance(written, AgentRule):
+            return read_agent(self._render(instance, ("agent",), written.as_json()))
         value = self._head(instance, "agent", written)
         return None if isinstance(value, str) and value == ANY else value
 
     def users(self, instance: Instance) -> list[Json]:
         """The users of a task as it names them, by id or login. Raises SpecError for anything else."""
-        rendered = self._render(instance, ("settings",), instance.task.settings)
+        written = instance.task.settings
+        return list(self._rendered_settings(instance, written).users) if written is not None else []
+
+    def _rendered_settings(self, instance: Instance, written: LaunchSettings) -> LaunchSettings:
+        rendered = read_settings(self._render(instance, ("settings",), written.as_json()))
         for path, what, remedy in settings_problems(rendered):
             span = self.spec.task_span(instance.task.name, "settings", *path)
             summary = f'task "{instance.address}": {what}'
             raise SpecError([Diagnostic(Code.WRONG_VALUE, summary, span, remedy=remedy)])
-        return list(rendered.get("users", ()))
+        return rendered
 
-    def _settings(self, instance: Instance) -> dict[str, Json]:
-        users = [self.names.users.get(user, user) for user in self.users(instance)]
-        rendered: dict[str, Json] = self._render(instance, ("settings",), instance.task.settings)
-        return normal({**rendered, "users": users})
+    def _settings(self, instance: Instance, written: LaunchSettings, facts: Facts) -> LaunchSettings:
+        rendered = self._rendered_settings(instance, written)
+        return normal(replace(rendered, users=tuple(facts.users.get(user, user) for user in rendered.users)))
 
     def _head(self, instance: Instance, section: str, value: Json) -> Json:
         return self._render(instance, (section,), value) if isinstance(value, str) else value
@@ -306,13 +315,9 @@ class Evaluator:
 
 def _root(instance: Instance) -> str:
     """What expressions call that which has ended."""
-    return "launch" if instance.task.call is None else "response"
+    return "response" if isinstance(instance.task, CallDecl) else "launch"
 
 
 def _described(value: Json) -> Json:
     """Unknown leaves as text, so that a value can be digested."""
-    if isinstance(value, Unknown):
-        return value.describe()
-    if isinstance(value, Mapping):
-        return {key: _described(item) for key, item in value.items()}
-    return [_described(item) for item in value] if isinstance(value, list | tuple) else value
+    return map_leaves(value, lambda leaf: leaf.describe() if isinstance(leaf, Unknown) else leaf)

@@ -1,7 +1,7 @@
-"""What a launch left elsewhere than in its output: fields, files, projects. Asked for only when read. Pure.
+"""Fields, files and projects that a launch made outside its output. taskspec looks them up only when they are read.
 
-An expression that reads a thing nobody has looked for yet gets an unknown value, and the need is noted down. Whoever
-judges a launch sees the needs, somebody looks, and the same expressions are evaluated once more.
+An expression that reads one of them gets an unknown value first, and the need is noted. The engine looks up the needs
+and evaluates the same expressions again.
 """
 
 from __future__ import annotations
@@ -45,9 +45,9 @@ Need = FieldNeed | FilesNeed | ProjectNeed
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What a look brought: the value, a list for files and projects, and in words what was there instead.
+    """The result of a look-up: the value, a list for files and projects, and a text about what was there instead.
 
-    `trouble` is why nobody could look.
+    `trouble` is why the look-up failed.
     """
 
     value: Json
@@ -60,13 +60,13 @@ Findings = Mapping[Need, Finding]
 
 @dataclass(slots=True)
 class Evidence:
-    """What has been found so far; notes down what else is wanted."""
+    """What has been found so far. It notes what else is read."""
 
     found: Findings = field(default_factory=dict)
     wanted: set[Need] = field(default_factory=set)
 
     def of(self, need: Need) -> Finding | None:
-        """The finding, or None where nobody has looked yet. Raises ExpressionError where nobody could."""
+        """The finding, or None before the look-up. Raises ExpressionError where the look-up failed."""
         finding = self.found.get(need)
         if finding is None:
             self.wanted.add(need)
@@ -102,7 +102,7 @@ class FilesView(Addressable):
         return Unknown("launch.files") if finding is None else finding.value
 
     def nothing(self, pattern: str) -> str:
-        """In words, that no file matches, and what is there instead."""
+        """The text that no file matches, with what is there instead."""
         need = files_need(pattern)
         return _no_file(need, self.evidence.found[need])
 

@@ -1,4 +1,4 @@
-"""What reaches a task from above in a plan: who launches, and the youngest launch on record. Pure."""
+"""What a task learns from upstream in a plan. Pure."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from taskspec.state.model import Record
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """What reaches a node from above: who launches in this plan, the youngest launch on record, and whether
-    anything that it needs may still fail."""
+    """Upstream tasks that are launched in this plan, the youngest launch on record, and whether any may still fail."""
 
     launching: tuple[str, ...] = ()
     newest: tuple[int, str] = (0, "")
@@ -20,7 +19,7 @@ class Flow:
 
 
 def through(above: Flow, record: Record | None, planned: PlannedTask | None) -> Flow:
-    """What a service hands down: what it needs itself, and its own name only when it is another one than before."""
+    """The flow behind a service: that into it, and its own name only where its inputs have changed."""
     fingerprint = planned.fingerprint if planned is not None else None
     if record is None or fingerprint is None or fingerprint == record.fingerprint:
         return above
@@ -28,7 +27,7 @@ def through(above: Flow, record: Record | None, planned: PlannedTask | None) -> 
 
 
 def meet(flows: Iterable[Flow], limit: int = 5) -> Flow:
-    """All flows into a node as one; only the first few names are kept, they are for people."""
+    """All flows into a node as one. Only the first few names are kept, since they are for display."""
     launching: tuple[str, ...] = ()
     newest = (0, "")
     may_fail = False

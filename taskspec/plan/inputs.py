@@ -1,4 +1,4 @@
-"""Everything a plan is made of, gathered at the rim. Pure."""
+"""The inputs of a plan, collected before it is made. Pure."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from taskspec.diagnostics import Diagnostic
-from taskspec.plan.evaluate import Facts
 from taskspec.plan.model import Observed, PlannedTask
+from taskspec.plan.request import Facts
 from taskspec.plan.selection import Selection
 from taskspec.state.model import State
 from taskspec.template.instances import Expansion, Instance
@@ -18,7 +18,7 @@ World = Mapping[str, Observed]
 
 @dataclass(frozen=True, slots=True)
 class PlanInputs:
-    """Everything a plan is made of, gathered at the rim."""
+    """The inputs of a plan."""
 
     server: str
     expansion: Expansion
@@ -31,7 +31,7 @@ class PlanInputs:
     """Finds the modules of instances that were not known when `facts` was gathered."""
     keep_folded: Collection[str] = ()
     carried: Mapping[str, Carried] = field(default_factory=dict)
-    """What a run has decided already, by address: it is taken over as it is."""
+    """What a run has decided already, by address. The plan keeps it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What we propose: a plan is data, and apply does what it says. Pure."""
+"""A plan is data, and apply carries it out. Pure."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from taskspec.plan.request import CallRequest, Request
 from taskspec.spec.kinds import Kind
 from taskspec.state.model import Record
 from taskspec.template.instances import Expansion
+from taskspec.template.parts import Views
 from taskspec.values import Json, Path
 
 
@@ -50,7 +51,7 @@ _SIGNS = {
 
 
 class Reason(StrEnum):
-    """Why, as a stable code. It explains an action to people; nothing branches on it but two properties of a task."""
+    """Why, as a stable code that reports show."""
 
     NEVER_LAUNCHED = "never_launched"
     NOT_ARRIVED = "not_arrived"
@@ -80,7 +81,7 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """What the server says about a launch of ours. `status` is the server's word, known to us or not.
+    """What the server says about a launch. `status` is the server's own word, which taskspec may not know.
 
     `twins` are later launches under the same start key: the server carried out one start more than once.
     """
@@ -102,10 +103,10 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class PlannedTask:
-    """One instance, the action for it, and why. `previous` is the launch that is kept, attached to or replaced.
+class Planned:
+    """The action for one address, and why. `previous` is the launch that is kept, attached to, replaced or stopped.
 
-    `condition` is what the action still depends on, for people: apply decides it just before. `root` is the address
+    `condition` is the text of what the action still depends on, which apply decides just before. `root` is the address
     because of which a task is skipped, empty where that is the task itself.
     """
 
@@ -118,7 +119,6 @@ class PlannedTask:
     fingerprint: str | None = None
     previous: Record | None = None
     observed: Observed | None = None
-    node: int = -1
     attempts: int = 0
     condition: str = ""
     root: str = ""
@@ -149,10 +149,18 @@ class PlannedTask:
         return self.reason is Reason.INSTANCES_UNKNOWN
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedTask(Planned):
+    """The action for one instance. `node` is its number in the expansion."""
+
+    node: int
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """The whole proposal, in an order in which it could be carried out one by one.
 
+    `views` are what expressions see of tasks once the plan is made.
     `serial` and `lineage` name the state it was made from; `stops` are launches that left the spec and still run.
     `agents` are those that fit now, by address, where a rule names the agent. `reusable` are launches of others that
     a service would take over now instead of its start.
@@ -164,9 +172,10 @@ class Plan:
     lineage: str
     serial: int
     tasks: tuple[PlannedTask, ...]
-    stops: tuple[PlannedTask, ...]
+    stops: tuple[Planned, ...]
     results: Mapping[str, Json]
     expansion: Expansion
+    views: Views = field(repr=False, compare=False)
     warnings: tuple[Diagnostic, ...] = ()
     pools: Mapping[str, int] = field(default_factory=dict)
     slots_per_agent: int | None = None
@@ -175,12 +184,12 @@ class Plan:
 
     @property
     def has_changes(self) -> bool:
-        """Whether apply would do anything at all; the one home of this rule."""
+        """Whether apply would do anything at all."""
         return bool(self.stops) or any(task.action not in _IDLE or task.twins for task in self.tasks)
 
     @property
     def needs_approval(self) -> bool:
-        """Whether something would be launched or stopped; attaching and publishing are no surprise."""
+        """Whether something would be launched or stopped. To attach and to publish need no approval."""
         return any(task.action.launches or task.action is Action.STOP for task in self.tasks) or bool(self.stops)
 
     @property

@@ -1,26 +1,27 @@
-"""The plan: walk the graph once, evaluate each instance with what is known, decide, pass on. Pure."""
+"""The plan: visit each instance in the order of the graph, evaluate it with what is known, and decide. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from taskspec.diagnostics import Code, Diagnostic, Severity
 from taskspec.errors import SpecError
 from taskspec.plan import services
 from taskspec.plan.attempts import changes_of, is_certain
-from taskspec.plan.calling import NOBODY_KNOWS, decide_call, may_not_be_repeated
+from taskspec.plan.calling import UNKNOWN_OUTCOME, decide_call, may_not_be_repeated
 from taskspec.plan.conditions import Conditions, Past, conditional, is_plain_task
 from taskspec.plan.decide import Situation, decide
 from taskspec.plan.evaluate import Evaluator
 from taskspec.plan.flows import Flow, meet, through
 from taskspec.plan.inputs import PlanInputs
-from taskspec.plan.model import Action, Observed, Plan, PlannedTask, Reason
+from taskspec.plan.model import Action, Observed, Plan, Planned, PlannedTask, Reason
 from taskspec.plan.params import slips
 from taskspec.plan.request import LaunchRequest, Request
 from taskspec.plan.selection import chosen_nodes
 from taskspec.plan.unfolding import plan_folded, unfold
 from taskspec.spec.kinds import Kind
+from taskspec.spec.model import CallDecl
 from taskspec.state.model import Outcome, Record
 from taskspec.template.absent import AbsentView
 from taskspec.template.instances import Instance
@@ -34,8 +35,10 @@ _MAY_FAIL = (Action.START, Action.RERUN, Action.ATTACH)
 def make_plan(evaluator: Evaluator, inputs: PlanInputs) -> Plan:
     """The plan. Raises SpecError with every instance that cannot be evaluated, UsageError for a wrong selection.
 
-    What a kept launch gives may unroll a for_each, and then the plan is made again with what that adds.
+    The evaluator does not change; what the plan knows of tasks is in its `views`. The results of a kept launch may
+    unroll a for_each, and then the plan is made again with the new instances.
     """
+    evaluator = evaluator.starting_from(evaluator.views)
     plan = _plan_once(evaluator, inputs)
     while plan.expansion.has_folded:
         expansion = unfold(evaluator, plan.expansion, keep_folded=inputs.keep_folded)
@@ -66,6 +69,7 @@ def _plan_once(evaluator: Evaluator, inputs: PlanInputs) -> Plan:
         stops=(*_stops(inputs), *walk.stops),
         results=final_results(evaluator),
         expansion=inputs.expansion,
+        views=evaluator.views,
         warnings=(*inputs.warnings, *walk.warnings.values()),
         pools=spec.pools,
         slots_per_agent=spec.slots_per_agent,
@@ -93,7 +97,7 @@ def final_results(evaluator: Evaluator) -> dict[str, Json]:
     return values
 
 
-def _stops(inputs: PlanInputs) -> Iterable[PlannedTask]:
+def _stops(inputs: PlanInputs) -> Iterable[Planned]:
     """Launches of ours that still run although the spec no longer has them."""
     if inputs.selection.targets or inputs.selection.excludes:
         return  # what is about a part of the spec leaves everything else alone
@@ -108,7 +112,7 @@ def _stops(inputs: PlanInputs) -> Iterable[PlannedTask]:
             detail = f"launch {observed.task_id} is {observed.status}" if observed is not None and runs else ""
             if record.replaces:
                 detail = ", ".join(filter(None, [detail, services.may_run(record.replaces)]))
-            yield PlannedTask(address, Action.STOP, Reason.NOT_IN_SPEC, detail, previous=record, observed=observed)
+            yield Planned(address, Action.STOP, Reason.NOT_IN_SPEC, detail, previous=record, observed=observed)
 
 
 _RULES = {Kind.JOB: decide, Kind.SERVICE: services.decide_service}
@@ -125,7 +129,7 @@ class _Walk:
     problems: list[Diagnostic] = field(default_factory=list)
     warnings: dict[tuple[str, str], Diagnostic] = field(default_factory=dict)
     flows: dict[int, Flow] = field(default_factory=dict)
-    stops: list[PlannedTask] = field(default_factory=list)
+    stops: list[Planned] = field(default_factory=list)
     conditions: Conditions = field(init=False)
 
     def __post_init__(self) -> None:
@@ -155,7 +159,7 @@ class _Walk:
         )
 
     def _carry(self, node: int, record: Record | None, above: Flow) -> None:
-        """A task of the run that goes on; what others see of it is in place already."""
+        """A task that the run has decided already. What others see of it is in the views."""
         address = self.inputs.expansion.instances[node].address
         carried = self.inputs.carried[address]
         self.planned[node] = replace(carried.planned, node=node)
@@ -189,8 +193,8 @@ class _Walk:
         except SpecError as error:
             self.problems.extend(error.diagnostics)
             return None
-        if isinstance(request, LaunchRequest):
-            self._note_unknown_params(instance, request)
+        if isinstance(request, LaunchRequest) and not isinstance(instance.task, CallDecl):
+            self._note_unknown_params(instance, instance.task.params, request)
         return self.planned[node]
 
     def _skipped(self, node: int, instance: Instance, record: Record | None, above: Flow) -> PlannedTask | None:
@@ -235,8 +239,8 @@ class _Walk:
                 observed=self._observed(record, instance.address),
                 fingerprint=fingerprint,
                 inputs_differ=any(is_certain(change) for change in changes),
-                upstream_launches=", ".join(above.launching),
-                upstream_ran_since=above.newest[1] if record is not None and above.newest[0] > record.number else "",
+                upstream_launches=above.launching,
+                upstream_ran_since=above.newest[1] if record is not None and above.newest[0] > record.number else None,
                 outputs_differ=self._outputs_differ(instance, record),
                 requested=requested,
             )
@@ -258,7 +262,7 @@ class _Walk:
     def settle_services(self) -> None:
         """Decide about services, now that the actions of all their users are there.
 
-        What users know of one that is launched anew is withdrawn: its results may be others.
+        What its users know of a service that is launched again is withdrawn, since its results may change.
         """
         graph, instances = self.inputs.expansion.graph, self.inputs.expansion.instances
         for node in services.settle(graph, instances, self.planned, self.requested, self.inputs.carried):
@@ -274,7 +278,7 @@ class _Walk:
     def _cut_off(self, instance: Instance) -> Diagnostic:
         return Diagnostic(
             Code.CUT_OFF,
-            f'"{instance.address}" is destructive and its last call was cut off: {NOBODY_KNOWS}',
+            f'"{instance.address}" is destructive and its last call was cut off: {UNKNOWN_OUTCOME}',
             self.evaluator.spec.task_span(instance.task.name, "destructive"),
             remedy=f"Look at the server first. To make the call again, add --rerun '{instance.address}'; if it was "
             f"carried out, leave it out with --exclude '{instance.address}'.",
@@ -291,8 +295,8 @@ class _Walk:
         except SpecError:
             return True
 
-    def _note_unknown_params(self, instance: Instance, request: LaunchRequest) -> None:
-        for path, close in slips(instance.task.params, request.facts.defaults):
+    def _note_unknown_params(self, instance: Instance, params: Mapping[str, Json], request: LaunchRequest) -> None:
+        for path, close in slips(params, request.facts.defaults):
             name = show_path(path)
             if (instance.task.name, name) not in self.warnings:
                 self.warnings[(instance.task.name, name)] = Diagnostic(

@@ -1,13 +1,14 @@
-"""What would be sent to `start`: the unit that is compared, fingerprinted and launched. Pure."""
+"""What a start would send: taskspec compares it, computes its fingerprint and launches it. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from taskspec.json_tree import merge
 from taskspec.sensitive import redacted
 from taskspec.spec.kinds import Kind
-from taskspec.spec.parser import merge
+from taskspec.spec.settings import AgentRule, LaunchSettings
 from taskspec.spec.targets import target_state
 from taskspec.values import Json, Unknown, digest, is_known, symbolic
 
@@ -27,7 +28,7 @@ class ModuleFacts:
 
     `identity` and `version` are the same on every machine: a slug with its release, or a folder with the digest of
     its content. `folder` is set for an app on this disk, `module_id` where the server already knows the module.
-    Where it is not `is_checked` nobody asked the server, and its defaults are not known.
+    Without `is_checked` the server was not asked, and the defaults are not known.
     `targets` are the launch places the app offers, none where it does not say.
     """
 
@@ -44,11 +45,20 @@ class ModuleFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class Facts:
+    """What was looked up for a spec: its modules, and the ids of workspaces by name and of users by login."""
+
+    modules: Mapping[ModuleKey, ModuleFacts] = field(default_factory=dict)
+    workspaces: Mapping[str, int] = field(default_factory=dict)
+    users: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class LaunchRequest:
     """One launch, decided but for what is known only after apply. Cosmetic fields are not part of the identity."""
 
     facts: ModuleFacts
-    agent: Json
+    agent: AgentRule | Json
     workspace: str | int | None
     params: Mapping[str, Json]
     restart_policy: str
@@ -57,21 +67,22 @@ class LaunchRequest:
     description: str
     may_name_services: bool = False
     has_secrets: bool = False
-    settings: Mapping[str, Json] = field(default_factory=dict)
+    settings: LaunchSettings | None = None
 
     @property
     def inputs(self) -> dict[str, Json]:
         """The identity as JSON: what the fingerprint covers and what a plan compares."""
+        settings = self.settings.as_json() if self.settings is not None else {}
         return {
             "module": self.facts.identity,
             "version": self.facts.version,
             "branch": self.facts.is_branch,
-            "agent": self.agent,
+            "agent": self.agent.as_json() if isinstance(self.agent, AgentRule) else self.agent,
             "workspace": self.workspace,
             "restart_policy": self.restart_policy,
             "log_level": self.log_level,
             "params": _comparable(self.params, self),
-            **({"settings": _comparable(self.settings, self)} if self.settings else {}),
+            **({"settings": _comparable(settings, self)} if settings else {}),
         }
 
     @property
@@ -81,7 +92,7 @@ class LaunchRequest:
 
     @property
     def is_checked(self) -> bool:
-        """Whether somebody who knows the app was asked about it."""
+        """Whether the defaults of the app are known."""
         return self.facts.is_checked
 
 
@@ -130,21 +141,21 @@ def _comparable(values: Mapping[str, Json], request: Request) -> Mapping[str, Js
 
 
 def build_params(facts: ModuleFacts, target: Mapping[str, Json], params: Mapping[str, Json]) -> Mapping[str, Json]:
-    """The app's defaults, then the target, then the author's params, each laid over the one before."""
+    """The app's defaults, then the target, then the author's params, each merged over the one before."""
     state = merge(merge(facts.defaults, target_state(target)), _bare(facts, params))
     return dict(state)
 
 
 def _bare(facts: ModuleFacts, params: Mapping[str, Json]) -> Mapping[str, Json]:
-    """Params without the wrapper of the wire, which some copy from a script: the state is wrapped once, by us.
+    """Params without the wrapper `state`, which authors copy from scripts: taskspec wraps the params itself.
 
-    What stands beside it comes from the defaults of the spec, or was meant for the same place.
+    Keys outside of the wrapper come from the defaults of the spec, or were meant for the same place.
     """
     inner = params.get("state")
     if not isinstance(inner, Mapping) or "state" in facts.defaults:
         return params
-    beside = {key: value for key, value in params.items() if key != "state"}
-    return {**merge(beside, inner)} if beside else inner
+    outside = {key: value for key, value in params.items() if key != "state"}
+    return {**merge(outside, inner)} if outside else inner
 
 
 def start_key(lineage: str, address: str, fingerprint: str, attempt: int) -> str:

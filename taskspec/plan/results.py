@@ -8,7 +8,8 @@ from typing import Any
 
 from taskspec.plan.evidence import FieldsView, FilesView, ProjectView
 from taskspec.sensitive import Sensitive
-from taskspec.spec.results import FileRule, ProjectRule, described, read_result, unfit
+from taskspec.spec.results import FileRule, ProjectRule, ResultDecl
+from taskspec.spec.value_types import described, unfit
 from taskspec.template.expression import Dynamic, Reference, Scope
 from taskspec.template.missing import Addressable, ExpressionError
 from taskspec.template.render import Renderer, RenderError
@@ -18,11 +19,8 @@ _NAMES_SHOWN = 12
 _WALKED = (Mapping, list, str, int, float, NoneType, FieldsView, FilesView, ProjectView)
 
 
-def read(renderer: Renderer, written: Json, scope: Scope) -> Json:
+def read(renderer: Renderer, declared: ResultDecl, scope: Scope) -> Json:
     """The value of a result. Raises RenderError or ExpressionError with why there is none."""
-    if not isinstance(written, Mapping):
-        return renderer.render(written, scope)
-    declared = read_result(written)
     if declared.finder is not None:
         return _found(renderer, declared.finder, scope)
     value = renderer.render(declared.value, scope)

@@ -1,7 +1,7 @@
-"""Services in a plan: whether one is wanted, and what that means for it. Pure.
+"""The actions for services. Pure.
 
-Nobody wants a service for itself. It is up while a task that needs it acts, or because its author says `keep`; so what
-becomes of it is known only when the actions of everything below it are.
+A service is up while a task that needs it acts, or because its author writes `keep`. So its action is known only
+after the actions of everything downstream.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Container, Iterator, Mapping
 from dataclasses import replace
 
 from taskspec.graph import TaskGraph
-from taskspec.plan.decide import Decision, Situation
+from taskspec.plan.decide import Decision, Situation, rerun_for_change
 from taskspec.plan.model import Action, Observed, PlannedTask, Reason
 from taskspec.spec.kinds import ServiceRule
 from taskspec.spec.model import Rerun, TaskDecl
@@ -37,29 +37,16 @@ def decide_service(now: Situation) -> Decision:
     where = f"launch {now.observed.task_id} is {now.observed.status}"
     if now.requested:
         return Decision(Action.RERUN, Reason.REQUESTED, f"{where} until the new one is up")
-    if now.rerun is not Rerun.NEVER:
-        change = _change(now)
-        if change is not None:
-            reason, detail = change
-            return Decision(Action.RERUN, reason, detail or f"{where} until the new one is up")
+    change = rerun_for_change(now) if now.rerun is not Rerun.NEVER else None
+    if change is not None:
+        return replace(change, detail=change.detail or f"{where} until the new one is up")
     return Decision(Action.ATTACH, Reason.STILL_RUNNING, where)
-
-
-def _change(now: Situation) -> tuple[Reason, str] | None:
-    """Why a launch that runs is not the one that is asked for."""
-    if now.inputs_differ:
-        return Reason.INPUTS_CHANGED, ""
-    if now.rerun is Rerun.UPSTREAM_RERUNS and now.upstream_launches:
-        return Reason.UPSTREAM_RERUNS, now.upstream_launches
-    if now.rerun is Rerun.UPSTREAM_RERUNS and now.upstream_ran_since:
-        return Reason.UPSTREAM_RAN, now.upstream_ran_since
-    return (Reason.INPUTS_UNKNOWN, now.upstream_launches) if now.fingerprint is None else None
 
 
 def view_of(instance: Instance, record: Record | None, planned: PlannedTask | None) -> TaskView:
     """A service as its users see it: the same id, as far as identity goes, whichever launch it is.
 
-    Its results are those of the last time it was up; `settle` withdraws them where it is launched anew.
+    Its results are those of the last time it was up. `settle` withdraws them where it is launched again.
     """
     unknown = unknown_view(instance.address, instance.task.results)
     fingerprint = planned.fingerprint if planned is not None else record.fingerprint if record is not None else None
@@ -73,7 +60,7 @@ def view_of(instance: Instance, record: Record | None, planned: PlannedTask | No
 
 
 def withdrawn_view(instance: Instance, planned: PlannedTask) -> TaskView | None:
-    """The view of a service that is launched in this plan; None where it is no other than before."""
+    """The view of a service that is launched in this plan; None where it does not change."""
     if not planned.action.launches or not instance.task.results or planned.fingerprint is None:
         return None
     view = unknown_view(instance.address, instance.task.results)
@@ -144,7 +131,7 @@ def _settled(task: PlannedTask, rule: ServiceRule, acting: list[str], *, is_requ
 
 
 def may_run(replaced: tuple[int, ...]) -> str:
-    """Launches that a new one was to replace and that nobody has seen end."""
+    """The text about launches that a new one was to replace, and whose end is not on record."""
     some = "launch" if len(replaced) == 1 else "launches"
     return f"{some} {', '.join(map(str, replaced))}, to be replaced, may still run"
 

@@ -1,19 +1,18 @@
-"""A for_each over a result: folded into one line while the result is to come, unfolded as soon as it is known. Pure."""
+"""A for_each over a result: one folded line until the result is known, and then its instances. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 
 from taskspec.errors import SpecError
-from taskspec.plan.evaluate import Evaluator, Facts
+from taskspec.plan.evaluate import Evaluator
 from taskspec.plan.model import Action, PlannedTask, Reason
-from taskspec.plan.request import Request
+from taskspec.plan.request import Facts, Request
+from taskspec.spec.model import CallDecl
 from taskspec.state.model import Record, State
 from taskspec.template.instances import Expansion, Instance, expand
 from taskspec.template.items import item_limit, item_readers
 from taskspec.template.scope import TaskView, unknown_view
-
-_HEAD = ("module", "version", "branch")
 
 
 def unfold(evaluator: Evaluator, expansion: Expansion, *, keep_folded: Collection[str] = ()) -> Expansion | None:
@@ -53,9 +52,10 @@ def plan_folded(evaluator: Evaluator, node: int, instance: Instance, facts: Fact
 
 def names_module(instance: Instance) -> bool:
     """Whether there is a module to look up: a call has none, and one that depends on the item has none yet."""
-    written = (str(getattr(instance.task, section)) for section in _HEAD)
-    if instance.task.call is not None:
+    task = instance.task
+    if isinstance(task, CallDecl):
         return False
+    written = map(str, (task.module, task.version, task.branch))
     return not instance.is_folded or not any("each" in text and "{{" in text for text in written)
 
 
@@ -63,12 +63,12 @@ def _request(evaluator: Evaluator, instance: Instance, facts: Facts) -> Request 
     return evaluator.request(instance, facts) if names_module(instance) else None
 
 
-def seen_through(evaluator: Evaluator, expansion: Expansion, state: State) -> Expansion:
-    """The instances as far as past launches tell, each showing what its last launch gave.
+def seen_through(evaluator: Evaluator, expansion: Expansion, state: State) -> tuple[Expansion, Evaluator]:
+    """The instances as far as past launches tell, and an evaluator that sees what the last launch of each gave.
 
     Items that cannot be instances stay folded here: a plan is the place to say what is wrong with them.
     """
-    latest = expansion
+    latest, evaluator = expansion, evaluator.starting_from(evaluator.views)
     while True:
         for instance in latest.instances:
             if not instance.is_folded:
@@ -77,9 +77,9 @@ def seen_through(evaluator: Evaluator, expansion: Expansion, state: State) -> Ex
         try:
             further = unfold(evaluator, latest) if latest.has_folded else None
         except SpecError:
-            return latest
+            return latest, evaluator
         if further is None:
-            return latest
+            return latest, evaluator
         latest = further
 
 
@@ -87,7 +87,7 @@ def addresses_in_spec(evaluator: Evaluator, expansion: Expansion, state: State) 
     """Every address the spec has now; where its instances are not known, those on record may be of them."""
     if not expansion.has_folded:
         return {instance.address for instance in expansion.instances}
-    latest = seen_through(evaluator, expansion, state)
+    latest, _ = seen_through(evaluator, expansion, state)
     may_be = tuple(f"{instance.task.name}[" for instance in latest.folded)
     return {i.address for i in latest.instances} | {a for a in state.records if may_be and a.startswith(may_be)}
 

@@ -1,4 +1,4 @@
-"""A server and a time that exist only in this process: a spec is played through before anything is launched.
+"""Simulate a server and a clock, to apply a spec without launching anything.
 
-Knows the wire and the engine; knows no screen, and never the user's state.
+Knows the wire and the engine. Never writes to the screen or to the user's state.
 """

@@ -1,4 +1,4 @@
-"""Calls in a rehearsal: nobody is asked, nothing runs, and every answer is a placeholder."""
+"""Calls in a rehearsal: taskspec sends and runs nothing, and every answer is a placeholder."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from taskspec.engine.performing import CallOrder, Pause
 from taskspec.values import Json
 
 CALL_SECONDS = 1.0
-"""What a rehearsed call takes; people are as quick as everybody else."""
+"""Duration of a rehearsed call, also of a wait for users."""
 
 
 @dataclass(frozen=True, slots=True)
 class RehearsedCalls:
-    """Answers by address."""
+    """Answers calls by address."""
 
     responses: Mapping[str, Json]
 

@@ -1,7 +1,7 @@
-"""A clock that moves only when everybody waits, and hands that work on it.
+"""A virtual clock that moves only when every thread waits, and workers that use it.
 
-Calls run in threads of their own, but only one thread runs at any moment and it says itself when the next may: the
-order is decided by the clock and a seed, never by the machine. The same seed gives the same run.
+Calls run in threads, but only one thread runs at a time and passes control itself. The clock and a seed determine the
+order, never the machine. The same seed gives the same run.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ Action = Callable[[], None]
 
 
 class Gone(BaseException):
-    """The run is over; a call that still slept ends here, whatever it wanted to do next."""
+    """The run is over. Ends every call that still sleeps."""
 
 
 @dataclass(slots=True, eq=False)
 class Carrier:
-    """A thread that carries out one call after another while the clock's thread waits for it."""
+    """A thread that runs one call after another while the thread of the clock waits."""
 
     clock: Clock
     go: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
@@ -37,14 +37,14 @@ class Carrier:
         self.thread.start()
 
     def resume(self) -> None:
-        """Let this thread run until it sleeps or is done."""
+        """Let this thread run until it sleeps or its call ends."""
         before, self.clock.running = self.clock.running, self
         self.go.release()
         self.clock.back.acquire()
         self.clock.running = before
 
     def rest(self) -> None:
-        """Give the turn back; returns when it is ours again."""
+        """Return control to the clock, and wait for it."""
         self.clock.back.release()
         self.go.acquire()
         if self.is_gone:
@@ -66,9 +66,9 @@ class Carrier:
 
 @dataclass(slots=True)
 class Clock:
-    """Seconds since the beginning of the run, and everything that will happen, in order.
+    """Seconds since the start of the run, and all future actions in order.
 
-    Things of the same moment come in an order drawn from `chance`. Belongs to one thread, and to those it resumes.
+    Actions at the same time come in random order, drawn from `chance`. Only one thread and its carriers may use it.
     """
 
     chance: Random
@@ -85,12 +85,12 @@ class Clock:
         return self.now
 
     def at(self, when: float, action: Action) -> None:
-        """Do this when the time comes."""
+        """Schedule an action."""
         self._count += 1
         heapq.heappush(self._coming, (max(when, self.now), self.chance.random(), self._count, action))
 
     def sleep(self, seconds: float) -> None:
-        """Pass time: for a call, by letting others run; for the thread that owns the clock, by running them."""
+        """Let time pass. A call lets other threads run; the owner of the clock runs them."""
         end = self.now + max(0.0, seconds)
         if self.running is None:
             self.run_until(end)
@@ -100,7 +100,7 @@ class Clock:
         carrier.rest()
 
     def sleep_unless(self, seconds: float, gone: threading.Event) -> bool:
-        """Like `sleep`, and over as soon as `gone` is set; whether it is."""
+        """Like `sleep`, but end as soon as `gone` is set. Return whether it is set."""
         carrier = self.running
         if carrier is None or gone.is_set():
             if not gone.is_set():
@@ -116,7 +116,7 @@ class Clock:
             carrier.resume()
 
     def carry_out(self, call: Action) -> None:
-        """Begin a call now; returns when it is done or sleeps."""
+        """Start a call now. Return when it ends or sleeps."""
         carrier = self.idle.pop() if self.idle else Carrier(self)
         if carrier not in self._carriers:
             self._carriers.append(carrier)
@@ -124,7 +124,7 @@ class Clock:
         carrier.resume()
 
     def run_until(self, end: float, is_enough: Callable[[], bool] = lambda: False) -> None:
-        """Let happen what happens up to `end`; stops early, at that moment, once it is enough."""
+        """Run all actions up to `end`. Stop early once `is_enough` returns True."""
         while not is_enough():
             for carrier in [c for c, gone in self._sleepers.items() if gone.is_set()]:
                 self._wake(carrier)
@@ -139,7 +139,7 @@ class Clock:
             self.now = max(self.now, end)
 
     def close(self) -> None:
-        """End every thread; calls that still sleep do not go on."""
+        """End every thread. Sleeping calls do not continue."""
         for carrier in self._carriers:
             carrier.is_gone = True
             carrier.resume()
@@ -152,7 +152,7 @@ class Clock:
 
 @dataclass(slots=True)
 class VirtualCrew:
-    """Workers on a clock: at most `size` calls at a time, answers in the order in which they come about."""
+    """Workers on a virtual clock: at most `size` calls at a time, answers in the order of their ends."""
 
     clock: Clock
     size: int
@@ -197,15 +197,15 @@ class VirtualCrew:
             self._answers.append(Answer(tag, call()))
         except Gone:
             raise
-        except Exception as error:  # whatever it is, it belongs to the engine's thread
+        except Exception as error:  # every error is handled by the engine's thread
             self._answers.append(Answer(tag, error=error))
-        except BaseException as error:  # the end of the simulated process
+        except BaseException as error:  # for example the end of the simulated process
             self._fatal = error
 
 
 @dataclass(frozen=True, slots=True)
 class VirtualHands:
-    """Hands for an apply on a virtual clock."""
+    """The `Hands` of an apply on a virtual clock."""
 
     clock: Clock
 

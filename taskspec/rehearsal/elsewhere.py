@@ -1,4 +1,4 @@
-"""What a rehearsed launch leaves elsewhere than in its output, and the agents there are: one of all asked for."""
+"""Simulated lookups of fields, files and projects, and the names of simulated agents."""
 
 from __future__ import annotations
 
@@ -7,16 +7,19 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from taskspec.engine.evidence import Looked
+from taskspec.plan.agents import is_rule
 from taskspec.plan.evidence import FieldNeed, FilesNeed, Finding, Need
+from taskspec.spec.model import CallDecl
 from taskspec.template.instances import Instance
+from taskspec.values import ABSENT
 
 if TYPE_CHECKING:
     from taskspec.api import Api, TaskInfo
 
 
 @dataclass(frozen=True, slots=True)
-class Elsewhere:
-    """Finds whatever is looked for; `fields` is the one document that all launches keep."""
+class FakeLookups:
+    """Finds everything. `fields` is the document of every launch."""
 
     fields: Mapping[str, Any] = field(default_factory=dict)
 
@@ -32,9 +35,9 @@ class Elsewhere:
 
 
 def agents_for(instances: Iterable[Instance]) -> tuple[str, ...]:
-    """Names of agents, one that fits each rule; a pattern that is computed fits none."""
-    rules = (instance.task.agent for instance in instances)
-    names = (str(rule.get("name", "rehearsal")) for rule in rules if isinstance(rule, Mapping))
+    """Return agent names, one for each agent rule. A computed pattern matches none."""
+    rules = (i.task.agent for i in instances if not isinstance(i.task, CallDecl))
+    names = ("rehearsal" if rule.name is ABSENT else str(rule.name) for rule in rules if is_rule(rule))
     return tuple(dict.fromkeys(map(_filled, names))) or ("rehearsal",)
 
 

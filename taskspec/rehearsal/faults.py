@@ -1,6 +1,6 @@
-"""What can go wrong on a server, as values, and the script that says what does go wrong in a rehearsal.
+"""Faults of a server as values, and the script that chooses the faults of a rehearsal.
 
-Pure. A script is YAML that fits schemas/faults.schema.json; every mistake in it is a diagnostic with its place.
+Pure. A script is YAML with the shape of schemas/faults.schema.json. Each error in it is a diagnostic with its place.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from taskspec.spec.schema import check_shape
 
 
 class StartAnswer(StrEnum):
-    """What becomes of a start and of its answer."""
+    """The fate of a start and of its answer."""
 
     LOST = "lost"
     NEVER_ARRIVES = "never_arrives"
@@ -46,7 +46,7 @@ class Ends(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class StartFault:
-    """One start that goes wrong. `late_by` holds the request back for so many seconds; then it is carried out."""
+    """The fault of one start. The request is delayed by `late_by` seconds, then carried out."""
 
     answer: StartAnswer
     late_by: float = 0.0
@@ -55,7 +55,7 @@ class StartFault:
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """What happens to one launch: seconds in each stage, and its end. Infinity for a stage that never ends."""
+    """The course of one launch: seconds in each stage, and its end. Infinity: the stage never ends."""
 
     queued: float = 0.0
     consumed: float = 0.0
@@ -70,7 +70,7 @@ class Course:
 
 @dataclass(frozen=True, slots=True)
 class ServerFaults:
-    """What goes wrong for everybody. `status_500` and `page_shift` are how many calls fail."""
+    """Faults of the whole server. `status_500` and `page_shift` are the numbers of failing calls."""
 
     list_lag: float = 0.0
     status_500: int = 0
@@ -80,26 +80,26 @@ class ServerFaults:
 
 
 class Faults(Protocol):
-    """Decides what goes wrong, and when."""
+    """Decides which faults occur, and when."""
 
     server: ServerFaults
 
     def course(self, address: str, number: int) -> Course:
-        """What happens to the launch of an address; `number` counts the launches of that address from 1."""
+        """Return the course of a launch. `number` counts the launches of that address from 1."""
         ...
 
     def start(self, address: str, number: int) -> StartFault | None:
-        """What happens to a start; `number` counts the starts that were sent for the address from 1."""
+        """Return the fault of a start, if any. `number` counts the starts of that address from 1."""
         ...
 
     def call(self, method: str) -> bool:
-        """Whether a call other than a start fails with a 500."""
+        """Return whether a request other than a start fails with a 500."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
-    """What goes wrong with matching addresses: their first `times` launches; without it all, and one start."""
+class FaultRule:
+    """Faults of matching addresses: of the first `times` launches, or of all launches and one start."""
 
     match: str
     course: Mapping[str, Any] = field(default_factory=dict)
@@ -113,14 +113,14 @@ class Rule:
 
 @dataclass(slots=True)
 class Script:
-    """A fault script, and the seed that everything it leaves open is drawn from. The last rule that fits wins.
+    """A fault script, and a seed for everything that it leaves open. The last matching rule wins.
 
-    `services` are addresses whose launches run until somebody stops them.
+    `services` are addresses whose launches run until they are stopped.
     """
 
     seed: int = 0
     server: ServerFaults = field(default_factory=ServerFaults)
-    rules: tuple[Rule, ...] = ()
+    rules: tuple[FaultRule, ...] = ()
     services: frozenset[str] = frozenset()
     _failed_calls: int = 0
 
@@ -162,7 +162,7 @@ FOREVER = "forever"
 
 
 def read_script(name: str, content: bytes, seed: int = 0) -> Script:
-    """The script in a YAML text. Raises SpecError with everything wrong in it."""
+    """Read a script. Raises SpecError with all problems."""
     document = read_document(name, content)
     problems = check_shape(document, "faults")
     if problems:
@@ -171,13 +171,13 @@ def read_script(name: str, content: bytes, seed: int = 0) -> Script:
     return Script(seed, _server(body.get("server", {})), tuple(_rule(rule) for rule in body.get("launches", ())))
 
 
-def _rule(body: Mapping[str, Any]) -> Rule:
+def _rule(body: Mapping[str, Any]) -> FaultRule:
     course: dict[str, Any] = {ours: _seconds(body[name]) for name, ours in _DURATIONS.items() if name in body}
     if "ends" in body:
         course["ends"] = Ends(body["ends"])
     if "restarted" in body:
         course["restarted"] = body["restarted"]
-    return Rule(body.get("match", "*"), course, _start(body), body.get("times"))
+    return FaultRule(body.get("match", "*"), course, _start(body), body.get("times"))
 
 
 def _start(body: Mapping[str, Any]) -> StartFault | None:

@@ -1,4 +1,4 @@
-"""One launch on the rehearsed server: where it is at a moment, and what it has left. Pure: a moment is a number."""
+"""One launch on the simulated server: its status and output at a time. Pure: time is a number."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ Json = dict[str, Any]
 
 
 @dataclass(slots=True)
-class Launch:
-    """A start that was carried out. `due_output` is what its app leaves behind, `output` what was set on it."""
+class FakeLaunch:
+    """A launch. Its app produces `due_output`; a client can set `output`."""
 
     id: int
     key: str
@@ -39,7 +39,7 @@ class Launch:
         self.stages = tuple(stages)
 
     def _stages(self, course: Course) -> list[tuple[LaunchStatus, float]]:
-        """Every change of the status, with the time since the one before."""
+        """Return every status change with the time since the previous one."""
         begun = [(LaunchStatus.CONSUMED, course.queued), (LaunchStatus.STARTED, course.consumed)]
         again = [(LaunchStatus.QUEUED, course.running), *begun] if course.restarted else []
         running = min(course.running, course.server_deadline)
@@ -60,26 +60,26 @@ class Launch:
         return [status for at, status in self.stages if at <= now][-1]
 
     def stop(self, now: float) -> LaunchStatus:
-        """Ask it to end; one that has ended stays as it is."""
+        """Ask the launch to end. One that has ended does not change."""
         if not self.status(now).is_terminal and self.stop_at is None:
             self.stop_at = now
         return self.status(now)
 
     def answers(self, now: float) -> bool:
-        """Whether its app can be talked to: it runs, and does so until it is stopped."""
+        """Return whether its app answers requests: it is a running service."""
         return self.course.running == inf and self.status(now) is LaunchStatus.STARTED
 
     def is_known(self, now: float) -> bool:
         return now < self.came + self.course.vanishes_after
 
     def ended_at(self, now: float) -> float:
-        """When it came to its end; infinity while it has not."""
+        """Return the time of its end, or infinity."""
         if not self.status(now).is_terminal:
             return inf
         return self.stop_at + self.course.stopping if self.stop_at is not None else self.stages[-1][0]
 
     def as_json(self, now: float, wall: float) -> Json:
-        """The launch as the server reports it (wire protocol, section 6). `wall` is the time of day at moment 0."""
+        """Return the task object (wire protocol, section 6). `wall` is the real time at time 0."""
         app = {"moduleId": self.body.get("moduleId"), "version": self.body.get("appVersion", "")}
         meta: Json = {"name": self.body.get("taskName", ""), "params": self.body.get("params", {}), "app": app}
         output = self._output(now)

@@ -1,12 +1,11 @@
-"""A Supervisely server in memory: the routes an apply uses, the states of launches, and a count of starts per key.
+"""A simulated server in memory: the routes of an apply, the launches, and the number of starts per key.
 
-Pure: the time is a number passed in; nothing happens between two calls. Facts: wire protocol, sections 1 to 3 and 6.
+Pure: time is a parameter, and nothing happens between two calls. Facts: wire protocol, sections 1 to 3 and 6.
 """
 
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,19 +14,19 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
+from taskspec.api.launch_marker import key_in
 from taskspec.api.wire import LaunchStatus
 from taskspec.appfolder import read_app_folder
 from taskspec.rehearsal.faults import Faults, StartAnswer, StartFault
-from taskspec.rehearsal.launch import Launch
+from taskspec.rehearsal.launch import FakeLaunch
 
-_KEY = re.compile(r"\[ts:([0-9a-f]{20})\]")
 _PAGE = 500
 START = "tasks.run.app"
 Answer = tuple[int, Any]
 
 
 class Way(StrEnum):
-    """What becomes of an answer on its way back."""
+    """The fate of an answer on its way back."""
 
     ARRIVES = "arrives"
     DROPPED = "dropped"
@@ -38,7 +37,7 @@ class Way(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """The answer to a request, and what becomes of it on the way."""
+    """The answer to a request, and its fate on the way."""
 
     status: int
     content: Any
@@ -52,13 +51,13 @@ class Exchange:
 
 @dataclass(slots=True)
 class FakeServer:
-    """`handle` does what is asked; `receive` does what the faults make of it. `starts` is the truth: starts per key."""
+    """`handle` answers a request; `receive` adds the faults. `starts` counts the real starts per key."""
 
     faults: Faults
     wall: float = 1_700_000_000.0
     output_of: Callable[[str], Mapping[str, Any]] = lambda _: {}
     page_size: int = _PAGE
-    launches: dict[int, Launch] = field(default_factory=dict)
+    launches: dict[int, FakeLaunch] = field(default_factory=dict)
     starts: Counter[str] = field(default_factory=Counter)
     addresses: dict[str, str] = field(default_factory=dict)
     agents: tuple[str, ...] = ("rehearsal",)
@@ -69,7 +68,7 @@ class FakeServer:
     _shifts: int = 0
 
     def receive(self, method: str, body: Mapping[str, Any], now: float) -> Exchange:
-        """Take a request in, with everything that goes wrong before and after it is carried out."""
+        """Answer a request, with all faults before and after it."""
         self.deliver_late(now)
         if now >= self.faults.server.token_expires_after:
             return Exchange(*_error(401, "the token has expired"))
@@ -108,14 +107,14 @@ class FakeServer:
         return Exchange(status, content, ways.get(fault.answer, Way.DROPPED))
 
     def deliver_late(self, now: float) -> None:
-        """Carry out the starts that the network has held back until now."""
+        """Carry out the delayed starts that are due."""
         due = sorted((item for item in self._late if item[0] <= now), key=lambda item: item[0])
         self._late = [item for item in self._late if item[0] > now]
         for when, body in due:
             self.handle(START, body, when)
 
     def handle(self, method: str, body: Mapping[str, Any], now: float) -> Answer:
-        """The answer to a request that goes well."""
+        """Answer a request without a fault."""
         route = self._routes().get(method)
         return route(body, now) if route is not None else _error(404, f"a rehearsal does not know {method}")
 
@@ -142,16 +141,16 @@ class FakeServer:
         }
 
     def address_of(self, body: Mapping[str, Any]) -> str:
-        """The address a start is for: by its key where that was announced, else by the name of the launch."""
-        return self.addresses.get(key_in(body), str(body.get("taskName", "")))
+        """Return the address of a start: by its key if announced, else by the name of the launch."""
+        return self.addresses.get(start_key(body), str(body.get("taskName", "")))
 
     def _start(self, body: Mapping[str, Any], now: float) -> Answer:
-        key, address = key_in(body), self.address_of(body)
+        key, address = start_key(body), self.address_of(body)
         self.starts[key] += 1
         self._carried_out[address] += 1
         course = self.faults.course(address, self._carried_out[address])
         task_id = 1001 + len(self.launches)
-        self.launches[task_id] = Launch(task_id, key, address, body, now, course, self.output_of(address))
+        self.launches[task_id] = FakeLaunch(task_id, key, address, body, now, course, self.output_of(address))
         return 200, [{"taskId": task_id, "userId": 1, "moduleId": body.get("moduleId"), "appId": 1}]
 
     def _list(self, body: Mapping[str, Any], now: float) -> Answer:
@@ -170,8 +169,8 @@ class FakeServer:
         shown = rows[first : size * page]
         return 200, {"total": len(rows), "perPage": size, "pagesCount": pages, "entities": shown}
 
-    def _asked_for(self, clauses: Sequence[Mapping[str, Any]]) -> Iterable[Launch]:
-        """The launches a filter names by id, or all; looking at ten among ten thousand need not look at the rest."""
+    def _asked_for(self, clauses: Sequence[Mapping[str, Any]]) -> Iterable[FakeLaunch]:
+        """Return the launches that a filter names by id, or all. A short list of ids needs no scan of all."""
         for clause in clauses:
             if clause["field"] == "id" and clause["operator"] == "in":
                 return [self.launches[each] for each in clause["value"] if each in self.launches]
@@ -193,20 +192,20 @@ class FakeServer:
         return 200, {"success": True}
 
     def _ask_app(self, body: Mapping[str, Any], now: float) -> Answer:
-        """A rehearsed app is up as soon as it runs, whatever is asked."""
+        """Answer every request to a running app with "ready"."""
         launch = self._known(body["taskId"], now)
         if launch is None or launch.status(now) is not LaunchStatus.STARTED:
             return _error(409, "no app runs for this task")
         return 200, {"running": True, "status": "ready", "deployed": True}
 
-    def _known(self, task_id: int, now: float) -> Launch | None:
+    def _known(self, task_id: int, now: float) -> FakeLaunch | None:
         launch = self.launches.get(task_id)
         return launch if launch is not None and launch.is_known(now) else None
 
     def _log(self, body: Mapping[str, Any], now: float) -> Answer:
         launch = self._known(int(body["id"]), now)
-        words = f"rehearsed: {launch.status(now)} as the script says" if launch is not None else "rehearsed"
-        return 200, [{"level": "info", "message": words, "timestamp": ""}]
+        message = f"rehearsed: {launch.status(now)} as the script says" if launch is not None else "rehearsed"
+        return 200, [{"level": "info", "message": message, "timestamp": ""}]
 
     def _module(self, body: Mapping[str, Any], _: float) -> Answer:
         slug = body.get("slug") or body.get("id")
@@ -238,7 +237,7 @@ class FakeServer:
 
 
 def _namesake(body: Mapping[str, Any], field: str) -> Answer:
-    """Whatever is asked for by name is there."""
+    """Return a row for every requested name."""
     names = [clause["value"] for clause in body.get("filter", ()) if clause["field"] == field]
     return _page([{"id": 1 + sum(map(ord, name)), field: name, "status": "running", "teamId": 1} for name in names])
 
@@ -247,10 +246,9 @@ def _page(rows: list[dict[str, Any]]) -> Answer:
     return 200, {"total": len(rows), "perPage": _PAGE, "pagesCount": 1, "entities": rows}
 
 
-def key_in(body: Mapping[str, Any]) -> str:
-    """The start key in a launch's description; empty for a launch that is not ours."""
-    found = _KEY.findall(str(body.get("description", "")))
-    return str(found[-1]) if found else ""
+def start_key(body: Mapping[str, Any]) -> str:
+    """The start key that a start carries; empty when taskspec did not send it."""
+    return key_in(str(body.get("description", "")))
 
 
 _TESTS: Mapping[str, Callable[[Any, Any], bool]] = {

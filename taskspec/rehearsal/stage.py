@@ -1,4 +1,4 @@
-"""Everything a rehearsal needs in place of the world: a server, a time, hands, and outputs that nobody computed."""
+"""The environment of a rehearsal: simulated server, clock and workers, and placeholders for outputs."""
 
 from __future__ import annotations
 
@@ -10,32 +10,32 @@ from typing import Any
 from taskspec.api import Api
 from taskspec.engine.ledger import Journal
 from taskspec.engine.server import LOCAL_WORKSPACE, Server
+from taskspec.json_tree import merge
 from taskspec.rehearsal.calls import RehearsedCalls
 from taskspec.rehearsal.clock import Clock, VirtualHands
-from taskspec.rehearsal.elsewhere import Elsewhere, agents_for
+from taskspec.rehearsal.elsewhere import FakeLookups, agents_for
 from taskspec.rehearsal.faults import Faults
 from taskspec.rehearsal.server import FakeServer
 from taskspec.rehearsal.transport import ADDRESS, VirtualTransport
 from taskspec.spec.model import TaskDecl
-from taskspec.spec.parser import merge
-from taskspec.spec.results import is_declaration
 from taskspec.state.model import Event, EventKind, State, StoredEvent
+from taskspec.template.analysis import section_of
 from taskspec.template.expression import Dynamic, Step
 from taskspec.template.instances import FOLDED, Instance
 from taskspec.template.render import Renderer, templates_in
 
 PLACEHOLDER = 1
-"""What a rehearsed launch gives for every result that is read from its output."""
+"""The value of each result that is read from the output of a launch."""
 _OF_TYPE: Mapping[str, Any] = {"string": "1", "boolean": True, "list": [1], "map": {"placeholder": 1}}
 
 
 @dataclass(slots=True)
-class Stage:
-    """One rehearsal: `clock` counts its seconds, `wall` is its time of day."""
+class RehearsalEnvironment:
+    """The environment of one rehearsal. `clock` counts its seconds, `wall` is its time of day."""
 
     fake: FakeServer
     clock: Clock
-    elsewhere: Elsewhere = field(default_factory=Elsewhere)
+    elsewhere: FakeLookups = field(default_factory=FakeLookups)
     hands: VirtualHands = field(init=False)
     server: Server = field(init=False)
     performer: RehearsedCalls = field(default_factory=lambda: RehearsedCalls({}))
@@ -50,8 +50,8 @@ class Stage:
         return self.fake.wall + self.clock()
 
 
-def set_stage(faults: Faults, seed: int, renderer: Renderer, instances: Sequence[Instance]) -> Stage:
-    """A stage for a spec; the same seed and faults give the same rehearsal."""
+def set_stage(faults: Faults, seed: int, renderer: Renderer, instances: Sequence[Instance]) -> RehearsalEnvironment:
+    """Build the environment for a spec. The same seed and faults give the same rehearsal."""
     responses = {i.address: placeholder_response(renderer, i) for i in instances if i.task.call is not None}
     known = list(instances)
     listed = _listed(renderer, known)
@@ -66,12 +66,12 @@ def set_stage(faults: Faults, seed: int, renderer: Renderer, instances: Sequence
 
     fake = FakeServer(faults, output_of=output_of, agents=agents_for(known))
     performer = RehearsedCalls(responses)
-    return Stage(fake, Clock(Random(seed)), Elsewhere(fields), performer=performer)  # noqa: S311 - a rehearsal, no secret
+    return RehearsalEnvironment(fake, Clock(Random(seed)), FakeLookups(fields), performer=performer)  # noqa: S311 - a rehearsal, no secret
 
 
 @dataclass(frozen=True, slots=True)
 class AnnouncedJournal:
-    """A journal that tells the rehearsed server which address a start key belongs to, before the start is sent."""
+    """A journal that gives the simulated server the address of each start key before the start."""
 
     journal: Journal
     fake: FakeServer
@@ -83,7 +83,7 @@ class AnnouncedJournal:
         return self.journal.append(run, events)
 
     def renew(self) -> None:
-        """Nothing: nobody else knows of a rehearsal's journal, and hours of its time pass in a moment."""
+        """Do nothing: no other process uses the journal of a rehearsal."""
 
     def confirm(self) -> None:
         self.journal.confirm()
@@ -93,7 +93,7 @@ class AnnouncedJournal:
 
 
 def _listed(renderer: Renderer, instances: Iterable[Instance]) -> set[tuple[str, str]]:
-    """Task and name of every result that a for_each takes its items from."""
+    """Return task and name of every result that provides the items of a for_each."""
     found = set()
     for instance in instances:
         for _, text in templates_in(instance.task.for_each) if instance.is_folded else ():
@@ -107,9 +107,9 @@ def _listed(renderer: Renderer, instances: Iterable[Instance]) -> set[tuple[str,
 def placeholder_output(
     renderer: Renderer, instance: Instance, listed: Collection[tuple[str, str]] = (), part: str = "output"
 ) -> dict[str, Any]:
-    """An output with something at every place that the task's own expressions read from `launch.output`.
+    """Build an output with a placeholder at every path that the task's expressions read from `launch.output`.
 
-    Where a for_each takes its items from a result, that is a list with one placeholder.
+    A result that provides the items of a for_each is a list with one placeholder.
     """
     output: dict[str, Any] = {}
     for text, value in _read(instance.task, listed):
@@ -120,19 +120,19 @@ def placeholder_output(
 
 
 def _read(task: TaskDecl, listed: Collection[tuple[str, str]]) -> Iterator[tuple[str, Any]]:
-    """Every expression of a task about its launch, with what it should give."""
-    for name, written in task.results.items():
-        kind = written.get("type") if is_declaration(written) else None
+    """Yield every expression of a task about its launch, with the value it should have."""
+    for name, result in task.results.items():
+        kind = result.type
         value = [PLACEHOLDER] if kind is None and (task.name, name) in listed else _OF_TYPE.get(str(kind), PLACEHOLDER)
-        yield from ((text, value) for _, text in templates_in(written))
-    for _, text in templates_in([[c.condition for c in task.checks], task.outputs]):
+        yield from ((text, value) for _, text in templates_in(result.written))
+    for _, text in templates_in([[c.condition for c in task.checks], section_of(task, "outputs")]):
         yield text, PLACEHOLDER
 
 
 def placeholder_response(renderer: Renderer, instance: Instance) -> Any:
-    """A response with something at every place that the task's own expressions read."""
+    """Build a response with a placeholder at every path that the task's expressions read."""
     task = instance.task
-    texts = templates_in([task.results, [check.condition for check in task.checks]])
+    texts = templates_in([section_of(task, "results"), [check.condition for check in task.checks]])
     references = [r for _, text in texts for r in renderer.parse(text).references if r.root == "response"]
     if any(isinstance(reference.steps[0], int | Dynamic) for reference in references if reference.steps):
         return [PLACEHOLDER]
@@ -143,7 +143,7 @@ def placeholder_response(renderer: Renderer, instance: Instance) -> Any:
 
 
 def _put(output: dict[str, Any], steps: Sequence[Step], value: Any) -> None:
-    """Make a place for a path; an index into a list, or one that is computed, ends it."""
+    """Put a value at a path. An index or a computed step ends the path."""
     place = output
     names = []
     for step in steps:

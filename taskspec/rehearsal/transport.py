@@ -1,6 +1,6 @@
-"""The way from our client to the rehearsed server without a network: the same errors as the real one, on its clock.
+"""A transport to the simulated server, without a network but with the same errors, on the virtual clock.
 
-Only the single sending of a request is replaced; what an answer means is decided by the code that always does.
+Replaces only the sending of one request. The usual code interprets the answers.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 
 from taskspec.api.answers import Reply
 from taskspec.api.transport import Transport
-from taskspec.api.transport.sending import READ_RETRIES, Call
+from taskspec.api.transport.sending import READ_RETRIES, HttpCall
 from taskspec.errors import NotSent, OutcomeUnknown
 from taskspec.rehearsal.server import Exchange, FakeServer, Way
 
@@ -19,11 +19,11 @@ ADDRESS = "http://rehearsal"
 LATENCY = 0.02
 START_DEADLINE = 30.0
 _PASSING = frozenset({429, 500, 502, 503, 504})
-"""Answers after which a safe request is sent again, as the real transport does."""
+"""Statuses after which a safe request is repeated, as in the real transport."""
 
 
 class VirtualTransport(Transport):
-    """Sends to a FakeServer. `now` and `sleep` belong to the rehearsal; `before` sees every request that leaves."""
+    """Sends to a FakeServer. `now` and `sleep` are those of the rehearsal; `before` is called at each step."""
 
     def __init__(
         self,
@@ -35,8 +35,8 @@ class VirtualTransport(Transport):
         super().__init__(ADDRESS, "")
         self._server, self._now, self._sleep, self._before = server, now, sleep, before
 
-    def send(self, call: Call) -> Reply:
-        """The complete answer. Raises NotSent or OutcomeUnknown when there is none."""
+    def send(self, call: HttpCall) -> Reply:
+        """Return the complete answer. Raises NotSent or OutcomeUnknown without one."""
         exchange = self._exchange(call)
         for attempt in range(READ_RETRIES if call.safe else 0):
             if exchange.way is Way.ARRIVES and exchange.status not in _PASSING:
@@ -45,7 +45,7 @@ class VirtualTransport(Transport):
             exchange = self._exchange(call)
         return self._reply_to(call, exchange)
 
-    def _exchange(self, call: Call) -> Exchange:
+    def _exchange(self, call: HttpCall) -> Exchange:
         self._before(f"send {call.name}")
         self._sleep(LATENCY)
         exchange = self._server.receive(call.name, _body(call), self._now())
@@ -53,7 +53,7 @@ class VirtualTransport(Transport):
         self._before(f"receive {call.name}")
         return exchange
 
-    def _reply_to(self, call: Call, exchange: Exchange) -> Reply:
+    def _reply_to(self, call: HttpCall, exchange: Exchange) -> Reply:
         where = self._where(call)
         if exchange.way is Way.NO_CONNECTION:
             raise NotSent(f"{where}: no connection", remedy="played by the fault script")
@@ -62,7 +62,7 @@ class VirtualTransport(Transport):
         return Reply(where, exchange.status, exchange.body)
 
 
-def _body(call: Call) -> dict[str, Any]:
+def _body(call: HttpCall) -> dict[str, Any]:
     if isinstance(call.body, bytes):
         body: dict[str, Any] = json.loads(call.body)
         return body

@@ -1,4 +1,4 @@
-"""What the config of an app tells an author: defaults, launch places, whether it stays up, what it may leave. Pure."""
+"""The config of an app: its defaults, targets, kind, and likely results. Pure."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ _RESULTS: Mapping[str, Mapping[str, str]] = {
     "data operations": _PROJECT,
     "transform": _PROJECT,
 }
-"""What apps of a category usually leave as their output."""
+"""The usual output of apps by category."""
 
 
 @dataclass(frozen=True, slots=True)
-class App:
-    """An app as a spec names it, and its config at that version."""
+class DescribedApp:
+    """An app with its name in the spec, and its config at one version."""
 
     module: str | int
     version: str | None
@@ -50,7 +50,7 @@ class App:
 
     @property
     def task_name(self) -> str:
-        """A name for its task: the last word of the slug, and the one before where that says too little."""
+        """A name for its task: the last word of the slug, or the last two where one is too short."""
         if isinstance(self.module, int):
             return identifier(self.name)
         parts = [part for part in self.module.split("/") if part not in (".", "..", "")]
@@ -59,7 +59,7 @@ class App:
 
     @property
     def places(self) -> tuple[str, ...]:
-        """The launch places a spec can name."""
+        """The targets that a spec can name."""
         return tuple(target for target in self.targets if target in TARGETS)
 
     @property
@@ -68,24 +68,24 @@ class App:
 
     @property
     def stays_up(self) -> bool:
-        """Whether it is a service: its config says so, or it serves a model."""
+        """Whether it is a service by its config, or serves a model."""
         words = {str(word).lower() for key in ("categories", "session_tags", "sessionTags") for word in self._list(key)}
         place = self.config.get("task_location") or self.config.get("taskLocation")
         return place == "application_sessions" or not _SERVING.isdisjoint(words)
 
     @property
     def needs_clicks(self) -> bool:
-        """Whether a person may have to press something before it does its work."""
+        """Whether a user may have to click before it does its work."""
         return not self.stays_up and self.config.get("headless") is not True and "gui_template" in self.config
 
     @property
     def likely_results(self) -> Mapping[str, str]:
-        """Results that apps like it usually have."""
+        """The usual results of similar apps."""
         words = [str(word).lower() for word in self._list("categories")]
         return next((_RESULTS[word] for word in words if word in _RESULTS), {})
 
     def describe(self, key: str) -> str:
-        """What the config says about a default; most say nothing."""
+        """The description of a default in the config, often empty."""
         for holder in ("modal_template_description", "modalTemplateDescription", "params", "modal_template_schema"):
             listed = self.config.get(holder)
             found = listed.get(key) if isinstance(listed, dict) else None
@@ -99,16 +99,15 @@ class App:
         return value if isinstance(value, list) else []
 
 
-def published_app(info: ModuleInfo, named: str | int, version: str | None = None, branch: str | None = None) -> App:
-    """A module of a server, at a release or branch; without one at its newest release."""
+def published_app(
+    info: ModuleInfo, named: str | int, version: str | None = None, branch: str | None = None
+) -> DescribedApp:
+    """A module of a server, at a release or a branch; by default its newest release."""
     newest = info.releases[0] if info.releases else None
     chosen = None if branch is not None else version or newest
-    return App(named, chosen, branch, info.name, info.defaults, info.targets, info.config)
+    return DescribedApp(named, chosen, branch, info.name, info.defaults, info.targets, info.config)
 
 
-def folder_app(folder: AppFolder, named: str) -> App:
-    """An app in a folder beside the spec; its content is its version."""
-    menu = folder.config.get("context_menu")
-    listed = menu.get("target") if isinstance(menu, dict) else None
-    targets = tuple(place for place in listed if isinstance(place, str)) if isinstance(listed, list) else ()
-    return App(named, None, None, folder.name, folder.defaults, targets, folder.config)
+def folder_app(folder: AppFolder, named: str) -> DescribedApp:
+    """An app in a folder; its content is its version."""
+    return DescribedApp(named, None, None, folder.name, folder.defaults, folder.targets, folder.config)

@@ -1,4 +1,4 @@
-"""The text of a spec that is written for an author: a tree of variables and tasks, checked before anybody sees it."""
+"""Write a spec for an author from a draft of variables and tasks. The text is validated first."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ EDITOR_LINE = "# yaml-language-server: $schema=https://taskspec.dev/schemas/spec
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """What is to be written: tasks with their comments, and the variables they need."""
+    """The tasks to write, with comments, and the variables that they need."""
 
     tasks: tuple[Entry, ...]
     variables: Mapping[str, Mapping[str, Json]]
@@ -31,7 +31,7 @@ class Draft:
 
 
 def spec_text(name: str, draft: Draft) -> str:
-    """A whole spec. Its shape and references are checked: what we write is valid."""
+    """A whole spec, whose shape and references are checked."""
     entries = [entry("taskspec", leaf(1)), entry("name", leaf(name))]
     if draft.variables:
         entries.append(_section("variables", _variables(draft.variables)))
@@ -44,11 +44,11 @@ def spec_text(name: str, draft: Draft) -> str:
 
 
 def appended(name: str, content: bytes, draft: Draft) -> str:
-    """A spec with the tasks and variables of a draft behind its own. Raises SpecError for a spec that is wrong."""
+    """Append the tasks and variables of a draft to a spec. Raises SpecError for an invalid spec."""
     spec, _ = parse_spec(name, content)
     tree = read_tree(Source(name, spec.document.source.text.replace("\r\n", "\n")))
-    if not isinstance(tree.root, Branch):  # a spec is a map; only a checker of types does not know
-        raise UsageError(f'"{name}" is no spec', remedy="name a file with tasks in it")
+    if not isinstance(tree.root, Branch):  # a spec is a map; this check is for the type checker
+        raise UsageError(f'"{name}" is not a spec', remedy="name a file with tasks")
     root = tree.root
     missing = {key: body for key, body in draft.variables.items() if key not in spec.variables}
     if missing:
@@ -58,7 +58,7 @@ def appended(name: str, content: bytes, draft: Draft) -> str:
 
 
 def fresh_names(spec: SpecFile, draft: Sequence[str]) -> None:
-    """Raises UsageError where a task of that name is there already."""
+    """Raises UsageError when the spec has a task of that name."""
     for name in draft:
         if name in spec.tasks:
             raise UsageError(f'the spec has a task "{name}" already', remedy="give the new one another name: --name")
@@ -73,7 +73,7 @@ def _variables(variables: Mapping[str, Mapping[str, Json]]) -> Branch:
 
 
 def _with(root: Branch, section: str, more: Branch) -> Branch:
-    """The root with entries added to a section, which is made where there is none."""
+    """Add entries to a section, which is created when it is missing."""
     if all(e.key is None or e.key.text != section for e in root.entries):
         return replace(root, entries=(*root.entries, _section(section, more)))
 

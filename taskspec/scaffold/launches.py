@@ -1,6 +1,6 @@
-"""`init --from-task`: the spec that launches on a server could have come from. Pure.
+"""`init --from-task`: write a spec that describes launches of a server. Pure.
 
-What an app has by default is left out, what one launch took from another becomes a reference, secrets become variables.
+Defaults of the apps are left out. Values that one launch took from another become references. Secrets become variables.
 """
 
 from __future__ import annotations
@@ -10,8 +10,9 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from taskspec.json_tree import leaf_values, leaves
 from taskspec.layout.tree import Entry, Leaf, block, entry, leaf, node
-from taskspec.scaffold.app import App
+from taskspec.scaffold.app import DescribedApp
 from taskspec.scaffold.document import Draft
 from taskspec.scaffold.words import identifier, literal, looks_like_a_secret, names_a_secret, names_an_id, unique
 from taskspec.spec.model import LOG_LEVEL, RESTART_POLICY
@@ -22,18 +23,18 @@ if TYPE_CHECKING:
     from taskspec.api import TaskInfo
 
 COMMON = ("agent", "workspace", "restart_policy", "log_level")
-"""Settings that move to `defaults` when every launch has the same."""
+"""Settings that move to `defaults` when they are equal for every launch."""
 _BUILT_IN = {"restart_policy": RESTART_POLICY, "log_level": LOG_LEVEL}
 _PLACEHOLDERS = frozenset({"", "pythonSpawned", "run-from-python"})
 _SHORTEST_PATH = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Launch:
-    """A launch on the server, and the app it runs."""
+class ObservedLaunch:
+    """A launch on the server, and its app."""
 
     info: TaskInfo
-    app: App
+    app: DescribedApp
 
     @property
     def state(self) -> Mapping[str, Json]:
@@ -44,16 +45,16 @@ class Launch:
 
 @dataclass(slots=True)
 class _Written:
-    """A launch on its way to become a task."""
+    """A task that is written from a launch."""
 
     name: str
-    launch: Launch
+    launch: ObservedLaunch
     results: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
 
-def draft_launches(launches: Sequence[Launch]) -> Draft:
-    """One task for each launch, the oldest first: what was made can only have been used later."""
+def draft_launches(launches: Sequence[ObservedLaunch]) -> Draft:
+    """One task for each launch, the oldest first, since a launch can only use results of earlier ones."""
     drawing = _Drawing()
     for launch in sorted(launches, key=lambda one: one.info.id):
         drawing.add(launch)
@@ -61,14 +62,14 @@ def draft_launches(launches: Sequence[Launch]) -> Draft:
     tasks = tuple(drawing.entry(written, shared) for written in drawing.tasks)
     ids = ", ".join(str(written.launch.info.id) for written in drawing.tasks)
     about = (
-        f"Written from the launches {ids}. What the apps have by default is left out.",
-        "A secret is known by its key or its shape. Look for others before you commit this.",
+        f"Written from the launches {ids}. Defaults of the apps are left out.",
+        "Secrets are found by their key or format. Look for others before you commit this.",
     )
     return Draft(tasks, drawing.variables, shared, about)
 
 
-def _settings(launch: Launch) -> dict[str, Json]:
-    """Where and how it ran, as far as the server tells."""
+def _settings(launch: ObservedLaunch) -> dict[str, Json]:
+    """The settings that the server reports and that differ from the built-in defaults."""
     info, settings = launch.info, launch.info.raw.get("settings")
     told = settings if isinstance(settings, dict) else {}
     found: dict[str, Json] = {
@@ -96,8 +97,8 @@ class _Drawing:
     variables: dict[str, Mapping[str, Json]] = field(default_factory=dict)
     body: dict[str, tuple[dict[str, Json], dict[str, Json]]] = field(default_factory=dict)
 
-    def add(self, launch: Launch) -> None:
-        """Name the task, and find what it took from those before it."""
+    def add(self, launch: ObservedLaunch) -> None:
+        """Name the task, and find the values that it took from earlier ones."""
         name = unique(_name(launch), [written.name for written in self.tasks])
         written = _Written(name, launch)
         target, params = _split(launch)
@@ -107,7 +108,7 @@ class _Drawing:
         self.tasks.append(written)
 
     def _drawn(self, value: Json, written: _Written, path: Path) -> Json:
-        """A value with references, variables and guarded texts in it."""
+        """Replace secrets by variables, results by references, and escape texts with braces."""
         if isinstance(value, dict):
             return {key: self._drawn(item, written, (*path, key)) for key, item in value.items()}
         if isinstance(value, list):
@@ -116,7 +117,7 @@ class _Drawing:
         return secret or self._reference(value, path) or literal(value)
 
     def _secret(self, value: Json, written: _Written, path: Path) -> str:
-        """A variable in the place of a secret; nothing for what is none."""
+        """A variable that replaces a secret; empty for another value."""
         tokens = {one.launch.info.session_token for one in (*self.tasks, written)} - {""}
         named = any(isinstance(part, str) and names_a_secret(part) for part in path)
         is_one = isinstance(value, str | int | float) and not isinstance(value, bool) and value != "" and named
@@ -129,7 +130,7 @@ class _Drawing:
         return "{{ var." + variable + " }}"
 
     def _reference(self, value: Json, path: Path) -> str:
-        """A reference in the place of an id, or of a path, that an earlier launch has or made."""
+        """A reference that replaces the id or an output of an earlier launch; empty for another value."""
         if isinstance(value, bool) or not isinstance(value, int | str):
             return ""
         key = next((part for part in reversed(path) if isinstance(part, str)), "")
@@ -148,7 +149,7 @@ class _Drawing:
         return ""
 
     def entry(self, written: _Written, shared: Mapping[str, Json]) -> Entry:
-        """The task as it is written."""
+        """The task as an entry of the spec."""
         launch, app = written.launch, written.launch.app
         target, params = self.body[written.name]
         fields: list[Entry] = []
@@ -168,8 +169,8 @@ class _Drawing:
         return Entry(Leaf(written.name, is_text=True), block(fields), tuple(" ".join(line.split()) for line in about))
 
 
-def _name(launch: Launch) -> str:
-    """The title where it is a word or an address, `train[yolo]` as train_yolo; else what the app is called."""
+def _name(launch: ObservedLaunch) -> str:
+    """The title if it is a word or an address, `train[yolo]` as train_yolo; otherwise the name of the app."""
     title = launch.info.name
     task = title.split("[", 1)[0]
     if title in _PLACEHOLDERS or not (task.isidentifier() and task.isascii()):
@@ -177,8 +178,8 @@ def _name(launch: Launch) -> str:
     return task if task == title else identifier(title)
 
 
-def _split(launch: Launch) -> tuple[dict[str, Json], dict[str, Json]]:
-    """Target and params: what is left of the state once the app's defaults are taken away."""
+def _split(launch: ObservedLaunch) -> tuple[dict[str, Json], dict[str, Json]]:
+    """The target and the params: the state without the app's defaults."""
     params = _beyond(launch.state, launch.app.defaults)
     for place in launch.app.places:
         value = params.get(TARGETS[place].key)
@@ -189,7 +190,7 @@ def _split(launch: Launch) -> tuple[dict[str, Json], dict[str, Json]]:
 
 
 def _beyond(state: Mapping[str, Json], defaults: Mapping[str, Json]) -> dict[str, Json]:
-    """What must be laid over the defaults to get the state."""
+    """The part of the state that differs from the defaults."""
     more: dict[str, Json] = {}
     for key, value in state.items():
         default = defaults.get(key, ABSENT)
@@ -202,8 +203,8 @@ def _beyond(state: Mapping[str, Json], defaults: Mapping[str, Json]) -> dict[str
     return more
 
 
-def _unsaid(launch: Launch) -> Iterator[str]:
-    """Defaults that the launch was started without: a spec always sends them."""
+def _unsaid(launch: ObservedLaunch) -> Iterator[str]:
+    """A note on defaults that the launch was started without: a spec always sends them."""
     missing = [show_path(path) for path in _without(launch.state, launch.app.defaults, ())]
     if missing:
         yield f"It was started without {', '.join(missing[:8])}; the app's defaults will be sent for them."
@@ -218,29 +219,18 @@ def _without(state: Mapping[str, Json], defaults: Mapping[str, Json], path: Path
             yield from _without(value, default, (*path, key))
 
 
-def _made(launch: Launch) -> Iterator[tuple[Path, Any]]:
-    """Ids and paths in a launch's output that it was not given itself."""
-    given = {canonical(value) for _, value in _leaves(launch.state, ())}
-    for path, value in _leaves(launch.info.output, ()):
+def _made(launch: ObservedLaunch) -> Iterator[tuple[Path, Any]]:
+    """Ids and paths in a launch's output that were not part of its input."""
+    given = {canonical(value) for value in leaf_values(launch.state)}
+    for path, value in leaves(launch.info.output):
         key = next((part for part in reversed(path) if isinstance(part, str)), "")
         is_id = isinstance(value, int) and not isinstance(value, bool) and names_an_id(key)
         if (is_id or isinstance(value, str)) and canonical(value) not in given and not names_a_secret(key):
             yield path, value
 
 
-def _leaves(value: Json, path: Path) -> Iterator[tuple[Path, Json]]:
-    if isinstance(value, Mapping):
-        for key, item in value.items():
-            yield from _leaves(item, (*path, key))
-    elif isinstance(value, list):
-        for index, item in enumerate(value):
-            yield from _leaves(item, (*path, index))
-    else:
-        yield path, value
-
-
 def _result(written: _Written, path: Path) -> str:
-    """The name of the result that reads a place in the output; declared when nobody asked for it yet."""
+    """The name of the result that reads a place in the output; it is declared when it is new."""
     text = "{{ launch.output" + "".join(_step(part) for part in path) + " }}"
     for name, known in written.results.items():
         if known == text:

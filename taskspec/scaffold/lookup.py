@@ -1,4 +1,4 @@
-"""What `init` asks a server or a folder: the app behind a module, and launches with the apps they ran."""
+"""Look up the app of a module, and launches with their apps, for `init`."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from taskspec.appfolder import read_app_folder
 from taskspec.diagnostics import choices
 from taskspec.engine.server import Server
 from taskspec.errors import NotFound, UsageError
-from taskspec.scaffold.app import App, folder_app, published_app
-from taskspec.scaffold.launches import Launch
-from taskspec.spec.parser import is_folder
+from taskspec.scaffold.app import DescribedApp, folder_app, published_app
+from taskspec.scaffold.launches import ObservedLaunch
+from taskspec.spec.model import is_folder
 
 if TYPE_CHECKING:
     from taskspec.api import TaskInfo
     from taskspec.api.module import ModuleInfo
 
 
-def find_app(server: Server, module: str, version: str | None, base: Path) -> App:
-    """The app a person names: a slug, a number, or a folder, which is resolved against `base`."""
+def find_app(server: Server, module: str, version: str | None, base: Path) -> DescribedApp:
+    """Find the app that the user names: a slug, a number, or a folder relative to `base`."""
     if is_folder(module):
         if version is not None:
             raise UsageError("a folder has no versions: its content is its version", remedy="leave --version out")
@@ -38,19 +38,19 @@ def find_app(server: Server, module: str, version: str | None, base: Path) -> Ap
     return published_app(_module(server, named, version), info.slug or named, version)
 
 
-def find_launches(server: Server, ids: Sequence[int]) -> list[Launch]:
-    """The launches of these ids, each with its app. Raises UsageError for what is no launch of an app."""
+def find_launches(server: Server, ids: Sequence[int]) -> list[ObservedLaunch]:
+    """The launches of these ids with their apps. Raises UsageError for a task without an app."""
     found = []
     for number in dict.fromkeys(ids):
         info = server.api.task.get_info_by_id(number)
         if info.module_id is None:
-            raise UsageError(f"task {number} is no launch of an app", remedy="leave it out")
-        found.append(Launch(info, _app_of(server, info, info.module_id)))
+            raise UsageError(f"task {number} is not the launch of an app", remedy="leave it out")
+        found.append(ObservedLaunch(info, _app_of(server, info, info.module_id)))
     return found
 
 
-def _app_of(server: Server, info: TaskInfo, module_id: int) -> App:
-    """The app at the version that was launched; where the server has lost that, with the newest config it has."""
+def _app_of(server: Server, info: TaskInfo, module_id: int) -> DescribedApp:
+    """The app at the version of the launch, or at the newest version when the server no longer has that one."""
     version = info.app_version or None
     branch = version if info.app.get("isBranch") is True else None
     try:

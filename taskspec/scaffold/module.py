@@ -1,4 +1,4 @@
-"""`init --from MODULE`: a commented task for an app, with all it can be given. Pure."""
+"""`init --from MODULE`: write a task for an app, with its options as comments. Pure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from taskspec.layout.tree import Entry, Leaf, Tree, block, entry, leaf, node
 from taskspec.layout.writing import write_tree
-from taskspec.scaffold.app import App
+from taskspec.scaffold.app import DescribedApp
 from taskspec.scaffold.document import Draft
 from taskspec.scaffold.words import literal, looks_like_a_secret, names_a_secret
 from taskspec.targets import TARGETS
@@ -23,8 +23,8 @@ _TYPES: Mapping[type, str] = {
 }
 
 
-def draft_task(app: App, name: str) -> Draft:
-    """A task for an app. Defaults and likely results are comments: what is not changed need not be said."""
+def draft_task(app: DescribedApp, name: str) -> Draft:
+    """A task for an app. Defaults and likely results are comments."""
     variables: dict[str, Mapping[str, Json]] = {}
     entries = [Entry(Leaf("kind", is_text=True), leaf("service"), ("# The app stays up until it is stopped.",))]
     entries = entries if app.stays_up else []
@@ -43,7 +43,7 @@ def draft_task(app: App, name: str) -> Draft:
     about = [f"# {line}" for line in (app.name + (f": {app.description}" if app.description else ""),)]
     if app.needs_clicks:
         about.append(
-            "# It has an interface of its own and may wait for clicks: see what it can be given to start by itself."
+            "# The app has a user interface and may wait for clicks: see its params for a start without clicks."
         )
     task = Entry(Leaf(name, is_text=True), block(entries, foot=foot), tuple(about))
     return Draft((task,), variables, {})
@@ -55,7 +55,7 @@ def _what(place: str) -> str:
     return f"{word}_id" if TARGETS[place].kind is int else word
 
 
-def _other_places(app: App) -> tuple[str, ...]:
+def _other_places(app: DescribedApp) -> tuple[str, ...]:
     others = app.places[1:] if app.needs_target else app.places
     if not others:
         return ()
@@ -63,17 +63,17 @@ def _other_places(app: App) -> tuple[str, ...]:
     return (f"# {instead}: {', '.join(others)}.",)
 
 
-def _defaults(app: App) -> tuple[str, ...]:
+def _defaults(app: DescribedApp) -> tuple[str, ...]:
     """The app's defaults as a commented block of params."""
     if not app.defaults:
-        return ("# The app declares no defaults; what it reads is in its documentation.", "# params: {}")
+        return ("# The app declares no defaults; see its documentation for its params.", "# params: {}")
     lines = ["# The app's defaults. Uncomment what you change."]
     params = block(_default(app, key, value) for key, value in app.defaults.items())
     text = write_tree(Tree((), block([entry("params", params)])))
     return (*lines, *(f"# {line}".rstrip() for line in text.splitlines()))
 
 
-def _default(app: App, key: str, value: Json) -> Entry:
+def _default(app: DescribedApp, key: str, value: Json) -> Entry:
     words = [word for word in (_TYPES.get(type(value), "any"), app.describe(key)) if word]
     if names_a_secret(key) or (isinstance(value, str) and looks_like_a_secret(value)):
         words.append("a secret: pass it in a variable with sensitive: true")
@@ -85,12 +85,12 @@ def _is_short(value: Json) -> bool:
     return len(json.dumps(value)) <= 60
 
 
-def _results(app: App) -> tuple[str, ...]:
-    """Results as comments: a launch without a declared result counts as failed, and only the author can know."""
+def _results(app: DescribedApp) -> tuple[str, ...]:
+    """Results as comments, because a launch without a declared result counts as failed."""
     found = app.likely_results or {"task_id": "{{ launch.id }}"}
     text = write_tree(Tree((), block([entry("results", node(dict(found)))])))
     lines = text.splitlines()
     return (
-        "# What apps like it often leave. A launch without a declared result counts as failed.",
+        "# Usual results of similar apps. A launch without a declared result counts as failed.",
         *(f"# {x}" for x in lines),
     )

@@ -1,4 +1,4 @@
-"""`init` without options: the smallest spec that does something, and the app it runs. Pure."""
+"""`init` without options: a small spec and its app. Pure."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ taskspec: 1
 name: pipeline
 
 variables:
-  name: {type: string, description: Whom to greet, default: world}
+  name: {type: string, description: The name to greet, default: world}
 
 tasks:
-  # An app in a folder beside this file; the local server runs it. For an app of your server:
+  # An app in a folder; the local server runs it. For an app of your server:
   # taskspec init --from supervisely-ecosystem/import-images --append pipeline.yaml
   hello:
     module: ./hello
@@ -27,7 +27,7 @@ tasks:
     results:
       task_id: "{{ launch.id }}"
 
-  # A reference is the dependency: this one waits for the first, and gets its result.
+  # A reference makes a dependency: this task waits for the first one and uses its result.
   again:
     module: ./hello
     params: {name: "launch {{ tasks.hello.results.task_id }}"}
@@ -41,14 +41,14 @@ CONFIG = """\
   "name": "Hello",
   "type": "app",
   "version": "2.0.0",
-  "description": "Greets whom it is told to",
+  "description": "Prints a greeting",
   "headless": true,
   "main_script": "main.py",
   "modal_template_state": {"name": ""}
 }
 """
 MAIN = """\
-\"\"\"An app: its params are in the environment, what it prints is its log.\"\"\"
+\"\"\"An app: its params are in the environment, its output is its log.\"\"\"
 
 import os
 

@@ -1,10 +1,11 @@
-"""Names for what is written, and what a name tells: is it an id, is it a secret. Pure."""
+"""Names for tasks and variables, and keys that name ids or secrets. Pure."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Collection
 
+from taskspec.json_tree import map_leaves
 from taskspec.template.expression import is_template
 from taskspec.values import Json
 
@@ -19,12 +20,12 @@ _SECRET_SHAPE = re.compile(
     r"|\b(gh[oprsu]_|github_pat_|glpat-|xox[abeprs]-|hf_|sk-|sk_live_|AIza)[\w-]{16,}"
     r"|://[^/\s:@]+:[^/\s@]+@"
 )
-"""Private keys, JSON Web Tokens (RFC 7519), keys as their makers mark them (AWS, GitHub, GitLab, Slack, Hugging Face,
-OpenAI, Stripe, Google), and passwords in addresses (RFC 3986, 3.2.1)."""
+"""Private keys, JSON Web Tokens (RFC 7519), and passwords in addresses (RFC 3986, 3.2.1). Also keys with the prefixes
+of AWS, GitHub, GitLab, Slack, Hugging Face, OpenAI, Stripe and Google."""
 
 
 def identifier(text: str, otherwise: str = "task") -> str:
-    """A name that templates can use, made from any text: `Train YOLO v8` becomes train_yolo_v8."""
+    """A name for templates from any text: `Train YOLO v8` becomes train_yolo_v8."""
     words = re.sub(r"[^A-Za-z0-9]+", "_", text).strip("_").lower()
     if not words:
         return otherwise
@@ -32,7 +33,7 @@ def identifier(text: str, otherwise: str = "task") -> str:
 
 
 def unique(name: str, taken: Collection[str]) -> str:
-    """The name, with a number behind it when it is taken."""
+    """The name, with a number when it is taken."""
     number, found = 2, name
     while found in taken:
         found = f"{name}_{number}"
@@ -41,31 +42,27 @@ def unique(name: str, taken: Collection[str]) -> str:
 
 
 def names_an_id(key: str) -> bool:
-    """Whether a value under this key is the id of something."""
+    """Whether a value under this key is an id."""
     return _ID.search(key) is not None
 
 
 def names_a_secret(key: str) -> bool:
-    """Whether a value under this key must not be written down."""
+    """Whether a value under this key is a secret."""
     return _SECRET.search(key) is not None
 
 
 def looks_like_a_secret(text: str) -> bool:
-    """Whether a text has the shape of a secret, whatever key it stands under."""
+    """Whether a text has the format of a secret, independent of its key."""
     return _SECRET_SHAPE.search(text) is not None
 
 
 def literal(value: Json) -> Json:
-    """The value as it has to be written so that nothing in it is taken for an expression."""
-    if isinstance(value, dict):
-        return {key: literal(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [literal(item) for item in value]
-    return _guarded(value) if isinstance(value, str) and is_template(value) else value
+    """Escape the texts of a value that would be read as expressions."""
+    return map_leaves(value, lambda leaf: _guarded(leaf) if isinstance(leaf, str) and is_template(leaf) else leaf)
 
 
 def _guarded(text: str) -> str:
-    """A text with braces in it, as an expression that gives it."""
+    """An expression that evaluates to a text with braces."""
     inner = (
         text.replace("\\", "\\\\").replace("'", "\\'").replace("\n", "\\n").replace("\t", "\\t").replace("\r", "\\r")
     )

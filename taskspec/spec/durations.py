@@ -1,4 +1,4 @@
-"""Durations as people write them: `90s`, `30m`, `12h`, `2d`, `1h30m`, or a number of seconds. Pure."""
+"""Durations as authors write them: `90s`, `30m`, `12h`, `2d`, `1h30m`, or a number of seconds. Pure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def seconds(value: str | float) -> float:
         return float(value)
     parts = _PART.findall(value)
     if not parts or "".join(number + unit for number, unit in parts) != value:
-        raise ValueError(f"{value!r} is no duration")
+        raise ValueError(f"{value!r} is not a valid duration")
     return sum(float(number) * _UNITS[unit] for number, unit in parts)
 
 

@@ -1,4 +1,4 @@
-"""What a task says about its instances and about how many may run: keys that do not go together, slots nobody has."""
+"""Checks the keys about instances and slots: keys that exclude each other, and slots that no pool has."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _check_pools(spec: SpecFile, task: TaskDecl) -> Iterator[Diagnostic]:
         size = spec.pools.get(name)
         if size is None:
             remedy = choices(name, spec.pools, label="Pools") + " Pools are declared at the top, as `pools: {gpu: 2}`."
-            yield _problem(spec, task, "pool", f'takes slots of "{name}", which is no pool', remedy, name)
+            yield _problem(spec, task, "pool", f'takes slots of "{name}", which is not a declared pool', remedy, name)
         elif slots > size:
             what = f'takes {slots} slots of pool "{name}", which has {size}, and could never start'
             yield _problem(spec, task, "pool", what, "Give the pool more slots, or take fewer.", name)

@@ -1,16 +1,17 @@
-"""What a task can be, and what each kind says beyond the others: services, requests, waits, calls, commands. Pure.
+"""The kinds of tasks, and the keys that each kind adds to the common ones. Pure.
 
-A job and a service are launches. The other kinds are calls: nothing is started on the server, somebody answers.
+A job and a service are launches. The other kinds are calls, which start nothing on the server.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 from taskspec.spec.durations import seconds
+from taskspec.spec.platform import PlatformCall
 from taskspec.values import Json
 
 
@@ -38,7 +39,7 @@ class Readiness(StrEnum):
 
 
 class RunOn(StrEnum):
-    """What must have become of everything a task needs."""
+    """Which outcome of the tasks it needs lets a task run."""
 
     SUCCESS = "success"
     FAILURE = "failure"
@@ -46,7 +47,7 @@ class RunOn(StrEnum):
 
 
 class Partial(StrEnum):
-    """What a failed instance among those a task needs means for it."""
+    """Whether a task runs although some instances that it needs have failed."""
 
     FAIL = "fail"
     CONTINUE = "continue"
@@ -67,7 +68,7 @@ class WaitKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ServiceRule:
-    """How a service is brought up and left. `reuse` takes over one that runs; `reuse_name` narrows that to a title."""
+    """How a service starts and ends. `reuse` takes over a running launch, `reuse_name` only one with that title."""
 
     ready: Readiness
     reuse: bool
@@ -84,15 +85,77 @@ class Poll:
     attempts: int | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """What a call says about time and repetition. `body` holds the keys as written, templates and all."""
+    """What calls say about time and repetition. Each kind of call is a class that adds its own keys.
 
-    body: Mapping[str, Json]
-    timeout: float | None
+    A key that the author does not write is None.
+    """
+
+    timeout: float | None = None
     idempotent: bool = False
     poll: Poll | None = None
     every: float = 10.0
+
+    @property
+    def body(self) -> dict[str, Json]:
+        """The keys of its kind, as a spec has them, in the order in which they are read."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestCall(Call):
+    """A request to a service."""
+
+    service: Json
+    method: Json
+    data: Mapping[str, Json] | None
+
+    @property
+    def body(self) -> dict[str, Json]:
+        return _given(service=self.service, method=self.method, data=self.data)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitCall(Call):
+    """A wait for a file, or for the work of annotators."""
+
+    wait: WaitKind
+    target: Json
+    team: Json
+
+    @property
+    def body(self) -> dict[str, Json]:
+        return _given(wait={self.wait.value: self.target}, team=self.team)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiCall(Call):
+    """A call of the platform. `arguments` are written under `with:`."""
+
+    call: PlatformCall
+    arguments: Mapping[str, Json] | None
+    team: Json
+
+    @property
+    def body(self) -> dict[str, Json]:
+        return _given(team=self.team, call=self.call.value, **{"with": self.arguments})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalCall(Call):
+    """A command on this machine."""
+
+    command: Sequence[Json]
+    env: Mapping[str, Json] | None
+
+    @property
+    def body(self) -> dict[str, Json]:
+        return _given(command=self.command, env=self.env)
+
+
+def _given(**keys: Json) -> dict[str, Json]:
+    return {name: value for name, value in keys.items() if value is not None}
 
 
 COMMON_KEYS = frozenset({
@@ -111,7 +174,7 @@ OWN_KEYS: Mapping[Kind, frozenset[str]] = {
     Kind.API: frozenset({"call", "with", "timeout", "idempotent", "workspace", "team"}),
     Kind.LOCAL: frozenset({"command", "env", "timeout"}),
 }
-"""The keys of each kind beside the common ones."""
+"""The keys of each kind, in addition to the common ones."""
 NEEDED_KEYS: Mapping[Kind, tuple[str, ...]] = {
     Kind.JOB: ("module",),
     Kind.SERVICE: ("module",),
@@ -121,18 +184,18 @@ NEEDED_KEYS: Mapping[Kind, tuple[str, ...]] = {
     Kind.LOCAL: ("command",),
 }
 CALL_BODY = ("service", "method", "data", "wait", "team", "call", "with", "command", "env")
-"""Keys of calls whose values may hold templates, in the order in which they are read."""
+"""Keys of calls whose values may hold expressions."""
 _TIMEOUTS: Mapping[Kind, float | None] = {
     Kind.REQUEST: 600.0,
     Kind.WAIT: None,
     Kind.API: 600.0,
     Kind.LOCAL: None,
 }
-"""Ten minutes for an answer, any time for a wait or a command."""
+"""Seconds; None for no limit."""
 
 
 def keys_of(kind: object) -> frozenset[str]:
-    """The keys a task of this kind may have; those of a job where the kind is no kind."""
+    """The keys a task of this kind may have. An unknown kind counts as a job."""
     known = Kind(kind) if isinstance(kind, str) and kind in set(Kind) else Kind.JOB
     return COMMON_KEYS | OWN_KEYS[known]
 
@@ -150,16 +213,34 @@ def read_service(body: Mapping[str, Any]) -> ServiceRule:
 
 def read_call(kind: Kind, body: Mapping[str, Any]) -> Call:
     """The call of a request, a wait, an api call or a command as written."""
-    poll = body.get("poll")
-    return Call(
-        body={key: body[key] for key in CALL_BODY if key in body},
-        timeout=seconds(body["timeout"]) if "timeout" in body else _TIMEOUTS[kind],
-        idempotent=body.get("idempotent", False),
-        poll=Poll(poll["until"], seconds(poll.get("every", 5.0)), poll.get("attempts")) if poll else None,
-        every=seconds(body.get("every", 10.0)),
-    )
+    timeout = seconds(body["timeout"]) if "timeout" in body else _TIMEOUTS[kind]
+    match kind:
+        case Kind.REQUEST:
+            poll = body.get("poll")
+            return RequestCall(
+                service=body["service"],
+                method=body["method"],
+                data=body.get("data"),
+                timeout=timeout,
+                idempotent=body.get("idempotent", False),
+                poll=Poll(poll["until"], seconds(poll.get("every", 5.0)), poll.get("attempts")) if poll else None,
+            )
+        case Kind.WAIT:
+            [(wait, target)] = body["wait"].items()
+            every = seconds(body.get("every", 10.0))
+            return WaitCall(wait=WaitKind(wait), target=target, team=body.get("team"), timeout=timeout, every=every)
+        case Kind.API:
+            return ApiCall(
+                call=PlatformCall(body["call"]),
+                arguments=body.get("with"),
+                team=body.get("team"),
+                timeout=timeout,
+                idempotent=body.get("idempotent", False),
+            )
+        case _:
+            return LocalCall(command=body["command"], env=body.get("env"), timeout=timeout)
 
 
 def can_be_repeated(kind: Kind, call: Call) -> bool:
-    """Whether a call may be sent again when nobody knows what became of it: it only looks, or says that it may."""
+    """Whether a call may be sent again after its outcome is unknown: it only reads, or its author allows it."""
     return kind is Kind.WAIT or call.poll is not None or call.idempotent

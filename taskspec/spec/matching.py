@@ -45,7 +45,7 @@ class _Machine:
         return len(self.next) - 1
 
     def _add(self, tree: Tree, after: int) -> int:
-        """The state where a part begins that goes on at `after`."""
+        """The state where a part begins whose end is the state `after`."""
         if isinstance(tree, Character):
             state = self._state(after)
             self.fits[state] = tree.fits

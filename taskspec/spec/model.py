@@ -1,6 +1,6 @@
-"""What the author wrote, typed: the nouns every later floor speaks of.
+"""A parsed spec as typed values.
 
-Values that may hold templates are kept as written (`Json`); `path` leads back to their place in the source.
+Values that may hold expressions stay as written (`Json`). `path` leads back to their place in the source.
 """
 
 from __future__ import annotations
@@ -8,13 +8,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import ClassVar
 
 from taskspec.diagnostics import Span
 from taskspec.spec.document import SourceDocument
 from taskspec.spec.endurance import Deadlines, Retry
 from taskspec.spec.includes import Include, unit_of
 from taskspec.spec.kinds import Call, Kind, Partial, RunOn, ServiceRule
+from taskspec.spec.launch_outputs import Outputs
 from taskspec.spec.profiles import Profile
+from taskspec.spec.results import ResultDecl
+from taskspec.spec.settings import AgentRule, LaunchSettings
+from taskspec.spec.value_types import VariableType
 from taskspec.values import Json, Path
 
 
@@ -27,19 +32,9 @@ class Rerun(StrEnum):
     NEVER = "never"
 
 
-class VariableType(StrEnum):
-    STRING = "string"
-    INTEGER = "integer"
-    NUMBER = "number"
-    BOOLEAN = "boolean"
-    LIST = "list"
-    MAP = "map"
-    ANY = "any"
-
-
 RESTART_POLICY = "never"
 LOG_LEVEL = "info"
-"""What holds where a task says nothing."""
+"""What holds where a task names none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,47 +61,33 @@ class Check:
     message: Json
 
 
-@dataclass(frozen=True, slots=True)
-class TaskDecl:
-    """One declared task, defaults merged in. It becomes one instance, or one per item of `for_each`.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Declared:
+    """What every kind of task declares, defaults merged in. It becomes one instance, or one per item of `for_each`.
 
-    `module` is empty for a call; `service` is there for a service, `call` for every kind that launches nothing.
+    `workspace` and `deadlines` are here because calls inherit them from `defaults:`.
     """
 
     name: str
     description: str
-    title: str | None
-    module: str | int
-    version: str | None
-    branch: str | None
-    agent: Json
-    workspace: Json
-    target: Mapping[str, Json]
-    params: Mapping[str, Json]
+    depends_on: tuple[str, ...]
     for_each: Json
     has_for_each: bool
-    depends_on: tuple[str, ...]
-    restart_policy: str
-    log_level: str
+    matrix: Mapping[str, Json]
+    at_most: int | None
+    max_parallel: int | None
+    pool: Mapping[str, int]
+    priority: int
+    when: Json
+    run_on: RunOn
+    partial: Partial
     rerun: Rerun
-    results: Mapping[str, Json]
+    results: Mapping[str, ResultDecl]
     checks: tuple[Check, ...]
-    outputs: Mapping[str, Json]
-    deadlines: Deadlines = field(default_factory=Deadlines)
-    retry: Retry = field(default_factory=Retry)
-    destructive: bool = False
-    kind: Kind = Kind.JOB
-    service: ServiceRule | None = None
-    call: Call | None = None
-    matrix: Mapping[str, Json] = field(default_factory=dict)
-    at_most: int | None = None
-    max_parallel: int | None = None
-    pool: Mapping[str, int] = field(default_factory=dict)
-    priority: int = 0
-    when: Json = True
-    run_on: RunOn = RunOn.SUCCESS
-    partial: Partial = Partial.FAIL
-    settings: Mapping[str, Json] = field(default_factory=dict)
+    destructive: bool
+    retry: Retry
+    deadlines: Deadlines
+    workspace: Json
 
     @property
     def is_fanned_out(self) -> bool:
@@ -121,6 +102,57 @@ class TaskDecl:
     def unit(self) -> str:
         """The included spec it comes from, by its name in the whole; empty for the spec itself."""
         return unit_of(self.name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Launched(_Declared):
+    """What every task declares that launches an app."""
+
+    title: str | None
+    module: str | int
+    version: str | None
+    branch: str | None
+    agent: AgentRule | Json
+    target: Mapping[str, Json]
+    params: Mapping[str, Json]
+    restart_policy: str
+    log_level: str
+    outputs: Outputs | None
+    settings: LaunchSettings | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobDecl(_Launched):
+    """A task whose launch runs and ends by itself."""
+
+    kind: ClassVar = Kind.JOB
+    service: ClassVar[None] = None
+    call: ClassVar[None] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceDecl(_Launched):
+    """A task whose launch stays up while other tasks use it."""
+
+    kind: ClassVar = Kind.SERVICE
+    call: ClassVar[None] = None
+    service: ServiceRule
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallDecl(_Declared):
+    """A task that launches nothing, and so has no outputs and no settings of a launch."""
+
+    service: ClassVar[None] = None
+    outputs: ClassVar[None] = None
+    settings: ClassVar[None] = None
+    kind: Kind
+    call: Call
+
+
+LaunchDecl = JobDecl | ServiceDecl
+TaskDecl = JobDecl | ServiceDecl | CallDecl
+"""One declared task."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,8 +186,13 @@ class SpecFile:
             return self.units[unit].task_span(name.removeprefix(f"{unit}."), *path, key=key)
         own: Path = ("tasks", name, *path)
         if path and not self.document.has(own):
-            laid_over: Path = (*self.profile.path, "defaults", *path) if self.profile is not None else ()
-            for inherited in (laid_over, ("defaults", *path)):
+            profiled: Path = (*self.profile.path, "defaults", *path) if self.profile is not None else ()
+            for inherited in (profiled, ("defaults", *path)):
                 if inherited and self.document.has(inherited):
                     return self.document.span(inherited, key=key)
         return self.document.span(own, key=key or not path)
+
+
+def is_folder(module: str | int) -> bool:
+    """Whether a module is a folder next to the spec rather than a slug or an id."""
+    return isinstance(module, str) and module.startswith(("./", "../", "/"))

@@ -1,43 +1,55 @@
-"""From a shaped document to a SpecFile: defaults merged, raw maps left behind."""
+"""Parses a document into a SpecFile: its shape is checked, defaults are merged, and every declaration is typed."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Any
 
-from taskspec.diagnostics import Code, Diagnostic, Severity, choices, until_enough
+from taskspec.diagnostics import Code, Diagnostic, until_enough
 from taskspec.errors import SpecError
+from taskspec.json_tree import merge
 from taskspec.spec.document import SourceDocument
 from taskspec.spec.endurance import read_deadlines, read_retry
-from taskspec.spec.fanout import check_fan_out
 from taskspec.spec.includes import check_includes, read_includes
-from taskspec.spec.kinds import COMMON_KEYS, NEEDED_KEYS, OWN_KEYS, Kind, Partial, RunOn, read_call, read_service
-from taskspec.spec.model import LOG_LEVEL, RESTART_POLICY, Check, Rerun, SpecFile, TaskDecl, Variable, VariableType
-from taskspec.spec.platform import check_platform_call
+from taskspec.spec.kinds import OWN_KEYS, Kind, Partial, RunOn, read_call, read_service
+from taskspec.spec.launch_outputs import read_outputs
+from taskspec.spec.model import (
+    LOG_LEVEL,
+    RESTART_POLICY,
+    CallDecl,
+    Check,
+    JobDecl,
+    Rerun,
+    ServiceDecl,
+    SpecFile,
+    TaskDecl,
+    Variable,
+)
 from taskspec.spec.profiles import NO_PROFILE, Profile, check_profiles, chosen_profile
 from taskspec.spec.reader import read_document
-from taskspec.spec.results import check_results
+from taskspec.spec.results import read_result
 from taskspec.spec.schema import check_shape
-from taskspec.spec.settings import check_settings
-from taskspec.spec.targets import check_target
-from taskspec.values import VALUE_WORK, WORK_LIMIT, Json, weight_of
+from taskspec.spec.settings import read_agent, read_settings
+from taskspec.spec.task_checks import check_keys, check_task
+from taskspec.spec.value_types import VariableType
+from taskspec.values import VALUE_WORK, WORK_LIMIT, weight_of
 
 
 def parse_spec(
     name: str, content: bytes, profile: str = NO_PROFILE, *, included_from: str = ""
 ) -> tuple[SpecFile, list[Diagnostic]]:
-    """Read a spec as it is in a profile; the second part are warnings. Raises SpecError with every problem found."""
+    """Read a spec under a profile. Returns warnings too, and raises SpecError with every problem found."""
     document = read_document(name, content, included_from)
     problems = check_shape(document)
     if problems:
         raise SpecError(problems)
     _refuse_many_defaults(document)
-    problems = until_enough(problem for name in document.data["tasks"] for problem in _check_keys(document, name))
+    problems = until_enough(problem for name in document.data["tasks"] for problem in check_keys(document, name))
     if problems:
         raise SpecError(problems)
     spec = _spec(document, chosen_profile(document, profile, is_included=bool(included_from)))
-    found = until_enough(problem for task in spec.tasks.values() for problem in _check_task(spec, task))
+    found = until_enough(problem for task in spec.tasks.values() for problem in check_task(spec, task))
     found.extend(check_profiles(document, profile, is_included=bool(included_from)))
     found.extend(check_includes(document))
     if any(problem.is_error for problem in found):
@@ -46,7 +58,7 @@ def parse_spec(
 
 
 def _refuse_many_defaults(document: SourceDocument) -> None:
-    """Every task has the defaults of its own, so large ones grow with the number of tasks."""
+    """Refuse large defaults in many tasks: each task gets its own copy."""
     defaults, tasks = document.data.get("defaults"), len(document.data["tasks"])
     if defaults and weight_of(defaults, WORK_LIMIT, VALUE_WORK) * tasks > WORK_LIMIT:
         what = f"defaults, repeated in {tasks:,} tasks, become larger than {WORK_LIMIT // 2**20} MiB"
@@ -90,142 +102,67 @@ def _variable(name: str, body: Mapping[str, Any]) -> Variable:
 
 
 def _task(name: str, body: Mapping[str, Any], defaults: Mapping[str, Any]) -> TaskDecl:
-    def setting(key: str, otherwise: Json = None) -> Json:
-        return body[key] if key in body else defaults.get(key, otherwise)
-
     kind = Kind(body.get("kind", Kind.JOB))
-    pool = setting("pool", {})
-    return TaskDecl(
-        name=name,
-        description=body.get("description", ""),
-        title=body.get("title"),
-        module=body.get("module", ""),
-        version=body.get("version"),
-        branch=body.get("branch"),
-        agent=setting("agent"),
-        workspace=setting("workspace"),
-        target=body.get("target", {}),
-        params=merge(defaults.get("params", {}), body.get("params", {})),
-        for_each=body.get("for_each"),
-        has_for_each="for_each" in body,
-        depends_on=_names(setting("depends_on", [])),
-        restart_policy=setting("restart_policy", RESTART_POLICY),
-        log_level=setting("log_level", LOG_LEVEL),
-        rerun=Rerun(setting("rerun", "upstream_reruns")),
-        results=body.get("results", {}),
-        checks=tuple(Check(check["assert"], check.get("message", "")) for check in body.get("checks", ())),
-        outputs=body.get("outputs", {}),
-        deadlines=read_deadlines(merge(defaults.get("deadlines", {}), body.get("deadlines", {}))),
-        retry=read_retry(merge(defaults.get("retry", {}), body.get("retry", {}))),
-        destructive=body.get("destructive", False),
-        kind=kind,
-        service=read_service(body) if kind is Kind.SERVICE else None,
-        call=None if kind.is_launch else read_call(kind, {**_inherited(kind, defaults), **body}),
-        matrix=body.get("matrix", {}),
-        at_most=body.get("at_most"),
-        max_parallel=body.get("max_parallel"),
-        pool={pool: 1} if isinstance(pool, str) else pool,
-        priority=setting("priority", 0),
-        when=body.get("when", True),
-        run_on=RunOn(setting("run_on", RunOn.SUCCESS)),
-        partial=Partial(body.get("partial", Partial.FAIL)),
-        settings=merge(defaults.get("settings", {}), body.get("settings", {})),
-    )
+    shared = _shared(name, body, defaults)
+    match kind:
+        case Kind.JOB:
+            return JobDecl(**shared, **_launched(body, defaults))
+        case Kind.SERVICE:
+            return ServiceDecl(**shared, **_launched(body, defaults), service=read_service(body))
+        case _:
+            inherited = {key: value for key, value in defaults.items() if key in OWN_KEYS[kind]}
+            return CallDecl(**shared, kind=kind, call=read_call(kind, {**inherited, **body}))
 
 
-def _inherited(kind: Kind, defaults: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in defaults.items() if key in OWN_KEYS[kind]}
+def _shared(name: str, body: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields that every kind of task has."""
+    both = {**defaults, **body}
+    pool = both.get("pool", {})
+    return {
+        "name": name,
+        "description": body.get("description", ""),
+        "depends_on": _names(both.get("depends_on", [])),
+        "for_each": body.get("for_each"),
+        "has_for_each": "for_each" in body,
+        "matrix": body.get("matrix", {}),
+        "at_most": body.get("at_most"),
+        "max_parallel": body.get("max_parallel"),
+        "pool": {pool: 1} if isinstance(pool, str) else pool,
+        "priority": both.get("priority", 0),
+        "when": body.get("when", True),
+        "run_on": RunOn(both.get("run_on", RunOn.SUCCESS)),
+        "partial": Partial(body.get("partial", Partial.FAIL)),
+        "rerun": Rerun(both.get("rerun", Rerun.UPSTREAM_RERUNS)),
+        "results": {result: read_result(written) for result, written in body.get("results", {}).items()},
+        "checks": tuple(Check(check["assert"], check.get("message", "")) for check in body.get("checks", ())),
+        "destructive": body.get("destructive", False),
+        "retry": read_retry(_merged("retry", body, defaults)),
+        "deadlines": read_deadlines(_merged("deadlines", body, defaults)),
+        "workspace": both.get("workspace"),
+    }
 
 
-def _check_keys(document: SourceDocument, name: str) -> Iterator[Diagnostic]:
-    """Keys that the kind of a task does not have, and those it cannot do without."""
-    body = document.data["tasks"][name]
-    kind = Kind(body.get("kind", Kind.JOB))
-    allowed = COMMON_KEYS | OWN_KEYS[kind]
-    for key in body.keys() - allowed if not body.keys() <= allowed else ():
-        kinds = ", ".join(other for other, keys in OWN_KEYS.items() if key in keys)
-        yield Diagnostic(
-            Code.UNKNOWN_KEY,
-            f'task "{name}" is a {kind} and has no key "{key}"',
-            document.span(("tasks", name, key), key=True),
-            remedy=f'"{key}" belongs to kind: {kinds}.' if kinds else "",
-        )
-    for key in NEEDED_KEYS[kind]:
-        if key not in body:
-            yield Diagnostic(
-                Code.MISSING_KEY,
-                f'task "{name}" is a {kind} and needs a key "{key}"',
-                document.span(("tasks", name), key=True),
-                remedy=f'Add "{key}:".',
-            )
+def _launched(body: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields that jobs and services have."""
+    both, settings = {**defaults, **body}, _merged("settings", body, defaults)
+    return {
+        "title": body.get("title"),
+        "module": body["module"],
+        "version": body.get("version"),
+        "branch": body.get("branch"),
+        "agent": read_agent(both.get("agent")),
+        "target": body.get("target", {}),
+        "params": _merged("params", body, defaults),
+        "restart_policy": both.get("restart_policy", RESTART_POLICY),
+        "log_level": both.get("log_level", LOG_LEVEL),
+        "outputs": read_outputs(body["outputs"]) if body.get("outputs") else None,
+        "settings": read_settings(settings) if settings else None,
+    }
+
+
+def _merged(key: str, body: Mapping[str, Any], defaults: Mapping[str, Any]) -> Mapping[str, Any]:
+    return merge(defaults.get(key, {}), body.get(key, {}))
 
 
 def _names(value: str | list[str]) -> tuple[str, ...]:
     return (value,) if isinstance(value, str) else tuple(dict.fromkeys(value))
-
-
-def merge(base: Mapping[str, Json], over: Mapping[str, Json]) -> Mapping[str, Json]:
-    """`over` laid on `base`, maps key by key to any depth; anything else, lists too, replaces. Neither is changed."""
-    if not base:
-        return over
-    merged = dict(base)
-    for key, value in over.items():
-        old = merged.get(key)
-        merged[key] = merge(old, value) if isinstance(old, Mapping) and isinstance(value, Mapping) else value
-    return merged
-
-
-def _check_task(spec: SpecFile, task: TaskDecl) -> Iterator[Diagnostic]:
-    yield from _check_version(spec, task)
-    yield from check_target(spec, task)
-    yield from check_results(spec, task)
-    yield from check_fan_out(spec, task)
-    yield from check_platform_call(spec, task)
-    if task.settings:
-        yield from check_settings(spec, task)
-    for index, other in enumerate(task.depends_on):
-        if other not in spec.tasks and other not in spec.includes:
-            span = spec.task_span(task.name, "depends_on", index).narrowed(other)
-            yield Diagnostic(
-                Code.UNKNOWN_TASK,
-                f'task "{task.name}" depends on "{other}", which is no task',
-                span,
-                remedy=choices(other, spec.tasks, label="Tasks"),
-            )
-
-
-def is_folder(module: str | int) -> bool:
-    """Whether a module is a folder beside the spec rather than a slug or an id."""
-    return isinstance(module, str) and module.startswith(("./", "../", "/"))
-
-
-def _check_version(spec: SpecFile, task: TaskDecl) -> list[Diagnostic]:
-    if task.version is not None and task.branch is not None:
-        return [
-            Diagnostic(
-                Code.VERSION,
-                f'task "{task.name}" names both a version and a branch',
-                spec.task_span(task.name, "branch"),
-                remedy="Keep the version; a branch moves under the same name.",
-            )
-        ]
-    if task.branch is not None:
-        return [
-            Diagnostic(
-                Code.VERSION,
-                f'task "{task.name}" runs branch "{task.branch}", which moves under the same name',
-                spec.task_span(task.name, "branch"),
-                remedy="Pin a release with `version:` to make the run repeatable.",
-                severity=Severity.WARNING,
-            )
-        ]
-    if task.kind.is_launch and task.version is None and not is_folder(task.module) and "{{" not in str(task.module):
-        return [
-            Diagnostic(
-                Code.VERSION,
-                f'task "{task.name}" does not say which version of "{task.module}" to run',
-                spec.task_span(task.name, "module"),
-                remedy="Add `version: v1.2.3`, a release of the app, so that the run can be repeated.",
-            )
-        ]
-    return []

@@ -1,4 +1,4 @@
-"""A `pattern:` as a tree of the few things it is made of: those whose matching takes time in proportion to the text.
+"""Parses a `pattern:` into a tree, of parts whose matching time is proportional to the length of the text.
 
 What needs trying one way after the other (looking ahead or behind, a reference to a group, repeats that do not give
 back) is refused by name. Anything else means what it means in Python, whose `re` says first whether it can be read.

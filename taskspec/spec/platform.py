@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from taskspec.diagnostics import Code, Diagnostic, choices
-from taskspec.spec.kinds import Kind
-from taskspec.spec.model import SpecFile, TaskDecl
 from taskspec.values import Json
 
 
@@ -52,34 +49,3 @@ ARGUMENTS: Mapping[PlatformCall, Mapping[str, Argument]] = {
     PlatformCall.REMOVE_FILES: {"path": Argument()},
     PlatformCall.REMOVE_PROJECT: {"project": Argument(is_id=True)},
 }
-
-
-def check_platform_call(spec: SpecFile, task: TaskDecl) -> Iterator[Diagnostic]:
-    """What is wrong with the arguments of a platform call, as far as they are written out."""
-    if task.kind is not Kind.API or task.call is None:
-        return
-    call = PlatformCall(task.call.body["call"])
-    given: Mapping[str, Json] = task.call.body.get("with", {})
-    declared = ARGUMENTS[call]
-    place = ("with",) if "with" in task.call.body else ("call",)
-    for name, value in given.items():
-        if name not in declared:
-            span = spec.task_span(task.name, "with", name, key=True)
-            remedy = choices(name, declared, label="Its arguments")
-            yield Diagnostic(Code.PLATFORM_CALL, f'{call} has no argument "{name}"', span, remedy=remedy)
-            continue
-        problem = "" if isinstance(value, str) and "{{" in value else declared[name].problem(value)
-        if problem:
-            yield Diagnostic(Code.PLATFORM_CALL, f"{call}: {name} {problem}", spec.task_span(task.name, "with", name))
-    for name, argument in declared.items():
-        if argument.required and name not in given:
-            span = spec.task_span(task.name, *place, key=True)
-            remedy = f'Add "{name}:" under "with:".'
-            yield Diagnostic(Code.PLATFORM_CALL, f'{call} needs an argument "{name}"', span, remedy=remedy)
-    if call.removes and not task.destructive:
-        yield Diagnostic(
-            Code.PLATFORM_CALL,
-            f'task "{task.name}" removes what is on the server, and does not say so',
-            spec.task_span(task.name, "call"),
-            remedy="Add `destructive: true`: the plan marks it then, and it is never repeated by itself.",
-        )

@@ -83,7 +83,7 @@ def _parser_error(source: Source, error: yaml.YAMLError) -> Diagnostic:
     context = getattr(error, "context", None)
     return Diagnostic(
         Code.YAML_SYNTAX,
-        f"this is no valid YAML: {problem}",
+        f"this is not valid YAML: {problem}",
         span,
         detail=f"({context})" if context else "",
         remedy="Check indentation, colons and quotes here and on the line above.",
@@ -159,7 +159,7 @@ class _Build:
         if event.tag is None and not event.style:
             value = self._resolve(event.value, mark)
         elif "\\u" in self.source.text[mark[0] : mark[1]] and not is_encodable(event.value):
-            self._problem(Code.YAML_FORBIDDEN, "half of a surrogate pair is no text", mark, "Remove the escape.")
+            self._problem(Code.YAML_FORBIDDEN, "half of a surrogate pair is not text", mark, "Remove the escape.")
         if event.anchor:
             self.anchors[event.anchor] = (value, 1, mark[1] - mark[0])
         self._put(value, mark)

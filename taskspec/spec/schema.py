@@ -15,7 +15,7 @@ from jsonschema.exceptions import ValidationError
 from jsonschema.protocols import Validator
 from jsonschema.validators import extend
 
-from taskspec.diagnostics import Code, Diagnostic, choices, nearest, until_enough
+from taskspec.diagnostics import Code, Diagnostic, choices, closest, until_enough
 from taskspec.schemas import load_schema
 from taskspec.spec.document import SourceDocument
 from taskspec.spec.durations import PATTERN as DURATION
@@ -36,7 +36,7 @@ _TYPE_WORDS = {
 _FORMED_LIMIT = 10_000
 _PLAIN_KEYWORDS = {"type", "enum", "pattern", "propertyNames", "description", "examples", "default", "title"}
 _MAP_KEYWORDS = {"properties", "additionalProperties", "required", "minProperties"}
-"""They say nothing of a value that is no map."""
+"""They apply to maps only."""
 
 
 def _is_integer(_: object, value: object) -> bool:
@@ -137,7 +137,7 @@ def check_shape(document: SourceDocument, schema: str = "spec") -> list[Diagnost
 
 
 _WHOLE = {"spec": "the spec", "faults": 'the fault script "{name}"'}
-"""How people call a whole document of each schema."""
+"""The name of a whole document in messages, by schema."""
 
 
 def _explain(document: SourceDocument, error: ValidationError, whole: str) -> Iterator[Diagnostic]:
@@ -174,13 +174,13 @@ def _missing_keys(document: SourceDocument, path: Path, error: ValidationError, 
     instance: Any = error.instance
     missing = [key for key in required if key not in instance]
     key = next((key for key in missing if f"'{key}'" in error.message), missing[0])
-    close = nearest(key, (k for k in instance if k not in schema.get("properties", {})))
+    close = closest(key, (k for k in instance if k not in schema.get("properties", {})))
     description = schema.get("properties", {}).get(key, {}).get("description", "")
     yield Diagnostic(
         Code.MISSING_KEY,
         f'{_owner(path, whole)} needs a key "{key}"',
         document.span(path, key=bool(path)),
-        remedy=f"There is a key that looks like it. {close.replace('Did you mean', 'Is it')}"
+        remedy=f'There is a key that looks like it. Is it "{close}"?'
         if close
         else f"{key}: {description}"
         if description
@@ -276,7 +276,7 @@ def _shown(value: bool | float) -> str:
 
 
 def _owner(path: Path, whole: str) -> str:
-    """How people call the thing at `path`."""
+    """The name of the value at `path` in messages."""
     if not path:
         return whole
     if path[0] == "tasks" and len(path) >= 2:

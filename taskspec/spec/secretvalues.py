@@ -22,7 +22,7 @@ class SecretKeeper:
     def text(
         self, spec: SpecFile, variable: Variable, value: Json, written: Span | None, *, is_trusted: bool = False
     ) -> str | Diagnostic | None:
-        """What the reference leads to; a diagnostic when that fails; None for a value that is no reference.
+        """What the reference leads to; a diagnostic when that fails; None for a value that is not a reference.
 
         `written` is where a spec says the value, which then may be nothing but a reference.
         """

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from taskspec.diagnostics import Code, Diagnostic, choices
-from taskspec.spec.model import SpecFile, TaskDecl
-from taskspec.spec.results import described
+from taskspec.spec.model import LaunchDecl, SpecFile
+from taskspec.spec.value_types import described
 from taskspec.targets import TARGET_TWINS, TARGETS
 from taskspec.values import Json
 
@@ -16,7 +16,7 @@ def target_state(target: Mapping[str, Json]) -> dict[str, Json]:
     return {TARGETS[name].key: value for name, value in target.items()}
 
 
-def check_target(spec: SpecFile, task: TaskDecl) -> list[Diagnostic]:
+def check_target(spec: SpecFile, task: LaunchDecl) -> list[Diagnostic]:
     """Unknown targets, two targets for one key, and literal values of the wrong type."""
     problems: list[Diagnostic] = []
     taken: dict[str, str] = {}
@@ -24,7 +24,7 @@ def check_target(spec: SpecFile, task: TaskDecl) -> list[Diagnostic]:
         span = spec.span((*task.path, "target", name), key=True)
         if name not in TARGETS:
             remedy = choices(name, TARGETS, label="Targets", limit=30)
-            problems.append(Diagnostic(Code.TARGET, f'"{name}" is no target an app can have', span, remedy=remedy))
+            problems.append(Diagnostic(Code.TARGET, f'"{name}" is not a target of apps', span, remedy=remedy))
             continue
         key = TARGETS[name].key
         if key in taken:

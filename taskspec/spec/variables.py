@@ -10,10 +10,11 @@ from taskspec.diagnostics import Code, Diagnostic, Span, choices, until_enough
 from taskspec.errors import SpecError
 from taskspec.sensitive import Secrets
 from taskspec.spec.matching import Matcher
-from taskspec.spec.model import SpecFile, Variable, VariableType
+from taskspec.spec.model import SpecFile, Variable
 from taskspec.spec.patterns import PatternError
 from taskspec.spec.reader import read_document
 from taskspec.spec.secretvalues import SecretKeeper, refuse_written, unfit, without_secrets
+from taskspec.spec.value_types import VariableType
 from taskspec.values import Json, canonical, is_encodable
 
 ENVIRONMENT_PREFIX = "TASKSPEC_VAR_"
@@ -47,7 +48,7 @@ class Assigned:
     value: Json
     origin: str
     is_trusted: bool = field(default=False, compare=False)
-    """The person who runs taskspec gave it; a spec or a file of values may come from somebody else."""
+    """Whether the user gave it on the command line or in the environment, and not an untrusted author."""
     span: Span | None = field(default=None, compare=False)
 
 
@@ -211,10 +212,10 @@ def unfit_input(variable: Variable, value: Json) -> str:
 
 
 def _unwritable(variable: Variable, assigned: Assigned, span: Span) -> list[Diagnostic]:
-    """Bytes of a command line or an environment that are no text; a file was read as UTF-8, and has none."""
+    """Refuse bytes of a command line or an environment that are not text. Files are read as UTF-8 before."""
     if not isinstance(assigned.value, str) or is_encodable(assigned.value):
         return []
-    summary = f'variable "{variable.name}" is no UTF-8 text (from {assigned.origin})'
+    summary = f'variable "{variable.name}" is not UTF-8 text (from {assigned.origin})'
     return [Diagnostic(Code.VARIABLE_VALUE, summary, span, remedy="Give it as UTF-8.")]
 
 

@@ -1,4 +1,4 @@
-"""The hash chain of a journal: each row is tied to all rows before it, and the first one to the lineage. Pure."""
+"""The hash chain of a journal: each link covers its row and the link before, the first link the lineage. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Row = tuple[int, str, str, str, str, str, str]
 
 
 def chain_link(previous: str, row: Row) -> str:
-    """The hash that ties a row to all rows before it."""
+    """The hash over a row and the link before it."""
     return hashlib.sha256("\0".join([previous, *map(str, row)]).encode("utf-8", "surrogatepass")).hexdigest()
 
 

@@ -1,7 +1,7 @@
-"""The state's SQLite file: made, opened, brought up to date, and refused when it is not what it should be.
+"""The state's SQLite file: creating, opening and migrating it, and refusing a damaged or foreign one.
 
-Beside each state lies a marker, a small file with its lineage. It tells a state that was never made from one that is
-gone, and the right file from another one of the same name.
+A marker in the same folder holds the lineage of the state. It distinguishes a missing state from one that never
+existed, and a foreign file from the right one.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from taskspec.errors import StateError
 from taskspec.state.chain import Row
 
 FORMAT = 2
-"""What this release writes; it reads every format from 1 on, and brings a file up to date before it writes."""
+"""The format that this release writes. It reads every format from 1 on, and migrates a file before it writes."""
 APPLICATION_ID = 0x74736A31  # "tsj1"
 _FIRST_SCHEMA = (
     "CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
@@ -41,14 +41,14 @@ def is_there(path: Path) -> bool:
             return False
     marker = marker_of(path)
     raise StateError(
-        f'state "{path}" is missing: "{marker}" says that there was one',
+        f'state "{path}" is missing: "{marker}" shows that it existed',
         remedy="put it back from a backup, or with `taskspec state import`. "
         f'Removing "{marker}" makes taskspec forget every launch: the next apply starts all of them again',
     )
 
 
 def open_database(path: Path, now: str) -> tuple[sqlite3.Connection, str]:
-    """The file, made if there is none, and its lineage. Raises StateError when it cannot be trusted."""
+    """Open the file, or create it, and return its lineage. Raises StateError for a file that is not a valid state."""
     if not is_there(path):
         create(path, uuid.uuid4().hex, (), now)
     with usable(path):
@@ -77,9 +77,9 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 
 def create(path: Path, lineage: str, rows: Iterable[tuple[Row, str]], now: str) -> bool:
-    """A new state, complete from the moment it has its name: a crash leaves either none or a good one.
+    """Create a state atomically: a crash leaves either no state or a complete one.
 
-    Returns False when another process was faster; its state is there then, and ours is not.
+    Returns False when another process created the state first.
     """
     with usable(path):
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -111,7 +111,7 @@ def _fill(connection: sqlite3.Connection, lineage: str, rows: Iterable[tuple[Row
 
 
 def bring_up_to_date(connection: sqlite3.Connection, now: str) -> None:
-    """Migrate to the newest format, inside the caller's transaction; each step leaves its record."""
+    """Migrate to the newest format, inside the caller's transaction; each step is recorded."""
     for number, migration in _MIGRATIONS.items():
         if format_of(connection) < number:
             migration(connection)
@@ -120,7 +120,7 @@ def bring_up_to_date(connection: sqlite3.Connection, now: str) -> None:
 
 
 def _migration_2(connection: sqlite3.Connection) -> None:
-    """The lease says since when it is held. Events of new kinds come with it: an older release must say "newer"."""
+    """The lease has a start time. There are new kinds of events, so an older release must refuse the file."""
     connection.execute("CREATE TABLE migration (format INTEGER PRIMARY KEY, at TEXT NOT NULL)")
     connection.execute("ALTER TABLE lease ADD COLUMN since REAL")
 
@@ -129,7 +129,7 @@ _MIGRATIONS: dict[int, Callable[[sqlite3.Connection], None]] = {2: _migration_2}
 
 
 def format_of(connection: sqlite3.Connection) -> int:
-    """The format the file is in."""
+    """The format of the file."""
     return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
@@ -151,12 +151,12 @@ def _verify(path: Path, connection: sqlite3.Connection) -> str:
 
 
 def marker_of(path: Path) -> Path:
-    """The small file beside a state that says that there is one, and of which lineage."""
+    """The small file in the same folder that holds the lineage of the state."""
     return path.with_suffix(".lineage")
 
 
 def mark(path: Path, lineage: str) -> None:
-    """Put the marker beside a state, durably and whole; one that is there already stays."""
+    """Write the marker of a state, durably and atomically, unless it exists."""
     marker = marker_of(path)
     if marker.exists():
         return
@@ -166,7 +166,7 @@ def mark(path: Path, lineage: str) -> None:
             file.write(f"{lineage}\n")
             file.flush()
             os.fsync(file.fileno())
-        with suppress(FileExistsError):  # another process was faster; what it wrote is compared at the next opening
+        with suppress(FileExistsError):  # another process wrote it; the next opening checks it
             os.link(fresh, marker)
     finally:
         fresh.unlink(missing_ok=True)
@@ -180,7 +180,7 @@ def _marked(path: Path) -> str | None:
 
 
 def _check_marker(path: Path, lineage: str) -> None:
-    """A state without a marker is one of an older release; the next writer adds it."""
+    """Check the lineage. A state of an older release has no marker; the next writer adds it."""
     marked = _marked(path)
     if marked is not None and marked != lineage:
         raise StateError(
@@ -197,7 +197,7 @@ def check_import(path: Path, lineage: str) -> None:
         if path.exists():
             raise StateError(
                 f'there is a state already: "{path}"',
-                remedy=f'move it and "{marker_of(path)}" away first, or leave things as they are',
+                remedy=f'move it and "{marker_of(path)}" away first, or keep them',
             )
     if marked is not None and marked != lineage:
         raise StateError(
@@ -208,7 +208,7 @@ def check_import(path: Path, lineage: str) -> None:
 
 @contextmanager
 def usable(path: Path) -> Iterator[None]:
-    """Turn every way the file can fail into a StateError that names the file. A mistake of ours passes through."""
+    """Translate every error of the file into a StateError that names it. Bugs of taskspec pass through."""
     try:
         yield
     except _MISUSE:
@@ -223,7 +223,7 @@ def usable(path: Path) -> Iterator[None]:
 
 @contextmanager
 def reading_rows(path: Path) -> Iterator[None]:
-    """Say that the file is damaged when a row does not hold what taskspec writes. Put only the reading inside."""
+    """Report a damaged file when a row is not valid. Wrap only code that reads rows."""
     try:
         yield
     except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -235,7 +235,7 @@ def _unusable(path: Path, why: str) -> StateError:
 
 
 def damaged(path: Path, why: str) -> StateError:
-    """The error for a file whose content cannot be what was written."""
+    """The error for a file with content that taskspec cannot have written."""
     return StateError(
         f'state "{path}" is damaged or foreign: {why}',
         remedy=f'restore it from a backup. Moving it and "{marker_of(path)}" away makes taskspec forget every launch: '

@@ -1,4 +1,4 @@
-"""One writer per state: who holds it, since when, and whether that owner can still be alive.
+"""One writer per state: the owner of the lease, and whether it can still be alive.
 
 Pure but for `this_owner`, which looks at the machine it runs on.
 """
@@ -15,15 +15,15 @@ from pathlib import Path
 from taskspec.processmark import mark_of
 
 LEASE_SECONDS = 60.0
-"""A lease that was not renewed for so long is over, wherever its owner is."""
+"""A lease that was not renewed for this time has expired."""
 
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """A process that writes: enough to tell on the same machine whether it still lives.
+    """A process that writes, with the facts to check on the same machine whether it is alive.
 
-    `mark` tells it from a later process with the same id. It is empty where an older release wrote the lease.
-    `started` is the wall clock's time, which a step of the clock changes; it is there for people.
+    `mark` distinguishes it from a later process with the same id; older releases left it empty. `started` is for
+    display only, because a change of the wall clock changes it.
     """
 
     host: str
@@ -44,7 +44,7 @@ class Owner:
 class Lease:
     """The right to write. `fencing` grows with every new owner and is checked in every write.
 
-    `since` is unknown where the owner is of a release that did not write it down.
+    `since` is None when an older release wrote the lease.
     """
 
     owner: Owner
@@ -54,7 +54,7 @@ class Lease:
 
 
 def read_owner(text: str) -> Owner:
-    """The owner as the file has it. Raises ValueError, KeyError or TypeError when no taskspec can have written it."""
+    """Parse the owner in the file. Raises ValueError, KeyError or TypeError for text that is not valid."""
     row = json.loads(text)
     return Owner(
         host=str(row["host"]),
@@ -81,26 +81,26 @@ def this_owner() -> Owner:
 
 
 def is_over(lease: Lease, viewer: Owner, now: float) -> bool:
-    """Whether somebody else may take the lease: it expired, or its owner on this very machine is dead."""
+    """Whether another process may take the lease: it expired, or its owner on this machine has ended."""
     return bool(why_over(lease, viewer, now))
 
 
 def why_over(lease: Lease, viewer: Owner, now: float) -> str:
-    """Why somebody else may take the lease; empty while nobody may."""
+    """Why another process may take the lease; empty while it is held."""
     if now - lease.renewed_at > LEASE_SECONDS:
         return f"it was not renewed for {now - lease.renewed_at:.0f} s"
     owner = lease.owner
     if owner.host != viewer.host:
         return ""
     if owner.boot != viewer.boot:
-        return "its machine was started anew"
+        return "its machine was restarted"
     return "" if _lives(owner) else "its process has ended"
 
 
 def _lives(owner: Owner) -> bool:
     """Whether the owner's process has not ended.
 
-    Without a mark, any living process with its id counts: the lease of a dead one expires soon, and is taken then.
+    Without a mark, any process with its id counts as alive. The lease then expires by time.
     """
     mark = mark_of(owner.pid)
     return mark is not None and owner.mark in {"", mark}

@@ -1,6 +1,6 @@
-"""What we know happened: events as they were written, and the record of each address that they add up to.
+"""Events of the journal, and the record of each address that is computed from them. Pure.
 
-Pure. An event is a fact and never changes; a record is only a view of the events of one address.
+An event never changes. A record is a view of the events of one address.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class EventKind(StrEnum):
 
 
 class Outcome(StrEnum):
-    """How a task came out of a run. Never a server status, never an action of a plan."""
+    """The outcome of a task in a run. It is neither a status of the server nor an action of a plan."""
 
     SUCCEEDED = "succeeded"
     KEPT = "kept"
@@ -50,7 +50,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A fact to be written. `key` names the launch attempt it belongs to, `body` holds the rest as JSON."""
+    """An event to write. `key` identifies the launch attempt, `body` holds the rest as JSON."""
 
     kind: EventKind
     address: str = ""
@@ -60,7 +60,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class StoredEvent:
-    """An event as the journal has it: `number` grows by one, `at` is UTC in ISO 8601."""
+    """An event in the journal: `number` grows by one, `at` is UTC in ISO 8601."""
 
     number: int
     at: str
@@ -69,7 +69,7 @@ class StoredEvent:
 
 
 class Phase(StrEnum):
-    """How far the last launch attempt of an address is known to have come."""
+    """The last known phase of the last launch attempt of an address."""
 
     INTENDED = "intended"
     REFUSED = "refused"
@@ -81,8 +81,8 @@ class Phase(StrEnum):
 class Record:
     """The last launch attempt of one address.
 
-    Of a service: `is_ready` once it was up, `reused` when somebody else started it, `replaces` the launches that are
-    stopped once this one is up.
+    For a service: `is_ready` once it was up, `reused` when taskspec did not start it, `replaces` for the launches that
+    are stopped once this one is up.
     """
 
     address: str
@@ -112,7 +112,7 @@ class Record:
 
     @property
     def is_call(self) -> bool:
-        """Whether it was a call: nothing was launched, and the server keeps no trace of it."""
+        """Whether it was a call, which launches nothing."""
         return "body" in self.inputs
 
 
@@ -130,10 +130,10 @@ class RunRecord:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """All records, at one moment of the journal. `serial` is the number of its last event.
+    """All records at one moment of the journal. `serial` is the number of its last event.
 
-    `attempts` is the highest attempt each address ever had, also of records that were forgotten or moved away: a
-    number that was used once makes a start key that was used once.
+    `attempts` is the highest attempt that each address ever had, including forgotten and renamed records. A number is
+    never used again, because the start key depends on it.
     """
 
     lineage: str
@@ -144,7 +144,7 @@ class State:
 
 
 def fold(lineage: str, events: Iterable[StoredEvent]) -> State:
-    """The state that a journal adds up to."""
+    """Compute the state from a journal."""
     records: dict[str, Record] = {}
     runs: dict[str, RunRecord] = {}
     attempts: dict[str, int] = {}
@@ -181,7 +181,7 @@ def _ended_run(run: RunRecord, stored: StoredEvent) -> RunRecord:
 
 
 def advance(record: Record | None, stored: StoredEvent) -> Record | None:
-    """The record after one more event of its address. Events of another attempt than the last one change nothing."""
+    """The record after one more event of its address. Events of earlier attempts do not change it."""
     event, body = stored.event, stored.event.body
     if event.kind is EventKind.INTENT:
         return _intended(stored)

@@ -1,7 +1,4 @@
-"""The journal on disk: a SQLite file, one row per event, durable before anybody relies on it.
-
-Write-ahead log, full sync: an appended event survives the power cord.
-"""
+"""The journal on disk: a SQLite file with one row per event. An appended event survives a power failure."""
 
 from __future__ import annotations
 
@@ -25,7 +22,7 @@ Clock = Callable[[], float]
 class StateStore:
     """The state of one spec on one server. Readers never block; a writer holds the lease.
 
-    Opening raises StateError when the file is damaged, foreign or newer, and then nothing can be started by mistake.
+    Opening raises StateError for a damaged, foreign or newer file, so that no launch is started by mistake.
     """
 
     def __init__(self, path: Path, connection: sqlite3.Connection, *, lineage: str, clock: Clock) -> None:
@@ -45,13 +42,13 @@ class StateStore:
         self.close()
 
     def load(self) -> State:
-        """The state as of now; any thread may ask. Raises StateError when a row is not as it was written."""
+        """Load the current state, from any thread. Raises StateError when a row was changed."""
         with usable(self.path), reading_rows(self.path), closing(sqlite3.connect(self.path)) as connection:
             reader = StateStore(self.path, connection, lineage=self.lineage, clock=self._clock)
             return fold(self.lineage, reader.events())
 
     def events(self) -> Iterator[StoredEvent]:
-        """Every event, oldest first, each proven by its link to those before it."""
+        """Every event, oldest first, each verified by its link."""
         expected, previous = 0, self.lineage
         with usable(self.path), reading_rows(self.path):
             serial = self._serial()  # read first: a writer may add events while we read
@@ -61,19 +58,19 @@ class StateStore:
             for number, at, run, kind, address, key, body, chain in rows:
                 expected, previous = expected + 1, chain_link(previous, (number, at, run, kind, address, key, body))
                 if number != expected or chain != previous:
-                    raise damaged(self.path, f"event {expected} is not as it was written")
+                    raise damaged(self.path, f"event {expected} was changed after it was written")
                 yield StoredEvent(number, at, run, Event(EventKind(kind), address, key, json.loads(body)))
             if expected < serial:
-                raise damaged(self.path, f"it ends with event {expected}, and {serial} were written")
+                raise damaged(self.path, f"it ends with event {expected}, but {serial} events were written")
 
     def acquire(self, owner: Owner) -> None:
-        """Become the writer, and bring the file up to date. Raises LockHeld while another living owner is."""
+        """Take the lease and migrate the file. Raises LockHeld while another process holds the lease."""
         with self._transaction():
             lease = self._lease()
             if lease is not None and lease.owner != owner and not is_over(lease, owner, self._clock()):
                 raise LockHeld(
                     f"another run is writing to this state: {lease.owner.describe()}",
-                    remedy="wait for it to end, or let --lock-timeout 10m wait; `taskspec lock show` tells more. "
+                    remedy="wait for it to end, or use --lock-timeout 10m; `taskspec lock show` shows its owner. "
                     "Plan, status and results work meanwhile",
                 )
             database.bring_up_to_date(self._connection, moment(self._clock()))
@@ -82,24 +79,24 @@ class StateStore:
         self._fencing = fencing
 
     def renew(self) -> None:
-        """Keep the lease; to be called well within LEASE_SECONDS. Raises LockHeld when it was lost."""
+        """Renew the lease; the owner must call it within LEASE_SECONDS. Raises LockHeld when it was lost."""
         with self._transaction():
             self._check_fencing(self._connection)
             self._connection.execute("UPDATE lease SET renewed_at = ?", (self._clock(),))
 
     def confirm(self) -> None:
-        """Raise LockHeld when another run has taken over. Any thread may ask, at any time; nothing is written."""
+        """Raise LockHeld when another run has taken the lease. Writes nothing, and works on any thread."""
         with usable(self.path), closing(sqlite3.connect(self.path)) as connection:
             self._check_fencing(connection)
 
     def release(self) -> None:
-        """Give the lease back; nothing happens when it is not ours any more."""
+        """Release the lease, if this process still holds it."""
         with self._transaction():
             self._connection.execute("UPDATE lease SET owner = NULL WHERE fencing = ?", (self._fencing,))
         self._fencing = None
 
     def append(self, run: str, events: Sequence[Event]) -> list[StoredEvent]:
-        """Write events durably, all or none. Raises LockHeld when the lease was lost in between."""
+        """Write events durably, all or none. Raises LockHeld when the lease was lost."""
         with self._transaction():
             self._check_fencing(self._connection)
             stored = self._write(run, events)
@@ -107,21 +104,21 @@ class StateStore:
         return stored
 
     def break_lease(self, seen: Lease, breaker: Owner, run: str, event: Event) -> None:
-        """Take the lease from its owner, who cannot write any more, and write down that it was done.
+        """Take the lease from its owner, which can no longer write, and record this.
 
-        Raises LockHeld when it is no longer the lease that was `seen`.
+        Raises LockHeld when the lease is no longer the one that was `seen`.
         """
         with self._transaction():
             lease = self._lease()
             if lease is None or lease.fencing != seen.fencing:
-                raise LockHeld("the lease has changed hands meanwhile", remedy="look again: taskspec lock show")
+                raise LockHeld("the lease has a new owner now", remedy="look again: taskspec lock show")
             database.bring_up_to_date(self._connection, moment(self._clock()))
             self._take(breaker)
             self._write(run, [event])
             self._connection.execute("UPDATE lease SET owner = NULL")
 
     def holder(self) -> Lease | None:
-        """Who writes at the moment, as far as the file knows."""
+        """The lease in the file."""
         with usable(self.path):
             return self._lease()
 
@@ -177,8 +174,8 @@ class StateStore:
     def _check_fencing(self, connection: sqlite3.Connection) -> None:
         if self._fencing is None or self._fencing_in(connection) != self._fencing:
             raise LockHeld(
-                "another run has taken over this state, this one may not write any more",
-                remedy="let the other run go on; a later apply attaches to what is running",
+                "another run has taken the lease of this state, so this run can no longer write",
+                remedy="wait for the other run; a later apply attaches to running launches",
             )
 
     @contextmanager
@@ -194,11 +191,11 @@ class StateStore:
 
 
 def open_store(path: Path, *, clock: Clock) -> StateStore:
-    """Open the state at `path`, making an empty one where there never was one."""
+    """Open the state at `path`, or create an empty one."""
     connection, lineage = database.open_database(path, moment(clock()))
     return StateStore(path, connection, lineage=lineage, clock=clock)
 
 
 def moment(seconds: float) -> str:
-    """A moment as the journal has it: UTC in ISO 8601, in milliseconds."""
+    """The journal's format of a time: UTC in ISO 8601, in milliseconds."""
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

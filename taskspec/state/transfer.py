@@ -1,4 +1,4 @@
-"""A whole state as one document, to be carried to another machine: schemas/state.schema.json."""
+"""Export a state as one document, and import it on another machine: schemas/state.schema.json."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _FIELDS = {"number": int, "at": str, "run": str, "kind": str, "address": str, "k
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """A journal that was read from a document and proven by its chain."""
+    """A journal that was read from a document and verified by its chain."""
 
     lineage: str
     server: str
@@ -56,13 +56,13 @@ def _linked(lineage: str, events: list[StoredEvent]) -> Iterable[tuple[StoredEve
 
 
 def read_export(shown_as: str, content: bytes) -> Exported:
-    """The journal in a document, every event of it proven. Raises StateError with the first thing that is wrong."""
+    """Read and verify the journal in a document. Raises StateError for the first problem."""
     try:
         document = json.loads(content)
     except ValueError as error:
-        raise _refused(shown_as, f"it is no JSON: {error}") from None
+        raise _refused(shown_as, f"it is not valid JSON: {error}") from None
     if not isinstance(document, Mapping) or document.get("taskspec_state") != VERSION:
-        raise _refused(shown_as, "it is no export of a state")
+        raise _refused(shown_as, "it is not an export of a state")
     if not isinstance(document.get("format"), int) or document["format"] > database.FORMAT:
         raise StateError(
             f'"{shown_as}" has format {document.get("format")}, and this taskspec reads up to {database.FORMAT}',
@@ -71,15 +71,15 @@ def read_export(shown_as: str, content: bytes) -> Exported:
     lineage, server, rows = (document.get(name) for name in ("lineage", "server", "events"))
     if not (isinstance(lineage, str) and lineage and isinstance(server, str) and isinstance(rows, list)):
         raise _refused(shown_as, "lineage, server or events are missing")
-    return Exported(lineage, server, _proven(shown_as, lineage, rows))
+    return Exported(lineage, server, _verified(shown_as, lineage, rows))
 
 
-def _proven(shown_as: str, lineage: str, rows: list[Any]) -> tuple[StoredEvent, ...]:
+def _verified(shown_as: str, lineage: str, rows: list[Any]) -> tuple[StoredEvent, ...]:
     events = [_event(shown_as, number, row) for number, row in enumerate(rows, start=1)]
     try:
         for stored, (_, link) in _linked(lineage, events):
             if rows[stored.number - 1]["chain"] != link:
-                raise _refused(shown_as, f"event {stored.number} is not as it was written")
+                raise _refused(shown_as, f"event {stored.number} was changed after it was written")
         fold(lineage, events)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise _refused(shown_as, f"an event cannot be read: {error!r}") from None
@@ -89,22 +89,22 @@ def _proven(shown_as: str, lineage: str, rows: list[Any]) -> tuple[StoredEvent, 
 def _event(shown_as: str, number: int, row: Any) -> StoredEvent:
     whole = isinstance(row, Mapping) and all(isinstance(row.get(name), kind) for name, kind in _FIELDS.items())
     if not whole or row["number"] != number or row["kind"] not in set(EventKind):
-        raise _refused(shown_as, f"event {number} is not as it was written")
+        raise _refused(shown_as, f"event {number} is not valid")
     return StoredEvent(
         number, row["at"], row["run"], Event(EventKind(row["kind"]), row["address"], row["key"], row["body"])
     )
 
 
 def restore(path: Path, exported: Exported, now: str, run: str, imported: Event) -> None:
-    """Make the state at `path` from an export, and write down that it was made so.
+    """Create the state at `path` from an export, and record the import.
 
-    Raises StateError where there is a state already, or was one of another lineage; nothing is changed then.
+    Raises StateError, without a change, when there is a state, or was one of another lineage.
     """
     database.check_import(path, exported.lineage)
     last = StoredEvent(len(exported.events) + 1, now, run, imported)
     rows = chained(exported.lineage, (*exported.events, last))
     if not database.create(path, exported.lineage, rows, now):
-        raise LockHeld("another run has made a state here meanwhile", remedy="look at it: taskspec state list")
+        raise LockHeld("another run has created a state here", remedy="look at it: taskspec state list")
 
 
 def _refused(shown_as: str, why: str) -> StateError:

@@ -67,7 +67,7 @@ def _become(outcome: str) -> str:
 
 
 class SucceededTasks(Addressable):
-    """The root `tasks` for a task that goes on without failed instances: a fan-out holds those that succeeded.
+    """The root `tasks` for a task with `partial: continue`: a fan-out holds the instances that succeeded.
 
     While an instance may still fail, what the fan-out holds is not known.
     """

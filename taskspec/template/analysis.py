@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from taskspec.diagnostics import ERROR_LIMIT, Code, Diagnostic, choices
 from taskspec.spec.includes import joined
 from taskspec.spec.kinds import CALL_BODY, COMMON_KEYS, RunOn
-from taskspec.spec.model import SpecFile, TaskDecl
+from taskspec.spec.launch_outputs import as_json
+from taskspec.spec.model import CallDecl, SpecFile, TaskDecl
+from taskspec.spec.settings import AgentRule
 from taskspec.template.expression import Dynamic, Index, Reference
 from taskspec.template.matrix import axes_of
 from taskspec.template.missing import ExpressionError
@@ -168,7 +170,7 @@ class Look:
     def references(self, text: str, place: Place, roots: frozenset[str]) -> list[Reference]:
         """The references of one expression; wrong ones become problems and are left out.
 
-        None where there are problems enough: nobody goes on to plan then.
+        There are none where there are problems enough, since no plan follows then.
         """
         if len(self.problems) >= ERROR_LIMIT:
             return []
@@ -202,7 +204,7 @@ class Look:
         return False
 
     def _meant(self, name: str, roots: frozenset[str]) -> str:
-        """What somebody who wrote a bare name may have meant."""
+        """What the author of a bare name may have meant."""
         for root, names in (("var", self.spec.variables), ("local", self.spec.locals), ("tasks", self.spec.tasks)):
             if name in names and root in roots:
                 return f'Write "{root}.{name}".'
@@ -278,13 +280,22 @@ def _which(name: str, attribute: str | None) -> str:
 
 
 def section_of(task: TaskDecl, section: str) -> Json:
-    """What a task says in a section, in one shape for all kinds."""
+    """What a task declares in a section, as JSON with its expressions."""
+    if isinstance(task, CallDecl):
+        if section == "poll":
+            return {"until": task.call.poll.until} if task.call.poll is not None else None
+        if section in CALL_BODY:
+            return task.call.body.get(section)
+    elif section == "agent":
+        return task.agent.as_json() if isinstance(task.agent, AgentRule) else task.agent
+    if section == "results":
+        return {name: result.written for name, result in task.results.items()}
+    if section == "outputs":
+        return as_json(task.outputs.items) if task.outputs is not None else {}
+    if section == "settings":
+        return task.settings.as_json() if task.settings is not None else {}
     if section == "checks":
         return [[check.condition, check.message] for check in task.checks]
-    if section == "poll":
-        return {"until": task.call.poll.until} if task.call is not None and task.call.poll is not None else None
-    if section in CALL_BODY and task.call is not None:
-        return task.call.body.get(section)
     return getattr(task, section)
 
 

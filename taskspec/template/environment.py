@@ -221,7 +221,7 @@ _KINDS = {
 
 
 def _unlike(error: Exception) -> ExpressionError | None:
-    """The words for values that have no order between them, as a text and a number."""
+    """The error for values that have no order, as a text and a number."""
     found = _UNLIKE.search(str(error)) if isinstance(error, TypeError) else None
     if found is None:
         return None

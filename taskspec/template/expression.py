@@ -66,7 +66,7 @@ class Reference:
 
     @property
     def text(self) -> str:
-        """As it is written, up to the first index that is an expression other than each.key."""
+        """The text as written, up to the first index that is an expression other than each.key."""
         text = self.root
         for step in self.steps:
             if isinstance(step, Dynamic):
@@ -108,7 +108,7 @@ class Expression:
         except SensitiveTouchedError:
             return self._sensitive(scope)
         except ExpressionError as error:
-            # `x in "a text"` asks the text, which knows no secrets and no unknowns, and says that this is no string.
+            # `x in "a text"` asks the text, which refuses secrets and unknowns because they are not strings.
             if error.name:
                 raise
             if self._reads_secrets(scope):

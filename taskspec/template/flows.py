@@ -125,7 +125,7 @@ def _local_flows(spec: SpecFile, renderer: Renderer, name: str, inflow: Inflow, 
         try:
             references = renderer.parse(text).references
         except ExpressionError:
-            continue  # told where the locals themselves are looked at
+            continue  # reported where the locals themselves are analysed
         for reference in references:
             other = reference.steps[0] if reference.steps else ""
             if reference.root == "var":

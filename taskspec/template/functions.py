@@ -31,7 +31,7 @@ class Functions:
 
     @property
     def can_read(self) -> bool:
-        """Whether there are files at all; a spec that is only a text has none beside it."""
+        """Whether there are files at all. A spec that is only a text has no folder."""
         return self._read is not None
 
     def file(self, path: Any) -> Json:

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from taskspec.diagnostics import ERROR_LIMIT, Code, Diagnostic, choices
 from taskspec.errors import SpecError
 from taskspec.graph import CycleError, Edge, TaskGraph, build_graph
-from taskspec.spec.model import SpecFile, TaskDecl
-from taskspec.template.analysis import Analysis, Dependency
+from taskspec.spec.model import CallDecl, SpecFile, TaskDecl
+from taskspec.template.analysis import Analysis, Dependency, section_of
 from taskspec.template.budget import too_much
 from taskspec.template.expression import Index, Scope
 from taskspec.template.items import INSTANCE_LIMIT, KEY_LIMIT, ItemReader, hidden, item_readers
@@ -189,8 +189,9 @@ class _Build:
         """Refuse a fan-out that repeats much: each instance is evaluated, compared and shown by itself."""
         if times < 2:
             return
-        body = task.call.body if task.call is not None else {}
-        written = [task.params, task.target, task.settings, body, task.results, task.outputs, task.description]
+        body = [task.call.body] if isinstance(task, CallDecl) else [task.params, task.target]
+        sections = [section_of(task, name) for name in ("settings", "results", "outputs")]
+        written = [*body, *sections, task.description]
         self.weight += weight_of(written, WORK_LIMIT, VALUE_WORK) * times
         if self.weight > WORK_LIMIT:
             self._problem(

@@ -22,7 +22,7 @@ from taskspec.values import Json, Path, Unknown, unknowns
 KEY_LIMIT = 128
 INSTANCE_LIMIT = 200_000
 AT_MOST = 1_000
-"""Items that a for_each over a result may have, unless the task says otherwise: nobody has seen them when approving."""
+"""Items that a for_each over a result may have without `at_most`: the user approves the plan before they are known."""
 
 
 @dataclass(frozen=True, slots=True)

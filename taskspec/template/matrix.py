@@ -90,7 +90,7 @@ def _rule_flaws(matrix: Mapping[str, Json]) -> Iterator[Flaw]:
 
 @dataclass(slots=True)
 class _Combining:
-    """The combinations so far. Each rule is held against all of them once."""
+    """The combinations so far. Each rule is compared with all of them once."""
 
     axes: Sequence[str]
     matrix: Mapping[str, Json]
@@ -104,7 +104,7 @@ class _Combining:
     def exclude(self, index: int, rule: Mapping[str, Json]) -> None:
         for name in (name for name in rule if name not in self.axes):
             remedy = choices(name, self.axes, label="Axes")
-            self.flaws.append(Flaw((EXCLUDE, index, name), f'exclude names "{name}", which is no axis', remedy))
+            self.flaws.append(Flaw((EXCLUDE, index, name), f'exclude names "{name}", which is not an axis', remedy))
             return
         left = [values for values in self.found if not _fits(rule, values)]
         if len(left) == len(self.found):

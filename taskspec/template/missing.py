@@ -1,4 +1,4 @@
-"""What is not there, and what decides itself what a name on it means: the words of the sandbox's answers."""
+"""Missing names with their messages, and values that resolve the names on them themselves."""
 
 from __future__ import annotations
 

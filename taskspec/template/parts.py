@@ -1,22 +1,21 @@
 """What the expressions of included specs mean: their variables come from the inputs, their results go to the includer.
 
 A part sees its own `var`, `local` and `tasks` and nothing else. An input may be known only once a launch has ended;
-then so is every value made of it, and it is evaluated anew until it is known.
+then so is every value made of it, and it is evaluated again until it is known.
 """
 
 from __future__ import annotations
 
 import posixpath
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from taskspec.diagnostics import Code, Diagnostic, Span, choices
 from taskspec.errors import SpecError
 from taskspec.sensitive import contents, is_sensitive, sensitive_in
 from taskspec.spec.includes import Include, joined
-from taskspec.spec.model import SpecFile, Variable
-from taskspec.spec.parser import is_folder
+from taskspec.spec.model import SpecFile, Variable, is_folder
 from taskspec.spec.secretvalues import SecretKeeper, unfit
 from taskspec.spec.variables import from_text, unfit_input
 from taskspec.template.evaluate import LOCAL_LIMIT, base_scope
@@ -39,7 +38,7 @@ class Part:
     folder: str
 
     def module(self, module: Json) -> Json:
-        """A module as the whole names it: a folder beside the part is seen from the folder of the whole."""
+        """A module as the whole names it: a folder is relative to the folder of the whole."""
         if self.spec.profile is not None:
             module = self.spec.profile.modules.get(str(module), module)
         if not is_folder(module) or posixpath.isabs(module):
@@ -49,7 +48,7 @@ class Part:
 
 
 def check_inputs(part: Part, parent: SpecFile) -> Iterator[Diagnostic]:
-    """Inputs the part does not declare, and variables of it that nobody gives a value."""
+    """Inputs the part does not declare, and variables of it that have no value."""
     name, declared = part.include.name, part.spec.variables
     for given in part.include.inputs:
         if given not in declared:
@@ -99,7 +98,7 @@ class RootNames:
 
 
 KeeperIn = Callable[[str], SecretKeeper]
-"""Who looks up the secrets that a spec in a folder refers to; the folder is seen from that of the whole."""
+"""What looks up the secrets of a spec, by the folder of the spec relative to that of the whole."""
 
 
 def part_scopes(
@@ -115,7 +114,7 @@ def part_scopes(
     for part in parts:
         above = scopes.get(part.parent)
         if part.parent and above is None:
-            continue  # what is wrong with the part around it has been told
+            continue  # the problem of the part around it is reported already
         parent, around = (above.part.spec, above) if above is not None else (root, names)
         try:
             scope = PartScope(part, parent, around, waiting[part.prefix], keeper_in)
@@ -129,6 +128,31 @@ def part_scopes(
     return scopes
 
 
+@dataclass(slots=True)
+class Views:
+    """What expressions see of tasks: those of the spec, and those of each included spec by its name in the whole.
+
+    A plan makes its own, and a run starts from those of its plan.
+    """
+
+    tasks: TasksView = field(default_factory=TasksView)
+    units: Mapping[str, PartScope] = field(default_factory=dict)
+
+    def copy(self, renderer: Renderer, base: Mapping[str, Json]) -> Views:
+        """Views that start from these. To change one of them does not change the other."""
+        tasks, units = self.tasks.copy(), dict[str, PartScope]()
+        root = RootNames(renderer, base, tasks)
+        for prefix, scope in self.units.items():
+            above = units.get(scope.part.parent)
+            units[prefix] = scope.copy(above if above is not None else root)
+            (above.tasks if above is not None else tasks).join(scope.part.include.name, units[prefix].view())
+        return Views(tasks, units)
+
+    def take(self, other: Views) -> None:
+        """Go on from the views of another plan."""
+        self.tasks, self.units = other.tasks, other.units
+
+
 class PartScope:
     """The names inside one part. `waiting` are the variables whose input comes from tasks, and which."""
 
@@ -139,14 +163,21 @@ class PartScope:
         around: Names,
         waiting: Mapping[str, tuple[str, ...]],
         keeper_in: KeeperIn,
+        like: PartScope | None = None,
     ) -> None:
         self.part = part
         self._keeper_in = keeper_in
-        self.tasks = TasksView()
+        self.tasks: TasksView = like.tasks.copy() if like is not None else TasksView()
         self._parent = parent
         self._around = around
-        self._early = self._evaluated({name: Unknown(*producers) for name, producers in waiting.items()})
+        self._waiting = waiting
+        early = like.early() if like is not None else self._evaluated(waiting)
+        self._early = {**early, "tasks": self.tasks}
         self._now = self._growing(waiting) if waiting else self._early
+
+    def copy(self, around: Names) -> PartScope:
+        """The same names over a copy of the views of its tasks, inside a copy of what is around."""
+        return PartScope(self.part, self._parent, around, self._waiting, self._keeper_in, like=self)
 
     @property
     def folder(self) -> str:
@@ -164,18 +195,18 @@ class PartScope:
         """The names as they are known by now; an input that does not fit fails what uses it, and nothing else."""
         return self._now
 
-    def _evaluated(self, unknown: Mapping[str, Json]) -> Mapping[str, Json]:
+    def _evaluated(self, waiting: Mapping[str, tuple[str, ...]]) -> Mapping[str, Json]:
         spec, renderer = self.part.spec, self.part.renderer
-        variables: dict[str, Json] = dict(unknown)
+        variables: dict[str, Json] = {name: Unknown(*producers) for name, producers in waiting.items()}
         problems: list[Diagnostic] = []
-        for name in (name for name in spec.variables if name not in unknown):
+        for name in (name for name in spec.variables if name not in waiting):
             try:
                 variables[name] = self._value(name, self._around.early())
             except SpecError as error:
                 problems.extend(error.diagnostics)
         if problems:
             raise SpecError(problems)
-        return {**renderer.functions.scope, **base_scope(spec, variables, renderer), "tasks": self.tasks}
+        return {**renderer.functions.scope, **base_scope(spec, variables, renderer)}
 
     def _growing(self, waiting: Mapping[str, object]) -> Mapping[str, Json]:
         """As the early names; what was unknown there is evaluated when it is asked for, until it is known."""

@@ -1,6 +1,6 @@
 """Values with expressions in them become values: the one evaluator, used by the plan and again just before a launch.
 
-A value never becomes a template a second time: what an expression gives is taken as it is.
+What an expression gives is never evaluated a second time.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from taskspec.diagnostics import Code, Diagnostic, Span
+from taskspec.json_tree import leaves
 from taskspec.template.budget import Budget
 from taskspec.template.expression import Expression, Expressions, Scope, is_template
 from taskspec.template.functions import FUNCTION_NAMES, Functions
@@ -91,15 +92,7 @@ class Renderer:
 
 def templates_in(value: Json, path: Path = ()) -> Iterator[tuple[Path, str]]:
     """Every scalar of `value` that holds an expression, with its path."""
-    if isinstance(value, str):
-        if is_template(value):
-            yield path, value
-    elif isinstance(value, Mapping):
-        for key, item in value.items():
-            yield from templates_in(item, (*path, key))
-    elif isinstance(value, list | tuple):
-        for index, item in enumerate(value):
-            yield from templates_in(item, (*path, index))
+    return ((place, leaf) for place, leaf in leaves(value, path) if isinstance(leaf, str) and is_template(leaf))
 
 
 __all__ = ["RenderError", "Renderer", "Scope", "Unknown", "templates_in"]

@@ -46,7 +46,7 @@ def _open(value: Any, found: list[Sensitive]) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class _Opened(Addressable):
-    """A place for names whose values are laid open when somebody asks for them."""
+    """Names whose values are revealed when they are read."""
 
     inner: Addressable
     found: list[Sensitive]

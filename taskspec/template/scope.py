@@ -70,7 +70,7 @@ class FanOutView(Addressable):
 
 
 class TasksView(Addressable):
-    """The root `tasks`: views are put in as the walk through the graph goes on."""
+    """The root `tasks`. A plan or a run puts in the view of each task as soon as it is known."""
 
     __slots__ = ("_orders", "_parts", "_tasks")
 
@@ -78,6 +78,13 @@ class TasksView(Addressable):
         self._tasks: dict[str, Addressable | dict[str, Addressable] | Unknown] = {}
         self._orders: dict[str, Collection[str | None]] = {}
         self._parts: dict[str, PartView] = {}
+
+    def copy(self) -> TasksView:
+        """The same views, without those of included specs."""
+        same = TasksView()
+        same._tasks = {name: dict(view) if isinstance(view, dict) else view for name, view in self._tasks.items()}
+        same._orders = dict(self._orders)
+        return same
 
     def join(self, name: str, part: PartView) -> None:
         """An included spec: what is put under `NAME.task` becomes its task."""

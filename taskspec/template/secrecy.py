@@ -1,7 +1,7 @@
 """Where secrets may go: found from the references of a spec, before any secret is looked up.
 
 A secret may be a part of what an app or a service is sent, of a command's environment, of a local, a result or the
-condition of a check. Names, titles, addresses and outputs are there for everybody to see, and refuse it.
+condition of a check. Names, titles, addresses and outputs are visible to all users, and refuse it.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from taskspec.values import Json
 
 HIDING = frozenset({"params", "results", "data", "env"})
 """Sections whose secrets are sent or recorded as marks. In `checks` the condition may use one, the message not."""
-_NAMES = "names what everybody on the server can see"
+_NAMES = "names what all users of the server can see"
 _SHOWN = {
-    **dict.fromkeys(("title", "outputs"), "is shown to everybody on the server"),
+    **dict.fromkeys(("title", "outputs"), "is shown to all users of the server"),
     **dict.fromkeys(("with", "wait", "team", "workspace", "agent", "module", "version", "branch"), _NAMES),
-    "command": "is in the list of processes, which everybody on this machine can read",
+    "command": "is in the list of processes, which all users of this machine can read",
     **dict.fromkeys(("for_each", "matrix"), "makes the addresses of tasks, which every report shows"),
     "checks": "is shown when the check fails",
 }
 _INSTEAD = {
     "command": "Put it into `env`, and let the program read it there.",
     "outputs": "Show something else; the app itself gets the secret in `params`.",
-    "checks": "Use it in `assert`; let the message say in words what is wrong.",
+    "checks": "Use it in `assert`, and describe the problem in the message without it.",
 }
 _Name = tuple[str, ...]
 
@@ -75,7 +75,7 @@ class _Look:
             (("local", n), None, v) for n, v in self.spec.locals.items()
         ]
         for task in self.spec.tasks.values():
-            places += [(("tasks", task.name, name), task, value) for name, value in task.results.items()]
+            places += [(("tasks", task.name, name), task, result.written) for name, result in task.results.items()]
         size = -1
         while size != len(self.hidden):
             size = len(self.hidden)
@@ -131,7 +131,7 @@ class _Look:
 
 
 def in_sight(section: str) -> str:
-    """Why a section is no place for a secret."""
+    """Why a section must not hold a secret."""
     return f"`{section}`, which {_SHOWN.get(section, 'is written into plans and reports')}"
 
 

@@ -1,4 +1,4 @@
-"""Draws a diagnostic: what is wrong, where, the line with the span underlined, what to do."""
+"""Draw a diagnostic: what is wrong, where, the line with the span underlined, and what to do."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from taskspec.diagnostics import Diagnostic, Span, in_order
 from taskspec.view.paint import Paint, clean
+from taskspec.wording import shorten
 
 SHOWN_AT_ONCE = 50
 _LINE_LIMIT = 160
@@ -13,7 +14,7 @@ _TEXT_LIMIT = 4_000
 
 
 def draw_all(diagnostics: Iterable[Diagnostic], paint: Paint) -> str:
-    """Every problem in reading order, and how many there are."""
+    """All problems in the order of the file, and their number."""
     ordered = in_order(diagnostics)
     shown = [draw(diagnostic, paint) for diagnostic in ordered[:SHOWN_AT_ONCE]]
     errors = sum(diagnostic.is_error for diagnostic in ordered)
@@ -39,9 +40,8 @@ def draw(diagnostic: Diagnostic, paint: Paint) -> str:
 
 
 def _flat(text: str) -> str:
-    """On one line, whatever the author's names hold, and not without end."""
-    shown = text if len(text) <= _TEXT_LIMIT else text[:_TEXT_LIMIT] + "…"
-    return clean(shown).replace("\n", "\\n")
+    """The text on one line of bounded length, without control characters."""
+    return clean(shorten(text, _TEXT_LIMIT)).replace("\n", "\\n")
 
 
 def _snippet(span: Span, paint: Paint, colour: str) -> list[str]:
@@ -61,4 +61,4 @@ def _snippet(span: Span, paint: Paint, colour: str) -> list[str]:
 
 def _numbered(number: int, width: int, text: str) -> str:
     shown = clean(text[: _LINE_LIMIT + 1]).replace("\t", " ")
-    return f"  {number:>{width}} │ {shown if len(shown) <= _LINE_LIMIT else shown[:_LINE_LIMIT] + '…'}"
+    return f"  {number:>{width}} │ {shorten(shown, _LINE_LIMIT)}"

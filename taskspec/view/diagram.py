@@ -24,7 +24,7 @@ class DiagramFormat(StrEnum):
 
 
 def draw_graph(expansion: Expansion, kind: DiagramFormat) -> str:
-    """The graph of instances. Raises UsageError for a Mermaid graph that nothing could show."""
+    """Draw the graph of instances. Raises UsageError for a Mermaid graph with too many edges."""
     draw = {
         DiagramFormat.TEXT: _text,
         DiagramFormat.DOT: _dot,
@@ -35,7 +35,7 @@ def draw_graph(expansion: Expansion, kind: DiagramFormat) -> str:
 
 
 def _text(expansion: Expansion) -> str:
-    """One line a task, in columns of what may run side by side, each with what it needs."""
+    """One line for each instance with its dependencies, grouped in steps that may run in parallel."""
     lines = []
     for number, column in enumerate(generations(expansion.graph), start=1):
         lines.append(f"step {number}")
@@ -49,7 +49,7 @@ def _text(expansion: Expansion) -> str:
 
 
 def _rule(task: TaskDecl) -> str:
-    """On what, beside the success of all it needs, a task runs; nothing for most."""
+    """The rule of a task that does not simply run after the success of its dependencies."""
     rules = {
         RunOn.FAILURE: "on failure",
         RunOn.ALWAYS: "always",
@@ -60,7 +60,7 @@ def _rule(task: TaskDecl) -> str:
 
 
 def _is_soft(expansion: Expansion, node: int) -> bool:
-    """Whether a failure above a node need not keep it from running."""
+    """Whether the node may run after an upstream failure."""
     task = expansion.instances[node].task
     return task.run_on is not RunOn.SUCCESS or task.partial is Partial.CONTINUE
 

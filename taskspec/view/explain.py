@@ -1,4 +1,4 @@
-"""An explanation as text for people, and as JSON for programs."""
+"""Draw an explanation as text and as JSON."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from taskspec.view.paint import Paint, clean, one_line
 from taskspec.view.words import COLOURS, deadlines, retries, show, show_change, why
 
 VERSION = 1
-SECRET = "(sensitive)"  # noqa: S105 - the words that stand for one
+SECRET = "(sensitive)"  # noqa: S105 - a placeholder
 
 
 def draw_explanation(found: Explanation, paint: Paint) -> str:
-    """Action and reason, each value with its origin, the neighbours, deadlines and retries."""
+    """The action and its reason, each value with its origin, the neighbours, deadlines and retries."""
     task = found.planned
     sign = paint(f"{task.action.sign} {task.action}", COLOURS[task.action], "bold")
     lines = [f"{paint(clean(task.address), 'bold')}  {sign}: {why(task)}"]
@@ -80,7 +80,7 @@ def _neighbours(title: str, tasks: Sequence[PlannedTask], paint: Paint) -> list[
 
 
 def explanation_document(found: Explanation) -> dict[str, Any]:
-    """The explanation; it fits `explanation` in schemas/documents.schema.json."""
+    """The explanation; validates against `explanation` in schemas/documents.schema.json."""
     task = found.planned
     return {
         "taskspec_explanation": VERSION,

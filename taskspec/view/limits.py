@@ -1,4 +1,4 @@
-"""What limits how much of a plan runs at once: pools, agents, instances of one task. Values in, text and JSON out."""
+"""Draw the limits of parallel work: pools, agents, and instances of one task. Text and JSON."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from taskspec.view.paint import clean
 
 
 def draw_limits(plan: Plan) -> Iterator[str]:
-    """Lines for the head of a plan; none where nothing is limited."""
+    """Lines for the head of a plan, if anything is limited."""
     parts = [f"{clean(name)} {size}" for name, size in plan.pools.items()]
     if plan.slots_per_agent is not None:
         parts.append(f"{plan.slots_per_agent} at a time on one agent")
@@ -22,7 +22,7 @@ def draw_limits(plan: Plan) -> Iterator[str]:
 
 
 def limits_document(plan: Plan) -> dict[str, Any]:
-    """The same for programs, under the key `limits`; nothing where nothing is limited."""
+    """The same as JSON, under the key `limits`; empty without limits."""
     tasks = {
         task.name: {"max_parallel": task.max_parallel, "pool": dict(task.pool), "priority": task.priority}
         for task in _limited(plan)

@@ -1,4 +1,4 @@
-"""An apply as plain lines, one per thing that happened: for logs, pipes and CI."""
+"""Draw each event of an apply as one plain line, for logs, pipes and CI."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from taskspec.view.paint import Paint, clean, one_line
 from taskspec.view.words import OUTCOME_COLOURS, duration
 
 _QUIET_STATUSES = frozenset({"finished", "error", "stopped"})
-"""The end of a launch is told by its outcome, not twice."""
+"""Not shown, because the outcome follows."""
 
 
 def line(event: EngineEvent, paint: Paint) -> str | None:
-    """The line for an event, or None for one that says nothing new."""
+    """The line for an event, or None for an event that is not shown."""
     match event:
         case LaunchStarted(address, task_id, adopted):
             return f"{clean(address)}: {'attached to' if adopted else 'started'} launch {task_id}"

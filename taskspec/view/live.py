@@ -1,4 +1,4 @@
-"""An apply as a table that redraws itself, for a person at a terminal. The only module that imports rich."""
+"""Draw an apply as a table that redraws itself, for a terminal."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _MARGIN = 6
 
 
 @dataclass(slots=True)
-class _Row:
+class _TableRow:
     state: str
     colour: str
     task_id: int | None = None
@@ -32,11 +32,11 @@ class _Row:
 
 @dataclass(slots=True)
 class LiveTable:
-    """Shows what runs, what has just ended and how much is left; foreign text is never read as markup."""
+    """Shows running and recently ended tasks, and the progress. Foreign text is never read as markup."""
 
     console: Console
     clock: Callable[[], float] = time.monotonic
-    _rows: dict[str, _Row] = field(default_factory=dict)
+    _rows: dict[str, _TableRow] = field(default_factory=dict)
     _total: int = 0
     _done: int = 0
     _live: Live = field(init=False)
@@ -59,15 +59,15 @@ class LiveTable:
                 self._total = sum(task.action is not Action.KEEP for task in plan.tasks)
             case LaunchStarted(address, task_id, adopted):
                 state = "attached" if adopted else "started"
-                self._rows[address] = _Row(state, "cyan", task_id, began=self.clock())
+                self._rows[address] = _TableRow(state, "cyan", task_id, began=self.clock())
             case CallBegan(address, kind):
-                self._rows[address] = _Row(kind, "cyan", began=self.clock())
+                self._rows[address] = _TableRow(kind, "cyan", began=self.clock())
             case StatusChanged(address, task_id, status):
-                row = self._rows.setdefault(address, _Row(status, "cyan", task_id, began=self.clock()))
+                row = self._rows.setdefault(address, _TableRow(status, "cyan", task_id, began=self.clock()))
                 row.state = status
             case TaskEnded(address, outcome, task_id, _, seconds):
                 self._done += 1
-                self._rows[address] = _Row(str(outcome), OUTCOME_COLOURS[outcome], task_id, seconds=seconds)
+                self._rows[address] = _TableRow(str(outcome), OUTCOME_COLOURS[outcome], task_id, seconds=seconds)
                 if outcome in (Outcome.FAILED, Outcome.STOPPED):
                     self._say(address, str(outcome), event.summary)
             case Noticed(address, message):
@@ -90,15 +90,15 @@ class LiveTable:
             table.add_row(Text(clean(address)), Text(clean(row.state), style=row.colour), launch, self._time(row))
         return table
 
-    def _visible(self) -> list[tuple[str, _Row]]:
-        """What runs, then what ended last, as many as the screen holds."""
+    def _visible(self) -> list[tuple[str, _TableRow]]:
+        """The running tasks after those that ended last, as many as fit on the screen."""
         room = max(3, self.console.size.height - _MARGIN)
         running = [(address, row) for address, row in self._rows.items() if row.seconds is None]
         ended = [(address, row) for address, row in self._rows.items() if row.seconds is not None]
         left = max(0, room - len(running))
         return (ended[-left:] if left else []) + running[:room]
 
-    def _time(self, row: _Row) -> str:
+    def _time(self, row: _TableRow) -> str:
         if row.seconds is not None:
             return duration(row.seconds)
         return duration(self.clock() - row.began) if row.began is not None else ""

@@ -1,4 +1,4 @@
-"""Plans, events, status and diagnostics as JSON for programs; every document names its schema version."""
+"""Plans, events, status and diagnostics as JSON; every document names its schema version."""
 
 from __future__ import annotations
 
@@ -17,14 +17,16 @@ from taskspec.engine.events import (
     StatusChanged,
     TaskEnded,
 )
-from taskspec.plan.model import Plan, PlannedTask
+from taskspec.json_tree import map_leaves
+from taskspec.plan.model import Plan, Planned, PlannedTask
 from taskspec.sensitive import HIDDEN, Sensitive
+from taskspec.spec.kinds import ServiceRule
 from taskspec.spec.model import TaskDecl
-from taskspec.standing import Standing
+from taskspec.standing import RecordedLaunch
 from taskspec.state.model import Record
 from taskspec.values import ABSENT, Json, ServiceId, Unknown, show_path
-from taskspec.view.human import plan_summary, report_summary
 from taskspec.view.limits import limits_document
+from taskspec.view.summaries import plan_summary, report_summary
 
 VERSION = 1
 
@@ -48,8 +50,9 @@ def plan_document(plan: Plan) -> dict[str, Any]:
     }
 
 
-def _task(plan: Plan, task: PlannedTask) -> dict[str, Any]:
-    upstream = plan.expansion.graph.upstream(task.node) if task.node >= 0 else ()
+def _task(plan: Plan, task: Planned) -> dict[str, Any]:
+    declared = plan.expansion.instances[task.node].task if isinstance(task, PlannedTask) else None
+    upstream = plan.expansion.graph.upstream(task.node) if isinstance(task, PlannedTask) else ()
     return {
         "address": task.address,
         "action": str(task.action),
@@ -63,19 +66,16 @@ def _task(plan: Plan, task: PlannedTask) -> dict[str, Any]:
         "fingerprint": task.fingerprint,
         "inputs": json_value(task.request.inputs) if task.request is not None else None,
         "task_id": task.previous.task_id if task.previous is not None else None,
-        "endurance": endurance_document(plan.expansion.instances[task.node].task) if task.node >= 0 else None,
-        **_service(plan, task),
+        "endurance": endurance_document(declared) if declared is not None else None,
+        **(_service(plan, task.address, declared.service) if declared is not None and declared.service else {}),
         **({"condition": task.condition} if task.condition else {}),
         **({"root": task.root} if task.root else {}),
         **({"agents": list(plan.agents[task.address])} if task.address in plan.agents else {}),
     }
 
 
-def _service(plan: Plan, task: PlannedTask) -> dict[str, Any]:
-    rule = plan.expansion.instances[task.node].task.service if task.node >= 0 else None
-    if rule is None:
-        return {}
-    reused = {"reusable": plan.reusable[task.address]} if task.address in plan.reusable else {}
+def _service(plan: Plan, address: str, rule: ServiceRule) -> dict[str, Any]:
+    reused = {"reusable": plan.reusable[address]} if address in plan.reusable else {}
     return {"service": {"ready": str(rule.ready), "reuse": rule.reuse, "keep": rule.keep, **reused}}
 
 
@@ -93,23 +93,21 @@ def endurance_document(task: TaskDecl) -> dict[str, Any]:
 
 
 def side(value: Json) -> dict[str, Any]:
-    """One side of a change; it may not be there at all."""
+    """One side of a change, which may be absent."""
     return {"present": False} if value is ABSENT else {"present": True, "value": json_value(value)}
 
 
 def json_value(value: Json) -> Json:
     """A value with every unknown leaf as `{"unknown": [producers]}`."""
-    if isinstance(value, Unknown):
-        return {"unknown": list(value.producers)}
-    if isinstance(value, ServiceId) and value.is_pending:
-        return {"unknown": list(value.unknown.producers)}
-    if isinstance(value, Sensitive):
-        return HIDDEN
-    if isinstance(value, dict):
-        return {key: json_value(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [json_value(item) for item in value]
-    return value
+    return map_leaves(value, _json_leaf)
+
+
+def _json_leaf(leaf: Json) -> Json:
+    if isinstance(leaf, ServiceId) and leaf.is_pending:
+        leaf = leaf.unknown
+    if isinstance(leaf, Unknown):
+        return {"unknown": list(leaf.producers)}
+    return HIDDEN if isinstance(leaf, Sensitive) else leaf
 
 
 def event_document(event: EngineEvent) -> dict[str, Any]:
@@ -160,35 +158,35 @@ def report_document(report: RunReport) -> dict[str, Any]:
         "counts": report.counts,
         "seconds": round(report.seconds, 3),
         "tasks": [_ended(task) for task in report.tasks],
-        "results": json_value(dict(report.results)),
+        "results": json_value(report.results),
         "stopped": list(report.stopped),
         "unstopped": list(report.unstopped),
     }
 
 
-def status_document(standings: Sequence[Standing], in_spec: set[str]) -> dict[str, Any]:
-    """Every address on record and what the server says about it."""
+def status_document(launches: Sequence[RecordedLaunch], in_spec: set[str]) -> dict[str, Any]:
+    """Every address on record, and what the server reports."""
     return {
         "taskspec_status": VERSION,
         "tasks": [
             {
-                "address": standing.record.address,
-                "task_id": standing.record.task_id,
-                "attempt": standing.record.attempt,
-                "phase": str(standing.record.phase),
-                "outcome": str(standing.record.outcome) if standing.record.outcome else None,
-                "summary": standing.record.summary,
-                "status": standing.observed.status if standing.observed is not None else None,
-                "in_spec": standing.record.address in in_spec,
-                **_standing_service(standing.record),
-                "results": json_value(dict(standing.record.results)),
+                "address": launch.record.address,
+                "task_id": launch.record.task_id,
+                "attempt": launch.record.attempt,
+                "phase": str(launch.record.phase),
+                "outcome": str(launch.record.outcome) if launch.record.outcome else None,
+                "summary": launch.record.summary,
+                "status": launch.observed.status if launch.observed is not None else None,
+                "in_spec": launch.record.address in in_spec,
+                **_record_service(launch.record),
+                "results": json_value(launch.record.results),
             }
-            for standing in standings
+            for launch in launches
         ],
     }
 
 
-def _standing_service(record: Record) -> dict[str, Any]:
+def _record_service(record: Record) -> dict[str, Any]:
     if not record.is_service:
         return {}
     return {"service": {"ready": record.is_ready, "reused": record.reused, "replaces": list(record.replaces)}}

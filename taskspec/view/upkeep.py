@@ -1,4 +1,4 @@
-"""What the state's own commands show: records, the lease, and how a launch differs. Values in, text out."""
+"""Draw records, the lease, and the differences of a launch, as text and JSON."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
+from taskspec.json_tree import leaves
 from taskspec.plan.model import Change
 from taskspec.state.lease import Lease, Owner, why_over
 from taskspec.state.model import Record, State
@@ -18,7 +19,7 @@ VERSION = 1
 
 
 def draw_records(state: State, paint: Paint) -> str:
-    """Every address on record: its attempt, how far it came, the launch, and when."""
+    """Every address on record: its attempt, its outcome or phase, the launch, and the time."""
     records = list(state.records.values())
     if not records:
         return "There are no records.\n"
@@ -38,7 +39,7 @@ def _came_to(record: Record) -> str:
 
 
 def draw_record(record: Record, paint: Paint) -> str:
-    """One record whole, with the inputs it was launched with and its results."""
+    """One whole record, with its inputs and results."""
     facts = {
         "attempt": record.attempt,
         "phase": str(record.phase),
@@ -54,14 +55,13 @@ def draw_record(record: Record, paint: Paint) -> str:
     lines += [f"  {name:<12} {one_line(str(value))}" for name, value in facts.items() if value is not None]
     for title, values in (("inputs", record.inputs), ("results", record.results)):
         lines.append(paint(f"  {title}", "bold"))
-        lines += [f"    {line}" for line in _leaves(values, ())] or ["    none"]
+        lines += [f"    {line}" for line in _rows(values)]
     return "\n".join(lines) + "\n"
 
 
-def _leaves(value: Json, path: tuple[str | int, ...]) -> Sequence[str]:
-    if isinstance(value, Mapping) and (value or not path):
-        return [line for key, item in value.items() for line in _leaves(item, (*path, key))]
-    return [f"{one_line(show_path(path))}: {show(value, limit=2000)}"]
+def _rows(values: Mapping[str, Json]) -> list[str]:
+    found = leaves(values, lists=False) if values else ()
+    return [f"{one_line(show_path(path))}: {show(value, limit=2000)}" for path, value in found] or ["none"]
 
 
 def records_document(state: State) -> dict[str, Any]:
@@ -82,14 +82,14 @@ def _row(record: Record) -> dict[str, Any]:
 
 
 def draw_lease(lease: Lease, viewer: Owner, now: float, paint: Paint) -> str:
-    """Who writes to a state, since when, and whether somebody else may take over."""
+    """The owner of a lease, its times, and whether it has expired."""
     lines = [f"{paint(clean(lease.owner.describe()), 'bold')} writes to this state."]
     if lease.since is not None:
         lines.append(f"  since    {_moment(lease.since)}, {duration(max(0.0, now - lease.since))} ago")
     lines.append(f"  renewed  {_moment(lease.renewed_at)}, {duration(max(0.0, now - lease.renewed_at))} ago")
     lines.append(f"  fencing  {lease.fencing}")
     over = why_over(lease, viewer, now)
-    lines.append(f"It is over: {over}. The next writer takes it by itself." if over else "It is not over.")
+    lines.append(f"The lease has expired: {over}. The next writer takes it." if over else "The lease is held.")
     return "\n".join(lines) + "\n"
 
 
@@ -116,5 +116,5 @@ def _moment(seconds: float) -> str:
 
 
 def draw_differences(changes: Sequence[Change]) -> str:
-    """One line for each place where a launch is not what the spec would send: the launch's value, then the spec's."""
+    """One line for each difference between a launch and the spec: the launch's value, then the spec's."""
     return "".join(f"  {show_change(change)}\n" for change in changes)

@@ -1,11 +1,11 @@
-"""The words a person reads for actions, reasons, outcomes and values; one home, so that they are always the same."""
+"""The texts for actions, reasons, outcomes and values, shared by all views."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from itertools import islice
 
-from taskspec.plan.model import Action, Change, PlannedTask, Reason
+from taskspec.plan.model import Action, Change, Planned, Reason
 from taskspec.plan.request import CallRequest
 from taskspec.sensitive import HIDDEN, Sensitive
 from taskspec.spec import durations
@@ -19,7 +19,7 @@ REASONS: Mapping[Reason, str] = {
     Reason.NOT_ARRIVED: "the last start did not arrive",
     Reason.FORGOTTEN: "the server has forgotten it",
     Reason.STILL_RUNNING: "still running",
-    Reason.ENDED_UNSEEN: "ended while nobody watched",
+    Reason.ENDED_UNSEEN: "ended since the last run",
     Reason.LAST_LAUNCH_FAILED: "the last launch failed",
     Reason.REQUESTED: "requested with --rerun",
     Reason.ALWAYS: "reruns always",
@@ -32,19 +32,19 @@ REASONS: Mapping[Reason, str] = {
     Reason.NEVER_RERUNS: "never reruns",
     Reason.NOT_IN_SPEC: "no longer in the spec",
     Reason.SERVICE_NEEDED: "needed",
-    Reason.SERVICE_NOT_NEEDED: "nothing to do needs it",
+    Reason.SERVICE_NOT_NEEDED: "no task in this run needs it",
     Reason.INSTANCES_UNKNOWN: "known after",
     Reason.CUT_OFF: "the last call was cut off",
     Reason.STILL_PENDING: "still pending",
     Reason.CONDITION_FALSE: "its condition is false",
     Reason.RUNS_ON_FAILURE: "only if something that it needs fails",
-    Reason.RUNS_ALWAYS: "runs whatever becomes of what it needs",
+    Reason.RUNS_ALWAYS: "runs regardless of upstream outcomes",
 }
 CALL_REASONS: Mapping[Reason, str] = {
     Reason.NEVER_LAUNCHED: "never done",
     Reason.LAST_LAUNCH_FAILED: "the last call failed",
 }
-"""Where a call has other words than a launch."""
+"""Reasons with another text for a call."""
 COLOURS: Mapping[Action, str] = {
     Action.START: "green",
     Action.RERUN: "yellow",
@@ -65,8 +65,8 @@ OUTCOME_COLOURS: Mapping[Outcome, str] = {
 }
 
 
-def why(task: PlannedTask) -> str:
-    """The reason in words, with its detail; that of another task only by the need of it."""
+def why(task: Planned) -> str:
+    """The reason and its detail. For a task that another one causes, only the detail."""
     if task.root:
         return one_line(task.detail)
     words = REASONS[task.reason]
@@ -78,14 +78,14 @@ def why(task: PlannedTask) -> str:
 
 
 def show(value: Json, limit: int = 120) -> str:
-    """A value on one line: JSON, `(known after apply: …)` for what only the run will know."""
+    """A value on one line: JSON, or `(known after apply: …)`."""
     if isinstance(value, Unknown):
         return value.describe()
     if isinstance(value, ServiceId):
         return value.symbol
     if isinstance(value, Sensitive):
         return HIDDEN
-    # No more than fit: each takes a character at least.
+    # Each entry takes at least one character, so more do not fit.
     if isinstance(value, Mapping):
         entries = islice(value.items(), limit)
         return one_line("{" + ", ".join(f"{key}: {show(item)}" for key, item in entries) + "}", limit)

@@ -27,7 +27,7 @@ def server() -> Iterator[Recorder]:
 
 @pytest.fixture
 def naps() -> list[float]:
-    """The pauses that the code under test asked for; none is slept."""
+    """The pauses that the code under test requested. No test sleeps."""
     return []
 
 

@@ -1,4 +1,4 @@
-"""A real HTTP server that writes down every request and answers as scripted, faults included."""
+"""A real HTTP server that records every request and sends scripted answers and faults."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Seen:
 
 @dataclass(frozen=True)
 class Answer:
-    """A complete answer; `content` is JSON unless it is bytes."""
+    """A complete answer. `content` is JSON or bytes."""
 
     status: int = 200
     content: Any = None
@@ -55,7 +55,7 @@ Script = Callable[["Handler"], None]
 
 
 class Recorder:
-    """Scripts are taken in order; the last one of a method answers for ever. Unknown methods get 404."""
+    """Uses the scripts of a method in order, and the last one repeatedly. Other methods get a 404."""
 
     def __init__(self) -> None:
         self.seen: list[Seen] = []
@@ -84,7 +84,7 @@ class Recorder:
         return f"http://127.0.0.1:{self.port}"
 
     def answer(self, method: str, *scripts: Any) -> None:
-        """What a method answers: a script, or anything else as the JSON of a 200."""
+        """Set the answers of a method: scripts, or values as the JSON of a 200."""
         self._scripts[method] = [each if callable(each) else Answer(content=each) for each in scripts]
 
     def sent(self, method: str) -> list[Seen]:
@@ -106,7 +106,7 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that leaves is part of the tests."""
+        """Print nothing: clients may close the connection."""
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -125,10 +125,10 @@ class Handler(BaseHTTPRequestHandler):
     do_GET = do_POST  # noqa: N815 - the standard library's name
 
     def log_message(self, *_: Any) -> None:
-        """Silence."""
+        """Print nothing."""
 
     def cut(self) -> None:
-        """Close the connection with a reset, whatever has been written so far."""
+        """Reset the connection after what was written."""
         self.close_connection = True
         with suppress(OSError):
             self.wfile.flush()
@@ -138,12 +138,12 @@ class Handler(BaseHTTPRequestHandler):
         self.connection.close()
 
     def leave(self) -> None:
-        """Close the connection in good order, whatever has been promised."""
+        """Close the connection normally, even in the middle of an answer."""
         self.close_connection = True
 
 
 def hang(handler: Handler) -> None:
-    """Say nothing until the test is over."""
+    """Send nothing until the test ends."""
     handler.recorder.released.wait()
     handler.leave()
 
@@ -167,7 +167,7 @@ def cut_chunked(handler: Handler) -> None:
 
 
 def slow_body(handler: Handler) -> None:
-    """A byte now and then: no single read ever takes long."""
+    """Send a byte from time to time, so that no single read takes long."""
     handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
     _drip(handler)
 
@@ -178,7 +178,7 @@ def slow_headers(handler: Handler) -> None:
 
 
 def slow_body_without_end(handler: Handler) -> None:
-    """A body that ends with the connection, so that a shut socket looks like a good end."""
+    """Send a body that ends with the connection, so that a closed socket looks like its end."""
     handler.wfile.write(b'HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n[{"taskId": 1}]')
     _drip(handler, b" ")
 

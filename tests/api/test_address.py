@@ -50,5 +50,5 @@ def test_normalising_twice_changes_nothing(address: str) -> None:
         ("https://app.supervisely.com", False),
     ],
 )
-def test_loopback_is_told_from_the_text(address: str, expected: bool) -> None:
+def test_loopback_is_read_from_the_text(address: str, expected: bool) -> None:
     assert is_loopback(address) is expected

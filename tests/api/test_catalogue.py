@@ -116,9 +116,9 @@ class TestArguments:
     @pytest.mark.parametrize(
         ("targets", "given", "words"),
         [
-            (["images_project"], {}, "started on something"),
+            (["images_project"], {}, "needs a target"),
             (["images_project"], {"videos_project": 1}, "cannot be started on"),
-            (["images_project"], {"images_projct": 1}, "no launch place"),
+            (["images_project"], {"images_projct": 1}, "unknown launch place"),
             (["images_project"], {"images_project": "9"}, "takes int"),
             (["images_project"], {"images_project": True}, "takes int"),
             (["files_file"], {"files_file": 3}, "takes str"),

@@ -1,4 +1,4 @@
-"""The client against the local server: the same client, a real server, real apps."""
+"""The client with a real local server and real apps."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
 
 
 def _info(home: ServerHome, process: subprocess.Popen[bytes]) -> ServerInfo:
-    """The running server's note; it listens by the time the note is written."""
+    """Wait for server.json, which the server writes when it listens."""
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline and process.poll() is None:
         info = read_info(home)
@@ -51,7 +51,7 @@ def _info(home: ServerHome, process: subprocess.Popen[bytes]) -> ServerInfo:
 
 
 def _end(process: subprocess.Popen[bytes], home: ServerHome) -> None:
-    """End the server and the apps that were started from its home."""
+    """Kill the server and its apps."""
     process.kill()
     process.wait()
     for other in psutil.process_iter(["cmdline"]):
@@ -86,7 +86,7 @@ def test_a_registered_folder_is_a_module(api: Api, module: RegisteredModule) -> 
     assert (info.name, info.slug, info.releases[0]) == ("Hello", module.slug, module.version)
     assert info.get_arguments() == {"end": "well"}
     with pytest.raises(NotFound):
-        api.app.get_ecosystem_module_id("nobody/nothing")
+        api.app.get_ecosystem_module_id("owner/nothing")
 
 
 def test_a_launch_runs_to_its_end_and_leaves_its_log(api: Api, module: RegisteredModule) -> None:
@@ -167,9 +167,9 @@ def test_places_are_found_by_name(api: Api) -> None:
     assert [agent.id for agent in api.agent.get_list_available(TEAM)] == [AGENT]
     login = api.user.get_my_info().login
     assert api.user.get_member_info_by_login(TEAM, login).login == login
-    with pytest.raises(NotFound) as nobody:
-        api.user.get_member_info_by_login(TEAM, "nobody at all")
-    assert login in nobody.value.remedy
+    with pytest.raises(NotFound) as missing:
+        api.user.get_member_info_by_login(TEAM, "unknown")
+    assert login in missing.value.remedy
     with pytest.raises(NotFound) as caught:
         api.agent.get_info_by_name(TEAM, "locl")
     assert caught.value.remedy == 'did you mean "local"?'
@@ -180,8 +180,8 @@ def test_what_the_server_refuses_is_refused(api: Api, module: RegisteredModule) 
         api.task.start(AGENT, module_id=10**6, workspace_id=WORKSPACE)
     with pytest.raises(NotFound):
         api.task.get_info_by_id(10**6)
-    with Api(api.server_address, "wrong-token") as stranger, pytest.raises(Unauthorized):
-        stranger.user.get_my_info()
+    with Api(api.server_address, "wrong-token") as client, pytest.raises(Unauthorized):
+        client.user.get_my_info()
 
 
 def test_the_server_tells_about_itself(api: Api) -> None:

@@ -1,4 +1,4 @@
-"""What became of a start, for every way in which the network can fail."""
+"""The fate of a start, for every failure of the network."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def test_a_failed_tls_handshake_is_not_sent(server: Recorder) -> None:
 
 @pytest.fixture
 def deaf_port() -> Iterator[int]:
-    """A port whose queue is full, so that a connection is never accepted."""
+    """A port with a full queue, which never accepts a connection."""
     with closing(socket.socket()) as listener, closing(socket.socket()) as first, closing(socket.socket()) as second:
         listener.bind(("127.0.0.1", 0))
         listener.listen(0)
@@ -142,7 +142,7 @@ def test_a_redirect_gets_no_token_and_says_where_to(server: Recorder) -> None:
 
 
 class TestReads:
-    """Reads may be repeated, and are."""
+    """Reads are repeated."""
 
     @pytest.mark.parametrize(
         "script",

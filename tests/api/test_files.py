@@ -12,14 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from taskspec.api import Api
-from taskspec.api.multipart import MultipartBody, Part, json_part
+from taskspec.api.multipart import FormPart, MultipartBody, json_part
 from taskspec.errors import NotFound, OutcomeUnknown, UsageError
 
 from .recorder import Answer, Recorder, Seen, cut_fixed
 
 
 def parts_of(seen: Seen) -> list[tuple[str, str | None, str | None, bytes]]:
-    """Name, file name, content type and content of each part, read by the standard library's parser."""
+    """Parse name, file name, content type and content of each part with the standard library."""
     head = f"Content-Type: {seen.headers['content-type']}\r\n\r\n".encode()
     message = email.message_from_bytes(head + seen.body)
     found = []
@@ -37,7 +37,7 @@ def content_hash(content: bytes) -> str:
 
 
 class TestTaskFiles:
-    """The exchange of wire protocol section 2.5."""
+    """The requests of wire protocol section 2.5."""
 
     @pytest.fixture(autouse=True)
     def _answers(self, server: Recorder) -> None:
@@ -107,11 +107,11 @@ class TestTeamFiles:
     def test_a_lost_row_is_noticed(self, server: Recorder, api: Api, tmp_path: Path) -> None:
         (tmp_path / "a").write_text("a")
         server.answer("file-storage.bulk.upload", [])
-        with pytest.raises(OutcomeUnknown, match="1 files sent, 0 came back"):
+        with pytest.raises(OutcomeUnknown, match="1 files sent, 0 confirmed"):
             api.file.upload(3, tmp_path / "a", "/a")
 
     def test_a_missing_file_is_refused_before_sending(self, server: Recorder, api: Api, tmp_path: Path) -> None:
-        with pytest.raises(UsageError, match="is no file"):
+        with pytest.raises(UsageError, match="is not a file"):
             api.file.upload(3, tmp_path / "missing", "/a")
         assert api.file.upload_bulk(3, [], []) == []
         assert server.seen == []
@@ -138,7 +138,7 @@ class TestTeamFiles:
             api.file.download(3, "/a", target)
         assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("a", "old")]
 
-    def test_existence_is_told_by_the_folders_listing(self, server: Recorder, api: Api) -> None:
+    def test_existence_follows_from_the_folders_listing(self, server: Recorder, api: Api) -> None:
         server.answer("file-storage.list", [{"id": 1, "path": "/a/b.txt"}, {"id": 2, "path": "/a/c/", "isDir": True}])
         assert api.file.exists(3, "/a/b.txt")
         assert api.file.exists(3, "/a/c")
@@ -164,7 +164,7 @@ def test_a_form_read_in_any_steps_is_as_long_as_it_says(
     parts = [json_part('quo"te', {"a": 1})]
     for n, content in enumerate(contents):
         (folder / str(n)).write_bytes(content)
-        parts.append(Part(str(n), file=folder / str(n), filename=f"f\r\n{n}"))
+        parts.append(FormPart(str(n), file=folder / str(n), filename=f"f\r\n{n}"))
     with MultipartBody(parts) as body:
         expected = len(body)
         pieces = list(iter(lambda: body.read(step), b""))

@@ -18,7 +18,7 @@ def page(ids: list[int], *, total: int, size: int, pages: int) -> dict[str, Any]
 
 
 def table(ids: list[int], *, honest: bool = True) -> Callable[[Handler], None]:
-    """A server's list method over these ids; a dishonest one ignores filters."""
+    """Script a list method with these ids. A dishonest one ignores filters."""
 
     def answer(handler: Handler) -> None:
         body = handler.recorder.seen[-1].json

@@ -26,7 +26,7 @@ def test_a_folder_is_registered_by_its_absolute_path(
 
 
 def test_a_missing_folder_is_refused_before_sending(server: Recorder, api: Api, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="no folder"):
+    with pytest.raises(UsageError, match="does not exist"):
         api.local.register_module(tmp_path / "missing")
     assert server.seen == []
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from taskspec.api import Api
-from taskspec.api.record import Record
+from taskspec.api.record import WireRecord
 from taskspec.api.records import AgentInfo
 from taskspec.errors import NotFound, OutcomeUnknown, Refused, Unauthorized
 
@@ -16,7 +16,7 @@ SORT = {"sort": "id", "sort_order": "asc"}
 
 
 def names(*all_names: str) -> Callable[[Handler], None]:
-    """A list method over things of these names."""
+    """Script a list method with rows of these names."""
 
     def answer(handler: Handler) -> None:
         wanted = [clause["value"] for clause in handler.recorder.seen[-1].json["filter"]]
@@ -31,7 +31,7 @@ def by_name(name: str) -> list[dict[str, str]]:
     return [{"field": "name", "operator": "=", "value": name}]
 
 
-KINDS: dict[str, tuple[str, Callable[[Api, str], Record], dict[str, Any]]] = {
+KINDS: dict[str, tuple[str, Callable[[Api, str], WireRecord], dict[str, Any]]] = {
     "agent": ("agents.list", lambda api, name: api.agent.get_info_by_name(3, name), {"teamId": 3}),
     "team": ("teams.list", lambda api, name: api.team.get_info_by_name(name), {}),
     "workspace": ("workspaces.list", lambda api, name: api.workspace.get_info_by_name(3, name), {"teamId": 3}),
@@ -41,7 +41,7 @@ KINDS: dict[str, tuple[str, Callable[[Api, str], Record], dict[str, Any]]] = {
 
 @pytest.mark.parametrize(("method", "find", "scope"), KINDS.values(), ids=KINDS.keys())
 def test_a_thing_is_found_by_its_exact_name(
-    server: Recorder, api: Api, method: str, find: Callable[[Api, str], Record], scope: dict[str, Any]
+    server: Recorder, api: Api, method: str, find: Callable[[Api, str], WireRecord], scope: dict[str, Any]
 ) -> None:
     server.answer(method, names("cpu", "gpu-01"))
     assert find(api, "gpu-01").id == 2
@@ -50,7 +50,7 @@ def test_a_thing_is_found_by_its_exact_name(
 
 @pytest.mark.parametrize(("method", "find", "scope"), KINDS.values(), ids=KINDS.keys())
 def test_a_missing_name_is_answered_with_a_near_one(
-    server: Recorder, api: Api, method: str, find: Callable[[Api, str], Record], scope: dict[str, Any]
+    server: Recorder, api: Api, method: str, find: Callable[[Api, str], WireRecord], scope: dict[str, Any]
 ) -> None:
     server.answer(method, names("cpu", "gpu-01"))
     with pytest.raises(NotFound, match='"gpu-1"') as caught:
@@ -71,7 +71,7 @@ def test_no_thing_at_all_is_said_so(server: Recorder, api: Api) -> None:
     server.answer("teams.list", names())
     with pytest.raises(NotFound) as caught:
         api.team.get_info_by_name("a")
-    assert caught.value.remedy == "there is no team at all"
+    assert caught.value.remedy == "there are no teams"
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_no_thing_at_all_is_said_so(server: Recorder, api: Api) -> None:
         ("file-storage.info", lambda api: api.file.get_info_by_id(4)),
     ],
 )
-def test_a_thing_is_found_by_id(server: Recorder, api: Api, method: str, find: Callable[[Api], Record]) -> None:
+def test_a_thing_is_found_by_id(server: Recorder, api: Api, method: str, find: Callable[[Api], WireRecord]) -> None:
     with pytest.raises(NotFound):
         find(api)
     server.answer(method, {"id": 4, "name": "x"})
@@ -114,7 +114,7 @@ def test_agents_can_be_listed_with_their_gpus(server: Recorder, api: Api) -> Non
 
 
 @pytest.mark.parametrize(
-    ("told", "has_gpu", "free"),
+    ("reported", "has_gpu", "free"),
     [
         ({}, False, None),
         ({"gpuInfo": None}, False, None),
@@ -123,12 +123,12 @@ def test_agents_can_be_listed_with_their_gpus(server: Recorder, api: Api) -> Non
         ({"gpuInfo": {"device_count": 1}}, True, None),
     ],
 )
-def test_an_agent_tells_of_its_gpus(told: dict[str, Any], has_gpu: bool, free: int | None) -> None:
-    agent = AgentInfo.parse({"id": 1, **told})
+def test_an_agent_reports_its_gpus(reported: dict[str, Any], has_gpu: bool, free: int | None) -> None:
+    agent = AgentInfo.parse({"id": 1, **reported})
     assert (agent.has_gpu, agent.free_memory) == (has_gpu, free)
 
 
-def test_we_are_somebody(server: Recorder, api: Api) -> None:
+def test_the_token_has_a_user(server: Recorder, api: Api) -> None:
     server.answer("users.me", {"id": 3, "login": "alice", "email": "a@x"}, Answer(401, {"error": "no"}))
     me = api.user.get_my_info()
     assert (me.id, me.login, me.email) == (3, "alice", "a@x")

@@ -1,4 +1,4 @@
-"""Every output body, as wire protocol section 2.6 has it."""
+"""Every output body, as in wire protocol section 2.6."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from taskspec.api import LaunchStatus, TaskInfo
-from taskspec.api.record import Record
+from taskspec.api.record import WireRecord
 from taskspec.api.records import AgentInfo, FileInfo, ProjectInfo
 
 TASK: dict[str, Any] = {
@@ -77,7 +77,7 @@ META = st.dictionaries(st.sampled_from([*TASK["meta"], "size"]), JSON)
 
 @pytest.mark.parametrize("kind", [TaskInfo, AgentInfo, FileInfo, ProjectInfo])
 @given(content=st.dictionaries(KEYS, JSON | META))
-def test_odd_fields_never_break_a_property(kind: type[Record], content: dict[str, Any]) -> None:
+def test_odd_fields_never_break_a_property(kind: type[WireRecord], content: dict[str, Any]) -> None:
     record = kind.parse({**content, "id": 1})
     for name in dir(kind):
         if isinstance(getattr(kind, name), property):

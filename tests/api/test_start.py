@@ -1,4 +1,4 @@
-"""The body of a start, field by field as wire protocol section 2.4 has it."""
+"""The body of a start, field by field, as in wire protocol section 2.4."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ class Handler(BaseHTTPRequestHandler):
             self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{")
             self.close_connection = True
         elif command == "nonsense":
-            self.wfile.write(b"this is no HTTP\r\n\r\n")
+            self.wfile.write(b"this is not HTTP\r\n\r\n")
             self.close_connection = True
         elif command == "sleep":
             time.sleep(600)
@@ -81,4 +81,4 @@ chosen = parser.parse_args()
 server = Server((chosen.host, chosen.port), Handler)
 print("listening at", chosen.host, chosen.port, flush=True)
 server.serve_forever(0.01)
-print("left in peace", flush=True)
+print("left by itself", flush=True)

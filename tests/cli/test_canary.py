@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from taskspec.operations import Project
+from taskspec.operations.project import Project
 from tests.apps import source
 
 from .canary import forms, holding, shows

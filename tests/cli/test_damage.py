@@ -16,9 +16,9 @@ import pytest
 
 from taskspec.api import Api
 from taskspec.local.daemon import Endpoint
+from taskspec.state.events import Actor
 from taskspec.state.store import open_store
 from taskspec.state.transfer import export_document
-from taskspec.upkeep import By
 
 from .conftest import Command
 
@@ -125,7 +125,7 @@ def test_a_mistake_of_ours_while_writing_is_a_bug_report_and_the_state_stays(
     taskspec: Command, path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = taskspec("state", "export", "spec.yaml").out
-    monkeypatch.setattr(By, "body", lambda self, **more: {"who": object()})
+    monkeypatch.setattr(Actor, "body", lambda self, **more: {"who": object()})
     monkeypatch.setattr(tempfile, "tempdir", str(folder))
     said = taskspec("state", "forget", "spec.yaml", "only")
     assert said.code == 70

@@ -45,10 +45,10 @@ def test_a_launch_that_was_stopped_by_hand_is_told_recorded_and_launched_again(
 ) -> None:
     api.task.stop(running)
     end(api, running, "stopped")
-    assert "stopped while nobody watched" in taskspec("status", "spec.yaml").out
+    assert "stopped since the last run" in taskspec("status", "spec.yaml").out
     (folder / "gate").touch()
     assert taskspec("apply", "spec.yaml").code == 1
-    assert "while nobody watched" not in taskspec("status", "spec.yaml").out
+    assert "since the last run" not in taskspec("status", "spec.yaml").out
     assert taskspec("apply", "spec.yaml").code == 0
     assert "succeeded" in taskspec("status", "spec.yaml").out
 
@@ -56,7 +56,7 @@ def test_a_launch_that_was_stopped_by_hand_is_told_recorded_and_launched_again(
 def test_a_launch_that_ended_unseen_is_told_and_kept(taskspec: Command, running: int, folder: Path, api: Api) -> None:
     (folder / "gate").touch()
     end(api, running)
-    assert "finished while nobody watched" in taskspec("status", "spec.yaml").out
+    assert "finished since the last run" in taskspec("status", "spec.yaml").out
     assert taskspec("apply", "spec.yaml").code == 0
     assert "nothing to do" in taskspec("plan", "spec.yaml").out
     assert api.task.highest_id(1) == running

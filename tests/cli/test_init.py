@@ -112,9 +112,9 @@ def test_the_defaults_it_shows_change_nothing_when_they_are_uncommented(taskspec
     Path("spec.yaml").write_text(text)
     before = planned(taskspec, "spec.yaml")["many"]["fingerprint"]
     head, rest = text.split("    # params:\n")
-    params, results = rest.split("    # What apps like it")
+    params, results = rest.split("    # Usual results of similar apps")
     written = "".join("    " + line.removeprefix("    # ") + "\n" for line in params.splitlines())
-    Path("spec.yaml").write_text(f"{head}    params:\n{written}    # What apps like it{results}")
+    Path("spec.yaml").write_text(f"{head}    params:\n{written}    # Usual results of similar apps{results}")
     assert planned(taskspec, "spec.yaml")["many"]["fingerprint"] == before
 
 

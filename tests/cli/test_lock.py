@@ -141,16 +141,16 @@ def test_readers_never_wait_for_a_writer_nor_for_an_open_transaction(
 def test_nobody_writes(taskspec: Command, spec: Write) -> None:
     spec(GOOD)
     for _ in range(2):
-        assert taskspec("lock", "show", "spec.yaml").out == "Nobody writes to this state.\n"
+        assert taskspec("lock", "show", "spec.yaml").out == "No process writes to this state.\n"
         assert json.loads(taskspec("lock", "show", "spec.yaml", "--json").out) == {"taskspec_lock": 1, "held": False}
-        assert taskspec("lock", "break", "spec.yaml", "-y").out == "Nobody writes to this state.\n"
+        assert taskspec("lock", "break", "spec.yaml", "-y").out == "No process writes to this state.\n"
         taskspec("apply", "spec.yaml")
 
 
 def test_the_writer_is_shown_with_everything_that_is_known(taskspec: Command, writer: Writer) -> None:
     said = taskspec("lock", "show", "spec.yaml").out
     assert f"process {writer.process.pid} writes to this state." in said
-    assert "It is not over." in said
+    assert "The lease is held." in said
     document = json.loads(taskspec("lock", "show", "spec.yaml", "--json").out)
     assert (document["held"], document["pid"], document["is_over"]) == (True, writer.process.pid, False)
     assert document["since"] <= document["renewed_at"]
@@ -159,7 +159,7 @@ def test_the_writer_is_shown_with_everything_that_is_known(taskspec: Command, wr
 
 def test_a_writer_that_died_is_shown_as_over_and_needs_no_breaking(taskspec: Command, writer: Writer) -> None:
     writer.die()
-    assert "It is over: its process has ended." in taskspec("lock", "show", "spec.yaml").out
+    assert "The lease has expired: its process has ended." in taskspec("lock", "show", "spec.yaml").out
     assert json.loads(taskspec("lock", "show", "spec.yaml", "--json").out)["why_over"] == "its process has ended"
     assert taskspec("apply", "spec.yaml").code == 0
 
@@ -177,7 +177,7 @@ def test_who_was_broken_can_never_write_again_and_the_journal_says_who_did_it_an
     before = json.loads(taskspec("lock", "show", "spec.yaml", "--json").out)["fencing"]
     assert taskspec("lock", "break", "spec.yaml", "-y", "--why", "its host burned down").code == 0
     assert writer.writes() == "refused"
-    assert taskspec("lock", "show", "spec.yaml").out == "Nobody writes to this state.\n"
+    assert taskspec("lock", "show", "spec.yaml").out == "No process writes to this state.\n"
     assert taskspec("apply", "spec.yaml").code == 0
     assert writer.writes() == "refused"
     with open_store(path, clock=time.time) as store:

@@ -65,7 +65,7 @@ def test_an_offline_plan_goes_by_the_record(
     monkeypatch.delenv("HOOK")
     said = taskspec("plan", "--offline", str(path))
     assert "nothing to do, 1 to keep" in said.out, said
-    assert "what has become of past launches" in said.err
+    assert "the status of past launches" in said.err
     (folder / "good" / "more.py").write_text("print()")
     assert "1 to rerun" in taskspec("plan", "--offline", str(path)).out
 

@@ -108,7 +108,7 @@ def test_a_record_is_shown_with_its_inputs_and_results(taskspec: Command, applie
 
 def test_verify_tells_how_much_there_is_and_that_it_is_whole(taskspec: Command, applied: Path) -> None:
     count = len(journal(applied))
-    assert taskspec("state", "verify", "spec.yaml").out == f"{count} events: the state is as it was written.\n"
+    assert taskspec("state", "verify", "spec.yaml").out == f"{count} events: the state is intact.\n"
     assert json.loads(taskspec("state", "verify", "spec.yaml", "--json").out)["events"] == count
 
 
@@ -120,7 +120,7 @@ def test_6_and_the_first_bad_event_when_the_state_was_tampered_with(taskspec: Co
     for command in (("state", "verify"), ("plan",), ("apply",), ("status",)):
         said = taskspec(*command, "spec.yaml")
         assert said.code == 6
-        assert f"event {started} is not as it was written" in said.err
+        assert f"event {started} was changed after it was written" in said.err
 
 
 def test_an_export_fits_its_schema_and_is_the_same_every_time(taskspec: Command, applied: Path) -> None:
@@ -254,7 +254,7 @@ def test_all_can_be_forgotten_at_once(taskspec: Command, applied: Path) -> None:
 def test_a_launch_that_runs_is_forgotten_and_left_alone(taskspec: Command, spec: Write, folder: Path, api: Api) -> None:
     spec("tasks: {only: {module: ./waiting}}")
     running = apply_and_leave()
-    assert f"launch {running} is left alone" in taskspec("state", "forget", "spec.yaml", "only").out
+    assert f"launch {running} is not stopped" in taskspec("state", "forget", "spec.yaml", "only").out
     status = api.task.get_info_by_id(running).status
     assert status is not None
     assert not status.is_terminal
@@ -306,7 +306,7 @@ def test_a_start_that_may_still_arrive_is_neither_forgotten_nor_moved_nor_replac
                     f"adopt spec.yaml first {launch}"):  # fmt: skip
         said = taskspec("state", *command.split())
         assert said.code == 3
-        assert "nobody knows yet whether it arrived" in said.err
+        assert "it is not known whether it reached the server" in said.err
     assert json.loads(taskspec("state", "show", "spec.yaml", "first", "--json").out)["phase"] == "intended"
     api.task.wait(launch, "finished", wait_attempts=600, wait_attempt_timeout_sec=0.05)
 

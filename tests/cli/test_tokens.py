@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from taskspec import operations
 from taskspec.api import Api
 from taskspec.local.daemon import Endpoint
 
@@ -89,7 +88,7 @@ def test_a_bug_report_holds_no_token(
 
     monkeypatch.setenv("SERVER_ADDRESS", "http://127.0.0.1:1")
     monkeypatch.setenv("API_TOKEN", TOKEN)
-    monkeypatch.setattr(operations, "open_project", stumble)
+    monkeypatch.setattr("taskspec.cli.commands.graph.open_project", stumble)
     monkeypatch.setattr(tempfile, "tempdir", str(folder))
     said = taskspec("graph", str(spec(REMOTE)))
     assert said.code == 70
@@ -106,7 +105,7 @@ def test_what_is_no_token_is_refused_without_a_word_of_it(
     monkeypatch.setenv("API_TOKEN", bad)
     said = taskspec("plan", str(spec(REMOTE)))
     assert said.code == 3
-    assert "API_TOKEN is no token" in said.err
+    assert "API_TOKEN is not a valid token" in said.err
     assert not shows(said.out + said.err, TOKEN)
 
 

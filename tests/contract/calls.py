@@ -1,4 +1,4 @@
-"""The calls that both clients make, spelled once, and what the recording server answers to them."""
+"""The calls that both clients make, and the answers of the recording server."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from taskspec.api import Api
 
 PATHS = [str(Path(__file__)), str(Path(__file__).with_name("same_requests.py"))]
-"""Files to send: this one, and its neighbour, which the server knows already."""
+"""Files to send: this one, and the next one, which the server has already."""
 
 STARTED = [{"taskId": 501, "userId": 3, "moduleId": 83, "appId": 578}]
 FILE = {"id": 9, "teamId": 7, "name": "a.txt", "path": "/x/a.txt", "storagePath": "/s/a.txt", "hash": "h", "meta": {}}
@@ -96,7 +96,7 @@ ANSWERS = {
 
 @dataclass(frozen=True)
 class Case:
-    """One call, spelled the same for both clients."""
+    """One call of both clients."""
 
     call: str
     args: tuple[Any, ...] = ()
@@ -238,7 +238,7 @@ def call_ours(api: Api, case: Case) -> None:
 
 
 def given(value: Any) -> Any:
-    """An argument of the table as our client takes it."""
+    """Convert an argument of the table for the client of taskspec."""
     if isinstance(value, dict) and "$status" in value:
         return value["$status"]
     if isinstance(value, dict) and "$kubernetes" in value:

@@ -1,4 +1,4 @@
-"""The judge's bench: an interpreter with the vendor's SDK, one local server, and one process that asks it."""
+"""An interpreter with the vendor's SDK, a local server, and a process that runs the SDK's calls."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def sdk_python() -> Path:
         return python
     if named:
         pytest.fail(
-            f"TASKSPEC_SDK_PYTHON is {named}, which has supervisely {version_of(python)} beside taskspec, not {wanted}"
+            f"TASKSPEC_SDK_PYTHON is {named}, which has supervisely {version_of(python)} with taskspec, not {wanted}"
         )
     if ENVIRON.get("TASKSPEC_CONTRACT") == "1":
         return build(ENVIRON)
@@ -46,9 +46,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
 
 
 @pytest.fixture(scope="session")
-def waiting_room(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
-    """A local server whose agent takes nothing, so that launches stay in the queue."""
-    running = RunningServer(tmp_path_factory.mktemp("waiting_room"), "--capacity", "0")
+def queue_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    """A local server whose agent has no capacity, so that launches stay queued."""
+    running = RunningServer(tmp_path_factory.mktemp("queue_server"), "--capacity", "0")
     try:
         running.start()
         yield running
@@ -64,21 +64,21 @@ def sdk(sdk_python: Path, server: RunningServer, tmp_path_factory: pytest.TempPa
 
 
 @pytest.fixture(scope="session")
-def queue_sdk(sdk_python: Path, waiting_room: RunningServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sdk]:
+def queue_sdk(sdk_python: Path, queue_server: RunningServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sdk]:
     folder = tmp_path_factory.mktemp("queue_sdk")
-    with Sdk(sdk_python, sdk_environ(waiting_room, folder), folder / "stderr.log") as process:
+    with Sdk(sdk_python, sdk_environ(queue_server, folder), folder / "stderr.log") as process:
         yield process
 
 
 @pytest.fixture(scope="session")
 def api(server: RunningServer) -> Iterator[Api]:
-    """Our client of the same server."""
+    """The client of taskspec for the same server."""
     with Api(server.address, server.token) as client:
         yield client
 
 
 def sdk_environ(server: RunningServer, home: Path) -> Mapping[str, str]:
-    """As a user has it. The SDK's look for https stays on: a server of ours must survive it."""
+    """The environment of a user. The SDK's test for https is on, so the local server must survive it."""
     return {
         "PATH": ENVIRON.get("PATH", os.defpath),
         "LANG": "C.UTF-8",

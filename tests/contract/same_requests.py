@@ -1,4 +1,4 @@
-"""What two clients have sent, and where it differs: requests in a form that can be compared field by field."""
+"""Compare the requests of two clients field by field."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
     from tests.api.recorder import Seen
 
 PROBES = frozenset({"instance.version"})
-"""Sent by the SDK on its own account, after the first answer that is not 200 (wire protocol 1.5)."""
+"""Requests that the SDK itself sends after the first answer that is not 200 (wire protocol 1.5)."""
 
 ABSENT = "(absent)"
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One place where the SDK and our client differ, by name of the method and path into the request."""
+    """One difference between the SDK and taskspec: the method, and the path into the request."""
 
     place: str
     sdk: Any
@@ -28,7 +28,7 @@ class Difference:
 
 
 def compare(sdk: Sequence[Seen], ours: Sequence[Seen]) -> list[Difference]:
-    """Every difference between what the SDK has sent and what our client has sent for the same call."""
+    """Return every difference between the requests of the SDK and of taskspec for the same call."""
     left = [request for request in map(as_data, sdk) if request["method"] not in PROBES]
     right = [as_data(request) for request in ours]
     if [request["method"] for request in left] != [request["method"] for request in right]:
@@ -38,7 +38,7 @@ def compare(sdk: Sequence[Seen], ours: Sequence[Seen]) -> list[Difference]:
 
 
 def as_data(seen: Seen) -> dict[str, Any]:
-    """The request without what says nothing: boundaries, stock headers, the order of sets."""
+    """Normalise a request: remove boundaries, usual headers and the order of sets."""
     content_type = seen.headers.get("content-type", "").partition(";")[0]
     body: Any = seen.body.decode() if not content_type else None
     if content_type == "application/json":
@@ -57,7 +57,7 @@ def as_data(seen: Seen) -> dict[str, Any]:
 
 
 def _without_chance(method: str, body: Any) -> Any:
-    """The body with those lists sorted whose order the SDK takes from a set."""
+    """Sort the lists whose order the SDK takes from a set."""
     if method == "images.internal.hashes.list":
         return sorted(body)
     if method == "projects.list":

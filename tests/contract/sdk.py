@@ -1,4 +1,4 @@
-"""The vendor's SDK as tests see it: an interpreter that has it, and one process that makes the calls."""
+"""The vendor's SDK for tests: an interpreter that has it, and a process that makes the calls."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ if TYPE_CHECKING:
 REPOSITORY = Path(__file__).resolve().parents[2]
 DRIVER = Path(__file__).with_name("sdk_driver.py")
 OWN_ENVIRONMENT = REPOSITORY / ".venv-sdk"
-# As the caller has set it: later every test has a home of its own, and no TASKSPEC_ variable.
+# Read at import: later every test has its own home, and no TASKSPEC_ variable.
 ENVIRON = dict(os.environ)
-# The SDK's version counts only where taskspec is installed too: both live in one environment.
+# The environment must have taskspec too.
 _VERSION = (
     "from importlib import metadata, util; assert util.find_spec('taskspec'); print(metadata.version('supervisely'))"
 )
 
 
 def pinned() -> str:
-    """The requirement that names the SDK and the version this suite is the judge for."""
+    """Return the pinned requirement of the SDK."""
     content = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())
     (requirement,) = content["dependency-groups"]["compat"]
     return str(requirement)
 
 
 def version_of(python: Path) -> str | None:
-    """The SDK's version beside taskspec in an interpreter, asked without the seconds of its import."""
+    """Return the SDK's version in an interpreter with taskspec, without the slow import of the SDK."""
     if not python.exists():
         return None
     asked = subprocess.run([python, "-P", "-c", _VERSION], capture_output=True, text=True, check=False)
@@ -41,7 +41,7 @@ def version_of(python: Path) -> str | None:
 
 
 def build(environ: Mapping[str, str]) -> Path:
-    """An environment with the SDK and taskspec, resolved together. About 850 MB, made once."""
+    """Make an environment with the SDK and taskspec, resolved together. About 850 MB, made once."""
     venv.create(OWN_ENVIRONMENT, with_pip=True)
     python = OWN_ENVIRONMENT / "bin" / "python"
     command = [
@@ -60,7 +60,7 @@ def build(environ: Mapping[str, str]) -> Path:
 
 
 class SdkError(Exception):
-    """What the SDK has raised: the name of the class, and the text."""
+    """An exception of the SDK: the name of its class, and its text."""
 
     def __init__(self, kind: str, text: str) -> None:
         super().__init__(f"{kind}: {text}")
@@ -69,12 +69,12 @@ class SdkError(Exception):
 
 
 class Sdk:
-    """One process with one `sly.Api`. `progress` is what the last call has told its progress callback."""
+    """A process with one `sly.Api`. `progress` has the arguments of the last call's progress callback."""
 
     def __init__(self, python: Path, environ: Mapping[str, str], complaints: Path) -> None:
         self.progress: list[int] = []
         self._complaints = complaints.open("w+")
-        # -P: the folder of the driver must not offer its own modules to the SDK.
+        # -P: modules in the folder of the driver must not be imported.
         self._process = subprocess.Popen(
             [python, "-P", DRIVER],
             stdin=subprocess.PIPE,
@@ -95,11 +95,11 @@ class Sdk:
         self._complaints.close()
 
     def __call__(self, call: str, *args: Any, **kwargs: Any) -> Any:
-        """`sdk("task.get_status", 7)` is `api.task.get_status(7)` over there. Raises SdkError when that raises."""
+        """`sdk("task.get_status", 7)` calls `api.task.get_status(7)` in the process. Raises SdkError for its errors."""
         return self.ask(call, args=args, kwargs=kwargs)
 
     def ask(self, call: str, **more: Any) -> Any:
-        """Like a call, with `then` (methods of the answer) and `environ` (for this call only)."""
+        """Call with `then` (methods of the answer) and `environ` (for this call only)."""
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps({"call": call, **more}) + "\n")
         self._process.stdin.flush()
@@ -120,7 +120,7 @@ class Sdk:
 
 
 def status(word: str) -> dict[str, str]:
-    """A member of the SDK's enum, as an argument."""
+    """Refer to a member of an enum of the SDK in an argument."""
     return {"$status": word}
 
 

@@ -1,9 +1,9 @@
-"""Runs in an interpreter that has the vendor's SDK: one JSON object a line in, one answer a line out.
+"""Runs in an interpreter with the vendor's SDK: reads one JSON object per line, writes one answer per line.
 
     {"call": "task.start", "args": [...], "kwargs": {...}, "then": [["get_arguments", [], {}]], "environ": {...}}
     {"value": ..., "progress": [...]}   or   {"error": {"type": ..., "text": ...}, "progress": [...]}
 
-`then` calls methods of what the call has answered. The import costs seconds, so that one process makes many calls.
+`then` calls methods of the answer. The import takes seconds, so one process makes many calls.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ import os
 import sys
 from contextlib import contextmanager
 
-# The SDK prints; the answers keep standard output to themselves.
+# The SDK prints to standard output, which is for answers only.
 ANSWERS = os.fdopen(os.dup(1), "w")
 os.dup2(2, 1)
 
-import supervisely as sly  # noqa: E402 - what it prints on import must not be taken for an answer
+import supervisely as sly  # noqa: E402 - it prints at import
 from supervisely.api.task_api import KubernetesSettings  # noqa: E402 - as above
 
 RETRIES = 2
-"""Enough to see that nothing is answered with 5xx, without the SDK's five minutes of patience."""
+"""Few retries: a 5xx fails the test at once, not after five minutes."""
 
 
 class Calls:
-    """One `Api` and the calls that are made on it."""
+    """One `Api` and its calls."""
 
     def __init__(self) -> None:
         self._api = sly.Api(os.environ["SERVER_ADDRESS"], os.environ["API_TOKEN"], retry_count=RETRIES)
@@ -40,7 +40,7 @@ class Calls:
             with environment(request.get("environ", {})):
                 value = plain(self._value(request))
             return {"value": value, "progress": self._progress}
-        except BaseException as error:  # whatever the SDK raises is the answer
+        except BaseException as error:  # every exception of the SDK is an answer
             seen = {"type": type(error).__name__, "text": str(error)}
             return {"error": seen, "progress": self._progress}
 
@@ -58,7 +58,7 @@ class Calls:
         return drained(thing(*map(self._given, args), **{key: self._given(value) for key, value in kwargs.items()}))
 
     def _given(self, value: object) -> object:
-        """An argument; what JSON has no word for is written as an object with one key that begins with `$`."""
+        """Decode an argument. An object with one key that begins with `$` is a value that JSON does not have."""
         if not isinstance(value, dict):
             return [self._given(item) for item in value] if isinstance(value, list) else value
         if "$status" in value:
@@ -85,7 +85,7 @@ def environment(values: dict):
 
 
 def drained(value: object) -> object:
-    """What a generator or a coroutine comes to in the end."""
+    """Return the result of a generator or a coroutine."""
     if inspect.isgenerator(value):
         return list(value)
     if inspect.isasyncgen(value):
@@ -98,7 +98,7 @@ async def collected(batches) -> list:
 
 
 def plain(value: object) -> object:
-    """The value as JSON: named tuples by their field names, enums by their values, anything odd by its text."""
+    """Encode a value: named tuples by field names, enums by values, other types by their text."""
     if isinstance(value, enum.Enum):
         return value.value
     if hasattr(value, "_asdict"):

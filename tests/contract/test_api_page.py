@@ -1,4 +1,4 @@
-"""docs/api.md has every public method of the client, and its endpoints are the ones that are really called."""
+"""docs/api.md has every public method of the client, and the endpoints that the client calls."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ ENDPOINT = re.compile(r"`([\w.-]+)`")
 
 
 def rows(text: str) -> list[list[str]]:
-    """The cells of every row of the tables in a text, without their headings."""
+    """Return the cells of all table rows in a text, without the headings."""
     found = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line[:1] == "|"]
     return [cells for cells in found if cells[0] != "call" and not cells[0].startswith("---")]
 

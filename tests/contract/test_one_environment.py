@@ -1,4 +1,4 @@
-"""taskspec and the vendor's SDK live in one environment: the resolver finds versions that suit both."""
+"""taskspec and the vendor's SDK fit into one environment: pip finds versions for both."""
 
 from __future__ import annotations
 

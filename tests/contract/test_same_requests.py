@@ -1,7 +1,7 @@
-"""The same call, made by our client and by the vendor's SDK, is the same request on the wire.
+"""The same call of taskspec and of the vendor's SDK is the same request on the wire.
 
-Where it is not, `DIFFERENCES` says what differs and why. A row that is no longer true fails, like a difference without
-a row.
+`DIFFERENCES` lists the exceptions and their reasons. A row that is no longer true fails, like a difference without a
+row.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ PROJECT_FIELDS = [
     *("readme", "referenceImageUrl", "size", "teamId", "title", "type", "updatedAt", "workspaceId"),
 ]
 
-# Why each of them is so: docs/api.md, "Where we differ".
+# The reason for each: docs/api.md, "Where we differ".
 DIFFERENCES: dict[str, list[Difference]] = {
     "task.start by our spelling": [
         Difference("tasks.run.app.body.advancedSettings.limitGpus", ABSENT, 2),
@@ -105,7 +105,7 @@ def test_both_send_the_token_and_nothing_else_of_their_own(recorder: Recorder, s
 
 @pytest.mark.parametrize("status_code", [400, 401, 403, 404, 409, 413, 422, 501])
 def test_both_take_a_refusal_for_final(recorder: Recorder, sdk: Sdk, api: Api, status_code: int) -> None:
-    """One request each, never repeated, and an exception that says what the server has said."""
+    """Both send one request and never repeat it. The exception has the server's message."""
     refusal = Answer(status_code, {"error": "NO", "details": {"message": "never ever"}})
     recorder.answer("tasks.stop", refusal)
     recorder.seen.clear()

@@ -1,4 +1,4 @@
-"""Apps that stand on the real SDK, run by the agent of our server as a real one runs them."""
+"""Apps with the real SDK, run by the agent of the local server."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SOURCES = Path(__file__).with_name("apps")
 
 
 class Apps:
-    """Starts the apps of this folder with an interpreter that has the SDK."""
+    """Starts the apps of `apps/` with an interpreter that has the SDK."""
 
     def __init__(self, server: RunningServer, python: Path) -> None:
         self.server = server
@@ -62,7 +62,7 @@ def service(apps: Apps, api: Api) -> Iterator[int]:
 
 @pytest.fixture(scope="module")
 def counted(apps: Apps) -> int:
-    """The launch of a job that has come to its end."""
+    """A launch of a job that has ended."""
     state = {"lr": 0.5, "names": ["a", "b"], "none": None, "slyProjectId": 7}
     task_id = apps.start("headless", state=state)
     assert apps.server.end_of(task_id)["status"] == "finished", apps.server.messages(task_id)
@@ -143,10 +143,10 @@ class TestService:
         assert sdk("task.send_request", service, "add", {"a": 2, "b": 3}, {"teamId": 1}) == expected
         assert api.task.send_request(service, "add", {"a": 2, "b": 3}, {"teamId": 1}) == expected
 
-    def test_the_app_has_an_api_of_whoever_asks(self, sdk: Sdk, service: int) -> None:
+    def test_the_app_has_an_api_of_the_user_who_asks(self, sdk: Sdk, service: int) -> None:
         assert sdk("task.send_request", service, "user", {}) == {"login": sdk("user.get_my_info")["login"]}
 
-    def test_an_answer_nobody_waits_for_is_json_all_the_same(self, sdk: Sdk, api: Api, service: int) -> None:
+    def test_an_unused_answer_is_json_too(self, sdk: Sdk, api: Api, service: int) -> None:
         assert sdk("task.send_request", service, "add", {"a": 1, "b": 1}, skip_response=True) is not None
         assert api.task.send_request(service, "add", {"a": 1, "b": 1}, skip_response=True) is None
 
@@ -157,7 +157,7 @@ class TestService:
         with pytest.raises(SdkError, match="404 Client Error"):
             sdk("task.send_request", service, "nothing_of_the_kind", {}, retries=1, raise_error=True)
 
-    def test_the_direct_door_needs_no_api_key(self, server: RunningServer, service: int) -> None:
+    def test_direct_requests_need_no_api_key(self, server: RunningServer, service: int) -> None:
         token = server.info(service)["meta"]["sessionToken"]
         answer = requests.post(f"{server.address}/net/{token}/is_running", json={}, timeout=30)
         assert answer.json() == {"running": True, "mode": "production"}

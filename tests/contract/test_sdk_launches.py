@@ -1,4 +1,4 @@
-"""The vendor's SDK starts, watches and stops launches on our server; every answer is checked by value."""
+"""The vendor's SDK starts, reads and stops launches on the local server. Tests check each value."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="module")
 def job(server: RunningServer) -> int:
-    """An app that does what its state says."""
+    """An app that runs the command in its state."""
     return server.register(
         "job", entrypoint='[ "$MODAL_STATE_END" != wait ] || exec sleep 600; exit ${MODAL_STATE_END:-0}'
     )
@@ -193,8 +193,8 @@ class TestWaitAndStop:
         assert sdk("task.get_status", running) == "stopped"
         assert sdk("task.stop", running) == "stopped"
 
-    def test_a_queued_launch_is_stopped_before_it_runs(self, queue_sdk: Sdk, waiting_room: RunningServer) -> None:
-        task_id = waiting_room.start_app(waiting_room.register("never", entrypoint="true"))
+    def test_a_queued_launch_is_stopped_before_it_runs(self, queue_sdk: Sdk, queue_server: RunningServer) -> None:
+        task_id = queue_server.start_app(queue_server.register("never", entrypoint="true"))
         assert queue_sdk("task.get_status", task_id) == "queued"
         assert queue_sdk("task.stop", task_id) == "stopped"
         info = queue_sdk("task.get_info_by_id", task_id)

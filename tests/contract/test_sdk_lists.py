@@ -1,4 +1,4 @@
-"""The vendor's SDK reads lists of launches from our server: filters, pages by number, by token, in the background."""
+"""The vendor's SDK reads lists of launches of the local server: filters, and all ways of paging."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ MANY = 620
 
 
 @pytest.fixture(scope="module")
-def crowd(waiting_room: RunningServer) -> list[int]:
-    """Launches that fill more than a page; all but the first two wait."""
-    module = waiting_room.register("crowd", entrypoint="true")
-    ids = [waiting_room.start_app(module, description=f"number {index}") for index in range(MANY)]
-    waiting_room.call("tasks.stop", id=ids[0])
-    waiting_room.call("tasks.status.update", id=ids[1], status="error")
-    until(lambda: waiting_room.info(ids[0])["status"] == "stopped")
+def crowd(queue_server: RunningServer) -> list[int]:
+    """Launches that fill more than one page. All but the first two wait."""
+    module = queue_server.register("crowd", entrypoint="true")
+    ids = [queue_server.start_app(module, description=f"number {index}") for index in range(MANY)]
+    queue_server.call("tasks.stop", id=ids[0])
+    queue_server.call("tasks.status.update", id=ids[1], status="error")
+    until(lambda: queue_server.info(ids[0])["status"] == "stopped")
     return ids
 
 
@@ -53,7 +53,7 @@ def test_pages_come_whole_and_in_order(queue_sdk: Sdk, crowd: list[int]) -> None
 def test_filters_are_anded(
     queue_sdk: Sdk, crowd: list[int], clauses: list[tuple[str, str, Any]], expected: list[int]
 ) -> None:
-    """Ids are written as places in the crowd."""
+    """Ids are written as positions in the list of launches."""
     filters = [{"field": "id", "operator": ">=", "value": crowd[0]}]
     for field, operator, value in clauses:
         given = value

@@ -1,4 +1,4 @@
-"""The vendor's SDK finds its way on our server: apps, agents, teams, workspaces, users, Team Files, projects."""
+"""The vendor's SDK on the local server: apps, agents, teams, workspaces, users, Team Files, projects."""
 
 from __future__ import annotations
 
@@ -153,7 +153,7 @@ class TestPlaces:
         assert (team["id"], team["name"], team["role"]) == (TEAM, "local", "admin")
         assert sdk("team.get_info_by_id", TEAM) == team
         assert sdk("team.get_info_by_name", "local")["id"] == TEAM
-        assert sdk("team.get_info_by_name", "nobody") is None
+        assert sdk("team.get_info_by_name", "unknown") is None
         assert sdk("team.get_info_by_id", 999999) is None
 
     def test_the_workspace(self, sdk: Sdk) -> None:

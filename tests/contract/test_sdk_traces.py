@@ -1,4 +1,4 @@
-"""What the vendor's SDK leaves on a launch of our server and reads back: fields, outputs, logs, meta, files."""
+"""The vendor's SDK writes to a launch of the local server and reads back: fields, outputs, logs, meta, files."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ GREEN = {"color": "#33c94c", "backgroundColor": "#d9f7e4"}
 
 @pytest.fixture
 def task(server: RunningServer) -> int:
-    """A launch that has ended and left nothing."""
+    """A launch that has ended without any data."""
     task_id = server.run("quiet", "true")
     server.end_of(task_id)
     return task_id
@@ -135,7 +135,7 @@ class TestOutputs:
             sdk("task.set_output_text", task, "x" * 256)
         assert output_of(sdk, task) == {}
 
-    def test_a_launch_nobody_knows_has_no_output(self, sdk: Sdk) -> None:
+    def test_an_unknown_launch_has_no_output(self, sdk: Sdk) -> None:
         with pytest.raises(SdkError, match="404 Client Error"):
             sdk("task.set_output_text", 10**9, "done")
 
@@ -174,8 +174,8 @@ class TestLogs:
         assert rows[-1]["level"] == "fatal"
         assert "exit code 4" in rows[-1]["message"]
 
-    def test_a_launch_nobody_knows_has_no_log(self, sdk: Sdk) -> None:
-        """The SDK turns a refused GET into an error of its own kind."""
+    def test_an_unknown_launch_has_no_log(self, sdk: Sdk) -> None:
+        """The SDK raises another error for a refused GET."""
         with pytest.raises(SdkError, match="404 Client Error"):
             sdk("task.get_logs", 10**9)
 
@@ -199,7 +199,7 @@ class TestMeta:
 
 
 class TestFiles:
-    """Files of a launch. The upload names no launch but in the header, which the SDK sends by itself only in an app."""
+    """Files of a launch. Only a header names the launch, and the SDK sends it only inside an app."""
 
     @pytest.fixture
     def task(self, sdk: Sdk, task: int) -> Iterator[int]:

@@ -1,7 +1,9 @@
-"""Any sequence of calls on our server, in any order: what must hold whatever came before.
+"""Any sequence of calls on the local server: rules that always hold.
 
-ids grow                            a status that is an end stays
-no call is answered with a 5xx      lists lose and repeat nothing, although launches are added between two pages
+- Ids grow.
+- A terminal status never changes.
+- No answer is a 5xx.
+- Lists neither lose nor repeat rows, although launches are added between two pages.
 """
 
 from __future__ import annotations
@@ -50,9 +52,9 @@ WRONG: list[tuple[str, dict[str, Any]]] = [
 
 
 class Launches(RuleBasedStateMachine):
-    """A model of what the server was told, beside the server.
+    """A model of the requests to the server, compared with the server.
 
-    What is drawn depends on the model only, never on how far the apps have come: the same steps can be played again.
+    Steps depend on the model only, never on the progress of the apps, so the same steps can be repeated.
     """
 
     server: RunningServer
@@ -91,7 +93,7 @@ class Launches(RuleBasedStateMachine):
     @precondition(lambda self: self.ids)
     @rule(data=st.data())
     def resume(self, data: st.DataObject) -> None:
-        """The one way back out of an end."""
+        """Resume, which is the only way to leave a terminal status."""
         task_id = self.bring_to_an_end(data)
         self.call("tasks.resume", id=task_id)
         del self.ends[task_id]
@@ -180,7 +182,7 @@ class Launches(RuleBasedStateMachine):
         return info
 
     def note(self, task: dict[str, Any]) -> None:
-        """Every look at a launch, wherever it came from, is held against what was seen of it before."""
+        """Compare each reading of a launch with its earlier readings."""
         task_id, status = task["id"], LaunchStatus(task["status"])
         if task_id in self.ends:
             assert status == self.ends[task_id]
@@ -218,7 +220,7 @@ class Launches(RuleBasedStateMachine):
 
 def test_any_sequence_of_calls_keeps_the_rules(server: RunningServer) -> None:
     class Bound(Launches):
-        """The rules, for this server."""
+        """Run the rules on this server."""
 
     Bound.server = server
     Bound.modules = {name: server.register(f"seq {name}", entrypoint=command) for name, command in COMMANDS.items()}

@@ -1,4 +1,4 @@
-"""A disk whose sync fails, for the running thread: the kernel answers fsync and fdatasync with an I/O error."""
+"""Make fsync and fdatasync fail with an I/O error in the running thread."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class _Program(ctypes.Structure):
 
 
 def break_sync() -> None:
-    """From now on every sync of this thread fails; there is no way back."""
+    """Make every later sync of this thread fail. This cannot be undone."""
     first, second = SYNC_CALLS[platform.machine()]
     steps = [
         (_LOAD, 0, 0, 0),
@@ -34,4 +34,4 @@ def break_sync() -> None:
     program = _Program(len(steps), ctypes.addressof(code))
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0) or libc.prctl(_SET_FILTER, _FILTER_MODE, ctypes.byref(program), 0, 0):
-        raise OSError(ctypes.get_errno(), "no filter for system calls here")
+        raise OSError(ctypes.get_errno(), "the kernel refused the filter for system calls")

@@ -1,4 +1,4 @@
-"""Simulated worlds, each in a folder of its own, in memory where the machine has such a place."""
+"""Simulations, each in a new folder, in memory if the machine has a RAM disk."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from .mixture import Town, town
-from .simulation import World
+from .mixture import MixedSimulation, mixed_simulation
+from .simulation import Simulation
 
 MEMORY = Path("/dev/shm")
 
 
 @pytest.fixture
 def folders(tmp_path: Path) -> Iterator[Iterator[Path]]:
-    """One new folder after another; a synced write costs little where no disk is."""
+    """Yield new folders. Synced writes are fast on a RAM disk."""
     root = Path(tempfile.mkdtemp(dir=MEMORY)) if os.access(MEMORY, os.W_OK) else tmp_path
 
     def new() -> Iterator[Path]:
@@ -33,12 +33,12 @@ def folders(tmp_path: Path) -> Iterator[Iterator[Path]]:
 
 
 @pytest.fixture
-def worlds(folders: Iterator[Path]) -> Callable[..., World]:
-    """Make a world from a seed."""
-    return lambda seed, **options: World(next(folders), seed, **options)
+def simulations(folders: Iterator[Path]) -> Callable[..., Simulation]:
+    """Make a simulation from a seed."""
+    return lambda seed, **options: Simulation(next(folders), seed, **options)
 
 
 @pytest.fixture
-def towns(folders: Iterator[Path]) -> Callable[..., Town]:
-    """Make a town from a seed, with its calm twin."""
-    return lambda seed, **options: town(next(folders), seed, **options)
+def mixed_simulations(folders: Iterator[Path]) -> Callable[..., MixedSimulation]:
+    """Make a mixed simulation from a seed, with its undisturbed copy."""
+    return lambda seed, **options: mixed_simulation(next(folders), seed, **options)

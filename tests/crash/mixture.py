@@ -1,6 +1,6 @@
-"""Simulated lives of specs with every kind of task: services, calls, waits, conditions, and a for_each over a result.
+"""Simulations of specs with every kind of task: services, calls, waits, conditions, and a for_each over a result.
 
-What must become of a spec is what becomes of it in a calm world, in which nothing fails and nobody dies.
+Each simulation must end like its undisturbed copy, in which no request fails and no process dies.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from taskspec.api.transport.sending import Call
+from taskspec.api.transport.sending import HttpCall
 from taskspec.engine.events import RunReport
 from taskspec.engine.performers import Performers
 from taskspec.engine.platform import Platform
@@ -25,26 +25,26 @@ from taskspec.errors import SpecError
 from taskspec.plan.selection import Selection
 from taskspec.rehearsal.clock import Clock, Gone, VirtualCrew, VirtualHands
 from taskspec.rehearsal.faults import Course, Ends, ServerFaults
-from taskspec.rehearsal.launch import Launch
-from taskspec.rehearsal.server import START, Answer, Exchange, FakeServer, Way, key_in
+from taskspec.rehearsal.launch import FakeLaunch
+from taskspec.rehearsal.server import START, Answer, Exchange, FakeServer, Way, start_key
 from taskspec.rehearsal.transport import VirtualTransport, _body
 from taskspec.spec.kinds import Kind
 from taskspec.state.model import Phase, Record
 
-from .plots import ITEMS, Plot, random_plot, replaced
-from .simulation import LIVES, Boundaries, RandomFaults, SimulatedStage, World
+from .random_specs import ITEMS, MixedSpec, random_mixed_spec, replaced
+from .simulation import LIVES, Boundaries, RandomFaults, SimulatedStage, Simulation
 
 REQUEST = "tasks.request.direct"
 CALLS = (REQUEST, "projects.clone", "projects.archive")
 PROBES = ("is_running", "is_ready", "is_deployed")
 FOREIGN = "foreign"
 _QUIET = ("succeeded", "kept", "skipped")
-"""What may become of a service in a run in which nobody needs it for long."""
+"""Outcomes of a service that no task needs until the end of the run."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """A call that has left: in which life, for which task, and whether the server carried it out and we know."""
+    """A call that was sent: by which process and task, whether it was carried out, and whether it was answered."""
 
     life: int
     who: str
@@ -53,10 +53,10 @@ class Sent:
 
 
 @dataclass(slots=True)
-class TownServer(FakeServer):
-    """A rehearsed server with apps that work, projects and people. `wrongs` is what must not have happened."""
+class MixedServer(FakeServer):
+    """A simulated server with working apps, projects and labeling jobs. `wrongs` lists violated rules."""
 
-    plot: Plot = field(default_factory=Plot)
+    spec: MixedSpec = field(default_factory=MixedSpec)
     chance: Random = field(default_factory=Random)
     share: float = 0.0
     life: int = 0
@@ -83,15 +83,15 @@ class TownServer(FakeServer):
         return Exchange(status, content, self.chance.choice([Way.DROPPED, Way.CUT]) if is_lost else Way.ARRIVES)
 
     def foreign_service(self, params: Mapping[str, Any]) -> None:
-        """A launch of somebody else, which has been up for a while."""
+        """Start a service of another user, before the first apply."""
         _, module = self.handle("ecosystem.info", {"slug": "owner/serve"}, 0)
         body = {"moduleId": module["id"], "appVersion": "v1", "params": {"state": params}, "workspaceId": 1}
         _, rows = self.handle(START, {**body, "taskName": FOREIGN, "description": "by hand"}, -1000.0)
         self.foreign.add(rows[0]["taskId"])
         self.starts.clear()
 
-    def alive(self, address: str, now: float) -> list[Launch]:
-        """Launches of ours for an address that run."""
+    def alive(self, address: str, now: float) -> list[FakeLaunch]:
+        """Return the running launches of an address that taskspec started."""
         ours = [one for one in self.launches.values() if one.id not in self.foreign]
         return [one for one in ours if one.address == address and not one.status(now).is_terminal]
 
@@ -138,16 +138,16 @@ class TownServer(FakeServer):
         task_id = 1001 + len(self.launches)
         course = Course(1, 1, 10)
         output = {"project": {"id": 7}}
-        self.launches[task_id] = Launch(task_id, "", "clone", {"params": {"state": {}}}, now, course, output)
+        self.launches[task_id] = FakeLaunch(task_id, "", "clone", {"params": {"state": {}}}, now, course, output)
         return 200, {"taskId": task_id}
 
     def _job(self, body: Mapping[str, Any], now: float) -> Answer:
-        done = now >= self.plot.ready_at[str(body["id"])]
+        done = now >= self.spec.ready_at[str(body["id"])]
         status = "completed" if done else "in_progress"
         return 200, {"id": body["id"], "name": f"job {body['id']}", "status": status}
 
     def _files(self, _: Mapping[str, Any], now: float) -> Answer:
-        there = [path for path, at in self.plot.ready_at.items() if path.startswith("/") and at <= now]
+        there = [path for path, at in self.spec.ready_at.items() if path.startswith("/") and at <= now]
         return 200, [{"id": 1, "path": path, "meta": {"size": 1}} for path in there]
 
     def _who(self, method: str, body: Mapping[str, Any]) -> str:
@@ -160,7 +160,7 @@ class TownServer(FakeServer):
                 return str(body["state"]["who"])
 
     def check_intent(self, method: str, body: Mapping[str, Any]) -> None:
-        """A call that leaves has a durable intent."""
+        """Check that the intent of a call is durable before it is sent."""
         who = self._who(method, body)
         record = self.record_of(who)
         if record is None or record.phase is not Phase.INTENDED:
@@ -168,21 +168,21 @@ class TownServer(FakeServer):
 
 
 def is_work(method: str, body: Mapping[str, Any]) -> bool:
-    """Whether a request is a call of the spec, and no question of the engine's own."""
+    """Return whether a request is a call of the spec, and not a poll of the engine."""
     return method in CALLS and body.get("command") not in PROBES
 
 
 @dataclass(slots=True)
-class TownFaults(RandomFaults):
-    """Services run until somebody stops them, or die a few times by themselves."""
+class MixedFaults(RandomFaults):
+    """Services run until they are stopped, or fail a few times."""
 
-    plot: Plot = field(default_factory=Plot)
+    spec: MixedSpec = field(default_factory=MixedSpec)
 
     def course(self, address: str, number: int) -> Course:
         if address == FOREIGN:
             return Course(0, 0, inf)
         course = RandomFaults.course(self, address, number)
-        if self.plot.part(address).kind != "service":
+        if self.spec.part(address).kind != "service":
             return course
         is_mortal = number < 3 and self.chance.random() < self.share / 2
         return (
@@ -191,23 +191,27 @@ class TownFaults(RandomFaults):
 
 
 class SlowTransport(VirtualTransport):
-    """Work takes the server a while, and people can die meanwhile."""
+    """A call takes some time, in which a process can die."""
 
-    def __init__(self, town: Town, boundaries: Boundaries) -> None:
-        super().__init__(town.fake, town.clock, town.clock.sleep, boundaries.cross)
-        self._town, self._work, self._sleeping = town, Random(town.seed + 4), town.clock.sleep
+    def __init__(self, simulation: MixedSimulation, boundaries: Boundaries) -> None:
+        super().__init__(simulation.fake, simulation.clock, simulation.clock.sleep, boundaries.cross)
+        self._simulation, self._work, self._sleeping = (
+            simulation,
+            Random(simulation.seed + 4),
+            simulation.clock.sleep,
+        )
 
-    def _exchange(self, call: Call) -> Exchange:
+    def _exchange(self, call: HttpCall) -> Exchange:
         if is_work(call.name, _body(call)):
-            self._town.fake.check_intent(call.name, _body(call))
+            self._simulation.fake.check_intent(call.name, _body(call))
             self._before(f"begin {call.name}")
             self._sleeping(self._work.uniform(0, 15))
         return super()._exchange(call)
 
 
 @dataclass(slots=True)
-class TownHands:
-    """Hands that let a request run beside the call that awaits it."""
+class MixedHands:
+    """Hands that run a request in parallel to the call that waits for it."""
 
     clock: Clock
     crew: VirtualCrew | None = None
@@ -233,73 +237,73 @@ class TownHands:
 
 
 @dataclass(frozen=True, slots=True)
-class TownStage(SimulatedStage):
-    """A stage on which calls are really made."""
+class MixedStage(SimulatedStage):
+    """An environment in which calls are sent."""
 
     server: Server
-    own_hands: TownHands
+    own_hands: MixedHands
 
     @property
-    def hands(self) -> TownHands:
+    def hands(self) -> MixedHands:
         return self.own_hands
 
     @property
     def performer(self) -> Performers:
-        server, clock = self.server, self.world.clock
+        server, clock = self.server, self.simulation.clock
         return Performers(
             {
                 Kind.REQUEST: Requests(server, clock, self.own_hands.begin),
                 Kind.WAIT: Waits(server, clock),
-                Kind.API: Platform(server, self.world.folder, clock),
+                Kind.API: Platform(server, self.simulation.folder, clock),
             }
         )
 
 
 @dataclass(slots=True)
-class Town(World):
-    """A world with a spec of every kind of task. `calm` is the same one where nothing fails and nobody dies."""
+class MixedSimulation(Simulation):
+    """A simulation with every kind of task. `undisturbed` is a copy in which nothing fails and no process dies."""
 
-    calm: Town | None = None
-    plot: Plot = field(init=False)
+    undisturbed: MixedSimulation | None = None
+    spec: MixedSpec = field(init=False)
     reruns: tuple[str, ...] = ()
     asked_to_repeat: Counter[str] = field(default_factory=Counter)
     forbidden: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.chance = Random(self.seed)
-        self.plot = random_plot(self.chance, self.size or self.chance.randint(3, 12))
-        self.faults = TownFaults(
+        self.spec = random_mixed_spec(self.chance, self.size or self.chance.randint(3, 12))
+        self.faults = MixedFaults(
             Random(self.seed + 1),
             self.share,
-            frozenset(self.plot.failing),
+            frozenset(self.spec.failing),
             ServerFaults(list_lag=self.chance.uniform(0, 5) if self.share else 0.0),
-            self.plot,
+            self.spec,
         )
-        self.fake = TownServer(
+        self.fake = MixedServer(
             self.faults,
             output_of=lambda address: {"value": f"of {address}", "items": list(ITEMS)},
-            plot=self.plot,
+            spec=self.spec,
             chance=Random(self.seed + 3),
             share=self.share,
             record_of=self.record,
         )
         self.clock = Clock(Random(self.seed + 2))
         self._write()
-        for name in self.plot.of_kind("service"):
-            part = self.plot.parts[name]
+        for name in self.spec.of_kind("service"):
+            part = self.spec.parts[name]
             if part.body.get("reuse") and not part.needs and self.chance.random() < 0.5:
                 self.fake.foreign_service(part.body["params"])
 
     def _write(self) -> None:
-        self.needs = {part.name: (*part.needs, *filter(None, [part.service])) for part in self.plot.parts.values()}
-        (self.folder / "spec.yaml").write_text(self.plot.text(), encoding="utf-8")
+        self.needs = {part.name: (*part.needs, *filter(None, [part.service])) for part in self.spec.parts.values()}
+        (self.folder / "spec.yaml").write_text(self.spec.text(), encoding="utf-8")
 
     def record(self, address: str) -> Record | None:
         return self.state().records.get(address)
 
     def replace_a_service(self) -> None:
-        """Somebody changes what a service is started with."""
-        self.plot = self.fake.plot = self.faults.plot = replaced(self.plot, Random(self.seed + 5))
+        """Change the params of one service in the spec."""
+        self.spec = self.fake.spec = self.faults.spec = replaced(self.spec, Random(self.seed + 5))
         self._write()
 
     @property
@@ -309,14 +313,14 @@ class Town(World):
     def transport(self, boundaries: Boundaries) -> SlowTransport:
         return SlowTransport(self, boundaries)
 
-    def stage(self, server: Server) -> TownStage:
-        return TownStage(self, server, TownHands(self.clock))
+    def stage(self, server: Server) -> MixedStage:
+        return MixedStage(self, server, MixedHands(self.clock))
 
     def live(self, die_at: int | None = None, interrupt_at: int | None = None) -> tuple[RunReport | None, Boundaries]:
-        """As in any world; and where the plan asks for a person, one looks, and says that the call may be repeated."""
+        """Run one process. Where the plan asks the user about a lost call, allow the next apply to repeat it."""
         self.fake.life = self.lives + 1
         try:
-            report, boundaries = World.live(self, die_at, interrupt_at)
+            report, boundaries = Simulation.live(self, die_at, interrupt_at)
         except SpecError as error:
             found = [problem.summary for problem in error.diagnostics]
             addresses = [message.split('"')[1] for message in found if "its last call was cut off" in message]
@@ -344,30 +348,30 @@ class Town(World):
         raise AssertionError(f"seed {self.seed}: not done after {LIVES} lives:\n{goal}\n{tail}")
 
     def outcomes(self, report: RunReport) -> dict[str, str]:
-        """What has become of each task; of a service only that it neither failed nor runs without need."""
+        """Return the outcome of each task. All good outcomes of a service count as one."""
         found = {}
         for task in report.tasks:
             outcome = task.outcome.value.replace("kept", "succeeded")
-            is_service = self.plot.part(task.address).kind == "service"
+            is_service = self.spec.part(task.address).kind == "service"
             found[task.address] = "quiet" if is_service and task.outcome.value in _QUIET else outcome
         return found
 
     def expected(self) -> dict[str, str]:
-        """What becomes of each task where nothing goes wrong; people and files have all the time they need."""
-        calm = self.calm or self
+        """Return the outcomes without faults, after all waits have ended."""
+        undisturbed = self.undisturbed or self
         found: dict[str, str] = {}
         for _ in range(LIVES):
-            report, _ = calm.live()
+            report, _ = undisturbed.live()
             assert report is not None
-            before, found = found, calm.outcomes(report)
+            before, found = found, undisturbed.outcomes(report)
             if "pending" not in found.values() and before == found:
                 return found
-            calm.clock.now += 60
-        raise AssertionError(f"seed {self.seed}: even a calm world is never done: {found}")
+            undisturbed.clock.now += 60
+        raise AssertionError(f"seed {self.seed}: even the undisturbed copy is never done: {found}")
 
     def check(self, report: RunReport) -> None:
         where = f"seed {self.seed}"
-        self.live()  # the next command
+        self.live()  # one more apply
         self.clock.now += 100
         self.fake.deliver_late(self.clock.now + 1000)
         assert not self.fake.wrongs, f"{where}: {self.fake.wrongs}"
@@ -379,52 +383,57 @@ class Town(World):
 
     def _check_launches(self, where: str) -> None:
         now, counts = self.clock.now, self.launches_by_address()
-        assert self.calm is not None
-        calm = self.calm.launches_by_address()
+        assert self.undisturbed is not None
+        undisturbed = self.undisturbed.launches_by_address()
         for address, count in counts.items():
             if address in (FOREIGN, "clone"):
                 continue
-            alive, part = self.fake.alive(address, now), self.plot.part(address)
+            alive, part = self.fake.alive(address, now), self.spec.part(address)
             assert len(alive) <= bool(part.body.get("keep")), f"{where}: {address} still runs: {alive}"
-            if part.kind == "job" and not self.plot.is_touched(address):
-                assert count == calm[address], f"{where}: {address} was launched {count} times"
-        untold = [one.address for one in self.fake.launches.values() if one.key and one.key != key_in(one.body)]
-        assert not untold, where
+            if part.kind == "job" and not self.spec.is_touched(address):
+                assert count == undisturbed[address], f"{where}: {address} was launched {count} times"
+        mislabelled = [one.address for one in self.fake.launches.values() if one.key and one.key != start_key(one.body)]
+        assert not mislabelled, where
 
     def _check_calls(self, where: str) -> None:
-        """No call that may not be repeated is sent again after nobody knew, but by a person or by the next apply."""
-        assert self.calm is not None
-        calm = Counter(sent.who for sent in self.calm.fake.sent)
+        """Check that a call with an unknown outcome is repeated only if it is safe, or by a user or a later apply."""
+        assert self.undisturbed is not None
+        undisturbed = Counter(sent.who for sent in self.undisturbed.fake.sent)
         last: dict[str, Sent] = {}
         count = Counter(sent.who for sent in self.fake.sent if sent.is_carried_out or not sent.is_answered)
         for sent in self.fake.sent:
-            before, part = last.get(sent.who), self.plot.parts[sent.who]
+            before, part = last.get(sent.who), self.spec.parts[sent.who]
             last[sent.who] = sent
             if before is None or part.is_safe:
                 continue
             unknown = not before.is_answered
             assert not (unknown and before.life == sent.life), f"{where}: {sent.who} was sent again after {before}"
         for who, sends in count.items():
-            part = self.plot.parts[who]
-            if part.is_destructive and not self.plot.is_touched(who):
-                most = calm[who] + self.asked_to_repeat[who]
-                assert sends <= most, f"{where}: {who} was sent {sends} times, and a person allowed {most}"
+            part = self.spec.parts[who]
+            if part.is_destructive and not self.spec.is_touched(who):
+                most = undisturbed[who] + self.asked_to_repeat[who]
+                assert sends <= most, f"{where}: {who} was sent {sends} times, but the user allowed {most}"
 
     def _check_records(self, where: str) -> None:
-        """The same final state as that of a calm world."""
-        assert self.calm is not None
-        mine, calm = self._final(self), self._final(self.calm)
-        assert mine == calm, f"{where}: {dict(set(mine.items()) ^ set(calm.items()))}"
+        """Check that the final state is that of the undisturbed copy."""
+        assert self.undisturbed is not None
+        mine, undisturbed = self._final(self), self._final(self.undisturbed)
+        assert mine == undisturbed, f"{where}: {dict(set(mine.items()) ^ set(undisturbed.items()))}"
 
-    def _final(self, town: Town) -> dict[str, str]:
+    def _final(self, simulation: MixedSimulation) -> dict[str, str]:
         return {
             address: f"{record.outcome} {record.fingerprint} {sorted(record.results.items())}"
-            for address, record in town.state().records.items()
-            if self.plot.part(address).kind != "service" and not self.plot.is_touched(address)
+            for address, record in simulation.state().records.items()
+            if self.spec.part(address).kind != "service" and not self.spec.is_touched(address)
         }
 
 
-def town(folder: Path, seed: int, **options: Any) -> Town:
-    """A town with its calm twin."""
+def mixed_simulation(folder: Path, seed: int, **options: Any) -> MixedSimulation:
+    """Make a mixed simulation with its undisturbed copy."""
     (folder / "calm").mkdir()
-    return Town(folder, seed, **options, calm=Town(folder / "calm", seed, **{**options, "share": 0.0, "lag": 0.0}))
+    return MixedSimulation(
+        folder,
+        seed,
+        **options,
+        undisturbed=MixedSimulation(folder / "calm", seed, **{**options, "share": 0.0, "lag": 0.0}),
+    )

@@ -1,5 +1,6 @@
-"""One simulated life of a spec: the real planner, engine and journal, on a virtual clock, with a server and a network
-that fail and a process that dies, applied again until it is done. Everything is drawn from one seed.
+"""Simulate the applies of a spec: the real planner, engine and journal on a virtual clock.
+
+Server and network fail, and processes die. A spec is applied until it is done. One seed determines everything.
 """
 
 from __future__ import annotations
@@ -12,18 +13,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
-from taskspec import operations, statefile
+from taskspec import statefile
 from taskspec.api import Api
 from taskspec.engine.events import EngineEvent, RunReport
 from taskspec.engine.server import Server
 from taskspec.engine.tools import Pace
 from taskspec.errors import ApiError
+from taskspec.operations.apply import Environment, prepare_apply
+from taskspec.operations.plan import make
+from taskspec.operations.project import Request, open_project
 from taskspec.plan.selection import Selection
 from taskspec.rehearsal.calls import RehearsedCalls
 from taskspec.rehearsal.clock import Clock, VirtualHands
-from taskspec.rehearsal.elsewhere import Elsewhere
+from taskspec.rehearsal.elsewhere import FakeLookups
 from taskspec.rehearsal.faults import Course, Ends, ServerFaults, StartAnswer, StartFault
-from taskspec.rehearsal.server import FakeServer, key_in
+from taskspec.rehearsal.server import FakeServer, start_key
 from taskspec.rehearsal.stage import AnnouncedJournal
 from taskspec.rehearsal.transport import VirtualTransport
 from taskspec.state.lease import Owner
@@ -32,7 +36,7 @@ from taskspec.state.store import StateStore, open_store
 from taskspec.view.machine import event_document
 
 LIVES = 40
-"""Applies after which a spec must be done; far more than any seed needs."""
+"""The most applies of one spec, far more than any seed needs."""
 ANSWERS = (
     StartAnswer.LOST,
     StartAnswer.NEVER_ARRIVES,
@@ -46,12 +50,12 @@ ANSWERS = (
 
 
 class Crash(BaseException):
-    """The process dies here; nothing after this point is carried out."""
+    """The simulated process dies. No later step is carried out."""
 
 
 @dataclass(slots=True)
 class Boundaries:
-    """Counts every journal write, send and receive of one process; dies, or is interrupted, at the chosen one."""
+    """Counts every journal write, send and receive of one process. Kills or interrupts it at a chosen one."""
 
     die_at: int | None
     count: int = 0
@@ -69,8 +73,8 @@ class Boundaries:
 
 
 @dataclass(frozen=True, slots=True)
-class MortalJournal:
-    """A journal whose process may die right before and right after a durable write."""
+class CrashingJournal:
+    """A journal whose process may die right before or after a durable write."""
 
     journal: StateStore
     boundaries: Boundaries
@@ -93,7 +97,7 @@ class MortalJournal:
 
 @dataclass(slots=True)
 class RandomFaults:
-    """Starts go wrong with probability `share`, other calls with a third of it; addresses in `failing` always fail."""
+    """Starts fail with probability `share`, other requests with a third of it, tasks in `failing` always."""
 
     chance: Random
     share: float
@@ -117,8 +121,8 @@ class RandomFaults:
 
 
 @dataclass(slots=True)
-class Told:
-    """Every event, as text: the trace of a life."""
+class TraceListener:
+    """Records every event as text."""
 
     lines: list[str]
 
@@ -129,7 +133,7 @@ class Told:
 
 
 def random_spec(chance: Random, size: int) -> tuple[str, Mapping[str, tuple[str, ...]]]:
-    """A spec, and what each task needs."""
+    """Make a spec, and the upstream tasks of each task."""
     needs = {
         f"t{n}": tuple(sorted({f"t{chance.randrange(n)}" for _ in range(chance.randrange(3))})) if n else ()
         for n in range(size)
@@ -142,8 +146,8 @@ def random_spec(chance: Random, size: int) -> tuple[str, Mapping[str, tuple[str,
 
 
 @dataclass(slots=True)
-class World:
-    """What outlives a process: the server, the time, the spec and the state."""
+class Simulation:
+    """Everything that outlives a process: the server, the time, the spec and the state."""
 
     folder: Path
     seed: int
@@ -179,7 +183,7 @@ class World:
 
     @property
     def selection(self) -> Selection:
-        """What the next apply is asked for."""
+        """The selection of the next apply."""
         return Selection()
 
     def transport(self, boundaries: Boundaries) -> VirtualTransport:
@@ -189,21 +193,22 @@ class World:
         return SimulatedStage(self)
 
     def live(self, die_at: int | None = None, interrupt_at: int | None = None) -> tuple[RunReport | None, Boundaries]:
-        """One process from its start to its end; no report when it died or gave up."""
+        """Run one process to its end. No report means that it died or gave up."""
         self.lives += 1
         boundaries = Boundaries(die_at, interrupt_at=interrupt_at)
         server = Server("simulated", is_local=False, default_workspace=1, wake=lambda: ("", ""))
         server.connect(Api("http://simulated", "", transport=self.transport(boundaries)))
-        project = operations.open_project(operations.Request(self.folder / "spec.yaml", "spec.yaml", {}))
+        project = open_project(Request(self.folder / "spec.yaml", "spec.yaml", {}))
         report = None
         with open_store(self.state_path, clock=self.wall) as store:
             store.acquire(Owner("host", self.lives, 0.0, boot=f"boot {self.lives}", user="user"))
             try:
-                planned = operations.make(project, server, store.load(), self.selection)
-                journal = AnnouncedJournal(MortalJournal(store, boundaries), self.fake)
+                planned = make(project, server, store.load(), self.selection)
+                journal = AnnouncedJournal(CrashingJournal(store, boundaries), self.fake)
                 stage = self.stage(server)
-                run = operations.prepare_apply(
-                    project, server, planned, journal, Told(self.trace), Pace(settle=self.settle), stage
+                environment = Environment(stage.clock, stage.wall, stage.hands, stage.performer, stage.elsewhere.look)
+                run = prepare_apply(
+                    project, server, planned, journal, TraceListener(self.trace), Pace(settle=self.settle), environment
                 )
                 boundaries.interrupt = run.interrupt
                 report = run.go()
@@ -217,7 +222,7 @@ class World:
         return report, boundaries
 
     def live_until_done(self, first_dies_at: int | None = None) -> RunReport:
-        """Processes one after another, each with a chance to die, until the outcomes are what they must become."""
+        """Run processes, each with a chance to die, until the outcomes are the expected ones."""
         for life in range(LIVES):
             dies = self.chance.randint(1, 60) if self.chance.random() < 0.6 else None
             report, _ = self.live(first_dies_at if life == 0 and first_dies_at is not None else dies)
@@ -230,7 +235,7 @@ class World:
         return {task.address: task.outcome.value.replace("kept", "succeeded") for task in report.tasks}
 
     def expected(self) -> dict[str, str]:
-        """How every task must come out in the end: only what needs a failing task does not succeed."""
+        """Return the expected outcomes: a task fails if it must, and is skipped below a failure."""
         found: dict[str, str] = {}
         for name, above in self.needs.items():
             if any(found[up] != "succeeded" for up in above):
@@ -249,7 +254,7 @@ class World:
         return Counter(launch.address for launch in self.fake.launches.values())
 
     def check(self, report: RunReport) -> None:
-        """What must hold at the end of every life story."""
+        """Check what must hold at the end."""
         where = f"seed {self.seed}"
         self.fake.deliver_late(self.clock.now + 1000)
         twice = {key: count for key, count in self.fake.starts.items() if count != 1}
@@ -259,15 +264,15 @@ class World:
             if outcome == "succeeded":
                 assert count == 1, f"{where}: {name} succeeded after {count} launches"
             if outcome == "skipped":
-                assert count == 0, f"{where}: {name} was launched without what it needs"
+                assert count == 0, f"{where}: {name} was launched although an upstream task failed"
         assert sorted(task.address for task in report.tasks) == sorted(self.needs), where
         for task in report.tasks:
             if task.outcome == "skipped":
                 assert task.because_of in self.ancestors(task.address) & self.faults.failing, f"{where}: {task}"
         records = self.state().records
         for launch in self.fake.launches.values():
-            assert launch.address in records, f"{where}: launch {launch.id} is on no record"
-            assert key_in(launch.body) == launch.key
+            assert launch.address in records, f"{where}: launch {launch.id} has no record"
+            assert start_key(launch.body) == launch.key
 
     def digest(self) -> str:
         return hashlib.sha256("\n".join(self.trace).encode()).hexdigest()
@@ -275,25 +280,25 @@ class World:
 
 @dataclass(frozen=True, slots=True)
 class SimulatedStage:
-    """The time and the hands of a simulated process."""
+    """The clock and the hands of a simulated process."""
 
-    world: World
+    simulation: Simulation
 
     @property
     def clock(self) -> Clock:
-        return self.world.clock
+        return self.simulation.clock
 
     @property
     def hands(self) -> VirtualHands:
-        return VirtualHands(self.world.clock)
+        return VirtualHands(self.simulation.clock)
 
     @property
-    def elsewhere(self) -> Elsewhere:
-        return Elsewhere()
+    def elsewhere(self) -> FakeLookups:
+        return FakeLookups()
 
     @property
     def performer(self) -> RehearsedCalls:
         return RehearsedCalls({})
 
     def wall(self) -> float:
-        return self.world.wall()
+        return self.simulation.wall()

@@ -1,5 +1,6 @@
-"""Exactly once with real processes: killed, interrupted, paused, two at a time, without disk. The long form of each is
-benchmarks/crash.py.
+"""Exactly once with real processes: killed, interrupted, paused, two at a time, on a full disk.
+
+benchmarks/crash.py runs longer forms of these tests.
 """
 
 from __future__ import annotations
@@ -18,27 +19,27 @@ from taskspec.engine.server import Server
 from taskspec.errors import ExitCode
 from taskspec.local import daemon
 from taskspec.local.home import ServerHome
-from taskspec.rehearsal.http import HttpServer
 from taskspec.state.model import EventKind
 from taskspec.state.store import open_store
 from tests.apps import source
 
 from .broken_disk import IS_POSSIBLE
-from .trials import KILLED, Trial, Zygote, kill_trial, undisturbed_seconds
+from .http_server import HttpServer
+from .trials import KILLED, ForkServer, Trial, kill_trial, undisturbed_seconds
 
 LEFT = {ExitCode.DONE, ExitCode.DETACHED, ExitCode.INTERRUPTED}
 
 
 @pytest.fixture(scope="module")
-def zygote() -> Iterator[Zygote]:
-    with Zygote() as zygote:
-        yield zygote
+def fork_server() -> Iterator[ForkServer]:
+    with ForkServer() as fork_server:
+        yield fork_server
 
 
 @pytest.fixture(scope="module")
-def second_zygote() -> Iterator[Zygote]:
-    with Zygote() as zygote:
-        yield zygote
+def second_fork_server() -> Iterator[ForkServer]:
+    with ForkServer() as fork_server:
+        yield fork_server
 
 
 @pytest.fixture(scope="module")
@@ -48,27 +49,27 @@ def http() -> Iterator[HttpServer]:
 
 
 @pytest.fixture(scope="module")
-def span(zygote: Zygote, http: HttpServer, tmp_path_factory: pytest.TempPathFactory) -> float:
-    return undisturbed_seconds(tmp_path_factory.mktemp("undisturbed"), zygote, http)
+def span(fork_server: ForkServer, http: HttpServer, tmp_path_factory: pytest.TempPathFactory) -> float:
+    return undisturbed_seconds(tmp_path_factory.mktemp("undisturbed"), fork_server, http)
 
 
 @pytest.mark.parametrize("share", [0.0, 0.3])
 def test_killed_at_any_moment_each_task_is_launched_once(
-    tmp_path: Path, zygote: Zygote, http: HttpServer, span: float, share: float
+    tmp_path: Path, fork_server: ForkServer, http: HttpServer, span: float, share: float
 ) -> None:
     hits = 0
     for seed in range(8):
-        hits += kill_trial(Trial(tmp_path / str(seed), zygote, http, seed, share=share), span, kills=1)
+        hits += kill_trial(Trial(tmp_path / str(seed), fork_server, http, seed, share=share), span, kills=1)
     assert hits, "no kill found its process alive: nothing was tried"
 
 
 @pytest.mark.parametrize("share", [0.0, 0.3])
 def test_killed_at_a_write_or_a_request_each_task_is_launched_once(
-    tmp_path: Path, zygote: Zygote, http: HttpServer, share: float
+    tmp_path: Path, fork_server: ForkServer, http: HttpServer, share: float
 ) -> None:
     killed = 0
     for point in range(2, 62, 6):
-        trial = Trial(tmp_path / str(point), zygote, http, seed=point, size=8, share=share)
+        trial = Trial(tmp_path / str(point), fork_server, http, seed=point, size=8, share=share)
         killed += trial.begin(die_at=point).wait() == KILLED
         trial.state()
         trial.apply_until_done()
@@ -77,10 +78,10 @@ def test_killed_at_a_write_or_a_request_each_task_is_launched_once(
 
 
 def test_interrupted_at_any_moment_it_leaves_by_itself_and_the_next_apply_goes_on(
-    tmp_path: Path, zygote: Zygote, http: HttpServer, span: float
+    tmp_path: Path, fork_server: ForkServer, http: HttpServer, span: float
 ) -> None:
     for seed in range(8):
-        trial = Trial(tmp_path / str(seed), zygote, http, seed, share=0.3 * (seed % 2))
+        trial = Trial(tmp_path / str(seed), fork_server, http, seed, share=0.3 * (seed % 2))
         child = trial.begin()
         child.kill_after(trial.chance.uniform(0.05, span), signal.SIGINT)
         assert child.wait() in LEFT, trial.said()
@@ -89,12 +90,12 @@ def test_interrupted_at_any_moment_it_leaves_by_itself_and_the_next_apply_goes_o
 
 
 def test_of_two_applies_at_once_one_goes_on_and_one_refuses(
-    tmp_path: Path, zygote: Zygote, second_zygote: Zygote, http: HttpServer
+    tmp_path: Path, fork_server: ForkServer, second_fork_server: ForkServer, http: HttpServer
 ) -> None:
-    trial = Trial(tmp_path, zygote, http, seed=1, size=8)
+    trial = Trial(tmp_path, fork_server, http, seed=1, size=8)
     first = trial.begin(hold_at=2)
     wait_for(tmp_path / "held")
-    assert trial.begin(second_zygote).wait() == ExitCode.CONFLICT, trial.said()
+    assert trial.begin(second_fork_server).wait() == ExitCode.CONFLICT, trial.said()
     (tmp_path / "go").touch()
     assert first.wait() == ExitCode.DONE, trial.said()
     trial.check()
@@ -102,14 +103,14 @@ def test_of_two_applies_at_once_one_goes_on_and_one_refuses(
 
 @pytest.mark.parametrize("write", [1, 2, 3, 5])
 def test_a_paused_owner_that_wakes_up_can_neither_write_nor_start(
-    tmp_path: Path, zygote: Zygote, second_zygote: Zygote, http: HttpServer, write: int
+    tmp_path: Path, fork_server: ForkServer, second_fork_server: ForkServer, http: HttpServer, write: int
 ) -> None:
-    trial = Trial(tmp_path, zygote, http, seed=1, size=8)
+    trial = Trial(tmp_path, fork_server, http, seed=1, size=8)
     paused = trial.begin(hold_at=write)
     wait_for(tmp_path / "held")
     wait_until_sent(trial)
     paused.send(signal.SIGSTOP)
-    assert trial.begin(second_zygote, lease=0.001).wait() == ExitCode.DONE, trial.said()
+    assert trial.begin(second_fork_server, lease=0.001).wait() == ExitCode.DONE, trial.said()
     trial.check()
     (tmp_path / "go").touch()
     paused.send(signal.SIGCONT)
@@ -118,25 +119,25 @@ def test_a_paused_owner_that_wakes_up_can_neither_write_nor_start(
 
 
 def test_an_owner_paused_between_its_intent_and_its_send_sends_nothing_when_it_wakes_up(
-    tmp_path: Path, zygote: Zygote, second_zygote: Zygote, http: HttpServer
+    tmp_path: Path, fork_server: ForkServer, second_fork_server: ForkServer, http: HttpServer
 ) -> None:
-    trial = Trial(tmp_path, zygote, http, seed=1, size=8)
+    trial = Trial(tmp_path, fork_server, http, seed=1, size=8)
     paused = trial.begin(hold_send=True)
     wait_for(tmp_path / "held")
     paused.send(signal.SIGSTOP)
-    assert trial.begin(second_zygote, lease=0.001).wait() == ExitCode.DONE, trial.said()
+    assert trial.begin(second_fork_server, lease=0.001).wait() == ExitCode.DONE, trial.said()
     (tmp_path / "go").touch()
     paused.send(signal.SIGCONT)
     assert paused.wait() == ExitCode.CONFLICT, trial.said()
     trial.check()
 
 
-def test_without_room_on_the_disk_nothing_is_started_without_a_durable_intent(
-    tmp_path: Path, zygote: Zygote, http: HttpServer
+def test_on_a_full_disk_nothing_is_started_without_a_durable_intent(
+    tmp_path: Path, fork_server: ForkServer, http: HttpServer
 ) -> None:
     refused = 0
     for seed, limit in enumerate(range(24_000, 100_000, 8_000)):
-        trial = Trial(tmp_path / str(seed), zygote, http, seed, size=12)
+        trial = Trial(tmp_path / str(seed), fork_server, http, seed, size=12)
         code = trial.begin(file_limit=limit).wait()
         refused += code == ExitCode.STATE
         assert code in (ExitCode.STATE, ExitCode.DONE), trial.said()
@@ -149,9 +150,9 @@ def test_without_room_on_the_disk_nothing_is_started_without_a_durable_intent(
 @pytest.mark.skipif(not IS_POSSIBLE, reason="no filter for system calls on this machine")
 @pytest.mark.parametrize("write", range(1, 8))
 def test_on_a_disk_that_does_not_sync_nothing_is_started_without_a_durable_intent(
-    tmp_path: Path, zygote: Zygote, http: HttpServer, write: int
+    tmp_path: Path, fork_server: ForkServer, http: HttpServer, write: int
 ) -> None:
-    trial = Trial(tmp_path, zygote, http, seed=write, size=12)
+    trial = Trial(tmp_path, fork_server, http, seed=write, size=12)
     assert trial.begin(sync_fails_at=write).wait() == ExitCode.STATE, trial.said()
     assert set(trial.fake.starts) <= intents(trial)
     trial.apply_until_done()
@@ -168,16 +169,16 @@ def intents(trial: Trial) -> set[str]:
 
 @pytest.mark.parametrize("victims", ["the server", "both"])
 def test_a_local_server_that_is_killed_runs_nothing_twice(
-    tmp_path: Path, zygote: Zygote, http: HttpServer, victims: str
+    tmp_path: Path, fork_server: ForkServer, http: HttpServer, victims: str
 ) -> None:
-    trial = Trial(tmp_path, zygote, http, seed=1)
+    trial = Trial(tmp_path, fork_server, http, seed=1)
     count = local_spec(tmp_path, tasks=6)
     order = trial.order(plain=True)
     for name in ("SERVER_ADDRESS", "API_TOKEN", "WORKSPACE_ID"):
         del order["env"][name]
     home = ServerHome(tmp_path / "home" / "taskspec" / "server")
     try:
-        child = zygote.fork(order)
+        child = fork_server.fork(order)
         wait_for(count)
         server = daemon.find_running(home)
         assert server is not None
@@ -185,7 +186,7 @@ def test_a_local_server_that_is_killed_runs_nothing_twice(
         child.send(signal.SIGKILL if victims == "both" else signal.SIGINT)
         child.wait()
         for _ in range(5):
-            if zygote.fork(order).wait() == ExitCode.DONE:
+            if fork_server.fork(order).wait() == ExitCode.DONE:
                 break
         assert sorted(count.read_text(encoding="utf-8").split()) == [f"t{n}" for n in range(6)], trial.said()
     finally:
@@ -210,22 +211,22 @@ tasks:
 """
 
 
-def test_killed_anywhere_beside_a_service_no_job_runs_twice_and_no_service_is_left(
-    tmp_path: Path, zygote: Zygote, http: HttpServer
+def test_killed_anywhere_with_a_service_no_job_runs_twice_and_no_service_is_left(
+    tmp_path: Path, fork_server: ForkServer, http: HttpServer
 ) -> None:
     home = ServerHome(tmp_path / "home" / "server")
     killed = 0
     try:
         for point in POINTS:
-            trial = Trial(tmp_path / str(point), zygote, http, seed=point)
+            trial = Trial(tmp_path / str(point), fork_server, http, seed=point)
             count = served_spec(trial.folder)
             order = trial.order(die_at=point)
             for name in ("SERVER_ADDRESS", "API_TOKEN", "WORKSPACE_ID"):
                 del order["env"][name]
             order["env"]["TASKSPEC_HOME"] = str(tmp_path / "home")
-            killed += zygote.fork(order).wait() == KILLED
+            killed += fork_server.fork(order).wait() == KILLED
             for _ in range(5):
-                if zygote.fork({**order, "die_at": None}).wait() == ExitCode.DONE:
+                if fork_server.fork({**order, "die_at": None}).wait() == ExitCode.DONE:
                     break
             assert sorted(count.read_text(encoding="utf-8").splitlines()) == ["report 0.5", "train"], trial.said()
             assert trial.state().records["report"].succeeded
@@ -241,7 +242,7 @@ def test_killed_anywhere_beside_a_service_no_job_runs_twice_and_no_service_is_le
 
 
 def served_spec(folder: Path) -> Path:
-    """Two jobs that each leave a word, a service and a request between them; the file of all the words."""
+    """Write a spec with two jobs and a service with a request between them. Each job appends a word to the file."""
     count = folder / "count"
     line = f"echo $(printenv modal.state.word) >> '{count}'"
     for name, entrypoint, program in (("job", line, ""), ("service", "python main.py", source("constant"))):
@@ -254,7 +255,7 @@ def served_spec(folder: Path) -> Path:
 
 
 def local_spec(folder: Path, tasks: int) -> Path:
-    """A chain of apps that each leave a word; the file of all the words that were left."""
+    """Write a spec with a chain of apps that append a word to the returned file."""
     count = folder / "count"
     (folder / "app").mkdir()
     line = f"sleep 0.2; echo $(printenv modal.state.word) >> '{count}'"
@@ -268,7 +269,7 @@ def local_spec(folder: Path, tasks: int) -> Path:
 
 
 def wait_until_sent(trial: Trial, patience: float = 30.0) -> None:
-    """What has a durable intent is on the server: a pause between the two is the boundary that docs/proof.md names."""
+    """Wait until each durable intent was sent. docs/proof.md names the gap between the two."""
     end = time.monotonic() + patience
     while len(trial.state().records) != len(trial.fake.starts):
         assert time.monotonic() < end, f"{trial.fake.starts} of {list(trial.state().records)}"

@@ -1,4 +1,4 @@
-"""Trials with real processes: an apply that is killed or interrupted, applied again until it is done, and counted."""
+"""Trials with real processes: kill or interrupt an apply, apply until it is done, and count the starts."""
 
 from __future__ import annotations
 
@@ -19,9 +19,10 @@ from typing import Any, Self
 
 from taskspec import statefile
 from taskspec.rehearsal.faults import Course, ServerFaults, StartAnswer, StartFault
-from taskspec.rehearsal.http import HttpServer
 from taskspec.rehearsal.server import FakeServer
 from taskspec.state.model import State
+
+from .http_server import HttpServer
 
 PATIENCE = 60.0
 KILLED = -signal.SIGKILL
@@ -30,7 +31,7 @@ ANSWERS = (StartAnswer.LOST, StartAnswer.BAD_GATEWAY_AFTER, StartAnswer.TRUNCATE
 
 @dataclass(slots=True)
 class QuickFaults:
-    """Launches end within a tenth of a second; the answers of a share of the starts are lost."""
+    """Launches end within a tenth of a second. A share of the answers to starts is lost."""
 
     chance: Random
     share: float = 0.0
@@ -49,7 +50,7 @@ class QuickFaults:
 
 
 def graph(chance: Random, size: int) -> str:
-    """A spec of that many tasks in layers, two parents a task."""
+    """Make a spec of `size` tasks in layers, with two upstream tasks each."""
     width = max(4, size // 6)
     lines = ["taskspec: 1", "name: killed", "tasks:"]
     for n in range(size):
@@ -60,11 +61,11 @@ def graph(chance: Random, size: int) -> str:
     return "\n".join(lines) + "\n"
 
 
-class Zygote:
-    """Forks command lines; one at a time."""
+class ForkServer:
+    """Forks command lines, one at a time."""
 
     def __init__(self) -> None:
-        program = Path(__file__).parent / "zygote.py"
+        program = Path(__file__).parent / "fork_server.py"
         self._process = subprocess.Popen([sys.executable, str(program)], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
     def __enter__(self) -> Self:
@@ -88,7 +89,7 @@ class Zygote:
         return self._process.stdout.readline()
 
     def ends_within(self, seconds: float) -> bool:
-        """Whether the child has ended; waits for that, for so long."""
+        """Wait for the end of the child. Return whether it has ended."""
         assert self._process.stdout is not None
         return bool(select.select([self._process.stdout], [], [], seconds)[0])
 
@@ -97,25 +98,25 @@ class Zygote:
 class Child:
     """One running command line."""
 
-    zygote: Zygote
+    fork_server: ForkServer
     pid: int
     began: float
     code: int | None = None
 
     def wait(self, patience: float = PATIENCE) -> int:
         if self.code is None:
-            if not self.zygote.ends_within(patience):
+            if not self.fork_server.ends_within(patience):
                 self.send(signal.SIGKILL)
-            self.code = int(self.zygote._line())
+            self.code = int(self.fork_server._line())
         return self.code
 
     def send(self, number: int) -> None:
-        with suppress(ProcessLookupError):  # it has ended, and the zygote has seen it
+        with suppress(ProcessLookupError):  # the child has ended and is collected
             os.kill(self.pid, number)
 
     def kill_after(self, seconds: float, number: int = signal.SIGKILL) -> bool:
-        """Send the signal at that moment; False when it has ended before."""
-        if self.zygote.ends_within(seconds):
+        """Send the signal after some seconds. Return False when the child has ended before."""
+        if self.fork_server.ends_within(seconds):
             return False
         self.send(number)
         return True
@@ -123,10 +124,10 @@ class Child:
 
 @dataclass(slots=True)
 class Trial:
-    """One spec on one fresh server, and what becomes of it."""
+    """One spec on one new server."""
 
     folder: Path
-    zygote: Zygote
+    fork_server: ForkServer
     http: HttpServer
     seed: int
     size: int = 24
@@ -158,12 +159,12 @@ class Trial:
         argv = ["apply", "spec.yaml", "-y"]
         return {"argv": argv, "cwd": str(self.folder), "env": env, "out": str(self.folder / "out.txt"), **options}
 
-    def begin(self, zygote: Zygote | None = None, **options: Any) -> Child:
+    def begin(self, fork_server: ForkServer | None = None, **options: Any) -> Child:
         self.applies += 1
-        return (zygote or self.zygote).fork(self.order(**options))
+        return (fork_server or self.fork_server).fork(self.order(**options))
 
     def state(self) -> State:
-        """The state as any other command would open it; the state of a process that was killed must open."""
+        """Read the state as a command does, which must work after every kill."""
         path = next((self.folder / ".taskspec").rglob("*.db"), None)
         if path is None:
             return State(lineage="", serial=0, records={}, runs=())
@@ -181,7 +182,7 @@ class Trial:
         return out.read_text(encoding="utf-8")[-2000:] if out.exists() else ""
 
     def check(self) -> None:
-        """Every task launched exactly once, every key started exactly once, and all of it on record."""
+        """Check that every task was launched once, every key was started once, and the state says so."""
         fake, state = self.fake, self.state()
         where = f"seed {self.seed}"
         assert set(fake.starts.values()) == {1}, f"{where}: starts per key {fake.starts}"
@@ -191,9 +192,9 @@ class Trial:
         assert final == truth, where
 
 
-def undisturbed_seconds(folder: Path, zygote: Zygote, http: HttpServer, **options: Any) -> float:
-    """How long an apply takes that nobody kills: the span in which kills are spread."""
-    trial = Trial(folder, zygote, http, seed=0, **options)
+def undisturbed_seconds(folder: Path, fork_server: ForkServer, http: HttpServer, **options: Any) -> float:
+    """Measure an apply without kills: kills are spread over this time."""
+    trial = Trial(folder, fork_server, http, seed=0, **options)
     child = trial.begin()
     assert child.wait() == 0, trial.said()
     trial.check()
@@ -201,7 +202,7 @@ def undisturbed_seconds(folder: Path, zygote: Zygote, http: HttpServer, **option
 
 
 def kill_trial(trial: Trial, span: float, kills: int) -> int:
-    """Kill at random moments, then apply until it is done; how many kills hit a living process."""
+    """Kill at random times, then apply until it is done. Return how many kills hit a running process."""
     hits = 0
     for _ in range(kills):
         child = trial.begin()
@@ -214,4 +215,4 @@ def kill_trial(trial: Trial, span: float, kills: int) -> int:
     return hits
 
 
-__all__ = ["KILLED", "Child", "Trial", "Zygote", "graph", "kill_trial", "undisturbed_seconds"]
+__all__ = ["KILLED", "Child", "ForkServer", "Trial", "graph", "kill_trial", "undisturbed_seconds"]

@@ -13,10 +13,10 @@ import psutil
 import pytest
 
 from taskspec.engine.apply import Apply
-from taskspec.engine.calls import Calls
 from taskspec.engine.events import CallBegan, EngineEvent
 from taskspec.engine.leaving import OnInterrupt
 from taskspec.engine.performing import CallFailed, CallOrder
+from taskspec.engine.run.run import Run
 from taskspec.engine.waits import Waits
 from taskspec.errors import SpecError, UsageError
 from taskspec.plan.model import Action, Reason
@@ -328,8 +328,8 @@ def test_people_are_looked_for_again_while_others_work(workshop: Workshop) -> No
 def test_a_run_sleeps_while_others_work_and_people_are_waited_for(
     workshop: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    begin, turns = Calls.go_on, list[int]()
-    monkeypatch.setattr(Calls, "go_on", lambda calls: (turns.append(1), begin(calls)))
+    begin, turns = Run.begin_ready, list[int]()
+    monkeypatch.setattr(Run, "begin_ready", lambda run, now: (turns.append(1), begin(run, now)))
     number = labeling(workshop)
     workshop.app("slow", shell="sleep 1")
     workshop.spec(f"""

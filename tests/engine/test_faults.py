@@ -20,12 +20,12 @@ from taskspec.engine.launching import describe
 from taskspec.engine.start import Interrupted, StartDone, Starter, StartOrder
 from taskspec.errors import ApiError, LockHeld, NotSent, OutcomeUnknown, Refused, Unauthorized
 from taskspec.state.lease import this_owner
-from taskspec.state.model import Phase
+from taskspec.state.model import EventKind, Phase
 from taskspec.state.store import open_store
 
 from . import faultserver as fault
 from .faultserver import FaultServer
-from .workshop import Workshop, until
+from .workshop import Dead, Workshop, until
 
 ONE = "tasks: {only: {module: owner/app, version: v1}}"
 KEY = "0123456789abcdef0123"
@@ -261,10 +261,6 @@ def test_a_permission_lost_on_the_way_ends_the_run_and_the_next_one_attaches(
     assert list(faults.starts().values()) == [1]
 
 
-class Dead(Exception):
-    """Stands for the death of the process."""
-
-
 def test_an_apply_that_dies_with_the_answer_in_its_hands_attaches_when_it_is_repeated(
     remote: Workshop, faults: FaultServer
 ) -> None:
@@ -272,12 +268,8 @@ def test_an_apply_that_dies_with_the_answer_in_its_hands_attaches_when_it_is_rep
     remote.spec(ONE)
     faults.status_of_new = "started"
 
-    def die(run: Apply, event: EngineEvent) -> None:
-        if isinstance(event, LaunchStarted):
-            raise Dead
-
     with pytest.raises(Dead):
-        remote.apply(die)
+        remote.apply(dies_before=EventKind.STARTED)
     assert (remote.kinds("only"), remote.record("only").phase) == (["intent"], Phase.INTENDED)
     faults.finish_all()
     second = remote.apply()
@@ -293,12 +285,8 @@ def test_an_apply_that_dies_with_two_launches_of_one_key_on_the_server_ends_with
     faults.status_of_new = "started"
     faults.script("tasks.run.app", fault.DELIVERED_TWICE)
 
-    def die(run: Apply, event: EngineEvent) -> None:
-        if isinstance(event, LaunchStarted):
-            raise Dead
-
     with pytest.raises(Dead):
-        remote.apply(die)
+        remote.apply(dies_before=EventKind.STARTED)
 
     faults.launches[1001]["status"] = "finished"
     second = remote.apply()

@@ -4,32 +4,23 @@ from __future__ import annotations
 
 import pytest
 
+from taskspec.api.launch_marker import marker
 from taskspec.engine.apply import Apply
-from taskspec.engine.events import EngineEvent, LaunchStarted, StatusChanged
-from taskspec.engine.refresh import marker
-from taskspec.state.model import Phase
+from taskspec.engine.events import EngineEvent, StatusChanged
+from taskspec.state.model import EventKind, Phase
 
 from . import faultserver as fault
 from .faultserver import FaultServer
-from .workshop import Workshop
+from .workshop import Dead, Workshop
 
 SPEC = "tasks: {only: {module: owner/app, version: v1, params: {x: %d}}}"
 
 
-class Dead(Exception):
-    """Stands for a killed process: it unwinds the apply without another word."""
-
-
 def cut_off(workshop: Workshop, faults: FaultServer, kind: str) -> None:
     """An apply that dies when its first start is answered, so that only the intent is on record."""
-
-    def die(run: Apply, event: EngineEvent) -> None:
-        if isinstance(event, LaunchStarted):
-            raise Dead
-
     faults.script("tasks.run.app", kind)
     with pytest.raises(Dead):
-        workshop.apply(die)
+        workshop.apply(dies_before=EventKind.STARTED)
     assert workshop.record("only").phase is Phase.INTENDED
 
 

@@ -6,8 +6,9 @@ import json
 
 import pytest
 
-from taskspec import operations, statefile
+from taskspec import statefile
 from taskspec.errors import ExitCode, UsageError
+from taskspec.operations.project import Request, open_project
 
 from .workshop import Workshop
 
@@ -113,8 +114,8 @@ def test_a_profile_for_another_server_is_refused_before_anything_is_asked(remote
     )
 
     def path(profile: str) -> object:
-        request = operations.Request(remote.folder / "spec.yaml", "spec.yaml", {}, profile=profile)
-        return statefile.state_path(operations.open_project(request), request, remote.server)
+        request = Request(remote.folder / "spec.yaml", "spec.yaml", {}, profile=profile)
+        return statefile.state_path(open_project(request), request, remote.server)
 
     with pytest.raises(UsageError) as error:
         path("prod")

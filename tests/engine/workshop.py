@@ -13,17 +13,21 @@ from typing import Any, Self
 
 from jsonschema import Draft7Validator
 
-from taskspec import operations, statefile
+from taskspec import statefile
 from taskspec.api import TaskInfo
 from taskspec.engine.apply import Apply
 from taskspec.engine.events import EngineEvent, LaunchStarted, RunReport, StatusChanged, TaskEnded
+from taskspec.engine.ledger import Journal
 from taskspec.engine.server import Server
 from taskspec.engine.tools import Pace
 from taskspec.local.daemon import Endpoint
+from taskspec.operations.apply import prepare_apply, real_environment
+from taskspec.operations.plan import make
+from taskspec.operations.project import Request, open_project
 from taskspec.plan.model import Plan
 from taskspec.plan.selection import Selection
 from taskspec.schemas import load_schema
-from taskspec.state.model import Record, State, StoredEvent
+from taskspec.state.model import Event, EventKind, Record, State, StoredEvent
 from taskspec.state.store import open_store
 from taskspec.view.machine import event_document, plan_document
 from tests.waiting import until
@@ -63,6 +67,32 @@ class Told:
 
     def notices(self) -> list[str]:
         return [event_document(e)["message"] for e in self.events if event_document(e)["type"] == "noticed"]
+
+
+class Dead(Exception):
+    """Stands for a killed process: it unwinds the apply without another event on record."""
+
+
+@dataclass(frozen=True, slots=True)
+class DyingJournal:
+    """A journal whose process is killed right before it writes an event of a kind."""
+
+    journal: Journal
+    kind: EventKind
+
+    def append(self, run: str, events: Sequence[Event]) -> list[StoredEvent]:
+        if any(event.kind is self.kind for event in events):
+            raise Dead
+        return self.journal.append(run, events)
+
+    def renew(self) -> None:
+        self.journal.renew()
+
+    def confirm(self) -> None:
+        self.journal.confirm()
+
+    def load(self) -> State:
+        return self.journal.load()
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,17 +170,17 @@ class Workshop:
         (self.folder / "spec.yaml").write_text(head + dedent(text), encoding="utf-8")
 
     @property
-    def request(self) -> operations.Request:
-        return operations.Request(self.folder / "spec.yaml", "spec.yaml", {})
+    def request(self) -> Request:
+        return Request(self.folder / "spec.yaml", "spec.yaml", {})
 
     @property
     def state_path(self) -> Path:
-        return statefile.state_path(operations.open_project(self.request), self.request, self.server)
+        return statefile.state_path(open_project(self.request), self.request, self.server)
 
     def plan(self, selection: Selection | None = None) -> Plan:
-        project = operations.open_project(self.request)
+        project = open_project(self.request)
         state = statefile.read_state(self.state_path)
-        plan = operations.make(project, self.server, state, selection or Selection()).plan
+        plan = make(project, self.server, state, selection or Selection()).plan
         _PLAN.validate(plan_document(plan))
         return plan
 
@@ -161,20 +191,26 @@ class Workshop:
         selection: Selection | None = None,
         between: Callable[[], None] | None = None,
         allow_local: bool = False,
+        dies_before: EventKind | None = None,
         **pace: Any,
     ) -> Applied:
-        """Plan and apply. `react` sees every event with the run that told it; `between` comes after the plan."""
-        project = operations.open_project(self.request)
+        """Plan and apply. `react` sees every event with the run that reported it; `between` comes after the plan.
+
+        With `dies_before`, raises Dead when the first event of that kind is to be recorded.
+        """
+        project = open_project(self.request)
         told = Told()
         quick = Pace(**{"results_grace": 0.0, "settle": 0.2, "poll_longest": 0.1, **pace})
         try:
             with statefile.writing(self.state_path) as store:
-                planned = operations.make(project, self.server, store.load(), selection or Selection())
+                planned = make(project, self.server, store.load(), selection or Selection())
                 _PLAN.validate(plan_document(planned.plan))
                 if between is not None:
                     between()
                 commands = self.folder / "commands" if allow_local else None
-                run = operations.prepare_apply(project, self.server, planned, store, told, quick, commands=commands)
+                journal = store if dies_before is None else DyingJournal(store, dies_before)
+                environment = real_environment(project, self.server, planned.plan, commands=commands)
+                run = prepare_apply(project, self.server, planned, journal, told, quick, environment)
                 if react is not None:
                     told.react = lambda event: react(run, event)
                 report = run.go()

@@ -1,4 +1,4 @@
-"""An app with an HTTP server, in the shape of the vendor's own (wire protocol 4.9), of the standard library alone."""
+"""An app with an HTTP server like the vendor's (wire protocol 4.9), with the standard library only."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def register_served(server: RunningServer, name: str, *, entrypoint: str = "") -
 
 
 def start_served(server: RunningServer, name: str = "served") -> int:
-    """A launch whose app listens."""
+    """Start the app and wait until it listens. Return the task id."""
     task_id = server.start_app(register_served(server, name))
     until(lambda: any(line.startswith("listening") for line in server.messages(task_id)), f"app {name} listening")
     return task_id

@@ -1,4 +1,4 @@
-"""Real servers for the tests: one for those that only ask, one each for those that kill."""
+"""Real servers: one for all tests that only send requests, and one per test that kills the server."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def local_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSe
 
 @pytest.fixture
 def own_server(tmp_path: Path) -> Iterator[RunningServer]:
-    """Not started yet, so that a test can choose its options."""
+    """A server that the test starts itself, with its own options."""
     server = RunningServer(tmp_path)
     try:
         yield server

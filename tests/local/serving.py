@@ -1,4 +1,4 @@
-"""A real local server in a process of its own, and the few calls the tests make to it."""
+"""A real local server in a process, and helpers for requests to it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def write_app(folder: Path, **config: Any) -> Path:
 
 
 class RunningServer:
-    """One home with a server that can be started, killed and started again."""
+    """A home with a server that can be started, killed and started again."""
 
     def __init__(self, path: Path, *options: str) -> None:
         self.home = ServerHome(path / "home" / "server")
@@ -62,13 +62,13 @@ class RunningServer:
         until(self._answers, "the server's first answer")
 
     def kill(self) -> None:
-        """As by `kill -9`: no chance to write anything down."""
+        """Kill with SIGKILL: the server cannot write anything."""
         assert self._process is not None
         self._process.kill()
         self._process.wait()
 
     def stop(self) -> None:
-        """Leave in peace; apps keep running."""
+        """Stop the server in order. Apps keep running."""
         assert self._process is not None
         self._process.send_signal(signal.SIGTERM)
         assert self._process.wait(PATIENCE) == 0
@@ -100,7 +100,7 @@ class RunningServer:
         return answer.json()
 
     def refusal(self, method: str, *, prefix: str = API_PREFIX, **fields: Any) -> tuple[int, str]:
-        """Status and message of a request that must be refused with a 4xx in the wire's own form."""
+        """Send a request that must get a 4xx in the form of the wire. Return its status and message."""
         answer = self.send(method, prefix=prefix, json=fields)
         assert 400 <= answer.status_code < 500, answer.text
         body = answer.json()
@@ -117,7 +117,7 @@ class RunningServer:
         return int(self.control("modules.register", path=str(path))["moduleId"])
 
     def run(self, name: str, entrypoint: str, **fields: Any) -> int:
-        """Start an app made of one shell command; its task id."""
+        """Start an app with one shell command. Return the task id."""
         module = self.register(name, entrypoint=entrypoint)
         return self.start_app(module, **fields)
 

@@ -1,4 +1,4 @@
-"""Launches as processes: how they end, stop, restart, and what they leave."""
+"""Processes of launches: their ends, stops, restarts and files."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_an_app_has_its_own_session_and_no_input(local_server: RunningServer) ->
 def test_an_app_gets_none_of_the_servers_open_files(local_server: RunningServer) -> None:
     task_id = local_server.run("descriptors", "exec python -c 'import os; print(sorted(os.listdir(\"/dev/fd\")))'")
     local_server.end_of(task_id)
-    # 3 is the descriptor of the listing itself
+    # 3 is the descriptor with which the folder is listed
     assert local_server.messages(task_id) == ["['0', '1', '2', '3']"]
 
 

@@ -1,4 +1,4 @@
-"""requirements.txt in a virtual environment: made once, kept, and blamed when it cannot be made."""
+"""Virtual environments from requirements.txt: made once, kept, and reported when pip fails."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ WHEEL = "greeting-1.0-py3-none-any.whl"
 
 
 def write_wheel(folder: Path) -> None:
-    """A package that needs no index."""
+    """Make a package that pip installs without an index."""
     with zipfile.ZipFile(folder / WHEEL, "w") as wheel:
         wheel.writestr("greeting.py", "WORD = 'installed'\n")
         wheel.writestr("greeting-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: greeting\nVersion: 1.0\n")
@@ -73,7 +73,7 @@ def test_one_environment_for_each_content(tmp_path: Path) -> None:
     assert place("e", " \n") is None
 
 
-def test_the_requirements_beside_the_config_come_first(tmp_path: Path) -> None:
+def test_the_requirements_next_to_the_config_come_first(tmp_path: Path) -> None:
     (tmp_path / "sub").mkdir()
     (tmp_path / "requirements.txt").write_text("root")
     (tmp_path / "sub" / "requirements.txt").write_text("sub")

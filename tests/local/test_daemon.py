@@ -1,4 +1,4 @@
-"""Finding, starting and stopping the server from a command: one home, one server, whatever happens."""
+"""Find, start and stop the server from a command: one home never has two servers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""JSON Patch, by the examples of RFC 6902 (appendix A) and RFC 6901, and by what must be refused."""
+"""JSON Patch: the examples of RFC 6902 (appendix A) and RFC 6901, and refused operations."""
 
 from __future__ import annotations
 

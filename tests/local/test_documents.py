@@ -1,4 +1,4 @@
-"""Paths and merging of a launch's document (wire protocol 2.9)."""
+"""Paths and merges in the document of a launch (wire protocol 2.9)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Answers as bytes: the same with orjson and without it."""
+"""Encoded answers: the same with and without orjson."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The environment of an app, row by row (wire protocol 4.3, 4.4)."""
+"""The environment of an app, variable by variable (wire protocol 4.3, 4.4)."""
 
 from __future__ import annotations
 
@@ -145,7 +145,7 @@ def test_only_what_is_on_the_list_is_passed_on() -> None:
 
 
 def test_an_app_sees_its_state(local_server: RunningServer) -> None:
-    """Through the shell and all: names with dots survive."""
+    """Names with dots survive the shell."""
     state = {"flag": True, "nest": {"a": 1}, "ls": ["x"], "text": "$(id); `id` 'q' \"q\" \n end"}
     task_id = local_server.run(
         "sees-state",

@@ -1,4 +1,4 @@
-"""Team Files and files of launches: forms and raw bodies in, contents and archives out."""
+"""Team Files and files of launches: uploads and downloads."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def digest(content: bytes) -> str:
 
 
 def triples(files: list[tuple[str, bytes]]) -> list[tuple[str, Any]]:
-    """The SDK's form: name, folder, content, over and over (wire protocol 3.5)."""
+    """Build the SDK's form: name, folder and content per file (wire protocol 3.5)."""
     parts: list[tuple[str, Any]] = []
     for path, content in files:
         folder, _, name = path.rpartition("/")
@@ -87,7 +87,7 @@ def test_an_uploaded_file_is_described_and_comes_back(server: RunningServer) -> 
     assert answer.headers["x-content-checksum-sha256"] == row["hash"]
 
 
-def test_the_storage_path_serves_the_content_to_whoever_has_the_token(server: RunningServer) -> None:
+def test_the_storage_path_serves_the_content_with_the_token(server: RunningServer) -> None:
     row = put(server, "/one/ä b.html", b"<script>")
     assert row["fullStorageUrl"] == server.address + row["storagePath"]
     answer = server.send("", verb="GET", prefix=row["storagePath"])
@@ -207,8 +207,8 @@ def test_a_refused_form_leaves_the_old_content_in_its_place(server: RunningServe
         (b"", "multipart/form-data; boundary=x", "ends before"),
         (b"--x\r\n", "multipart/form-data; boundary=x", "ends before"),
         (b"hello", "multipart/form-data; boundary=x", "cannot be read"),
-        (b"hello", "multipart/form-data", "no multipart/form-data"),
-        (b"{}", "application/json", "no multipart/form-data"),
+        (b"hello", "multipart/form-data", "not multipart/form-data with"),
+        (b"{}", "application/json", "not multipart/form-data with"),
         (b"--x--\r\n", "multipart/form-data; boundary=x", "is required"),
         (
             b'--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n1\r\n--x--\r\n',
@@ -256,7 +256,7 @@ def test_no_form_makes_the_server_fail(server: RunningServer, body: bytes) -> No
 
 
 def test_the_same_content_from_many_senders_at_once(server: RunningServer) -> None:
-    """One of them fails; the contents of the others stay."""
+    """One upload fails. The contents of the others stay."""
     barrier = threading.Barrier(8)
 
     def send(number: int) -> int:
@@ -285,7 +285,7 @@ def test_files_of_another_team_are_refused(server: RunningServer) -> None:
 
 
 def pairs(*files: tuple[str, bytes], wrong: bool = False) -> list[tuple[str, Any]]:
-    """The SDK's form for files of a launch (wire protocol 2.5)."""
+    """Build the SDK's form for files of a launch (wire protocol 2.5)."""
     parts: list[tuple[str, Any]] = []
     for index, (name, content) in enumerate(files):
         described = json.dumps({"fullpath": name, "hash": digest(b"other" if wrong else content)})

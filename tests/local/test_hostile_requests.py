@@ -1,4 +1,4 @@
-"""Whatever is sent, the server answers with a 2xx or 4xx in the wire's form, and goes on."""
+"""The server answers any request with a 2xx or 4xx in the form of the wire, and keeps running."""
 
 from __future__ import annotations
 

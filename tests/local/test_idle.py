@@ -1,4 +1,4 @@
-"""When a server leaves by itself, and when it must not."""
+"""When a server exits by itself, and when it must not."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .test_agent import WAIT_FOR_GO
 if TYPE_CHECKING:
     from .serving import RunningServer
 
-# Silent for many times the idle time, then asks the server something; fails when nobody answers.
+# An app that waits for many idle times, then sends a request. It fails without an answer.
 CALL_LATE = """
 import os, time, urllib.request
 time.sleep(1)
@@ -28,7 +28,7 @@ def test_a_server_with_a_running_launch_stays(own_server: RunningServer) -> None
     path = write_app(own_server.apps / "late", main_script="late.py")
     (path / "late.py").write_text(CALL_LATE)
     own_server.start("--idle", "0.1")
-    # In one request each: between two of them an idle server would be free to leave.
+    # One request only: between two requests an idle server may exit.
     module = own_server.control("modules.register", path=str(path))["moduleId"]
     task_id = own_server.start_app(module)
     assert own_server.wait_for_exit() == 0

@@ -1,4 +1,4 @@
-"""Output taken apart: every line once, whole, and in order, however it was written and read."""
+"""Parsing of output: every line once, complete and in order, for any sequence of writes and reads."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_every_line_is_read_once_wherever_the_writer_pauses(
         for end in [*sorted(cuts), len(content)]:
             path.write_bytes(content[:end])
             seen += read_all(tail, final=False)
-            # A reader that dies here is followed by one that knows the offset only.
+            # A new reader knows only the offset.
             tail = Tail(path, tail.offset, chunk=CHUNK)
         seen += read_all(tail, final=True)
     expected = [line.decode(errors="replace").rstrip("\r") for line in content.split(b"\n") if line]

@@ -1,4 +1,4 @@
-"""A home of an older taskspec goes on where it was."""
+"""The server continues with the home of an older taskspec."""
 
 from __future__ import annotations
 

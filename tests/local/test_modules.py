@@ -1,4 +1,4 @@
-"""Apps by version, tag and branch, and their files on their way out."""
+"""Apps by version, tag and branch, and downloads of their files."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def git(folder: Path, *arguments: str) -> str:
 
 
 def commit(folder: Path, word: str) -> None:
-    """A state of the repository whose two apps say a word."""
+    """Commit two apps that print a word."""
     write_app(folder, entrypoint=f"echo root {word}", files={"notes": "docs/notes.txt"})
     write_app(folder / "train", entrypoint="cat words.txt; echo $CONFIG_DIR")
     (folder / "words.txt").write_text(word)
@@ -53,7 +53,7 @@ def commit(folder: Path, word: str) -> None:
 
 @pytest.fixture
 def repository(tmp_path: Path) -> Path:
-    """Two tags on the main branch, and a branch `dev` ahead of them."""
+    """A repository with two tags on the main branch, and a branch `dev` ahead of them."""
     folder = tmp_path / "repository"
     folder.mkdir()
     git(folder, "init", "-q", "-b", "main")

@@ -1,4 +1,4 @@
-"""Projects, apps, users, workflow, UI data, and what else a launch touches beside itself."""
+"""Projects, apps, users, workflow, UI data: routes that are not about launches."""
 
 from __future__ import annotations
 
@@ -228,7 +228,7 @@ def test_a_crash_of_a_launch_without_a_process_is_its_end(own_server: RunningSer
     own_server.start("--capacity", "0")
     task_id = own_server.run("detached", "true")
     submit(own_server, task_id, "EventType.TASK_STARTED")
-    assert own_server.info(task_id)["status"] == "queued", "whoever waits for its turn has not started"
+    assert own_server.info(task_id)["status"] == "queued", "a queued launch has not started"
     submit(own_server, task_id, "EventType.TASK_CRASHED", exc_str="out of memory")
     task = own_server.info(task_id)
     assert (task["status"], task["meta"]["error"]["message"]) == ("error", "out of memory")
@@ -241,13 +241,13 @@ def test_a_status_set_from_outside_never_starts_a_running_app_twice(server: Runn
     server.call("tasks.status.update", id=task_id, status="queued")
     other = server.run("next-in-the-queue", "true")
     assert server.end_of(other)["status"] == "finished"
-    assert server.info(task_id)["status"] == "queued", "nobody has taken it from the queue: it runs"
+    assert server.info(task_id)["status"] == "queued", "the launch has left the queue"
     (server.data_dir(task_id) / "go").touch()
     assert server.end_of(task_id)["status"] == "finished"
     assert (server.data_dir(task_id) / "runs").read_text() == "x\n"
 
 
-def test_progress_is_told_on_request(server: RunningServer) -> None:
+def test_progress_is_shown_on_request(server: RunningServer) -> None:
     lines = [
         f'{{"message": "progress", "level": "info", "event_type": "EventType.PROGRESS", "subtask": "Epochs",'
         f' "current": {number}, "total": 3}}'

@@ -1,4 +1,4 @@
-"""Each app has a port of its own, and only this machine can reach it."""
+"""Each app has its own port, which only this machine can reach."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def test_ports_are_lent_once_until_they_come_back() -> None:
     assert again.lend() != first
 
 
-def test_a_port_somebody_listens_on_is_not_lent() -> None:
+def test_a_port_in_use_is_not_lent() -> None:
     number = Ports(4711).lend()
     assert number is not None
     with socket.socket() as taken:
@@ -143,15 +143,15 @@ def test_an_app_finds_its_port_in_its_environment(local_server: RunningServer) -
     local_server.end_of(task_id)
 
 
-def test_an_app_with_a_server_is_asked_to_leave_before_it_is_told(own_server: RunningServer) -> None:
+def test_an_app_with_a_server_is_asked_to_exit_before_it_is_signalled(own_server: RunningServer) -> None:
     own_server.start("--stop-grace", "600")
     task_id = start_served(own_server, "asked")
     assert own_server.call("tasks.stop", id=task_id) == {"status": "terminating"}
     assert own_server.end_of(task_id)["status"] == "stopped"
-    assert own_server.messages(task_id)[1:] == ["asked to leave", "left in peace"]
+    assert own_server.messages(task_id)[1:] == ["asked to leave", "left by itself"]
 
 
-def test_an_app_that_agrees_and_stays_is_told(local_server: RunningServer) -> None:
+def test_an_app_that_agrees_and_stays_is_signalled(local_server: RunningServer) -> None:
     entrypoint = "trap '' INT TERM; python served.py --host 0.0.0.0 --port 8000; while true; do sleep 0.05; done"
     task_id = local_server.start_app(register_served(local_server, "stays", entrypoint=entrypoint))
     until(lambda: local_server.messages(task_id))
@@ -169,4 +169,4 @@ def test_an_adopted_app_keeps_its_port(own_server: RunningServer) -> None:
     assert own_server.call("tasks.request.direct", **body) == {"running": True, "mode": "production"}
     own_server.call("tasks.stop", id=task_id)
     assert own_server.end_of(task_id)["status"] == "stopped"
-    assert own_server.messages(task_id)[-1] == "left in peace"
+    assert own_server.messages(task_id)[-1] == "left by itself"

@@ -1,4 +1,4 @@
-"""Requests to running apps: `tasks.request.direct` and the direct door."""
+"""Requests to running apps: `tasks.request.direct` and `/net/<session token>`."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def served(local_server: RunningServer) -> Iterator[int]:
 
 
 def ask(server: RunningServer, task_id: int, command: str, **fields: Any) -> requests.Response:
-    """As the SDK asks (wire protocol 2.7)."""
+    """Send a request like the SDK (wire protocol 2.7)."""
     body = {
         "taskId": task_id,
         "command": command,
@@ -40,8 +40,8 @@ def ask(server: RunningServer, task_id: int, command: str, **fields: Any) -> req
     return server.send("tasks.request.direct", json=body)
 
 
-def door(server: RunningServer, task_id: int, path: str, verb: str = "POST", **options: Any) -> requests.Response:
-    """As a model client asks: no token of ours, the session's token in the path."""
+def direct(server: RunningServer, task_id: int, path: str, verb: str = "POST", **options: Any) -> requests.Response:
+    """Send a request like a model client: only the session token, in the path."""
     token = server.info(task_id)["meta"]["sessionToken"]
     return requests.request(verb, f"{server.address}/net/{token}{path}", timeout=PATIENCE, **options)
 
@@ -117,12 +117,12 @@ def test_an_app_that_does_not_listen_is_not_running(local_server: RunningServer)
     for skip in (False, True):
         answer = ask(local_server, task_id, "is_running", skipResponse=skip)
         assert (answer.status_code, answer.json()["error"]) == (409, "APP_NOT_LISTENING")
-    assert door(local_server, task_id, "/is_running").status_code == 409
+    assert direct(local_server, task_id, "/is_running").status_code == 409
     (local_server.data_dir(task_id) / "go").touch()
     local_server.end_of(task_id)
     answer = ask(local_server, task_id, "is_running")
     assert (answer.status_code, answer.json()["error"]) == (409, "APP_NOT_RUNNING")
-    assert door(local_server, task_id, "/is_running").status_code == 409
+    assert direct(local_server, task_id, "/is_running").status_code == 409
 
 
 @pytest.mark.parametrize(
@@ -145,36 +145,36 @@ def test_a_wrong_request_is_refused(
     assert local_server.send("tasks.request.direct", json=body).status_code == status
 
 
-def test_the_door_passes_everything_but_what_is_ours(local_server: RunningServer, served: int) -> None:
+def test_direct_requests_pass_everything_but_what_is_ours(local_server: RunningServer, served: int) -> None:
     headers = {"X-Custom": "1", "x-api-key": local_server.token}
-    seen = door(local_server, served, "/a%2Fb/c?d=1&e", "PUT", data=b"text", headers=headers).json()
+    seen = direct(local_server, served, "/a%2Fb/c?d=1&e", "PUT", data=b"text", headers=headers).json()
     assert (seen["verb"], seen["path"], seen["body"]) == ("PUT", "/a%2Fb/c?d=1&e", "text")
     assert seen["headers"]["x-custom"] == "1"
     assert "x-api-key" not in seen["headers"]
 
 
-def test_the_door_relays_status_headers_and_body(local_server: RunningServer, served: int) -> None:
-    answer = door(local_server, served, "/page", "GET")
+def test_direct_requests_relay_status_headers_and_body(local_server: RunningServer, served: int) -> None:
+    answer = direct(local_server, served, "/page", "GET")
     assert (answer.text, answer.headers["X-App"], answer.headers["Content-Type"]) == ("<html>", "yes", "text/html")
-    assert door(local_server, served, "/fail").status_code == 500
-    assert door(local_server, served, "", "GET").json()["path"] == "/"
-    head = door(local_server, served, "/page", "HEAD")
+    assert direct(local_server, served, "/fail").status_code == 500
+    assert direct(local_server, served, "", "GET").json()["path"] == "/"
+    head = direct(local_server, served, "/page", "HEAD")
     assert (head.status_code, head.headers["Content-Length"]) == (200, "6")
 
 
-def test_the_door_takes_bodies_of_unknown_length(local_server: RunningServer, served: int) -> None:
+def test_direct_requests_take_bodies_of_unknown_length(local_server: RunningServer, served: int) -> None:
     pieces = iter([b"one ", b"two"])
-    assert door(local_server, served, "/echo", data=pieces).json()["body"] == "one two"
+    assert direct(local_server, served, "/echo", data=pieces).json()["body"] == "one two"
 
 
-def test_the_door_opens_to_its_token_only(local_server: RunningServer, served: int) -> None:
+def test_direct_requests_need_their_own_token(local_server: RunningServer, served: int) -> None:
     for path in ("/net/", "/net/wrong/is_running", f"/net/{local_server.token}/is_running"):
         assert requests.post(local_server.address + path, timeout=PATIENCE).status_code == 404
     for headers in ({"Origin": "http://evil.example"}, {"Host": "evil.example"}):
-        assert door(local_server, served, "/is_running", headers=headers).status_code == 403
+        assert direct(local_server, served, "/is_running", headers=headers).status_code == 403
 
 
-def test_a_broken_answer_at_the_door_is_no_success(local_server: RunningServer, served: int) -> None:
-    assert door(local_server, served, "/nonsense").status_code == 424
+def test_a_broken_answer_to_a_direct_request_is_an_error(local_server: RunningServer, served: int) -> None:
+    assert direct(local_server, served, "/nonsense").status_code == 424
     with pytest.raises(requests.exceptions.RequestException):
-        door(local_server, served, "/broken")
+        direct(local_server, served, "/broken")

@@ -1,4 +1,4 @@
-"""Forgetting old launches: what they left goes, that they were stays."""
+"""Pruning: the data of old launches is deleted, their rows stay."""
 
 from __future__ import annotations
 

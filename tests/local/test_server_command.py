@@ -1,4 +1,4 @@
-"""`taskspec server …` as a user types it."""
+"""The commands `taskspec server …`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def taskspec(taskspec_home: Path) -> Iterator[Run]:
-    """Runs a command against this test's own home; no server outlives the test."""
+    """Run commands with the home of the test. No server outlives the test."""
 
     def run(*arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-c", "from taskspec.cli.main import main; main()", "server", *arguments]
@@ -41,7 +41,7 @@ def test_a_server_is_started_asked_and_stopped(taskspec: Run, taskspec_home: Pat
     status = taskspec("status").stdout
     assert "Runs at http://127.0.0.1:" in status
     assert f"Home: {taskspec_home / 'server'}" in status
-    assert taskspec("stop").stdout == "The local server has left.\n"
+    assert taskspec("stop").stdout == "The local server has stopped.\n"
     assert taskspec("stop").stdout == "No local server is running.\n"
 
 
@@ -71,5 +71,5 @@ def test_what_cannot_be_added_is_said_plainly(taskspec: Run, tmp_path: Path) -> 
 
 
 def test_old_launches_are_pruned(taskspec: Run) -> None:
-    assert taskspec("prune", "--keep-days", "30").stdout == "Deleted what 0 launches left.\n"
+    assert taskspec("prune", "--keep-days", "30").stdout == "Deleted the files of 0 launches.\n"
     taskspec("prune", code=3)

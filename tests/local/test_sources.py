@@ -1,4 +1,4 @@
-"""What may come out of an archive of a repository, on Pythons whose tarfile does not look itself."""
+"""Archives of repositories, also on Pythons whose tarfile has no filters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`tasks.run.app`: what is accepted, and what is refused with which words."""
+"""`tasks.run.app`: accepted requests, and refusals with their messages."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_app_id_may_stand_for_module_id(local_server: RunningServer, module_id: 
         ({"usersIds": 1}, 400, '"usersIds" must be an array'),
         ({"appVersion": "v9.9.9"}, 404, "v9.9.9"),
         ({"isBranch": True, "appVersion": "dev"}, 404, "dev"),
-        ({"description": "d" * 256}, 400, '"description" may have 255'),
+        ({"description": "d" * 256}, 400, '"description" may have at most 255'),
         ({"description": 7}, 400, '"description" must be a string'),
         ({"params": []}, 400, '"params" must be an object'),
         ({"params": {"state": 3}}, 400, '"params.state"'),

@@ -1,4 +1,4 @@
-"""Modules, agents, teams, workspaces, users: what a launch needs to name."""
+"""Modules, agents, teams, workspaces and users, which a launch refers to."""
 
 from __future__ import annotations
 
@@ -140,8 +140,8 @@ def test_the_surroundings_are_one_each_and_called_local(
         page = local_server.call(method, filter=clauses, **fields)
         assert (page["total"], page["pagesCount"]) == (1, 1)
         assert (page["entities"][0]["id"], page["entities"][0]["name"]) == (1, "local")
-    nobody = local_server.call(method, filter=[{"field": "name", "operator": "=", "value": "x"}], **fields)
-    assert nobody["entities"] == []
+    none = local_server.call(method, filter=[{"field": "name", "operator": "=", "value": "x"}], **fields)
+    assert none["entities"] == []
 
 
 @pytest.mark.parametrize("noun", ["team", "workspace", "agent"])

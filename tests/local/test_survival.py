@@ -1,4 +1,4 @@
-"""The server may die at any moment; launches go on, and the next server knows what became of them."""
+"""The server may die at any time. Launches continue, and the next server knows their outcomes."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def has_ended(pid: int) -> bool:
 
 
 def edit(server: RunningServer, sql: str, *values: object) -> None:
-    """Put the store in the state a death at the worst moment would leave."""
+    """Put the store into the state after a death at the worst time."""
     with closing(sqlite3.connect(server.home.database)) as connection, connection:
         connection.execute(sql, values)
 
@@ -124,8 +124,8 @@ def test_queued_launches_start_under_the_next_server(own_server: RunningServer) 
     assert own_server.end_of(second)["status"] == "finished"
 
 
-def test_a_launch_that_nobody_claimed_is_started_again(own_server: RunningServer) -> None:
-    """Killed between taking the launch and starting its process."""
+def test_a_launch_that_no_shim_claimed_is_started_again(own_server: RunningServer) -> None:
+    """The server was killed after it took the launch and before it started the process."""
     own_server.start("--capacity", "0")
     task_id = own_server.run("unclaimed", "true")
     own_server.kill()
@@ -135,7 +135,7 @@ def test_a_launch_that_nobody_claimed_is_started_again(own_server: RunningServer
 
 
 def test_a_process_that_died_before_it_claimed_is_started_again(own_server: RunningServer) -> None:
-    """Killed right behind the start of the process: its pid is on record, its mark is not, and it may be anybody's."""
+    """Killed right after the start: the pid is recorded without its mark, so it may belong to another process."""
     own_server.start("--capacity", "0")
     task_id = own_server.run("not-yet-claimed", 'echo x >>"$SLY_APP_DATA_DIR/runs"')
     own_server.kill()
@@ -163,7 +163,7 @@ def test_an_app_is_known_again_by_its_mark(own_server: RunningServer) -> None:
     assert own_server.end_of(task_id)["status"] == "finished"
 
 
-def test_a_launch_to_be_stopped_that_nobody_claimed_never_starts(own_server: RunningServer) -> None:
+def test_a_launch_to_be_stopped_that_no_shim_claimed_never_starts(own_server: RunningServer) -> None:
     own_server.start("--capacity", "0")
     task_id = own_server.run("unclaimed-stop", 'touch "$SLY_APP_DATA_DIR/ran"')
     own_server.kill()
@@ -175,7 +175,7 @@ def test_a_launch_to_be_stopped_that_nobody_claimed_never_starts(own_server: Run
 
 @pytest.mark.parametrize("meanwhile", ["runs", "ended"])
 def test_an_app_whose_pid_was_not_written_down_is_found(own_server: RunningServer, meanwhile: str) -> None:
-    """Killed between starting the process and recording it: started once all the same."""
+    """Killed after the start and before its record: the launch is still started once."""
     own_server.start()
     task_id = start_waiting(own_server, "unrecorded", f'echo x >>"$SLY_APP_DATA_DIR/runs"; {WAIT_FOR_GO}')
     pid = leader(own_server, task_id)
@@ -190,7 +190,7 @@ def test_an_app_whose_pid_was_not_written_down_is_found(own_server: RunningServe
     assert (own_server.data_dir(task_id) / "runs").read_text() == "x\n"
 
 
-def test_a_pid_that_somebody_else_has_now_is_left_alone(own_server: RunningServer) -> None:
+def test_a_pid_that_another_process_has_now_is_left_alone(own_server: RunningServer) -> None:
     own_server.start()
     task_id = start_waiting(own_server, "reused")
     own_server.kill()

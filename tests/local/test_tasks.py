@@ -1,4 +1,4 @@
-"""Reading and steering launches over HTTP."""
+"""Read and control launches over HTTP."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ UNKNOWN_TASK = 999_999
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
-    """A server of its own, so that lists hold what this module has launched."""
+    """A new server, so that lists contain only the launches of this module."""
     server = RunningServer(tmp_path_factory.mktemp("tasks"))
     try:
         server.start()

@@ -1,4 +1,4 @@
-"""Who is let in, and in which form requests and answers travel."""
+"""Authorisation, and the form of requests and answers."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_every_route_asks_for_the_token(local_server: RunningServer, path: str) 
         assert answer.json()["error"] == "UNAUTHORIZED"
 
 
-def test_an_unknown_path_does_not_tell_a_stranger_that_it_is_unknown(local_server: RunningServer) -> None:
+def test_an_unknown_path_is_not_revealed_without_a_token(local_server: RunningServer) -> None:
     assert requests.get(local_server.address + "/nowhere", timeout=PATIENCE).status_code == 401
     assert local_server.refusal("no.such.method")[0] == 404
 

@@ -9,11 +9,11 @@ from typing import Any
 
 from jsonschema import Draft7Validator
 
-from taskspec.operations import Project, Request, open_project
+from taskspec.operations.project import Project, Request, open_project
 from taskspec.plan.inputs import PlanInputs, World
 from taskspec.plan.model import Observed, Plan
 from taskspec.plan.planner import make_plan
-from taskspec.plan.request import ModuleFacts, ModuleKey
+from taskspec.plan.request import Facts, ModuleFacts, ModuleKey
 from taskspec.plan.selection import Selection
 from taskspec.schemas import load_schema
 from taskspec.state.model import Outcome, Phase, Record, State
@@ -45,13 +45,22 @@ class Pipeline:
     def open(self) -> Project:
         return open_project(Request(self.path, self.shown_as, self.environment))
 
-    def plan(self, state: State = NOTHING, world: World | None = None, **selection: tuple[str, ...]) -> Plan:
-        """The plan, its JSON held against the schema; by default the server says that every launch has finished."""
-        project = self.open()
+    def plan(
+        self,
+        state: State = NOTHING,
+        world: World | None = None,
+        project: Project | None = None,
+        **selection: tuple[str, ...],
+    ) -> Plan:
+        """The plan, its JSON checked against the schema; by default the server says that every launch has finished.
+
+        Without a `project` the spec is read again.
+        """
+        project = project or self.open()
         inputs = PlanInputs(
             server="local",
             expansion=project.expansion,
-            facts=Catalogue(),
+            facts=Facts(Catalogue()),
             state=state,
             world=finished(state) if world is None else world,
             selection=Selection(**selection),
@@ -72,7 +81,7 @@ class Pipeline:
                 continue
             instance = expansion.instances[node]
             found = dict((results or {}).get(instance.address, {}))
-            request = evaluator.request(instance, Catalogue())
+            request = evaluator.request(instance, Facts(Catalogue()))
             assert request.fingerprint is not None
             number += 1
             records[instance.address] = Record(

@@ -10,11 +10,13 @@ from typing import Any
 import pytest
 
 from taskspec.errors import SpecError
-from taskspec.operations import Request, open_project
+from taskspec.operations.project import Request, open_project
 from taskspec.plan.model import Action
+from taskspec.state.model import State
 from taskspec.values import Json, Unknown
+from taskspec.view.machine import plan_document
 
-from .planning import Pipeline, finished, told
+from .planning import LINEAGE, Pipeline, finished, told
 
 PREPARE = """
 taskspec: 1
@@ -294,3 +296,11 @@ def test_a_profile_reaches_included_specs_that_have_it_and_replaces_modules_ever
     assert project.evaluator.module_key(clean).module == "acme/other"
     assert clean.task.params["own"] is False
     assert project.evaluator.units["prepare"].names()["var"] == {"project": 8, "split": 0.1}
+
+
+def test_a_plan_leaves_nothing_behind_in_the_names_of_an_included_spec(folder: Path) -> None:
+    spec = pipeline(folder, FED)
+    pasts = (spec.applied(RESULTS), State(LINEAGE, 0, {}, ()))
+    expected = [plan_document(spec.plan(past)) for past in pasts]
+    project = spec.open()
+    assert [plan_document(spec.plan(past, project=project)) for past in pasts] == expected

@@ -11,8 +11,8 @@ import pytest
 
 from taskspec.diagnostics import Code, Diagnostic
 from taskspec.errors import SpecError
-from taskspec.operations import Request, open_project
-from taskspec.plan.request import LaunchRequest, ModuleFacts
+from taskspec.operations.project import Request, open_project
+from taskspec.plan.request import Facts, LaunchRequest, ModuleFacts
 from taskspec.sensitive import redacted, reveal
 from taskspec.values import Json
 
@@ -52,7 +52,7 @@ def params(folder: Path, root: str, environment: Mapping[str, str], address: str
     instance = next(i for i in project.expansion.instances if i.address == address)
     key = project.evaluator.module_key(instance)
     facts = {key: ModuleFacts(identity="acme/call", version="v1.0.0", is_branch=False, name="call", defaults={})}
-    request = project.evaluator.request(instance, facts)
+    request = project.evaluator.request(instance, Facts(facts))
     assert isinstance(request, LaunchRequest)
     assert CANARY not in json.dumps(request.inputs)
     return request.params

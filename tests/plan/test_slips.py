@@ -9,7 +9,7 @@ import pytest
 from taskspec.api.starting import KubernetesSettings
 from taskspec.plan.agents import AgentFacts, choose, describe
 from taskspec.plan.params import slips
-from taskspec.spec.settings import KUBERNETES, normal
+from taskspec.spec.settings import KUBERNETES, normal, read_agent, read_settings
 
 DECLARED: dict[str, Any] = {
     "model": {"name": "small", "optimizer": {"momentum": 0.9}},
@@ -45,8 +45,9 @@ def test_the_limits_we_know_are_those_of_the_client() -> None:
 
 def test_settings_have_one_form_however_they_are_spelt() -> None:
     spelt = {"kubernetes": {"limitGpus": 1, "limit_cpus": 2, "newLimit": 3, "limit_shm_gb": None}, "users": []}
-    assert normal(spelt) == {"kubernetes": {"limit_cpus": 2, "limit_gpus": 1, "newLimit": 3}}
-    assert normal({"multi_user": False, "kubernetes": {"limit_gpus": None}}) == {}
+    one_form = {"kubernetes": {"limit_cpus": 2, "limit_gpus": 1, "newLimit": 3}}
+    assert normal(read_settings(spelt)).as_json() == one_form
+    assert normal(read_settings({"multi_user": False, "kubernetes": {"limit_gpus": None}})).as_json() == {}
 
 
 AGENTS = (
@@ -69,7 +70,7 @@ AGENTS = (
     ],
 )
 def test_a_rule_sorts_the_agents_that_fit(rule: dict[str, str], names: list[str]) -> None:
-    choice = choose(rule, AGENTS)
+    choice = choose(read_agent(rule), AGENTS)
     assert [agent.name for agent in choice.fitting] == names
     assert {one.name for one in choice.refused} == {agent.name for agent in AGENTS} - set(names)
     assert "away: offline" in choice.why_not or rule.get("gpu") == "none"
@@ -77,4 +78,4 @@ def test_a_rule_sorts_the_agents_that_fit(rule: dict[str, str], names: list[str]
 
 def test_a_rule_reads_as_words() -> None:
     rule = {"gpu": "required", "name": "gpu-*"}
-    assert describe(rule) == 'any agent, with a GPU, named "gpu-*", the one with the most free memory'
+    assert describe(read_agent(rule)) == 'any agent, with a GPU, named "gpu-*", the one with the most free memory'

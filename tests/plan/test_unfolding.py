@@ -12,6 +12,7 @@ from taskspec.errors import SpecError, UsageError
 from taskspec.plan.unfolding import addresses_in_spec, seen_through
 from taskspec.state.model import State
 from taskspec.values import Unknown
+from taskspec.view.machine import plan_document
 
 from .planning import Pipeline, changed, seen, told
 
@@ -146,7 +147,7 @@ def test_items_that_cannot_be_instances_leave_a_status_standing(write: Write) ->
     pipeline = write(SPEC)
     state = changed(state_of(pipeline, "a"), "import", results={"folders": [None]})
     project = pipeline.open()
-    assert seen_through(project.evaluator, project.expansion, state).has_folded
+    assert seen_through(project.evaluator, project.expansion, state)[0].has_folded
 
 
 def test_by_key_makes_no_map_of_what_is_no_fan_out(write: Write) -> None:
@@ -162,3 +163,14 @@ def test_an_unknown_item_of_a_known_task_is_unknown_as_one(write: Write) -> None
     assert request is not None
     assert isinstance(request.params["scores"], Unknown)
     assert request.params["scores"].producers == ("tasks.train[*]",)
+
+
+def test_a_plan_leaves_nothing_behind_for_the_next_one(write: Write) -> None:
+    pipeline = write(SPEC)
+    state = state_of(pipeline, "a", "b", cells=True)
+    pasts = (State(state.lineage, 0, {}, ()), state)
+    expected = [plan_document(pipeline.plan(past)) for past in pasts]
+    project = pipeline.open()
+    for order in (1, -1):
+        found = [plan_document(pipeline.plan(past, project=project)) for past in pasts[::order]]
+        assert found[::order] == expected

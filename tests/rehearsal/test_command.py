@@ -1,4 +1,4 @@
-"""`apply --rehearse`: what it shows, what it plays, and that it touches nothing."""
+"""`apply --rehearse`: its output, its faults, and that it changes nothing."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def outcomes(capsys: pytest.CaptureFixture[str], faults: str = "", *options: str) -> tuple[int, dict[str, str], str]:
-    """Exit code, outcome by address, and all that was said."""
+    """Return exit code, outcomes by address, and the output."""
     if faults:
         Path("faults.yaml").write_text(f"taskspec_faults: 1\n{faults}", encoding="utf-8")
         options = ("--faults", "faults.yaml", *options)
@@ -164,7 +164,7 @@ def test_what_is_wrong_with_a_whole_fault_script_is_said_of_the_fault_script(
     assert "the spec" not in said
 
 
-def test_every_mistake_in_a_fault_script_is_told_with_its_place(
+def test_every_mistake_in_a_fault_script_is_reported_with_its_place(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     text = "taskspec_faults: 1\nlaunches:\n  - {match: first, start_anwser: lost}\n  - {match: x, ends: exploded}\n"

@@ -1,4 +1,4 @@
-"""A rehearsal of a for_each over a result: there is one item, a placeholder, and the whole pipeline is played."""
+"""A rehearsal of a for_each over a result has one placeholder item, and runs every task."""
 
 from __future__ import annotations
 

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from taskspec.json_tree import merge
 from taskspec.layout.tree import Tree, block, entry, node
 from taskspec.layout.writing import write_tree
 from taskspec.scaffold.launches import _beyond, _without
 from taskspec.scaffold.words import identifier, literal, looks_like_a_secret, names_a_secret, names_an_id, unique
-from taskspec.spec.parser import merge
 from taskspec.spec.reader import read_document
 from taskspec.template.render import Renderer
 from taskspec.values import canonical

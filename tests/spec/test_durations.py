@@ -22,8 +22,8 @@ def test_a_duration_is_read(text: str | float, expected: float) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "5", "m5", "5 m", "5w", "-5s", "5s5", "1h 30m", "s"])
-def test_what_is_no_duration_is_refused_by_the_reader_and_by_the_schema(text: str) -> None:
-    with pytest.raises(ValueError, match="no duration"):
+def test_what_is_not_a_duration_is_refused_by_the_reader_and_by_the_schema(text: str) -> None:
+    with pytest.raises(ValueError, match="not a valid duration"):
         seconds(text)
     assert not re.search(PATTERN, text)
 

@@ -9,7 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from taskspec.diagnostics import Code
-from taskspec.spec.parser import is_folder, merge, parse_spec
+from taskspec.json_tree import merge
+from taskspec.spec.kinds import ApiCall, LocalCall, RequestCall, WaitCall
+from taskspec.spec.model import CallDecl, JobDecl, ServiceDecl, is_folder
+from taskspec.spec.parser import parse_spec
 
 from .reading import parse, problems, with_task
 
@@ -108,3 +111,21 @@ def test_a_branch_is_a_warning() -> None:
 def test_a_name_that_depends_on_is_told_twice_counts_once() -> None:
     text = "taskspec: 1\ntasks:\n  a: {module: ./a}\n  b: {module: ./b, depends_on: [a, a]}\n"
     assert parse(text).tasks["b"].depends_on == ("a",)
+
+
+@pytest.mark.parametrize(
+    ("body", "declared", "call"),
+    [
+        ("{module: a/b, version: v1}", JobDecl, None),
+        ("{kind: service, module: a/b, version: v1}", ServiceDecl, None),
+        ("{kind: request, service: 1, method: m}", CallDecl, RequestCall),
+        ("{kind: wait, wait: {team_file: /a}}", CallDecl, WaitCall),
+        ("{kind: api, call: copy_files, with: {from: /a, to: /b}}", CallDecl, ApiCall),
+        ("{kind: local, command: [echo]}", CallDecl, LocalCall),
+    ],
+)
+def test_every_kind_of_task_has_a_class_of_its_own(body: str, declared: type, call: type | None) -> None:
+    spec, _ = parse_spec("spec.yaml", f"taskspec: 1\ntasks: {{a: {body}}}".encode())
+    task = spec.tasks["a"]
+    assert type(task) is declared
+    assert (type(task.call) if isinstance(task, CallDecl) else None) is call

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from taskspec.diagnostics import Code, Diagnostic
 from taskspec.errors import SpecError
-from taskspec.spec.model import SpecFile, VariableType
+from taskspec.spec.model import SpecFile
+from taskspec.spec.value_types import VariableType
 from taskspec.spec.variables import Assigned, VariableFile, assign_variables
 
 from .reading import parse, with_task

@@ -140,7 +140,7 @@ def test_when_a_lease_is_over(neighbour: Owner, change: object, age: float, over
     [
         (living, SOON, ""),
         (living, LATE, "it was not renewed for 61 s"),
-        (after_reboot, 0, "its machine was started anew"),
+        (after_reboot, 0, "its machine was restarted"),
         (same_pid_of_another_process, 0, "its process has ended"),
     ],
 )

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from taskspec.errors import ExitCode, UsageError
-from taskspec.operations import Request, open_project
+from taskspec.operations.project import Request, open_project
 from taskspec.template.instances import Expansion
 from taskspec.view.diagram import MERMAID_EDGE_LIMIT, DiagramFormat, draw_graph
 

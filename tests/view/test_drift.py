@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from taskspec.plan.model import Observed
-from taskspec.standing import Standing
+from taskspec.standing import RecordedLaunch
 from taskspec.state.model import Outcome, Phase, Record
-from taskspec.view.human import draw_status
 from taskspec.view.machine import status_document
 from taskspec.view.paint import Paint
+from taskspec.view.status_text import draw_status
 
 DOCS = (Path(__file__).parent.parent.parent / "docs" / "state.md").read_text(encoding="utf-8")
 STARTED = Record("train", "k", 1, "f", {}, 0, 1, "", phase=Phase.STARTED, task_id=41)
@@ -28,8 +28,8 @@ RUNS, FINISHED, STOPPED = (
         pytest.param(DONE, FINISHED, True, "succeeded", "", id="ended as recorded"),
         pytest.param(DONE, None, True, "succeeded", "the server has forgotten it", id="vanished"),
         pytest.param(STARTED, None, True, "started", "the server has forgotten it", id="vanished while it ran"),
-        pytest.param(STARTED, STOPPED, True, "stopped", "stopped while nobody watched", id="stopped by hand"),
-        pytest.param(STARTED, FINISHED, True, "finished", "finished while nobody watched", id="ended unseen"),
+        pytest.param(STARTED, STOPPED, True, "stopped", "stopped since the last run", id="stopped by hand"),
+        pytest.param(STARTED, FINISHED, True, "finished", "finished since the last run", id="ended unseen"),
         pytest.param(DONE, RUNS, True, "started", "runs again: restarted outside of taskspec", id="restarted"),
         pytest.param(DONE, FINISHED, False, "succeeded", "no longer in the spec", id="left the spec"),
         pytest.param(
@@ -38,13 +38,13 @@ RUNS, FINISHED, STOPPED = (
     ],
 )
 def test_drift_is_told(record: Record, observed: Observed | None, in_spec: bool, outcome: str, note: str) -> None:
-    standing = Standing(record, observed)
-    line = draw_status([standing], {"train"} if in_spec else set(), Paint(enabled=False)).rstrip("\n")
+    launch = RecordedLaunch(record, observed)
+    line = draw_status([launch], {"train"} if in_spec else set(), Paint(enabled=False)).rstrip("\n")
     known = f"  train  {outcome:<9}  launch 41"
     assert line.startswith(known)
     rest = line.removeprefix(known).strip()
     assert rest.startswith(note)
     assert bool(rest) == bool(note)
-    assert all(word in DOCS for word in note.split(" while ")), "the page explains it"
-    row = status_document([standing], {"train"} if in_spec else set())["tasks"][0]
+    assert all(word in DOCS for word in note.split(" since ")), "the page explains it"
+    row = status_document([launch], {"train"} if in_spec else set())["tasks"][0]
     assert (row["status"], row["in_spec"]) == (observed.status if observed is not None else None, in_spec)

@@ -8,10 +8,12 @@ import pytest
 
 from taskspec.engine.events import RunReport, TaskEnded
 from taskspec.plan.model import Action, Observed, Reason
-from taskspec.standing import Standing
+from taskspec.standing import RecordedLaunch
 from taskspec.state.model import Outcome, Phase, Record
-from taskspec.view.human import draw_report, draw_results, draw_status, report_summary
 from taskspec.view.paint import Paint
+from taskspec.view.report_text import draw_report, draw_results
+from taskspec.view.status_text import draw_status
+from taskspec.view.summaries import report_summary
 from taskspec.view.words import COLOURS, OUTCOME_COLOURS, REASONS, duration, show
 
 PLAIN = Paint()
@@ -54,7 +56,7 @@ def test_a_detached_run_tells_how_to_go_on() -> None:
 
 def test_an_interrupted_run_that_left_nothing_behind_says_so() -> None:
     drawn = draw_report(report(GOOD, detached=True), PLAIN)
-    assert "Interrupted: nothing runs." in drawn
+    assert "Interrupted: no launch is running." in drawn
     assert "Detached" not in drawn
 
 
@@ -97,7 +99,7 @@ FINISHED = Observed(41, "finished", is_terminal=True, output={})
 def test_a_standing_tells_what_we_know_and_where_the_server_differs(
     record: Record, observed: Observed | None, in_spec: bool, words: list[str]
 ) -> None:
-    drawn = draw_status([Standing(record, observed)], ["train"] if in_spec else [], PLAIN)
+    drawn = draw_status([RecordedLaunch(record, observed)], ["train"] if in_spec else [], PLAIN)
     assert len(drawn.splitlines()) == 1
     assert all(word in drawn for word in words)
 

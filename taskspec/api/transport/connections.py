@@ -1,6 +1,8 @@
-"""Connections: kept alive and retried for what may be repeated, fresh and single for what may not.
+"""Connections: kept alive and retried for safe requests, new and used once for others.
 
-A watch bounds every call in total. The library's own timeouts are per read.
+A DeadlineWatch limits the total time of a call, because the library's timeouts are per read. Path of the watch:
+
+    DeadlineWatch.__enter__ ─▶ _WATCH ─▶ connect() or a pool's _get_conn() ─▶ DeadlineWatch.attach(socket)
 """
 
 from __future__ import annotations
@@ -34,7 +36,7 @@ RETRIED = frozenset({408, 425, 429, 499, 500, 502, 503, 504, 509, 598, 599})
 
 
 def new_session(adapter: HTTPAdapter, token: str, *, trust_env: bool) -> Session:
-    """A session that sends the token and nothing else of its own accord: no cookies, no passwords from a netrc."""
+    """Make a session that sends the token, but no cookies and no passwords from a netrc file."""
     session = requests.Session()
     session.trust_env = trust_env
     session.auth = _TokenHeader(token)
@@ -46,7 +48,7 @@ def new_session(adapter: HTTPAdapter, token: str, *, trust_env: bool) -> Session
 
 
 class _TokenHeader(AuthBase):
-    """Sends the token. Being an auth object, it also keeps `requests` from sending passwords out of a netrc file."""
+    """Sends the token. With an auth object, `requests` does not read passwords from a netrc file."""
 
     def __init__(self, token: str) -> None:
         self._token = token
@@ -58,7 +60,7 @@ class _TokenHeader(AuthBase):
 
 
 class Sessions:
-    """Idle sessions to borrow, so that no session is ever used by two threads and all of them can be closed."""
+    """A pool of sessions. Only one thread at a time uses a session, and all can be closed."""
 
     def __init__(self, make: Callable[[], Session]) -> None:
         self._make = make
@@ -85,10 +87,10 @@ class Sessions:
                 self._idle.pop().close()
 
 
-class Watch:
-    """Bounds one call: at the deadline the socket is shut, however slowly the server drips.
+class DeadlineWatch:
+    """Limits one call: at the deadline it shuts the socket down.
 
-    Timeouts of the library are per read; a byte every few seconds would hold a start for ever.
+    The library's timeouts are per read, so a server that sends a byte every few seconds would block a call for ever.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -114,11 +116,11 @@ class Watch:
             self._socket = None
 
     def attach(self, connection: BaseHTTPConnection) -> None:
-        """Take charge of a connected socket, before a byte of the request is sent."""
+        """Watch a connected socket, before the request is sent."""
         with self._lock:
             if self.expired:
                 connection.close()
-                raise ConnectTimeoutError(None, "the deadline passed before the connection stood")
+                raise ConnectTimeoutError(None, "the deadline passed before the connection was made")
             self.connected = True
             self._socket = getattr(connection, "sock", None)
 
@@ -127,11 +129,11 @@ class Watch:
             self.expired = True
             if self._socket is not None:
                 with suppress(OSError):
-                    # The plain socket's method: the TLS one drops its state under the reading thread.
+                    # The method of the plain socket: that of the TLS socket drops state that the reading thread uses.
                     socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
 
 
-_WATCH: ContextVar[Watch | None] = ContextVar("_WATCH", default=None)
+_WATCH: ContextVar[DeadlineWatch | None] = ContextVar("_WATCH", default=None)
 
 
 def _attach(connection: BaseHTTPConnection) -> None:
@@ -183,7 +185,7 @@ class _FreshTlsPool(_TlsPool):
 
 
 class KeptAdapter(HTTPAdapter):
-    """The library's adapter with our connections in its pools, also behind a proxy."""
+    """The library's adapter with watched connections in its pools, also behind a proxy."""
 
     pools: dict[str, type[HTTPConnectionPool]] = {"http": _PlainPool, "https": _TlsPool}  # noqa: RUF012 - never changed
 
@@ -200,13 +202,13 @@ class KeptAdapter(HTTPAdapter):
 
 
 class FreshAdapter(KeptAdapter):
-    """No connection is used twice: a stale one could turn "never sent" into "unknown"."""
+    """Uses no connection twice. With a stale one, taskspec could not know whether a request was sent."""
 
     pools = {"http": _FreshPlainPool, "https": _FreshTlsPool}  # noqa: RUF012 - never changed
 
 
 class _Patience(Retry):
-    """The library's retry, which never waits longer than a minute because a server says so."""
+    """The library's retry, which waits at most a minute when a server sends Retry-After."""
 
     def get_retry_after(self, response: BaseHTTPResponse) -> float | None:
         seconds = super().get_retry_after(response)

@@ -1,4 +1,4 @@
-"""What an exception of the library says about the fate of a request, and its words on one line."""
+"""Interpret an exception of the library: was the request sent, and what is the reason?"""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _OBJECT = re.compile(r"^\w+\([^)]*\): ")
 
 
 def never_left(error: Exception) -> bool:
-    """True when the error class can only arise before the request leaves this machine."""
+    """Return whether the error can only occur before the request leaves this machine."""
     if isinstance(error, ConnectTimeout | SSLError | InvalidURL | InvalidProxyURL | ConnectTimeoutError):
         return True
     cause = error.args[0] if error.args else None
@@ -24,13 +24,13 @@ def never_left(error: Exception) -> bool:
 
 
 def reason(error: Exception, token: str) -> str:
-    """The innermost words of a chain of wrapped exceptions, on one line, without the token."""
+    """Return the innermost message of a chain of exceptions, on one line, without the token."""
     inner: Any = error.args[0] if error.args else error
     while isinstance(inner, BaseException):
         nested = getattr(inner, "reason", None) or (inner.args[-1] if inner.args else None)
         if not isinstance(nested, BaseException):
             break
         inner = nested
-    words = str(inner or type(error).__name__)
-    # urllib3 puts the repr of its own objects in front: "_PlainConnection(host=…): Failed to …: [Errno 111] …".
-    return printable(_OBJECT.sub("", words), token)
+    text = str(inner or type(error).__name__)
+    # urllib3 begins with the repr of its own objects: "_PlainConnection(host=…): Failed to …: [Errno 111] …".
+    return printable(_OBJECT.sub("", text), token)

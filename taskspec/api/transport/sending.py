@@ -1,11 +1,11 @@
-"""One request at a time over HTTP, and what became of it.
+"""Send HTTP requests, and translate each failure into an error class.
 
-Two roads. Safe requests (reads, and writes that may be repeated) use kept-alive connections and are retried.
-Unsafe ones (a start) are sent once, on a fresh connection, and answered within a total deadline or not at all.
+Safe requests (reads, and writes that may be repeated) use kept-alive connections and are retried. Unsafe requests (a
+start) are sent once, on a new connection, with a deadline for the whole answer.
 
     refused, unknown host, TLS, connect timeout    NotSent
     4xx                                            Refused, Unauthorized, NotFound
-    everything else that is no clear answer        OutcomeUnknown
+    every other failure                            OutcomeUnknown
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from urllib3.exceptions import HTTPError
 
 from taskspec.api.address import is_loopback, normalise
 from taskspec.api.answers import Reply
-from taskspec.api.transport.connections import FreshAdapter, KeptAdapter, Sessions, Watch, new_session, patience
+from taskspec.api.transport.connections import DeadlineWatch, FreshAdapter, KeptAdapter, Sessions, new_session, patience
 from taskspec.api.transport.failures import never_left, reason
 from taskspec.api.wire import API_PREFIX, LOCAL_PREFIX
 from taskspec.errors import ApiError, NotSent, OutcomeUnknown, UsageError
@@ -41,7 +41,7 @@ CHUNK = 2**16
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """Seconds. `connect` and `read` bound one wait on the socket; the other two bound a whole call."""
+    """Seconds. `connect` and `read` limit one wait on the socket, the other two a whole call."""
 
     connect: float = 10.0
     read: float = 60.0
@@ -50,8 +50,8 @@ class Timeouts:
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
-    """One request, ready to be sent. `body` is bytes, or a form that is read while it is sent."""
+class HttpCall:
+    """One request. `body` is bytes, or a form that is read while it is sent."""
 
     name: str
     url: str
@@ -65,7 +65,7 @@ class Call:
 
 
 class Transport:
-    """Sends requests to one server with one token. Safe to share between threads; close it when done."""
+    """Sends requests to one server with one token. Threads can share it. Close it when done."""
 
     def __init__(
         self, address: str, token: str, *, timeouts: Timeouts | None = None, retries: int = READ_RETRIES
@@ -74,7 +74,7 @@ class Transport:
         self._token = token
         self._timeouts = timeouts or Timeouts()
         self._body_retries = min(retries, 2)
-        trust_env = not is_loopback(self.address)  # a proxy cannot stand between, and looking for one costs time
+        trust_env = not is_loopback(self.address)  # loopback needs no proxy, and the search for one takes time
         self._reads = Sessions(
             lambda: new_session(KeptAdapter(max_retries=patience(retries)), token, trust_env=trust_env)
         )
@@ -90,43 +90,45 @@ class Transport:
         self.close()
 
     def close(self) -> None:
-        """Close every idle connection; those in use close when their call ends."""
+        """Close every idle connection. Those in use are closed at the end of their call."""
         self._reads.close()
         self._single.close()
 
     def post(self, method: str, body: Any, *, safe: bool = True, deadline: float | None = None) -> Any:
-        """The JSON answer to an API method. `safe=False` sends exactly one request and never repeats it."""
+        """Call an API method and return its JSON. With `safe=False` the request is never repeated."""
         return self._json(self._post_call(method, body, safe=safe, deadline=deadline))
 
     def tell(self, method: str, body: Any, *, safe: bool = True, deadline: float | None = None) -> None:
-        """Like `post`, for methods whose answer has no meaning beyond its status (wire protocol, section 1.2)."""
+        """Like `post`, for methods whose answer is only a status (wire protocol, section 1.2)."""
         self.send(self._post_call(method, body, safe=safe, deadline=deadline)).check()
 
     def get(self, method: str, params: Mapping[str, Any]) -> Any:
-        """The JSON answer to the few methods that are read by GET."""
+        """Call one of the few methods that use GET and return its JSON."""
         query = {key: value for key, value in params.items() if value is not None}
-        return self._json(Call(name=method, url=self._url(API_PREFIX, method), verb="GET", query=query))
+        return self._json(HttpCall(name=method, url=self._url(API_PREFIX, method), verb="GET", query=query))
 
     def post_local(self, name: str, body: Any) -> Any:
-        """The JSON answer to an endpoint that only the local server has."""
+        """Call an endpoint that only the local server has and return its JSON."""
         return self._json(replace(self._post_call(name, body), url=self._url(LOCAL_PREFIX, name)))
 
     def get_local(self, name: str) -> Any:
-        """The JSON answer to a reading endpoint that only the local server has."""
-        return self._json(Call(name=name, url=self._url(LOCAL_PREFIX, name), verb="GET"))
+        """Like `post_local`, for endpoints that use GET."""
+        return self._json(HttpCall(name=name, url=self._url(LOCAL_PREFIX, name), verb="GET"))
 
     def upload(
         self, method: str, body: MultipartBody, *, headers: Mapping[str, str], query: Mapping[str, Any] | None = None
     ) -> Reply:
-        """Send a streamed body once, bounded by the wait on the socket and not in total; the successful answer."""
+        """Stream a body, never repeated. Only each wait on the socket is limited. Return the successful answer."""
         url = self._url(API_PREFIX, method)
-        call = Call(name=method, url=url, body=body, headers=headers, query=query, safe=False, deadline=float("inf"))
+        call = HttpCall(
+            name=method, url=url, body=body, headers=headers, query=query, safe=False, deadline=float("inf")
+        )
         reply = self.send(call)
         reply.check()
         return reply
 
     def download(self, method: str, body: Any, sink: Callable[[bytes], object]) -> None:
-        """Hand the raw answer to `sink` piece by piece, unbounded in size and total time, sent once."""
+        """Pass the answer to `sink` in pieces. Never repeated; without a limit of size or total time."""
         call = replace(self._post_call(method, body), safe=False, deadline=float("inf"), limit=READ_LIMIT)
         with self._opened(call) as (response, watch):
             if not 200 <= response.status_code < 300:
@@ -134,15 +136,15 @@ class Transport:
             for piece in response.iter_content(CHUNK):
                 sink(piece)
 
-    def send(self, call: Call) -> Reply:
-        """The complete answer, whatever its status. Raises NotSent or OutcomeUnknown when there is none."""
+    def send(self, call: HttpCall) -> Reply:
+        """Return the complete answer with any status. Raises NotSent or OutcomeUnknown without an answer."""
         deadline = call.deadline or (self._timeouts.total if call.safe else self._timeouts.start)
         call = replace(call, deadline=deadline)
         with self._opened(call) as (response, watch):
             return self._reply(call, response, watch)
 
-    def _json(self, call: Call) -> Any:
-        """Decode, and repeat a safe call whose body was cut or garbled: urllib3's retry ends with the headers."""
+    def _json(self, call: HttpCall) -> Any:
+        """Send and decode. Repeat a safe call with a damaged body, because urllib3 retries only up to the headers."""
         for _ in range(self._body_retries if call.safe else 0):
             try:
                 return self.send(call).json()
@@ -151,8 +153,8 @@ class Transport:
                     raise
         return self.send(call).json()
 
-    def _post_call(self, method: str, body: Any, *, safe: bool = True, deadline: float | None = None) -> Call:
-        return Call(
+    def _post_call(self, method: str, body: Any, *, safe: bool = True, deadline: float | None = None) -> HttpCall:
+        return HttpCall(
             name=method,
             url=self._url(API_PREFIX, method),
             body=_encode(method, body),
@@ -166,17 +168,17 @@ class Transport:
         return f"{self.address}{prefix}{method}"
 
     @contextmanager
-    def _opened(self, call: Call) -> Iterator[tuple[Response, Watch]]:
+    def _opened(self, call: HttpCall) -> Iterator[tuple[Response, DeadlineWatch]]:
         sessions = self._reads if call.safe else self._single
         with (
             sessions.borrow() as session,
-            Watch(call.deadline) as watch,
+            DeadlineWatch(call.deadline) as watch,
             self._translated(call, watch),
             self._open(session, call) as response,
         ):
             yield response, watch
 
-    def _open(self, session: Session, call: Call) -> Response:
+    def _open(self, session: Session, call: HttpCall) -> Response:
         read = self._timeouts.read if call.safe or call.deadline == float("inf") else call.deadline
         return session.request(
             call.verb,
@@ -189,7 +191,7 @@ class Transport:
             stream=True,
         )
 
-    def _reply(self, call: Call, response: Response, watch: Watch) -> Reply:
+    def _reply(self, call: HttpCall, response: Response, watch: DeadlineWatch) -> Reply:
         watch.status = response.status_code
         content = bytearray()
         for piece in response.iter_content(CHUNK):
@@ -204,30 +206,30 @@ class Transport:
         location = response.headers.get("Location", "")
         return Reply(self._where(call), response.status_code, bytes(content), location, self._token)
 
-    def _where(self, call: Call) -> str:
+    def _where(self, call: HttpCall) -> str:
         return f"{call.name} at {self.address}"
 
     @contextmanager
-    def _translated(self, call: Call, watch: Watch) -> Iterator[None]:
-        """The one place where an exception of the library becomes one of ours."""
+    def _translated(self, call: HttpCall, watch: DeadlineWatch) -> Iterator[None]:
+        """Translate the exceptions of the library. No other place does."""
         try:
             yield
         except (RequestException, HTTPError) as error:
             raise self._translate(call, watch, error) from None
 
-    def _translate(self, call: Call, watch: Watch, error: Exception) -> ApiError:
+    def _translate(self, call: HttpCall, watch: DeadlineWatch, error: Exception) -> ApiError:
         said = reason(error, self._token)
         if never_left(error) and not watch.connected:
             return NotSent(
                 f"{self._where(call)}: no connection: {said}",
-                remedy="is SERVER_ADDRESS right, and is the server up and reachable from here?",
+                remedy="check SERVER_ADDRESS, and that this machine can reach the server",
             )
         if watch.expired:
             said = f"no complete answer within {call.deadline:g} s"
         return OutcomeUnknown(
             f"{self._where(call)}: {said}",
             status=watch.status,
-            remedy="the request may have been carried out; look before sending it again",
+            remedy="the request may have been carried out; check before sending it again",
         )
 
 

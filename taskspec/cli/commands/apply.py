@@ -11,27 +11,31 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import Any
 
 import click
 
-from taskspec import operations, statefile
+from taskspec import statefile
 from taskspec.cli import options, screen
 from taskspec.engine.apply import Apply
 from taskspec.engine.events import EngineEvent, Listener, RunReport
 from taskspec.engine.leaving import OnInterrupt
 from taskspec.engine.tools import POLL_LONGEST, Pace
-from taskspec.errors import ExitCode
-from taskspec.plan.calling import require_allowed
+from taskspec.errors import ExitCode, run_exit_code
+from taskspec.operations.apply import prepare_apply, real_environment
+from taskspec.operations.plan import make
+from taskspec.operations.project import Request, open_project
 from taskspec.plan.model import Plan
+from taskspec.plan.selection import Selection
+from taskspec.statefile import LockWait
 from taskspec.view.diagnostic import draw_all
-from taskspec.view.human import draw_plan, draw_report
 from taskspec.view.lines import line
 from taskspec.view.machine import event_document
 from taskspec.view.paint import Paint
+from taskspec.view.plan_text import draw_plan
+from taskspec.view.report_text import draw_report
 
 LOCAL_POLL_SECONDS = 0.25
-"""The longest pause between two looks at the local server; asking it costs nothing."""
+"""The longest pause between two polls of the local server."""
 
 
 @click.command("apply")
@@ -47,7 +51,7 @@ LOCAL_POLL_SECONDS = 0.25
     default=10.0,
     show_default=True,
     metavar="SECONDS",
-    help="How long a finished launch may owe a declared result.",
+    help="How long to wait for the declared results of a finished launch.",
 )
 @click.option(
     "--on-interrupt",
@@ -65,30 +69,26 @@ LOCAL_POLL_SECONDS = 0.25
 @click.option(
     "--fail-fast/--keep-going",
     default=None,
-    help="Begin nothing new once a task has failed, or go on with what does not need it. Default: as the spec says.",
+    help="After a failure, start no other task, or continue with independent tasks. Default: `fail_fast` of the spec.",
 )
 @options.lock_timeout_option
 @click.option("--allow-local", is_flag=True, help="Let tasks of kind local run their commands on this machine.")
-@click.option("--rehearse", is_flag=True, help="Play it through on a virtual clock; nothing is launched.")
-@click.option("--faults", type=options.FilePath(), metavar="FILE", help="What goes wrong in the rehearsal (YAML).")
-@click.option("--seed", type=int, default=0, show_default=True, help="What the rehearsal draws durations from.")
+@click.option("--rehearse", is_flag=True, help="Simulate the run on a virtual clock; nothing is launched.")
+@click.option("--faults", type=options.FilePath(), metavar="FILE", help="The faults of the rehearsal (YAML).")
+@click.option("--seed", type=int, default=0, show_default=True, help="The seed of the durations in the rehearsal.")
 @click.option("--full", is_flag=True, help="Every detail of the plan, however many tasks there are.")
 @options.json_option
 @options.no_color_option
 def command(
-    spec: Path | None,
-    var_flags: tuple[str, ...],
-    var_files: tuple[Path, ...],
-    targets: tuple[str, ...],
-    excludes: tuple[str, ...],
-    reruns: tuple[str, ...],
+    request: Request,
+    selection: Selection,
     parallelism: int,
     auto_approve: bool,
     results_grace: float,
     on_interrupt: str,
     deadline: float | None,
     fail_fast: bool | None,
-    lock_timeout: float,
+    lock_wait: LockWait,
     allow_local: bool,
     rehearse: bool,
     faults: Path | None,
@@ -97,12 +97,11 @@ def command(
     as_json: bool,
     no_color: bool,
 ) -> int:
-    """Do what the plan says: launch, wait, read results, publish outputs, in the order the graph asks for.
+    """Carry out the plan: launch, wait, read results and publish outputs, in the order of the graph.
 
     Safe to interrupt and to repeat: Ctrl-C leaves launches running, and the next apply attaches to them.
     """
-    request = options.request(spec, var_flags, var_files)
-    server = options.server()
+    server = options.server(request.secrets)
     pace = Pace(
         parallelism=parallelism,
         results_grace=results_grace,
@@ -112,60 +111,52 @@ def command(
         fail_fast=fail_fast,
     )
     paint, error_paint = screen.paint(no_color=no_color), screen.error_paint(no_color=no_color)
-    selection = options.selection(targets, excludes, reruns)
     if rehearse or faults is not None:
-        return exit_code(_rehearse(request, selection, pace, faults, seed, paint, as_json, full))
-    project = operations.open_project(request)
+        # Only a rehearsal needs its server and its clock.
+        from taskspec.cli.rehearse import Rehearsal  # noqa: PLC0415 - see above
+
+        return _exit_code(Rehearsal(request, selection, pace, faults, seed, paint, as_json=as_json, full=full).play())
+    project = open_project(request)
     path = statefile.state_path(project, request, server)
     commands = path.with_suffix(".commands") if allow_local else None
-    with statefile.writing(path, options.turn(lock_timeout)) as store:
-        planned = operations.make(project, server, store.load(), selection)
+    with statefile.writing(path, lock_wait) as store:
+        planned = make(project, server, store.load(), selection)
         if not as_json:
             click.echo(draw_all(planned.plan.warnings, error_paint), err=True, nl=False)
             click.echo(draw_plan(planned.plan, paint, full=full), nl=False)
             if not planned.plan.has_changes:
                 return ExitCode.DONE
-        require_allowed(planned.plan, allow_local=allow_local)
+        environment = real_environment(project, server, planned.plan, commands=commands)
         if not _approved(planned.plan, auto_approve=auto_approve or as_json):
             return ExitCode.INTERRUPTED
         with _listener(as_json=as_json, paint=error_paint) as listener:
-            run = operations.prepare_apply(project, server, planned, store, listener, pace, commands=commands)
+            run = prepare_apply(project, server, planned, store, listener, pace, environment)
             with _interruptible(run):
                 report = run.go()
     if not as_json:
         click.echo(f"\n{draw_report(report, paint, spec=request.shown_as)}", nl=False)
-    return exit_code(report)
+    return _exit_code(report)
 
 
-def _rehearse(*what: Any) -> RunReport:
-    # Only a rehearsal pays for its server and its clock.
-    from taskspec.cli.rehearse import Rehearsal, rehearse  # noqa: PLC0415 - see above
-
-    return rehearse(Rehearsal(*what))
-
-
-def exit_code(report: RunReport) -> ExitCode:
-    """The exit code of a run: interrupted beats failed, failed beats pending, pending beats done."""
-    if report.detached:
-        running = report.counts.get("running", 0)
-        return ExitCode.DETACHED if running else ExitCode.INTERRUPTED
-    if report.failed:
-        return ExitCode.TASK_FAILED
-    return ExitCode.PENDING if report.pending else ExitCode.DONE
+def _exit_code(report: RunReport) -> ExitCode:
+    is_running = bool(report.counts.get("running"))
+    return run_exit_code(
+        detached=report.detached, running=is_running, failed=bool(report.failed), pending=bool(report.pending)
+    )
 
 
 def _approved(plan: Plan, *, auto_approve: bool) -> bool:
     if auto_approve or not plan.needs_approval or not screen.can_ask():
         return True
-    goes_on = click.confirm("\nGo on?", default=False)
+    goes_on = click.confirm("\nApply this plan?", default=False)
     if not goes_on:
-        click.echo("Nothing was done.")
+        click.echo("No changes were made.")
     return goes_on
 
 
 @contextmanager
 def _interruptible(run: Apply) -> Iterator[None]:
-    """The first Ctrl-C or SIGTERM detaches; a second one leaves at once, which is as safe and less polite."""
+    """The first Ctrl-C or SIGTERM interrupts the run; the second one exits at once, which is equally safe."""
     asked = False
 
     def on_signal(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - the signal module's signature
@@ -188,7 +179,7 @@ def _listener(*, as_json: bool, paint: Paint) -> Iterator[Listener]:
     if as_json:
         yield JsonLines()
     elif screen.is_live():
-        # rich costs start-up time, and only a person at a terminal sees it.
+        # rich costs start-up time, and only a terminal needs it.
         from rich.console import Console  # noqa: PLC0415 - see above
 
         from taskspec.view.live import LiveTable  # noqa: PLC0415 - see above
@@ -201,7 +192,7 @@ def _listener(*, as_json: bool, paint: Paint) -> Iterator[Listener]:
 
 @dataclass(frozen=True, slots=True)
 class PlainLines:
-    """One line of text for each thing that happens, on standard error."""
+    """Prints one line of text for each event on standard error."""
 
     paint: Paint
 
@@ -213,7 +204,7 @@ class PlainLines:
 
 @dataclass(frozen=True, slots=True)
 class JsonLines:
-    """One JSON object for each thing that happens, on standard output."""
+    """Prints one JSON object for each event on standard output."""
 
     def on(self, event: EngineEvent) -> None:
         sys.stdout.write(json.dumps(event_document(event), ensure_ascii=False) + "\n")

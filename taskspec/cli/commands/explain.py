@@ -7,10 +7,13 @@ from pathlib import Path
 
 import click
 
-from taskspec import operations, statefile
+from taskspec import statefile
 from taskspec.cli import options, screen
 from taskspec.errors import ExitCode, UsageError
 from taskspec.explain import explain
+from taskspec.operations.plan import make
+from taskspec.operations.project import assigned, open_project
+from taskspec.plan.selection import Selection
 from taskspec.view.explain import draw_explanation, explanation_document
 
 
@@ -22,24 +25,24 @@ from taskspec.view.explain import draw_explanation, explanation_document
 @options.json_option
 @options.no_color_option
 def command(
+    reading: options.Reading,
     arguments: tuple[str, ...],
-    var_flags: tuple[str, ...],
-    var_files: tuple[Path, ...],
     value_path: str,
     as_json: bool,
     no_color: bool,
 ) -> int:
-    """Why the plan does what it does with one task: the action, where each value comes from, what it waits for.
+    """Explain one task of the plan: its action, the origin of each value, and the tasks that it waits for.
 
-    A value comes from the spec, a variable (and what gave it), a local, the app's defaults, the spec's defaults, or
-    another task. Nothing is touched.
+    A value comes from the spec, a variable and its source, a local, the app's defaults, the spec's defaults, or
+    another task. No changes are made.
     """
     spec, address = _split(arguments)
-    request, server = options.request(spec, var_flags, var_files), options.server()
-    project = operations.open_project(request)
+    request = reading.request(spec)
+    server = options.server(request.secrets)
+    project = open_project(request)
     state = statefile.read_state(statefile.state_path(project, request, server))
-    plan = operations.make(project, server, state, options.selection((), (), ())).plan
-    found = explain(project, plan, operations.assigned(request, project.spec), address, value_path)
+    plan = make(project, server, state, Selection()).plan
+    found = explain(project, plan, assigned(request, project.spec), address, value_path)
     if as_json:
         click.echo(json.dumps(explanation_document(found), ensure_ascii=False))
     else:
@@ -55,4 +58,4 @@ def _split(arguments: tuple[str, ...]) -> tuple[Path | None, str]:
         first, second = arguments
         swapped = second.endswith((".yaml", ".yml")) and not first.endswith((".yaml", ".yml"))
         return (Path(second), first) if swapped else (Path(first), second)
-    raise UsageError("explain wants an ADDRESS", remedy="taskspec explain [SPEC] ADDRESS")
+    raise UsageError("explain needs an ADDRESS", remedy="taskspec explain [SPEC] ADDRESS")

@@ -25,10 +25,10 @@ STDIN = "-"
 @click.option("--diff", "show_diff", is_flag=True, help="Write nothing; show what would change.")
 @options.no_color_option
 def command(files: tuple[str, ...], check: bool, show_diff: bool, no_color: bool) -> int:
-    """Write specs in the one way: order of keys, indentation, quotes, blank lines. Comments and meaning stay.
+    """Format specs: order of keys, indentation, quotes, blank lines. Comments and values stay the same.
 
-    Without FILES it is the taskspec.yaml of this folder; - reads standard input and writes standard output. A file
-    that cannot be written without changing what it means is left as it is.
+    Without FILES it formats the taskspec.yaml of this folder. - reads standard input and writes standard output. A file
+    that cannot be formatted without a change of its values is not changed.
     """
     problems: list[SpecError] = []
     changed = 0

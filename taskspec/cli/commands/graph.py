@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
-from taskspec import operations
 from taskspec.cli import options
 from taskspec.errors import ExitCode
+from taskspec.operations.project import Request, open_project
 from taskspec.view.diagram import DiagramFormat, draw_graph
 
 
@@ -23,9 +21,8 @@ from taskspec.view.diagram import DiagramFormat, draw_graph
     show_default=True,
     help="How to draw it.",
 )
-def command(spec: Path | None, var_flags: tuple[str, ...], var_files: tuple[Path, ...], kind: str) -> int:
-    """What depends on what, instance by instance."""
-    request = options.request(spec, var_flags, var_files)
-    project = operations.open_project(options.without_secrets(request))
+def command(request: Request, kind: str) -> int:
+    """Draw the dependencies between the instances of all tasks."""
+    project = open_project(options.without_secrets(request))
     click.echo(draw_graph(project.expansion, DiagramFormat(kind)), nl=False)
     return ExitCode.DONE

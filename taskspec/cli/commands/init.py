@@ -7,7 +7,9 @@ from pathlib import Path
 import click
 
 from taskspec.cli import options
+from taskspec.cli.discretion import Session
 from taskspec.cli.files import replace_file
+from taskspec.engine.server import Server
 from taskspec.errors import ExitCode, UsageError
 from taskspec.plainfile import read_plain
 from taskspec.scaffold.document import Draft, appended, fresh_names, spec_text
@@ -26,12 +28,14 @@ STARTER = Path("pipeline.yaml")
 @click.argument("more_ids", nargs=-1, type=int, metavar="[ID]...")
 @click.option("--from", "module", metavar="MODULE", help="A task for this app: a slug, a module id, or ./folder.")
 @click.option("--from-task", "task_id", type=int, metavar="ID", help="A spec from this launch, and the IDs after it.")
-@click.option("--version", help="With --from: this release, and not the newest.")
+@click.option("--version", help="With --from: this release instead of the newest.")
 @click.option("--name", help="With --from: the name of the task.")
 @click.option("--out", type=options.FilePath(), help="Write to this file; without it, to standard output.")
 @click.option("--append", type=options.FilePath(), help="With --from: add the task to this spec.")
-@click.option("--force", is_flag=True, help="Write over files that are there.")
+@click.option("--force", is_flag=True, help="Overwrite existing files.")
+@click.pass_obj
 def command(
+    session: Session,
     more_ids: tuple[int, ...],
     module: str | None,
     task_id: int | None,
@@ -41,18 +45,18 @@ def command(
     append: Path | None,
     force: bool,
 ) -> int:
-    """Begin a spec.
+    """Write a new spec.
 
-    Without options it writes pipeline.yaml and a small app that it runs. With --from it writes a task for an app:
-    its newest release, what it is launched on, its defaults and likely results as comments. With --from-task it
-    writes the spec that launches on the server could have come from, with a reference where one used what another
-    made; secrets become variables.
+    Without options it writes pipeline.yaml and a small app for it. With --from it writes a task for an app: its newest
+    release, its target, its defaults and likely results as comments. With --from-task it writes a spec that describes
+    launches on the server, with references between them; secrets become variables.
     """
     _check_flags(more_ids, module, task_id, version, name, out, append)
+    server = options.server(session.secrets)
     if module is not None:
-        return _from_module(module, version, name, out, append, force=force)
+        return _from_module(server, module, version, name, out, append, force=force)
     if task_id is not None:
-        draft = draft_launches(find_launches(options.server(), (task_id, *more_ids)))
+        draft = draft_launches(find_launches(server, (task_id, *more_ids)))
         return _deliver(spec_text(_spec_name(out, "pipeline"), draft), out, force=force)
     return _starter(out or STARTER, force=force)
 
@@ -69,7 +73,7 @@ def _check_flags(
     if module is not None and task_id is not None:
         raise UsageError("--from and --from-task exclude each other", remedy="give one of them")
     if more_ids and task_id is None:
-        raise UsageError("an ID is wanted only after --from-task", remedy="taskspec init --from-task ID [ID]...")
+        raise UsageError("an ID is valid only after --from-task", remedy="taskspec init --from-task ID [ID]...")
     if module is None and (version, name, append) != (None, None, None):
         raise UsageError("--version, --name and --append belong to --from", remedy="name the app: --from MODULE")
     if out is not None and append is not None:
@@ -77,11 +81,18 @@ def _check_flags(
 
 
 def _from_module(
-    module: str, version: str | None, name: str | None, out: Path | None, append: Path | None, *, force: bool
+    server: Server,
+    module: str,
+    version: str | None,
+    name: str | None,
+    out: Path | None,
+    append: Path | None,
+    *,
+    force: bool,
 ) -> int:
     beside = append or out
     base = beside.resolve().parent if beside is not None else Path.cwd()
-    app = find_app(options.server(), module, version, base)
+    app = find_app(server, module, version, base)
     task = name or app.task_name
     if not (task.isidentifier() and task.isascii()):
         raise UsageError(f'"{task}" cannot be the name of a task', remedy=f"for example --name {identifier(task)}")
@@ -108,7 +119,7 @@ def _spec_name(out: Path | None, otherwise: str) -> str:
 
 
 def _deliver(text: str, out: Path | None, *, force: bool) -> int:
-    """To standard output, or to a file that is not there yet."""
+    """Write to standard output, or to a new file."""
     if out is None:
         click.echo(text, nl=False)
         return ExitCode.DONE
@@ -134,12 +145,10 @@ def _make(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UsageError(f'"{folder}" cannot be made: {error.strerror}', remedy="name another place") from None
+        raise UsageError(f'"{folder}" cannot be made: {error.strerror}', remedy="choose another folder") from None
 
 
 def _refuse_overwriting(paths: list[Path], *, force: bool) -> None:
     there = [path for path in paths if path.exists()]
     if there and not force:
-        raise UsageError(
-            f'"{there[0]}" is there already, and was left as it is', remedy="write over it with --force, or use --out"
-        )
+        raise UsageError(f'"{there[0]}" exists and was not changed', remedy="overwrite it with --force, or use --out")

@@ -12,15 +12,16 @@ import click
 
 from taskspec import statefile
 from taskspec.api import Api
-from taskspec.cli import discretion, options
+from taskspec.cli import options
 from taskspec.diagnostics import choices
 from taskspec.errors import ExitCode, UsageError
 from taskspec.knowing import open_knowing
+from taskspec.sensitive import Secrets
 from taskspec.view.paint import clean
 
 FOLLOW_SECONDS = 0.5
 _NOT_HIDDEN = (
-    'Note: secret "{}" cannot be looked up here, so it is not hidden in this log; give it as for apply '
+    'Note: secret "{}" cannot be looked up here and is not redacted in this log; pass it as for apply '
     "(--var, --var-file, --allow-cmd)."
 )
 
@@ -30,25 +31,24 @@ _NOT_HIDDEN = (
 @options.reading_options
 @options.variable_options
 @options.allow_cmd_option
-@click.option("-f", "--follow", is_flag=True, help="Go on until the launch has ended.")
+@click.option("-f", "--follow", is_flag=True, help="Follow the log until the launch has ended.")
 @click.option("--tail", type=click.IntRange(0), metavar="N", help="Only the last N lines.")
 @options.json_option
 def command(
+    reading: options.Reading,
     arguments: tuple[str, ...],
-    var_flags: tuple[str, ...],
-    var_files: tuple[Path, ...],
     follow: bool,
     tail: int | None,
     as_json: bool,
 ) -> int:
-    """The log of a task's last launch, as ADDRESS names it: train, or train[yolo].
+    """The log of the last launch of an ADDRESS: train, or train[yolo].
 
-    Secrets of the spec are hidden in it as far as they can be looked up, as for apply.
+    Secrets of the spec that can be looked up, as for apply, are redacted.
     """
     if not 1 <= len(arguments) <= 2:
         raise UsageError("logs needs the address of a task", remedy="taskspec logs [SPEC] ADDRESS")
-    request = options.request(Path(arguments[0]) if len(arguments) == 2 else None, var_flags, var_files)
-    server = options.server()
+    request = reading.request(Path(arguments[0]) if len(arguments) == 2 else None)
+    server = options.server(request.secrets)
     project, unknown = open_knowing(request)
     for name in unknown:
         click.echo(_NOT_HIDDEN.format(name), err=True)
@@ -61,15 +61,15 @@ def command(
     request.secrets.know(server.api.task.get_info_by_id(record.task_id).session_token)
     entries = server.api.task.get_logs(record.task_id)
     for entry in entries[-tail:] if tail else ([] if tail == 0 else entries):
-        _show(entry, as_json=as_json)
+        _show(entry, request.secrets, as_json=as_json)
     if follow:
         for new in _following(server.api, record.task_id, len(entries)):
-            _show(new, as_json=as_json)
+            _show(new, request.secrets, as_json=as_json)
     return ExitCode.DONE
 
 
 def _following(api: Api, task_id: int, seen: int) -> Iterator[Mapping[str, Any]]:
-    """New entries as they come; ends when the launch has and nothing more arrived."""
+    """Yield new entries until the launch has ended and no entry is left."""
     while True:
         status = api.task.get_info_by_id(task_id).status
         entries = api.task.get_logs(task_id)
@@ -80,10 +80,10 @@ def _following(api: Api, task_id: int, seen: int) -> Iterator[Mapping[str, Any]]
         time.sleep(FOLLOW_SECONDS)
 
 
-def _show(entry: Mapping[str, Any], *, as_json: bool) -> None:
-    entry = discretion.secrets().scrubbed(dict(entry))
+def _show(entry: Mapping[str, Any], secrets: Secrets, *, as_json: bool) -> None:
+    entry = secrets.scrubbed(entry)
     if as_json:
-        click.echo(json.dumps(dict(entry), ensure_ascii=False))
+        click.echo(json.dumps(entry, ensure_ascii=False))
         return
     level = str(entry.get("level", "info"))
     shown = "" if level == "info" else f"{level.upper()} "

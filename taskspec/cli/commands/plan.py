@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import click
 
-from taskspec import operations, statefile
+from taskspec import statefile
 from taskspec.cli import options, screen
 from taskspec.engine.server import Server
 from taskspec.errors import ExitCode
 from taskspec.offline import not_checked, plan_offline
+from taskspec.operations.plan import make
+from taskspec.operations.project import Request, open_project
 from taskspec.plan.model import Plan
 from taskspec.plan.selection import Selection
 from taskspec.view.diagnostic import draw_all
-from taskspec.view.human import draw_plan
 from taskspec.view.paint import clean
+from taskspec.view.plan_text import draw_plan
 
 
 @click.command("plan")
@@ -24,43 +25,37 @@ from taskspec.view.paint import clean
 @options.variable_options
 @options.allow_cmd_option
 @options.selection_options
-@click.option("--offline", is_flag=True, help="Ask no server, run nothing, look no secret up; say what is not checked.")
+@click.option("--offline", is_flag=True, help="Use no server, commands or secrets; list what is not checked.")
 @click.option("--full", is_flag=True, help="Every detail of every task, however many there are.")
 @click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 when apply would change something.")
 @options.json_option
 @options.no_color_option
 def command(
-    spec: Path | None,
-    var_flags: tuple[str, ...],
-    var_files: tuple[Path, ...],
-    targets: tuple[str, ...],
-    excludes: tuple[str, ...],
-    reruns: tuple[str, ...],
+    request: Request,
+    selection: Selection,
     offline: bool,
     full: bool,
     detailed_exitcode: bool,
     as_json: bool,
     no_color: bool,
 ) -> int:
-    """Show what apply would launch, with which params, and why. Nothing is touched.
+    """Show what apply would launch, with which params, and why. No changes are made.
 
     \b
     + start: never launched          ± rerun: launched before, and something changed
-    > attach: take over what runs    ~ publish: only its outputs changed
-    = keep: reuse its results        - stop: runs, and is not wanted any more
+    > attach: watch a running launch ~ publish: only its outputs changed
+    = keep: reuse its results        - stop: running, but no longer needed
     ○ skip: its condition is false
     """
-    request = options.request(spec, var_flags, var_files)
-    server = options.server()
-    selection = options.selection(targets, excludes, reruns)
+    server = options.server(request.secrets)
     if offline:
         plan = _offline(request, server, selection)
     else:
-        project = operations.open_project(request)
+        project = open_project(request)
         state = statefile.read_state(statefile.state_path(project, request, server))
-        plan = operations.make(project, server, state, selection).plan
+        plan = make(project, server, state, selection).plan
     if as_json:
-        from taskspec.view.machine import plan_document  # noqa: PLC0415 - people wait for what only programs read
+        from taskspec.view.machine import plan_document  # noqa: PLC0415 - only --json needs it
 
         click.echo(json.dumps(plan_document(plan), ensure_ascii=False))
     else:
@@ -69,9 +64,9 @@ def command(
     return ExitCode.HAS_CHANGES if detailed_exitcode and plan.has_changes else ExitCode.DONE
 
 
-def _offline(request: operations.Request, server: Server, selection: Selection) -> Plan:
-    """The plan without the server; what that leaves open goes to standard error."""
-    project = operations.open_project(options.without_secrets(request))
+def _offline(request: Request, server: Server, selection: Selection) -> Plan:
+    """The plan without the server; what it did not check goes to standard error."""
+    project = open_project(options.without_secrets(request))
     plan = plan_offline(project, request, server, selection)
     for line in not_checked(project, plan):
         click.echo(f"Not checked: {clean(line)}.", err=True)

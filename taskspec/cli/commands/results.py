@@ -3,38 +3,35 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import click
 
-from taskspec import operations, standing, statefile
+from taskspec import standing, statefile
 from taskspec.cli import options, screen
 from taskspec.diagnostics import choices
 from taskspec.errors import ExitCode, UsageError
+from taskspec.operations.project import Request, open_project
 from taskspec.sensitive import redacted
 from taskspec.values import Unknown, is_known
-from taskspec.view.human import draw_results
 from taskspec.view.machine import json_value
+from taskspec.view.report_text import draw_results
 
 
 @click.command("results")
 @options.spec_argument
 @options.variable_options
-@click.option("--name", help="Only this result, bare: a result of the spec, or ADDRESS.RESULT.")
+@click.option("--name", help="Only the value of this result: a result of the spec, or ADDRESS.RESULT.")
 @options.json_option
 @options.no_color_option
 def command(
-    spec: Path | None,
-    var_flags: tuple[str, ...],
-    var_files: tuple[Path, ...],
+    request: Request,
     name: str | None,
     as_json: bool,
     no_color: bool,
 ) -> int:
     """Results of the last successful launches: those of the spec, then those of each task."""
-    request = options.request(spec, var_flags, var_files)
-    server = options.server()
-    project = operations.open_project(request, variables_required=False)
+    server = options.server(request.secrets)
+    project = open_project(request, variables_required=False)
     state = statefile.read_state(statefile.state_path(project, request, server))
     of_spec, of_tasks = standing.known_results(project, state)
     if name is not None:

@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from pathlib import Path
 
 import click
 
-from taskspec import operations, statefile
+from taskspec import statefile
 from taskspec.cli import options
 from taskspec.errors import ExitCode
+from taskspec.operations.project import Request, open_project
 from taskspec.state.model import RunRecord
 
 
 @click.command("runs")
 @options.spec_argument
 @options.json_option
-def command(spec: Path | None, as_json: bool) -> int:
+def command(request: Request, as_json: bool) -> int:
     """Past applies of a spec, the newest first."""
-    request = options.request(spec)
-    server = options.server()
-    project = operations.open_project(request, variables_required=False)
+    server = options.server(request.secrets)
+    project = open_project(request, variables_required=False)
     runs = list(reversed(statefile.read_state(statefile.state_path(project, request, server)).runs))
     if as_json:
         click.echo(json.dumps({"taskspec_runs": 1, "runs": [asdict(run) for run in runs]}, ensure_ascii=False))

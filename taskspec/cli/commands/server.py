@@ -16,12 +16,12 @@ from taskspec.local.home import find_home
 
 @click.group("server")
 def command() -> None:
-    """The local server: used when SERVER_ADDRESS and API_TOKEN are not set; it starts by itself when needed."""
+    """The local server: used when SERVER_ADDRESS and API_TOKEN are not set. It starts automatically."""
 
 
 @command.command("run")
 @click.option("--port", type=click.IntRange(0, 65535), help="Default: the port of the last run, or a free one.")
-@click.option("--idle", type=click.FloatRange(0), help="Leave after so many idle seconds; 0: never.")
+@click.option("--idle", type=click.FloatRange(0), help="Exit after this number of idle seconds; 0: never.")
 @click.option(
     "--app-environments",
     is_flag=True,
@@ -29,7 +29,7 @@ def command() -> None:
 )
 def run(port: int | None, idle: float | None, app_environments: bool) -> int:
     """Run the server in the foreground."""
-    # The server's own libraries are loaded only here.
+    # Only this command loads the libraries of the server.
     from taskspec.local.__main__ import main  # noqa: PLC0415 - see above
 
     arguments = ["--port", str(port)] if port is not None else []
@@ -39,7 +39,7 @@ def run(port: int | None, idle: float | None, app_environments: bool) -> int:
 
 @command.command("start")
 def start() -> int:
-    """Start the server in the background; fine if it runs already."""
+    """Start the server in the background, unless it is running."""
     endpoint = daemon.ensure_running(find_home(os.environ))
     click.echo(f"The local server runs at {endpoint.address} (process {endpoint.pid}).")
     return ExitCode.DONE
@@ -47,15 +47,15 @@ def start() -> int:
 
 @command.command("stop")
 def stop() -> int:
-    """Ask the server to leave. Apps keep running and are adopted by the next server."""
-    click.echo("The local server has left." if daemon.stop(find_home(os.environ)) else "No local server is running.")
+    """Stop the server. Apps keep running and are adopted by the next server."""
+    click.echo("The local server has stopped." if daemon.stop(find_home(os.environ)) else "No local server is running.")
     return ExitCode.DONE
 
 
 @command.command("status")
 @options.json_option
 def status(as_json: bool) -> int:
-    """Whether the server runs, where, and where it keeps its things."""
+    """Whether the server runs, its address, and its folder."""
     home = find_home(os.environ)
     endpoint = daemon.find_running(home)
     if as_json:
@@ -76,31 +76,33 @@ def status(as_json: bool) -> int:
 
 
 @command.command("prune")
-@click.option("--keep-days", type=click.IntRange(0), required=True, help="Keep what ended within so many days.")
+@click.option(
+    "--keep-days", type=click.IntRange(0), required=True, help="Keep launches that ended within this number of days."
+)
 def prune(keep_days: int) -> int:
-    """Delete folders, logs and files of launches that ended long ago. That they ran, and how they ended, is kept."""
+    """Delete folders, logs and files of launches that ended long ago. Their records are kept."""
     endpoint = daemon.ensure_running(find_home(os.environ))
     count = daemon.call(endpoint, "prune", {"keepDays": keep_days})["launches"]
-    click.echo(f"Deleted what {count} launch{'' if count == 1 else 'es'} left.")
+    click.echo(f"Deleted the files of {count} launch{'' if count == 1 else 'es'}.")
     return ExitCode.DONE
 
 
 @command.group("modules")
 def modules() -> None:
-    """Apps that the local server knows by a slug, as the Ecosystem does."""
+    """Apps that are registered on the local server by a slug, as in the Ecosystem."""
 
 
 @modules.command("add")
 @click.argument("path", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--slug", required=True, help="The name in specs: OWNER/NAME.")
-@click.option("--version", help="Register the folder as it is now, as this version.")
+@click.option("--version", help="Register the current content of the folder as this version.")
 @click.option("--tag", help="Register the files of a git tag; the tag is the version.")
 @click.option("--branch", help="Register a git branch; each launch takes its newest commit.")
 def add(path: Path, slug: str, version: str | None, tag: str | None, branch: str | None) -> int:
     """Register an app's folder.
 
-    Without --version, --tag or --branch it is the tag that is checked out; where there is none, the folder as it is
-    now, with its content as the version.
+    Without --version, --tag or --branch it registers the tag that is checked out. Without such a tag, it registers the
+    current content of the folder, with a digest as the version.
     """
     chosen = {kind: name for kind, name in (("version", version), ("tag", tag), ("branch", branch)) if name is not None}
     if len(chosen) > 1:

@@ -9,23 +9,24 @@ from pathlib import Path
 
 import click
 
-from taskspec import operations, statefile, upkeep
+from taskspec import statefile, upkeep
 from taskspec.cli import options, screen
+from taskspec.cli.discretion import Session
 from taskspec.diagnostics import choices
-from taskspec.engine.server import Server
 from taskspec.errors import ExitCode, SpecError, UsageError
-from taskspec.operations import Request
+from taskspec.operations.project import Request, open_project
 from taskspec.state.model import Phase, Record
 from taskspec.state.store import StateStore
+from taskspec.statefile import LockWait
 from taskspec.view.paint import clean
 from taskspec.view.upkeep import draw_differences, draw_record, draw_records, record_document, records_document
 
 
 @click.group("state")
 def command() -> None:
-    """What taskspec knows of past launches: list, show, verify, export, import, adopt, forget, mv.
+    """The record of past launches: list, show, verify, export, import, adopt, forget, mv.
 
-    Every change is an event of the journal, with who made it and why. Nothing here starts or stops anything.
+    Every change is an event of the journal, with its author and reason. No launch is started or stopped.
     """
 
 
@@ -33,9 +34,9 @@ def command() -> None:
 @options.spec_argument
 @options.json_option
 @options.no_color_option
-def list_records(spec: Path | None, as_json: bool, no_color: bool) -> int:
+def list_records(request: Request, as_json: bool, no_color: bool) -> int:
     """Every address on record: attempt, outcome, launch, and when. Asks no server."""
-    state = statefile.read_state(upkeep.place(options.request(spec), options.server()))
+    state = statefile.read_state(upkeep.place(request, options.server(request.secrets)))
     if as_json:
         click.echo(json.dumps(records_document(state)))
     else:
@@ -47,10 +48,12 @@ def list_records(spec: Path | None, as_json: bool, no_color: bool) -> int:
 @click.argument("arguments", nargs=-1, metavar="[SPEC] ADDRESS")
 @options.json_option
 @options.no_color_option
-def show(arguments: tuple[str, ...], as_json: bool, no_color: bool) -> int:
-    """The whole record of an address: what it was launched with, and what came of it."""
+@click.pass_obj
+def show(session: Session, arguments: tuple[str, ...], as_json: bool, no_color: bool) -> int:
+    """The whole record of an address: its inputs, outcome and results."""
     spec, (address,) = _split(arguments, "state show", "ADDRESS")
-    record = upkeep.find(statefile.read_state(upkeep.place(options.request(spec), options.server())), address)
+    request = options.Reading(session.secrets).request(spec)
+    record = upkeep.find(statefile.read_state(upkeep.place(request, options.server(session.secrets))), address)
     if as_json:
         click.echo(json.dumps(record_document(record)))
     else:
@@ -61,36 +64,37 @@ def show(arguments: tuple[str, ...], as_json: bool, no_color: bool) -> int:
 @command.command("verify")
 @options.spec_argument
 @options.json_option
-def verify(spec: Path | None, as_json: bool) -> int:
-    """Prove that every event is as it was written. Exit code 6 names the first one that is not."""
-    found = upkeep.verify(upkeep.place(options.request(spec), options.server()))
+def verify(request: Request, as_json: bool) -> int:
+    """Check that no event was changed. Exit code 6 names the first changed event."""
+    found = upkeep.verify(upkeep.place(request, options.server(request.secrets)))
     if as_json:
         document = {"taskspec_verified": 1, "events": found.events, "lineage": found.lineage, "format": found.format}
         click.echo(json.dumps(document))
     else:
-        click.echo(f"{found.events} event{'s' * (found.events != 1)}: the state is as it was written.")
+        click.echo(f"{found.events} event{'s' * (found.events != 1)}: the state is intact.")
     return ExitCode.DONE
 
 
 @command.command("export")
 @options.spec_argument
-def export(spec: Path | None) -> int:
+def export(request: Request) -> int:
     """The whole state as one JSON document on standard output; it fits schemas/state.schema.json."""
-    server = options.server()
+    server = options.server(request.secrets)
     # Pure ASCII: a redirect in any locale writes the same bytes.
-    click.echo(json.dumps(upkeep.export(upkeep.place(options.request(spec), server), server), indent=1))
+    click.echo(json.dumps(upkeep.export(upkeep.place(request, server), server), indent=1))
     return ExitCode.DONE
 
 
 @command.command("import")
 @click.argument("arguments", nargs=-1, metavar="[SPEC] FILE")
 @options.why_option
-def import_file(arguments: tuple[str, ...], why: str) -> int:
-    """Make the state from an export, `-` for standard input. Only where there is no state, and only if it is whole."""
+@click.pass_obj
+def import_file(session: Session, arguments: tuple[str, ...], why: str) -> int:
+    """Create the state from a complete export, `-` for standard input. There must be no state yet."""
     spec, (name,) = _split(arguments, "state import", "FILE")
-    request, server = options.request(spec), options.server()
+    request, server = options.Reading(session.secrets).request(spec), options.server(session.secrets)
     path = statefile.state_place(request.path.resolve().parent, request, server)
-    count = upkeep.import_state(path, server, name, _content(name), upkeep.this_person(why))
+    count = upkeep.import_state(path, server, name, _content(name), upkeep.this_actor(why))
     click.echo(f"Imported {count} event{'s' * (count != 1)}. See what is left to do: taskspec plan {request.shown_as}")
     return ExitCode.DONE
 
@@ -107,38 +111,32 @@ def _content(name: str) -> bytes:
 @click.argument("arguments", nargs=-1, metavar="[SPEC] ADDRESS TASK_ID")
 @options.reading_options
 @options.variable_options
-@click.option("--force", is_flag=True, help="Even if the launch is not what the spec would start.")
+@click.option("--force", is_flag=True, help="Adopt a launch that differs from the spec.")
 @options.why_option
 @options.lock_timeout_option
-def adopt(
-    arguments: tuple[str, ...],
-    var_flags: tuple[str, ...],
-    var_files: tuple[Path, ...],
-    force: bool,
-    why: str,
-    lock_timeout: float,
-) -> int:
-    """Take over a launch that was started by hand, as if the spec had started it as ADDRESS.
+def adopt(reading: options.Reading, arguments: tuple[str, ...], force: bool, why: str, lock_wait: LockWait) -> int:
+    """Record a launch that was started by hand as the launch of ADDRESS.
 
-    Its module, version, workspace, agent and params must be what the spec would send; what differs is shown. The next
+    Its module, version, workspace, agent and params must equal those of the spec; differences are shown. The next
     apply attaches to it, or reads its results if it has ended.
     """
     spec, (address, number) = _split(arguments, "state adopt", "ADDRESS", "TASK_ID")
     if not number.isdecimal():
-        raise UsageError(f'"{number}" is no id of a launch', remedy="it is the number that the server shows")
-    request, server = options.request(spec, var_flags, var_files), options.server()
-    project = operations.open_project(request)
+        raise UsageError(f'"{number}" is not a valid launch id', remedy="use the number that the server shows")
+    request = reading.request(spec)
+    server = options.server(request.secrets)
+    project = open_project(request)
     path = statefile.state_path(project, request, server)
-    with statefile.writing(path, options.turn(lock_timeout)) as store:
-        by = upkeep.this_person(why)
-        adoption = upkeep.adopt(project, server, store, address, int(number), force=force, by=by)
+    with statefile.writing(path, lock_wait) as store:
+        actor = upkeep.this_actor(why)
+        adoption = upkeep.adopt(project, server, store, address, int(number), force=force, actor=actor)
     if adoption.changes:
         click.echo(f"Launch {number} → {clean(address)} in the spec:", err=True)
         click.echo(draw_differences(adoption.changes), err=True, nl=False)
     if adoption.changes and not force:
         raise UsageError(
             f'launch {number} is not what the spec would start as "{address}"; nothing was recorded',
-            remedy="change the spec, or take it as it is with --force",
+            remedy="change the spec, or adopt it anyway with --force",
         )
     click.echo(f"{clean(address)}: launch {number} is adopted; it is {clean(adoption.status)}.")
     return ExitCode.DONE
@@ -146,22 +144,23 @@ def adopt(
 
 @command.command("forget")
 @click.argument("arguments", nargs=-1, metavar="[SPEC] ADDRESS")
-@click.option("--all", "everything", is_flag=True, help="Every record there is, in place of one ADDRESS.")
+@click.option("--all", "everything", is_flag=True, help="Every record instead of one ADDRESS.")
 @options.why_option
 @options.lock_timeout_option
-def forget(arguments: tuple[str, ...], everything: bool, why: str, lock_timeout: float) -> int:
-    """Drop a record: the next plan starts the task again. A launch that runs goes on, and nobody watches it."""
+@click.pass_obj
+def forget(session: Session, arguments: tuple[str, ...], everything: bool, why: str, lock_wait: LockWait) -> int:
+    """Drop a record: the next plan starts the task again. A running launch is not stopped and no longer watched."""
     spec, address = _split(arguments, "state forget", *([] if everything else ["ADDRESS"]))
-    by = upkeep.this_person(why)
-    with _changing(options.request(spec), options.server(), lock_timeout) as store:
-        records = upkeep.forget_all(store, by) if everything else upkeep.forget(store, address[0], by)
+    actor = upkeep.this_actor(why)
+    with _changing(options.Reading(session.secrets).request(spec), lock_wait) as store:
+        records = upkeep.forget_all(store, actor) if everything else upkeep.forget(store, address[0], actor)
     for record in records:
         click.echo(f"{clean(record.address)}: forgotten{_left_alone(record)}")
     return ExitCode.DONE
 
 
 def _left_alone(record: Record) -> str:
-    return f"; launch {record.task_id} is left alone" if record.phase is Phase.STARTED else ""
+    return f"; launch {record.task_id} is not stopped" if record.phase is Phase.STARTED else ""
 
 
 @command.command("mv")
@@ -169,15 +168,15 @@ def _left_alone(record: Record) -> str:
 @options.reading_options
 @options.why_option
 @options.lock_timeout_option
-def move(arguments: tuple[str, ...], why: str, lock_timeout: float) -> int:
-    """Let a record go on under another address, so that a task which was renamed in the spec is kept.
+def move(reading: options.Reading, arguments: tuple[str, ...], why: str, lock_wait: LockWait) -> int:
+    """Rename a record after its task was renamed in the spec, so that the plan keeps it.
 
-    A task's name moves all of its instances.
+    The name of a task moves all of its instances.
     """
     spec, (old, new) = _split(arguments, "state mv", "OLD", "NEW")
-    request, server = options.request(spec), options.server()
-    with _changing(request, server, lock_timeout) as store:
-        moves = upkeep.move(store, old, new, upkeep.this_person(why))
+    request = reading.request(spec)
+    with _changing(request, lock_wait) as store:
+        moves = upkeep.move(store, old, new, upkeep.this_actor(why))
     for source, target in moves:
         click.echo(f"{clean(source)} → {clean(target)}")
     _note_unknown(request, [target for _, target in moves])
@@ -185,9 +184,9 @@ def move(arguments: tuple[str, ...], why: str, lock_timeout: float) -> int:
 
 
 def _note_unknown(request: Request, addresses: Sequence[str]) -> None:
-    """A slip of the pen would start the task again; the spec knows better, where it can be read."""
+    """Note new addresses that the spec does not have: a typing error would start the task again."""
     try:
-        project = operations.open_project(request, variables_required=False)
+        project = open_project(request, variables_required=False)
     except (SpecError, UsageError):
         return
     known = [instance.address for instance in project.expansion.instances]
@@ -200,18 +199,20 @@ def _note_unknown(request: Request, addresses: Sequence[str]) -> None:
 
 
 @contextmanager
-def _changing(request: Request, server: Server, lock_timeout: float) -> Iterator[StateStore]:
-    path = upkeep.place(request, server)
+def _changing(request: Request, lock_wait: LockWait) -> Iterator[StateStore]:
+    path = upkeep.place(request, options.server(request.secrets))
     upkeep.require(path)
-    with statefile.writing(path, options.turn(lock_timeout)) as store:
+    with statefile.writing(path, lock_wait) as store:
         yield store
 
 
 def _split(arguments: tuple[str, ...], name: str, *wanted: str) -> tuple[Path | None, tuple[str, ...]]:
-    """The spec, where one is named, and what the command wants."""
+    """The spec, where one is named, and the other arguments."""
     if len(arguments) == len(wanted):
         return None, arguments
     if len(arguments) == len(wanted) + 1:
         return Path(arguments[0]), arguments[1:]
     usage = " ".join([f"taskspec {name} [SPEC]", *wanted])
-    raise UsageError(f"{name} wants {' and '.join(wanted) or 'nothing but a spec'}", remedy=usage)
+    raise UsageError(
+        f"{name} needs {' and '.join(wanted)}" if wanted else f"{name} takes no arguments except SPEC", remedy=usage
+    )

@@ -3,32 +3,31 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import click
 
-from taskspec import operations, standing, statefile
+from taskspec import standing, statefile
 from taskspec.cli import options, screen
 from taskspec.errors import ExitCode
+from taskspec.operations.project import Request, open_project
 from taskspec.plan.unfolding import addresses_in_spec
-from taskspec.view.human import draw_status
 from taskspec.view.machine import status_document
+from taskspec.view.status_text import draw_status
 
 
 @click.command("status")
 @options.spec_argument
 @options.json_option
 @options.no_color_option
-def command(spec: Path | None, as_json: bool, no_color: bool) -> int:
-    """What was launched, how it came out, and what the server says about it now."""
-    request = options.request(spec)
-    server = options.server()
-    project = operations.open_project(request, variables_required=False)
+def command(request: Request, as_json: bool, no_color: bool) -> int:
+    """What was launched, its outcome, and what the server reports now."""
+    server = options.server(request.secrets)
+    project = open_project(request, variables_required=False)
     state = statefile.read_state(statefile.state_path(project, request, server))
-    standings = standing.standings(server, state)
+    launches = standing.recorded_launches(server, state)
     in_spec = addresses_in_spec(project.evaluator, project.expansion, state)
     if as_json:
-        click.echo(json.dumps(status_document(standings, in_spec), ensure_ascii=False))
+        click.echo(json.dumps(status_document(launches, in_spec), ensure_ascii=False))
     else:
-        click.echo(draw_status(standings, in_spec, screen.paint(no_color=no_color)), nl=False)
+        click.echo(draw_status(launches, in_spec, screen.paint(no_color=no_color)), nl=False)
     return ExitCode.DONE

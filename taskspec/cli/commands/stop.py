@@ -6,22 +6,24 @@ from pathlib import Path
 
 import click
 
-from taskspec import operations, standing, statefile, upkeep
+from taskspec import standing, statefile, upkeep
 from taskspec.cli import options
 from taskspec.engine.server import Server
 from taskspec.errors import ExitCode, SpecError
+from taskspec.operations.project import Request, open_project
 from taskspec.state.database import is_there
+from taskspec.statefile import LockWait
 from taskspec.view.paint import clean
 
 
-def _place(request: operations.Request, server: Server) -> Path:
-    """Where the state is. A spec with mistakes in it must not keep anybody from stopping what it has started."""
+def _place(request: Request, server: Server) -> Path:
+    """The path of the state. Launches can be stopped even if the spec has mistakes."""
     try:
-        project = operations.open_project(options.without_secrets(request), variables_required=False)
+        project = open_project(options.without_secrets(request), variables_required=False)
     except SpecError:
         path = upkeep.place(request, server)
         click.echo(
-            "The spec has mistakes (see taskspec validate); what is on record is stopped all the same.", err=True
+            "The spec has mistakes (see taskspec validate). Its launches on record are stopped anyway.", err=True
         )
         return path
     return statefile.state_path(project, request, server)
@@ -31,25 +33,24 @@ def _place(request: operations.Request, server: Server) -> Path:
 @options.spec_argument
 @click.argument("addresses", nargs=-1, metavar="[ADDRESS]...")
 @options.lock_timeout_option
-def command(spec: Path | None, addresses: tuple[str, ...], lock_timeout: float) -> int:
-    """Stop what this spec started and still runs, youngest first; with ADDRESSes only those. Touches nothing else."""
-    request = options.request(spec)
-    server = options.server()
+def command(request: Request, addresses: tuple[str, ...], lock_wait: LockWait) -> int:
+    """Stop launches of this spec that still run, the youngest first; with ADDRESSes only those."""
+    server = options.server(request.secrets)
     path = _place(request, server)
     if not is_there(path):
         click.echo("Nothing was launched yet.")
         return ExitCode.DONE
     stopped: list[str] = []
 
-    def told(address: str, task_id: int, problem: str) -> None:
+    def report(address: str, task_id: int, problem: str) -> None:
         if problem:
             click.echo(f"{clean(address)}: launch {task_id} could not be stopped: {clean(problem)}", err=True)
         else:
             stopped.append(address)
             click.echo(f"{clean(address)}: launch {task_id} stopped")
 
-    with statefile.writing(path, options.turn(lock_timeout)) as store:
-        failed = standing.stop(server, store, addresses, told)
+    with statefile.writing(path, lock_wait) as store:
+        failed = standing.stop(server, store, addresses, report)
     if not stopped and not failed:
         click.echo("Nothing is running.")
     return ExitCode.TASK_FAILED if failed else ExitCode.DONE

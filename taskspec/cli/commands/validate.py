@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import click
 
-from taskspec import operations
 from taskspec.cli import options, screen
 from taskspec.errors import ExitCode, SpecError
+from taskspec.operations.project import Request, open_project
+from taskspec.operations.validate import validate
 from taskspec.template.items import item_limit
 from taskspec.view.diagnostic import draw_all
 from taskspec.view.machine import diagnostic_document
@@ -20,17 +20,14 @@ from taskspec.view.machine import diagnostic_document
 @options.variable_options
 @options.json_option
 @options.no_color_option
-def command(
-    spec: Path | None, var_flags: tuple[str, ...], var_files: tuple[Path, ...], as_json: bool, no_color: bool
-) -> int:
-    """Check a spec: YAML, shape, expressions, references, app folders. Needs no server and launches nothing.
+def command(request: Request, as_json: bool, no_color: bool) -> int:
+    """Check a spec: YAML, shape, expressions, references, app folders. It needs no server and launches nothing.
 
-    Every problem is reported, each with its place. Exit code 0: fine, 3: something is wrong.
+    Every problem is reported with its place. Exit code 0: valid, 3: not valid.
     """
-    request = options.request(spec, var_flags, var_files)
     try:
-        project = operations.open_project(request, variables_required=False)
-        found = operations.validate(project, options.server())
+        project = open_project(request, variables_required=False)
+        found = validate(project, options.server(request.secrets))
     except SpecError as error:
         if not as_json:
             raise

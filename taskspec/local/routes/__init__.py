@@ -1,1 +1,1 @@
-"""Every path the server answers, by subject. A route is a function of a `Call`; its answer is sent as JSON."""
+"""The routes of the server, by subject. A route is a function of a `RouteCall`; its result is sent as JSON."""

@@ -1,4 +1,4 @@
-"""`apps.*`: the registered modules seen as apps of the team, each with its sessions (wire protocol 3.4)."""
+"""`apps.*`: the registered modules as apps of the team, with their sessions (wire protocol 3.4)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from taskspec.api.wire import ACTIVE
 from taskspec.local import places
 from taskspec.local.answers import unknown
 from taskspec.local.modules import wire_config
-from taskspec.local.paging import Column, Condition, Kind, Listing, read_page
+from taskspec.local.paging import Column, ColumnKind, Condition, Listing, read_page
 from taskspec.local.routes.catalogue import modules_where
 from taskspec.local.taskview import LISTING as TASKS
 from taskspec.local.taskview import show_task
@@ -17,26 +17,26 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Mapping
 
-    from taskspec.local.call import Call, Route
-    from taskspec.local.params import Params
+    from taskspec.local.call import Route, RouteCall
+    from taskspec.local.params import RequestFields
 
 SESSION_LIMIT = 500
 _RUNNING = ", ".join(f"'{status}'" for status in sorted(ACTIVE))
 LISTING = Listing(
     "modules",
     {
-        "id": Column("id", Kind.NUMBER),
-        "moduleId": Column("id", Kind.NUMBER),
+        "id": Column("id", ColumnKind.NUMBER),
+        "moduleId": Column("id", ColumnKind.NUMBER),
         "name": Column("name"),
         "slug": Column("slug"),
-        "createdAt": Column("created_at", Kind.DATE),
-        "updatedAt": Column("updated_at", Kind.DATE),
+        "createdAt": Column("created_at", ColumnKind.DATE),
+        "updatedAt": Column("updated_at", ColumnKind.DATE),
     },
 )
 
 
-def list_apps(call: Call) -> dict[str, Any]:
-    """Apps by filter, by what their config says, and with `onlyRunning` by having a session."""
+def list_apps(call: RouteCall) -> dict[str, Any]:
+    """List apps by filter, by their config, and with `onlyRunning` those with a session."""
     params = call.params
     _require_team(params)
     conditions = []
@@ -49,29 +49,29 @@ def list_apps(call: Call) -> dict[str, Any]:
         running = f"EXISTS (SELECT 1 FROM launches l WHERE l.module_id = modules.id AND l.status IN ({_RUNNING}))"  # noqa: S608 - constants
         conditions.append(Condition(running))
     show = lambda row: _show(call, row, only_running=only_running)  # noqa: E731 - a name for the line below
-    return read_page(call.services.store, LISTING, params, show, conditions)
+    return read_page(call.parts.store, LISTING, params, show, conditions)
 
 
-def info(call: Call) -> dict[str, Any]:
+def info(call: RouteCall) -> dict[str, Any]:
     app_id = call.params.id("id")
-    row = call.services.store.one("SELECT * FROM modules WHERE id = ?", (app_id,))
+    row = call.parts.store.one("SELECT * FROM modules WHERE id = ?", (app_id,))
     if row is None:
         raise unknown("app", app_id)
     return _show(call, row, only_running=False)
 
 
-def list_sessions(call: Call) -> dict[str, Any]:
-    """The launches of one app."""
+def list_sessions(call: RouteCall) -> dict[str, Any]:
+    """List the launches of one app."""
     _require_team(call.params)
     app_id = call.params.id("appId")
-    if call.services.modules.find_id(id=app_id) is None:
+    if call.parts.modules.find_id(id=app_id) is None:
         raise unknown("app", app_id)
     here = Condition("l.module_id = ?", (app_id,))
-    return read_page(call.services.store, TASKS, call.params, show_task, (here,))
+    return read_page(call.parts.store, TASKS, call.params, show_task, (here,))
 
 
-def _show(call: Call, row: sqlite3.Row, *, only_running: bool) -> dict[str, Any]:
-    release = call.services.modules.shown_release(row["id"], None)
+def _show(call: RouteCall, row: sqlite3.Row, *, only_running: bool) -> dict[str, Any]:
+    release = call.parts.modules.shown_release(row["id"], None)
     return {
         "id": row["id"],
         "moduleId": row["id"],
@@ -79,7 +79,7 @@ def _show(call: Call, row: sqlite3.Row, *, only_running: bool) -> dict[str, Any]
         "slug": row["slug"],
         "config": wire_config(release.config) if release else {},
         "createdBy": places.USER,
-        "userLogin": call.services.context.user_login,
+        "userLogin": call.parts.context.user_login,
         "teamId": places.TEAM,
         "disabled": False,
         "isShared": False,
@@ -90,10 +90,10 @@ def _show(call: Call, row: sqlite3.Row, *, only_running: bool) -> dict[str, Any]
     }
 
 
-def _sessions(call: Call, module_id: int, *, only_running: bool) -> list[dict[str, Any]]:
-    """The newest launches of a module."""
+def _sessions(call: RouteCall, module_id: int, *, only_running: bool) -> list[dict[str, Any]]:
+    """Return the newest launches of a module."""
     running = f" AND l.status IN ({_RUNNING})" if only_running else ""
-    rows = call.services.store.all(
+    rows = call.parts.store.all(
         f"SELECT {TASKS.select} FROM {TASKS.source} WHERE l.module_id = ?{running} ORDER BY l.id DESC LIMIT ?",  # noqa: S608 - constants
         (module_id, SESSION_LIMIT),
     )
@@ -109,7 +109,7 @@ def _says(key: str, wanted: set[str]) -> Any:
     return says
 
 
-def _require_team(params: Params) -> None:
+def _require_team(params: RequestFields) -> None:
     team = params.id("teamId")
     if team != places.TEAM:
         raise unknown("team", team)

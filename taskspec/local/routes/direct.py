@@ -1,7 +1,7 @@
 """`tasks.request.direct` and `/net/<session token>/<path>`: requests to a running app (wire protocol 2.7, 4.9).
 
-An app that is absent is answered with a 4xx: any 200 would mean that it runs, and a 5xx would be sent again and again
-by the SDK for five minutes.
+For an app that does not run, the answer is a 4xx: a 200 would mean that it runs, and the SDK would repeat the request
+for five minutes after a 5xx.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from urllib.parse import quote
 from starlette.responses import Response, StreamingResponse
 
 from taskspec.local.answers import Refusal, unknown
-from taskspec.local.appcall import AppAnswer, AppCallError, Exchange, Headers, NotListening
+from taskspec.local.appcall import AppAnswer, AppCallError, AppExchange, Headers, NotListening
 from taskspec.local.bodies import chunks
 
 if TYPE_CHECKING:
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
-    from taskspec.local.call import Call, Route, Services
-    from taskspec.local.launches import Launch
+    from taskspec.local.call import Route, RouteCall, ServerParts
+    from taskspec.local.launches import LaunchRow
 
 NET_PREFIX = "/net/"
 DEFAULT_SECONDS = 60.0
 LONGEST_SECONDS = 7 * 24 * 3600.0
 
-# Headers that belong to one connection, or that open our own doors; they end here.
+# Headers of one connection, and credentials of this server. They are not passed on.
 _OWN_HEADERS = frozenset(
     {
         *(b"connection", b"keep-alive", b"proxy-authenticate", b"proxy-authorization", b"te", b"trailer", b"upgrade"),
@@ -41,8 +41,8 @@ _logger = logging.getLogger(__name__)
 _background: set[asyncio.Task[None]] = set()
 
 
-async def request_direct(call: Call) -> Any:
-    """Post a command to the app and relay its status and JSON."""
+async def request_direct(call: RouteCall) -> Any:
+    """Post a command to the app and return its status and JSON."""
     params = call.params
     launch = call.launch("taskId")
     command = params.text("command")
@@ -50,7 +50,7 @@ async def request_direct(call: Call) -> Any:
         "state": params.mapping("state", {}),
         "context": params.mapping("context", {}),
         "api_token": call.headers.get("x-api-key"),
-        "server_address": call.services.info.address,
+        "server_address": call.parts.info.address,
     }
     seconds = params.number("timeout", DEFAULT_SECONDS, lowest=0.001, highest=LONGEST_SECONDS)
     exchange = await _open(launch)
@@ -64,11 +64,11 @@ async def request_direct(call: Call) -> Any:
         raise _broken(launch, error) from None
 
 
-async def direct_door(request: Request, services: Services) -> Response:
-    """Any request to an app, let in by the token in its path; bodies pass through as they come."""
+async def direct_request(request: Request, parts: ServerParts) -> Response:
+    """Pass on any request to an app. The token in the path authorises it; bodies are streamed."""
     raw_path: bytes = request.scope["raw_path"]
     token, slash, path = raw_path.decode("latin-1").removeprefix(NET_PREFIX).partition("/")
-    launch = services.launches.find_by_session(token)
+    launch = parts.launches.find_by_session(token)
     if launch is None:
         raise unknown("session", "of this token")
     query = request.scope["query_string"].decode("latin-1")
@@ -88,17 +88,17 @@ async def direct_door(request: Request, services: Services) -> Response:
     return response
 
 
-async def _open(launch: Launch) -> Exchange:
+async def _open(launch: LaunchRow) -> AppExchange:
     if launch.status.is_terminal or launch.port is None:
         raise Refusal(409, "APP_NOT_RUNNING", f'task {launch.id} is "{launch.status}"; no app runs for it')
     try:
-        return await Exchange.open(launch.port)
+        return await AppExchange.open(launch.port)
     except NotListening:
-        told = f"port {launch.port}, which VIRTUAL_PORT tells it"
-        raise Refusal(409, "APP_NOT_LISTENING", f"the app of task {launch.id} does not listen on {told}") from None
+        message = f"the app of task {launch.id} does not listen on port {launch.port} (see its variable VIRTUAL_PORT)"
+        raise Refusal(409, "APP_NOT_LISTENING", message) from None
 
 
-async def _pieces(exchange: Exchange) -> AsyncIterator[bytes]:
+async def _pieces(exchange: AppExchange) -> AsyncIterator[bytes]:
     try:
         async for piece in exchange.pieces():
             yield piece
@@ -112,22 +112,22 @@ def _passed_on(request: Request) -> Headers:
 
 
 def _relayed(answer: AppAnswer) -> Response:
-    # Whoever asked reads the answer as JSON, and an app may have nothing to say.
+    # The client parses the answer as JSON, and the app may send an empty body.
     return Response(answer.body or b"null", answer.status, media_type=answer.content_type or "application/json")
 
 
-def _broken(launch: Launch, error: AppCallError) -> Refusal:
+def _broken(launch: LaunchRow, error: AppCallError) -> Refusal:
     return Refusal(424, "APP_GAVE_NO_ANSWER", f"task {launch.id}: {error}")
 
 
-def _run_on(launch: Launch, answer: Coroutine[Any, Any, AppAnswer]) -> None:
-    """Let a request run on without us; its answer is nobody's."""
+def _run_on(launch: LaunchRow, answer: Coroutine[Any, Any, AppAnswer]) -> None:
+    """Continue a request in the background and drop its answer."""
 
     async def run() -> None:
         try:
             await answer
         except AppCallError as error:
-            _logger.info("task %d: a request whose answer nobody waits for: %s", launch.id, error)
+            _logger.info("task %d: a request in the background failed: %s", launch.id, error)
 
     task = asyncio.create_task(run())
     _background.add(task)

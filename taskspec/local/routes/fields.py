@@ -5,26 +5,26 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from taskspec.local import documentpatch, documents
-from taskspec.local.params import Params
+from taskspec.local.params import RequestFields
 
 if TYPE_CHECKING:
-    from taskspec.local.call import Call, Route
+    from taskspec.local.call import Route, RouteCall
 
 
-def set_fields(call: Call) -> dict[str, Any]:
+def set_fields(call: RouteCall) -> dict[str, Any]:
     """Write all fields or none."""
     launch = call.launch("taskId")
-    content = call.services.documents.load(launch.id)
+    content = call.parts.documents.load(launch.id)
     for item in call.params.objects("fields"):
         _set_field(content, item)
-    call.services.documents.save(launch.id, content)
+    call.parts.documents.save(launch.id, content)
     return {}
 
 
-def get_fields(call: Call) -> dict[str, Any]:
-    """The values by the texts they were asked with; `null` where there is nothing."""
+def get_fields(call: RouteCall) -> dict[str, Any]:
+    """Return the values by requested path; `null` where a path does not exist."""
     launch = call.launch("taskId")
-    content = call.services.documents.load(launch.id)
+    content = call.parts.documents.load(launch.id)
     found = {}
     for index, text in enumerate(call.params.array("fields")):
         if not isinstance(text, str):
@@ -36,21 +36,21 @@ def get_fields(call: Call) -> dict[str, Any]:
     return {"result": found}
 
 
-def patch(call: Call) -> dict[str, Any]:
-    """What a UI app changed: JSON Patch on its `data`, its new `state` over the old. All of it or nothing."""
+def patch(call: RouteCall) -> dict[str, Any]:
+    """Apply the changes of a UI app: JSON Patch on `data`, new keys over `state`. All or none."""
     launch = call.launch("taskId")
-    payload = Params(call.params.mapping("payload"), "payload.")
-    content = call.services.documents.load(launch.id)
+    payload = RequestFields(call.params.mapping("payload"), "payload.")
+    content = call.parts.documents.load(launch.id)
     data = content.get("data", {})
     for operation in payload.objects("data", ()):
         data = _patched(data, operation)
     state = payload.mapping("state", {})
     changed = {"data": data, "state": documents.merge(content.get("state", {}), state, recursive=False)}
-    call.services.documents.save(launch.id, {**content, **changed})
+    call.parts.documents.save(launch.id, {**content, **changed})
     return {}
 
 
-def _patched(data: Any, operation: Params) -> Any:
+def _patched(data: Any, operation: RequestFields) -> Any:
     name, path = operation.choice("op", documentpatch.OPERATIONS), operation.text("path")
     source = operation.text("from") if operation.has("from") else None
     try:
@@ -59,7 +59,7 @@ def _patched(data: Any, operation: Params) -> Any:
         raise operation.invalid("path", f"cannot be patched: {error}") from None
 
 
-def _set_field(content: dict[str, Any], item: Params) -> None:
+def _set_field(content: dict[str, Any], item: RequestFields) -> None:
     if "payload" not in item.values:
         raise item.invalid("payload", "is required")
     append, recursive = item.flag("append"), item.flag("recursive")

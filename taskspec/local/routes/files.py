@@ -19,60 +19,60 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from taskspec.local.blobs import Blobs, Incoming
-    from taskspec.local.call import Call, Route, Upload, UploadRoute
-    from taskspec.local.params import Params
+    from taskspec.local.call import Route, RouteCall, Upload, UploadRoute
+    from taskspec.local.params import RequestFields
 
 
-def info(call: Call) -> dict[str, Any]:
+def info(call: RouteCall) -> dict[str, Any]:
     file_id = call.params.id("id")
-    row = call.services.files.by_id(file_id)
+    row = call.parts.files.by_id(file_id)
     if row is None:
         raise unknown("file", file_id)
-    return show_file(row, call.services.info.address)
+    return show_file(row, call.parts.info.address)
 
 
-def list_files(call: Call) -> list[dict[str, Any]]:
-    """A bare array; empty when there is no such folder."""
+def list_files(call: RouteCall) -> list[dict[str, Any]]:
+    """Return an array, which is empty when the folder does not exist."""
     _require_team(call.params)
     path = clean_path(call.params.text("path", "/"))
-    rows = call.services.files.listed(path, recursive=call.params.flag("recursive", True))
-    return [show_file(row, call.services.info.address) for row in rows]
+    rows = call.parts.files.listed(path, recursive=call.params.flag("recursive", True))
+    return [show_file(row, call.parts.info.address) for row in rows]
 
 
-def download(call: Call) -> Response:
-    """The bytes of a file; a folder comes as a tar with itself as the top folder."""
+def download(call: RouteCall) -> Response:
+    """Send the bytes of a file. A folder is sent as a tar, in which it is the top folder."""
     _require_team(call.params)
     path = clean_path(call.params.text("path"))
-    row = call.services.files.find(path)
+    row = call.parts.files.find(path)
     if row is not None and row["hash"] is not None:
-        return file_response(row, call.services.blobs)
+        return file_response(row, call.parts.blobs)
     tar = TarStream(_members(call, path))
     return StreamingResponse(iter(tar), media_type="application/x-tar", headers={"content-length": str(len(tar))})
 
 
-def remove(call: Call) -> dict[str, Any]:
+def remove(call: RouteCall) -> dict[str, Any]:
     _require_team(call.params)
-    call.services.files.remove([clean_path(call.params.text("path"))])
+    call.parts.files.remove([clean_path(call.params.text("path"))])
     return {"success": True}
 
 
-def remove_many(call: Call) -> dict[str, Any]:
+def remove_many(call: RouteCall) -> dict[str, Any]:
     _require_team(call.params)
     paths = call.params.array("paths")
     for index, path in enumerate(paths):
         if not isinstance(path, str):
             raise call.params.invalid(f"paths[{index}]", "must be a string")
-    call.services.files.remove([clean_path(path, "paths") for path in paths])
+    call.parts.files.remove([clean_path(path, "paths") for path in paths])
     return {"success": True}
 
 
 async def upload(upload: Upload) -> dict[str, Any]:
-    """One file: a raw body under the query's path, or a form, as older SDKs send it."""
+    """Receive one file: a raw body under the path of the query, or a form of an older SDK."""
     if upload.headers.get("content-type", "").startswith("multipart/"):
         return (await upload_many(upload))[0]
     _require_team(upload.params)
     path = clean_path(upload.params.text("path"))
-    with upload.services.blobs.incoming() as content:
+    with upload.parts.blobs.incoming() as content:
         async for chunk in upload.body:
             content.write(chunk)
         content.finish()
@@ -80,9 +80,9 @@ async def upload(upload: Upload) -> dict[str, Any]:
 
 
 async def upload_many(upload: Upload) -> list[dict[str, Any]]:
-    """A form of triples: name, folder, content. All files are kept or none; the answer has their order."""
+    """Receive a form of triples: name, folder, content. Keep all files or none. The answer has their order."""
     _require_team(upload.params)
-    with _Triples(upload.services.blobs) as triples:
+    with _Triples(upload.parts.blobs) as triples:
         await receive_form(upload.headers, upload.body, triples)
         if not triples.files:
             raise invalid("file", "is required")
@@ -90,7 +90,7 @@ async def upload_many(upload: Upload) -> list[dict[str, Any]]:
 
 
 class _Triples:
-    """Receives the parts `name`, `path`, `file`, over and over."""
+    """Receives the parts `name`, `path` and `file`, repeated for each file."""
 
     def __init__(self, blobs: Blobs) -> None:
         self.files: list[tuple[str, Incoming]] = []
@@ -107,7 +107,7 @@ class _Triples:
     def text(self, name: str, value: str) -> None:
         self._texts[name] = value
 
-    def file_begins(self, name: str, filename: str) -> None:  # noqa: ARG002 - every file of this form is one
+    def file_begins(self, name: str, filename: str) -> None:  # noqa: ARG002 - all file parts of this form have the same name
         if "path" not in self._texts:
             raise invalid("path", "must come before its file")
         path = clean_path(f"{self._texts.pop('path')}/{self._texts.pop('name', filename)}")
@@ -121,12 +121,12 @@ class _Triples:
 
 
 def _put(upload: Upload, files: Iterable[tuple[str, Incoming]]) -> list[dict[str, Any]]:
-    return [show_file(row, upload.services.info.address) for row in upload.services.files.put(files)]
+    return [show_file(row, upload.parts.info.address) for row in upload.parts.files.put(files)]
 
 
-def _members(call: Call, path: str) -> list[Member]:
-    folder, blobs = PurePosixPath(path), call.services.blobs
-    rows = call.services.files.below(path)
+def _members(call: RouteCall, path: str) -> list[Member]:
+    folder, blobs = PurePosixPath(path), call.parts.blobs
+    rows = call.parts.files.below(path)
     if not rows:
         raise unknown("file", path)
     return [
@@ -139,7 +139,7 @@ def _members(call: Call, path: str) -> list[Member]:
     ]
 
 
-def _require_team(params: Params) -> None:
+def _require_team(params: RequestFields) -> None:
     team = params.id("teamId")
     if team != places.TEAM:
         raise unknown("team", team)

@@ -1,6 +1,7 @@
-"""`jobs.*` and `labeling-queues.*`: work for people, as far as waiting for it needs.
+"""`jobs.*` and `labeling-queues.*`: labeling jobs and queues, as far as a wait for them needs.
 
-`jobs.add` and `jobs.set-status` are what people and their tools do; everything an editor shows is beyond this server.
+In production, users and their tools call `jobs.add` and `jobs.set-status`. The server has none of the data of an
+editor.
 """
 
 from __future__ import annotations
@@ -14,20 +15,20 @@ from taskspec.local.answers import unknown
 if TYPE_CHECKING:
     import sqlite3
 
-    from taskspec.local.call import Call, Route
+    from taskspec.local.call import Route, RouteCall
 
 NAME_LIMIT = 255
 STATUSES = ("pending", "in_progress", "on_review", "completed", "stopped", "review_completed")
-_WORDS = {"job": "labeling job", "queue": "labeling queue"}
+_NOUNS = {"job": "labeling job", "queue": "labeling queue"}
 
 
-def add(kind: str, call: Call) -> Any:
-    """A new job for each of its people, as the answer to `jobs.add` is a list; a queue is one for all of them."""
+def add(kind: str, call: RouteCall) -> Any:
+    """Add a job for each user, so the answer to `jobs.add` is a list; or one queue for all users."""
     name, moment = call.params.text("name", longest=NAME_LIMIT), moments.now()
     count = len(call.params.array("userIds", ())) or 1 if kind == "job" else 1
     rows = []
     for _ in range(count):
-        number = call.services.store.write(
+        number = call.parts.store.write(
             "INSERT INTO labeling (kind, name, status, created_at, updated_at) VALUES (?, ?, 'pending', ?, ?)",
             (kind, name, moment, moment),
         )
@@ -35,24 +36,24 @@ def add(kind: str, call: Call) -> Any:
     return rows if kind == "job" else rows[0]
 
 
-def info(kind: str, call: Call) -> dict[str, Any]:
+def info(kind: str, call: RouteCall) -> dict[str, Any]:
     return _show(_row(kind, call, call.params.id("id")))
 
 
-def set_status(kind: str, call: Call) -> dict[str, Any]:
-    """Move it on, in whatever direction."""
+def set_status(kind: str, call: RouteCall) -> dict[str, Any]:
+    """Set any status."""
     row = _row(kind, call, call.params.id("id"))
     status = call.params.choice("status", STATUSES)
-    call.services.store.write(
+    call.parts.store.write(
         "UPDATE labeling SET status = ?, updated_at = ? WHERE id = ?", (status, moments.now(), row["id"])
     )
     return _show(_row(kind, call, row["id"]))
 
 
-def _row(kind: str, call: Call, number: int) -> sqlite3.Row:
-    row = call.services.store.one("SELECT * FROM labeling WHERE kind = ? AND id = ?", (kind, number))
+def _row(kind: str, call: RouteCall, number: int) -> sqlite3.Row:
+    row = call.parts.store.one("SELECT * FROM labeling WHERE kind = ? AND id = ?", (kind, number))
     if row is None:
-        raise unknown(_WORDS[kind], number)
+        raise unknown(_NOUNS[kind], number)
     return row
 
 
@@ -63,7 +64,7 @@ def _show(row: sqlite3.Row) -> dict[str, Any]:
         "status": row["status"],
         "teamId": places.TEAM,
         "workspaceId": places.WORKSPACE,
-        # What the SDK reads without asking whether it is there.
+        # The SDK reads these keys without a check.
         "meta": {"classes": [], "projectTags": [], "imageTags": [], "range": {"start": None, "end": None}},
         "labelers": [],
         "reviewers": [],

@@ -1,4 +1,4 @@
-"""Registering apps: a folder of this machine becomes a module, at its content, a version, a tag or a branch."""
+"""Register a folder of this machine as a module, at its content, a version, a tag or a branch."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING, Any
 from taskspec.appfolder import AppFolderError
 from taskspec.local.modules import default_slug
 from taskspec.local.repository import RepositoryError
-from taskspec.local.sources import Source, from_branch, from_folder, from_tag
+from taskspec.local.sources import AppSource, from_branch, from_folder, from_tag
 
 if TYPE_CHECKING:
-    from taskspec.local.call import Call, Route
-    from taskspec.local.params import Params
+    from taskspec.local.call import Route, RouteCall
+    from taskspec.local.params import RequestFields
 
 _SLUG = re.compile(r"[\w.-]+(/[\w.-]+)+", re.ASCII)
 _NAME = re.compile(r"(?![-/.])[\w.+/-]{1,100}", re.ASCII)
 
 
-async def register(call: Call) -> dict[str, Any]:
-    """Make an app startable; the same content again changes nothing."""
+async def register(call: RouteCall) -> dict[str, Any]:
+    """Register an app. The same content again changes nothing."""
     path = Path(call.params.text("path"))
     if not path.is_absolute() or "\0" in str(path):
         raise call.params.invalid("path", "must be an absolute path")
@@ -30,17 +30,17 @@ async def register(call: Call) -> dict[str, Any]:
         raise call.params.invalid("slug", "must look like owner/name")
     how = _choice(call.params)
     try:
-        # In a thread: reading and copying a large folder would keep every other request waiting.
-        source = await asyncio.to_thread(_read, path, call.services.home.modules, *how)
+        # In a thread, because copying a large folder would delay every other request.
+        source = await asyncio.to_thread(_read, path, call.parts.home.modules, *how)
     except (AppFolderError, RepositoryError, OSError) as error:
         raise call.params.invalid("path", f"cannot be used: {error}") from None
-    registered = call.services.modules.register(source, slug, path)
+    registered = call.parts.modules.register(source, slug, path)
     return {"moduleId": registered.module_id, "slug": registered.slug, "version": registered.version}
 
 
-def list_modules(call: Call) -> list[dict[str, Any]]:
-    """Every module with its versions, newest first, and its branches."""
-    modules = call.services.modules
+def list_modules(call: RouteCall) -> list[dict[str, Any]]:
+    """List every module with its branches and versions, newest first."""
+    modules = call.parts.modules
     return [
         {
             "id": row["id"],
@@ -49,12 +49,12 @@ def list_modules(call: Call) -> list[dict[str, Any]]:
             "versions": [release["version"] for release in modules.versions(row["id"])],
             "branches": modules.branches(row["id"]),
         }
-        for row in call.services.store.all("SELECT * FROM modules ORDER BY slug")
+        for row in call.parts.store.all("SELECT * FROM modules ORDER BY slug")
     ]
 
 
-def _choice(params: Params) -> tuple[str, str]:
-    """Which of version, tag and branch was given, at most one of them, and its name."""
+def _choice(params: RequestFields) -> tuple[str, str]:
+    """Return which of version, tag and branch was given, and its value. At most one may be given."""
     given = [kind for kind in ("version", "tag", "branch") if params.has(kind)]
     if len(given) > 1:
         raise params.invalid(given[1], f"cannot be given together with {given[0]}")
@@ -66,7 +66,7 @@ def _choice(params: Params) -> tuple[str, str]:
     return given[0], name
 
 
-def _read(path: Path, copies: Path, kind: str, name: str) -> Source:
+def _read(path: Path, copies: Path, kind: str, name: str) -> AppSource:
     if kind == "tag":
         return from_tag(path, copies, name)
     if kind == "branch":

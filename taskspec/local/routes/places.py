@@ -12,77 +12,77 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable
 
-    from taskspec.local.call import Call, Route
+    from taskspec.local.call import Route, RouteCall
 
-# Not lower than what the SDK asks for, which would otherwise warn about it.
+# The SDK warns about a lower version.
 INSTANCE_VERSION = "6.18.3"
 
 
-def version(_call: Call) -> dict[str, Any]:
+def version(_call: RouteCall) -> dict[str, Any]:
     return {"version": INSTANCE_VERSION}
 
 
-def me(call: Call) -> dict[str, Any]:
+def me(call: RouteCall) -> dict[str, Any]:
     return _one(call, "users", places.USER, places.show_user)
 
 
-def user(call: Call) -> dict[str, Any]:
+def user(call: RouteCall) -> dict[str, Any]:
     return _one(call, "users", call.params.id("id"), places.show_user)
 
 
-def list_members(call: Call) -> dict[str, Any]:
-    """Everybody is in the one team."""
+def list_members(call: RouteCall) -> dict[str, Any]:
+    """List all users, because there is one team."""
     _team(call)
-    return read_page(call.services.store, places.MEMBERS, call.params, places.show_user)
+    return read_page(call.parts.store, places.MEMBERS, call.params, places.show_user)
 
 
-def list_teams(call: Call) -> dict[str, Any]:
-    return read_page(call.services.store, places.TEAMS, call.params, places.show_team)
+def list_teams(call: RouteCall) -> dict[str, Any]:
+    return read_page(call.parts.store, places.TEAMS, call.params, places.show_team)
 
 
-def team(call: Call) -> dict[str, Any]:
+def team(call: RouteCall) -> dict[str, Any]:
     return _one(call, "teams", call.params.id("id"), places.show_team)
 
 
-def list_workspaces(call: Call) -> dict[str, Any]:
+def list_workspaces(call: RouteCall) -> dict[str, Any]:
     return _of_team(call, places.WORKSPACES, places.show_workspace)
 
 
-def workspace(call: Call) -> dict[str, Any]:
+def workspace(call: RouteCall) -> dict[str, Any]:
     return _one(call, "workspaces", call.params.id("id"), places.show_workspace)
 
 
-def list_agents(call: Call) -> dict[str, Any]:
+def list_agents(call: RouteCall) -> dict[str, Any]:
     return _of_team(call, places.AGENTS, places.show_agent)
 
 
-def agent(call: Call) -> dict[str, Any]:
+def agent(call: RouteCall) -> dict[str, Any]:
     return _one(call, "agents", call.params.id("id"), places.show_agent)
 
 
-def available_agents(call: Call) -> list[dict[str, Any]]:
-    """A bare array, as the SDK needs it; empty when this machine has not what is asked for."""
+def available_agents(call: RouteCall) -> list[dict[str, Any]]:
+    """Return an array, as the SDK needs it. It is empty when this machine lacks a requested capability."""
     params, types = call.params, places.agent_types()
-    rows = call.services.store.all("SELECT * FROM agents WHERE team_id = ?", (_team(call),))
+    rows = call.parts.store.all("SELECT * FROM agents WHERE team_id = ?", (_team(call),))
     needs_gpu = params.flag("needGPU") or bool(params.text("minNvidiaDriverVersion", ""))
     if params.text("type", "app") not in types or (needs_gpu and "app_gpu" not in types):
         return []
     return [places.show_agent(row) for row in rows]
 
 
-def _of_team(call: Call, listing: Listing, show: Callable[[sqlite3.Row], dict[str, Any]]) -> dict[str, Any]:
-    return read_page(call.services.store, listing, call.params, show, (Condition("team_id = ?", (_team(call),)),))
+def _of_team(call: RouteCall, listing: Listing, show: Callable[[sqlite3.Row], dict[str, Any]]) -> dict[str, Any]:
+    return read_page(call.parts.store, listing, call.params, show, (Condition("team_id = ?", (_team(call),)),))
 
 
-def _team(call: Call) -> int:
+def _team(call: RouteCall) -> int:
     team_id = call.params.id("teamId")
     if team_id != places.TEAM:
         raise unknown("team", team_id)
     return team_id
 
 
-def _one(call: Call, table: str, row_id: int, show: Callable[[sqlite3.Row], dict[str, Any]]) -> dict[str, Any]:
-    row = call.services.store.one(f"SELECT * FROM {table} WHERE id = ?", (row_id,))  # noqa: S608 - the table is a constant
+def _one(call: RouteCall, table: str, row_id: int, show: Callable[[sqlite3.Row], dict[str, Any]]) -> dict[str, Any]:
+    row = call.parts.store.one(f"SELECT * FROM {table} WHERE id = ?", (row_id,))  # noqa: S608 - the table is a constant
     if row is None:
         raise unknown(table.removesuffix("s"), row_id)
     return show(row)

@@ -14,19 +14,19 @@ from taskspec.local.projects import LISTING, NAME_LIMIT, TYPES, show_project
 if TYPE_CHECKING:
     import sqlite3
 
-    from taskspec.local.call import Call, Route
+    from taskspec.local.call import Route, RouteCall
 
 _TEXTS = {"name": "name", "description": "description", "readme": "readme", "type": "type"}
 _OBJECTS = {"customData": "custom_data", "settings": "settings"}
 
 
-def add(call: Call) -> dict[str, Any]:
+def add(call: RouteCall) -> dict[str, Any]:
     params, moment = call.params, moments.now()
     workspace = params.id("workspaceId")
     if workspace != places.WORKSPACE:
         raise unknown("workspace", workspace)
     name = _name(call)
-    project_id = call.services.store.write(
+    project_id = call.parts.store.write(
         "INSERT INTO projects (workspace_id, name, type, description, readme, settings, custom_data, created_by,"
         " created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
@@ -45,23 +45,23 @@ def add(call: Call) -> dict[str, Any]:
     return show_project(_row(call, project_id))
 
 
-def info(call: Call) -> dict[str, Any]:
+def info(call: RouteCall) -> dict[str, Any]:
     return show_project(_row(call, call.params.id("id")))
 
 
-def list_projects(call: Call) -> dict[str, Any]:
-    """The projects of a workspace, or of the whole team."""
+def list_projects(call: RouteCall) -> dict[str, Any]:
+    """List the projects of a workspace, or of the team."""
     params = call.params
     if params.has("teamId"):
         if params.id("teamId") != places.TEAM:
             raise unknown("team", params.id("teamId"))
-        return read_page(call.services.store, LISTING, params, show_project)
+        return read_page(call.parts.store, LISTING, params, show_project)
     here = Condition("workspace_id = ?", (params.id("workspaceId"),))
-    return read_page(call.services.store, LISTING, params, show_project, (here,))
+    return read_page(call.parts.store, LISTING, params, show_project, (here,))
 
 
-def edit(call: Call) -> dict[str, Any]:
-    """Change what is given; the project as it is then."""
+def edit(call: RouteCall) -> dict[str, Any]:
+    """Change the given fields and return the project."""
     row, params = _row(call, call.params.id("id")), call.params
     changes: dict[str, object] = {column: params.text(name) for name, column in _TEXTS.items() if params.has(name)}
     if params.has("name") and params.text("name") != row["name"]:
@@ -71,46 +71,46 @@ def edit(call: Call) -> dict[str, Any]:
     changes |= {column: json.dumps(params.mapping(name)) for name, column in _OBJECTS.items() if params.has(name)}
     changes["updated_at"] = moments.now()
     columns = ", ".join(f"{column} = ?" for column in changes)
-    call.services.store.write(f"UPDATE projects SET {columns} WHERE id = ?", (*changes.values(), row["id"]))  # noqa: S608 - constants
+    call.parts.store.write(f"UPDATE projects SET {columns} WHERE id = ?", (*changes.values(), row["id"]))  # noqa: S608 - constants
     return show_project(_row(call, row["id"]))
 
 
-def clone(call: Call) -> dict[str, Any]:
-    """Copy a project under another name. It is done at once, and the task that did it is on record as finished."""
+def clone(call: RouteCall) -> dict[str, Any]:
+    """Copy a project under another name at once, and record a finished task for it."""
     workspace, row = call.params.id("workspaceId"), _row(call, call.params.id("id"))
     if workspace != places.WORKSPACE:
         raise unknown("workspace", workspace)
     name, moment = _name(call), moments.now()
     kept = ("workspace_id", "type", "description", "readme", "settings", "custom_data", "created_by")
     columns = ", ".join((*kept, "name", "created_at", "updated_at"))
-    with call.services.store.transaction():
-        project_id = call.services.store.write(
+    with call.parts.store.transaction():
+        project_id = call.parts.store.write(
             f"INSERT INTO projects ({columns}) VALUES ({', '.join('?' * (len(kept) + 3))})",  # noqa: S608 - constants
             (*(row[column] for column in kept), name, moment, moment),
         )
-        task_id = record_clone(call.services, project_id, name)
+        task_id = record_clone(call.parts, project_id, name)
     return {"taskId": task_id}
 
 
-def archive(call: Call) -> dict[str, Any]:
-    """Put a project away; this server keeps nothing to restore it from."""
+def archive(call: RouteCall) -> dict[str, Any]:
+    """Remove a project. Unlike the real server, this server cannot restore it."""
     row = _row(call, call.params.id("id"))
-    call.services.store.write("DELETE FROM projects WHERE id = ?", (row["id"],))
+    call.parts.store.write("DELETE FROM projects WHERE id = ?", (row["id"],))
     return {"success": True}
 
 
-def _name(call: Call) -> str:
-    """A name nobody has yet."""
+def _name(call: RouteCall) -> str:
+    """Return the requested name. Raises a Refusal when it is taken."""
     name = call.params.text("name", longest=NAME_LIMIT)
     if not name.strip():
         raise call.params.invalid("name", "may not be empty")
-    if call.services.store.one("SELECT 1 FROM projects WHERE name = ?", (name,)):
-        raise Refusal(400, "NONUNIQUE", f'there is a project "{name}" already')
+    if call.parts.store.one("SELECT 1 FROM projects WHERE name = ?", (name,)):
+        raise Refusal(400, "NONUNIQUE", f'project "{name}" exists already')
     return name
 
 
-def _row(call: Call, project_id: int) -> sqlite3.Row:
-    row = call.services.store.one("SELECT * FROM projects WHERE id = ?", (project_id,))
+def _row(call: RouteCall, project_id: int) -> sqlite3.Row:
+    row = call.parts.store.one("SELECT * FROM projects WHERE id = ?", (project_id,))
     if row is None:
         raise unknown("project", project_id)
     return row

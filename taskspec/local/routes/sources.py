@@ -1,4 +1,4 @@
-"""`ecosystem.file.download`: the files of an app, all of them or one (wire protocol 3.1)."""
+"""`ecosystem.file.download`: all files of an app, or one of them (wire protocol 3.1)."""
 
 from __future__ import annotations
 
@@ -18,34 +18,34 @@ from taskspec.local.archives import write_gzip
 if TYPE_CHECKING:
     from starlette.responses import Response
 
-    from taskspec.local.call import Call, Route
+    from taskspec.local.call import Route, RouteCall
     from taskspec.local.modules import Release
 
 
-async def download(call: Call) -> Response:
-    """A gzip of the whole app with one top folder, or the file at `filePath`, or the one the config calls `fileKey`."""
+async def download(call: RouteCall) -> Response:
+    """Send the app as a gzip with one top folder, or the file at `filePath`, or the file that `fileKey` names."""
     release = _release(call)
-    copy = call.services.home.modules / release.digest
+    copy = call.parts.home.modules / release.digest
     if not copy.is_dir():
         raise unknown("copy of module", release.module_id)
     if call.params.flag("isArchive"):
-        archive = await asyncio.to_thread(_pack, copy, f"module-{release.module_id}", call.services.home.path)
+        archive = await asyncio.to_thread(_pack, copy, f"module-{release.module_id}", call.parts.home.path)
         return FileResponse(archive, media_type="application/gzip", background=BackgroundTask(_unlink, archive))
     file = _file(call, release, copy)
     return FileResponse(file, media_type="application/octet-stream", filename=file.name)
 
 
-def _release(call: Call) -> Release:
+def _release(call: RouteCall) -> Release:
     module_id = call.params.id("moduleId" if call.params.has("moduleId") else "appId")
     version = call.params.text("version", "")
-    release = call.services.modules.shown_release(module_id, version or None)
+    release = call.parts.modules.shown_release(module_id, version or None)
     if release is None:
         raise unknown(f"version of module {module_id}", version)
     return release
 
 
-def _file(call: Call, release: Release, copy: Path) -> Path:
-    """A file of the app, whatever the request says."""
+def _file(call: RouteCall, release: Release, copy: Path) -> Path:
+    """Find the requested file. No request can lead outside of the app."""
     key = call.params.text("fileKey", "")
     listed = release.config.get("files")
     named = listed.get(key) if key and isinstance(listed, dict) else None

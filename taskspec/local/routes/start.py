@@ -1,4 +1,4 @@
-"""`tasks.run.app`: a launch is checked, written down and queued (wire protocol 2.4)."""
+"""`tasks.run.app`: check, record and queue launches (wire protocol 2.4)."""
 
 from __future__ import annotations
 
@@ -9,48 +9,49 @@ from typing import TYPE_CHECKING, Any
 from taskspec.api.wire import DESCRIPTION_LIMIT, RestartPolicy
 from taskspec.local import places
 from taskspec.local.answers import unknown
-from taskspec.local.launches import LaunchRequest
+from taskspec.local.launches import NewLaunch
 from taskspec.local.repository import RepositoryError
 from taskspec.local.sources import from_branch
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from taskspec.local.call import Call, Route
+    from taskspec.local.call import Route, RouteCall
     from taskspec.local.modules import Release
-    from taskspec.local.params import Params
+    from taskspec.local.params import RequestFields
 
 LOG_LEVELS = ("trace", "debug", "info", "warn", "warning", "error", "fatal")
-# The third is known to the server only; nothing restarts at start-up here.
+# `on_startup` is accepted, but the local server restarts no app when it starts.
 RESTART_POLICIES = (*RestartPolicy.values(), "on_startup")
 NAME_LIMIT = 255
 
 
-async def run_app(call: Call) -> list[dict[str, Any]]:
-    """One launch per user, all of them or none; the answer goes out before any of them starts."""
-    params, services = call.params, call.services
+async def run_app(call: RouteCall) -> list[dict[str, Any]]:
+    """Add one launch per user, all or none. The answer is sent before any launch starts."""
+    params, parts = call.params, call.parts
     release = await _release(call)
     users = _users(params)
     shared = params.flag("singleSessionMode")
-    with services.store.transaction():
+    with parts.store.transaction():
         rows = [
             {
-                "taskId": services.launches.add(_request(params, release, user)),
+                "taskId": parts.launches.add(_request(params, release, user)),
                 "userId": user,
                 "moduleId": release.module_id,
                 "appId": release.module_id,
             }
             for user in (users[:1] if shared else users)
         ]
-    services.agent.wake()
+    parts.agent.wake()
     return rows
 
 
-def _request(params: Params, release: Release, user: int) -> LaunchRequest:
+def _request(params: RequestFields, release: Release, user: int) -> NewLaunch:
     start = _start_params(params)
+    # The local server uses neither field. It reads them only to refuse a value of a wrong type.
     params.mapping("advancedSettings", {})
     params.flag("proxyKeepUrl")
-    return LaunchRequest(
+    return NewLaunch(
         workspace_id=_workspace(params),
         user_id=user,
         agent_id=_agent(params),
@@ -66,7 +67,7 @@ def _request(params: Params, release: Release, user: int) -> LaunchRequest:
     )
 
 
-def _start_params(params: Params) -> Mapping[str, Any]:
+def _start_params(params: RequestFields) -> Mapping[str, Any]:
     start = params.mapping("params", {})
     state = start.get("state")
     if state is not None and not isinstance(state, dict):
@@ -74,52 +75,52 @@ def _start_params(params: Params) -> Mapping[str, Any]:
     return {**start, "state": state or {}}
 
 
-async def _release(call: Call) -> Release:
+async def _release(call: RouteCall) -> Release:
     params = call.params
     named = [name for name in ("moduleId", "appId", "appServiceId") if params.has(name)]
     if len(named) != 1:
-        raise params.invalid("moduleId", "is required, or appId in its place; not both")
+        raise params.invalid("moduleId", "is required, or else appId, but not both")
     module_id = params.id(named[0])
     version = params.text("appVersion", "")
     if params.flag("isBranch"):
         return await _branch_release(call, module_id, version)
-    release = call.services.modules.release(module_id, version or None)
-    if release is None and call.services.modules.find_id(id=module_id) is None:
+    release = call.parts.modules.release(module_id, version or None)
+    if release is None and call.parts.modules.find_id(id=module_id) is None:
         raise unknown("module", module_id)
     if release is None:
         raise unknown(f"version of module {module_id}", version)
     return release
 
 
-async def _branch_release(call: Call, module_id: int, branch: str) -> Release:
-    """What the branch holds at this moment: branches move."""
-    path = call.services.modules.branch_path(module_id, branch)
-    if path is None and call.services.modules.find_id(id=module_id) is None:
+async def _branch_release(call: RouteCall, module_id: int, branch: str) -> Release:
+    """Return the release for the current content of a branch."""
+    path = call.parts.modules.branch_path(module_id, branch)
+    if path is None and call.parts.modules.find_id(id=module_id) is None:
         raise unknown("module", module_id)
     if path is None:
         raise unknown(f"branch of module {module_id}", branch)
     try:
-        source = await asyncio.to_thread(from_branch, Path(path), call.services.home.modules, branch)
+        source = await asyncio.to_thread(from_branch, Path(path), call.parts.home.modules, branch)
     except (RepositoryError, OSError) as error:
         raise call.params.invalid("appVersion", f"cannot be read: {error}") from None
-    return call.services.modules.renew(module_id, source)
+    return call.parts.modules.renew(module_id, source)
 
 
-def _workspace(params: Params) -> int:
+def _workspace(params: RequestFields) -> int:
     workspace = params.id("workspaceId")
     if workspace != places.WORKSPACE:
         raise unknown("workspace", workspace)
     return workspace
 
 
-def _agent(params: Params) -> int:
+def _agent(params: RequestFields) -> int:
     agent = params.optional_id("agentId")
     if agent not in {None, places.AGENT}:
         raise unknown("agent", agent)
     return places.AGENT
 
 
-def _users(params: Params) -> list[int]:
+def _users(params: RequestFields) -> list[int]:
     users = params.array("usersIds", ()) or [places.USER]
     for index, user in enumerate(users):
         if isinstance(user, bool) or not isinstance(user, int):

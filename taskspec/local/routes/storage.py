@@ -1,4 +1,4 @@
-"""Contents by GET: what `storagePath` of a file leads to. The same token as everywhere opens it."""
+"""Download contents by GET from the `storagePath` of a file, with the usual token."""
 
 from __future__ import annotations
 
@@ -17,28 +17,28 @@ if TYPE_CHECKING:
     from starlette.responses import Response
     from starlette.types import Receive, Scope, Send
 
-    from taskspec.local.call import Services
+    from taskspec.local.call import ServerParts
 
 
-def content(path: str, services: Services) -> Response:
-    """`/storage/<id>/<any name>`."""
+def content(path: str, parts: ServerParts) -> Response:
+    """Answer `/storage/<id>/<any name>`."""
     file_id = path.removeprefix(STORAGE_PREFIX).partition("/")[0]
     number = int(file_id) if file_id.isascii() and file_id.isdigit() and len(file_id) < 19 else 0
-    row = services.files.by_id(number)
+    row = parts.files.by_id(number)
     if row is None or row["hash"] is None:
         raise unknown("file", file_id)
-    return file_response(row, services.blobs)
+    return file_response(row, parts.blobs)
 
 
 class _Content(FileResponse):
-    """Minds `Range` on a POST as well: that is how the SDK goes on after a download that broke off."""
+    """Supports `Range` on a POST too, with which the SDK resumes a download."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await super().__call__({**scope, "method": "GET"}, receive, send)
 
 
 def file_response(row: sqlite3.Row, blobs: Blobs) -> Response:
-    """The content of a file, which is data to every browser, never a page of ours."""
+    """Send the content of a file, with headers that stop a browser from showing it as a page."""
     name = PurePosixPath(row["path"]).name
     if not blobs.has(row["hash"]):
         raise unknown("content of file", row["path"])

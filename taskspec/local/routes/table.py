@@ -1,4 +1,4 @@
-"""The routes of the server in one table, and which of them only read."""
+"""One table of all routes, and the set of those that only read."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ _API = {
     **places.ROUTES,
 }
 
-# The second spelling is the one of an SDK with SUPERVISELY_API_SERVER_ADDRESS set (wire protocol 1.1).
+# An SDK with SUPERVISELY_API_SERVER_ADDRESS uses the second prefix (wire protocol 1.1).
 _PREFIXES = (API_PREFIX, "/v3/")
 TABLE: dict[str, Route] = {
     **{prefix + method: route for prefix in _PREFIXES for method, route in _API.items()},
@@ -58,5 +58,5 @@ UPLOADS: dict[str, UploadRoute] = {
 }
 
 _READING = frozenset({"info", "list", "me", "get", "download", "available", "version", "status", "GetTaskContext"})
-# These may be asked by GET as well; whatever changes something is posted.
+# These accept GET too. Every other route accepts only POST.
 READS = frozenset(path for path in TABLE if re.split(r"[./]", path)[-1] in _READING)

@@ -1,4 +1,4 @@
-"""Log lines in and out: `tasks.logs.add`, `tasks.log.download` (wire protocol 2.8)."""
+"""`tasks.logs.add` and `tasks.log.download` (wire protocol 2.8)."""
 
 from __future__ import annotations
 
@@ -9,59 +9,59 @@ from taskspec.api.wire import LaunchStatus
 from taskspec.local import moments
 from taskspec.local.answers import unknown
 from taskspec.local.logs import LogLine, from_record
-from taskspec.local.params import LARGEST_ID, Params
+from taskspec.local.params import LARGEST_ID, RequestFields
 
 if TYPE_CHECKING:
-    from taskspec.local.call import Call, Route
+    from taskspec.local.call import Route, RouteCall
 
 
-def add(call: Call) -> dict[str, Any]:
-    """Store entries; each names its task, or the request's `x-task-id` does."""
+def add(call: RouteCall) -> dict[str, Any]:
+    """Store entries. Each names its task, or the header `x-task-id` does."""
     moment = moments.now()
     sender = call.headers.get("x-task-id")
     lines: dict[int, list[LogLine]] = defaultdict(list)
     for entry in call.params.objects("logs"):
-        given = entry if entry.has("task_id") else Params({"task_id": sender, **_without_task(entry)})
+        given = entry if entry.has("task_id") else RequestFields({"task_id": sender, **_without_task(entry)})
         lines[given.id("task_id")].append(from_record(entry.values, moment))
     for task_id in lines:
-        if call.services.launches.find(task_id) is None:
+        if call.parts.launches.find(task_id) is None:
             raise unknown("task", task_id)
-    with call.services.store.transaction():
+    with call.parts.store.transaction():
         for task_id, found in lines.items():
-            call.services.logs.add(task_id, found)
+            call.parts.logs.add(task_id, found)
             _announce(call, task_id, found)
     return {"success": True}
 
 
-def download(call: Call) -> list[dict[str, Any]]:
-    """The entries of a launch in order, with what its app has written up to this moment."""
+def download(call: RouteCall) -> list[dict[str, Any]]:
+    """Return the entries of a launch in order, including the latest output of its app."""
     launch = call.launch()
-    call.services.agent.drain(launch.id)
+    call.parts.agent.drain(launch.id)
     limit = call.params.integer("limit", -1, lowest=0, highest=LARGEST_ID) if call.params.has("limit") else None
-    return call.services.logs.read(launch.id, _since(call.params), limit)
+    return call.parts.logs.read(launch.id, _since(call.params), limit)
 
 
-def _announce(call: Call, task_id: int, lines: list[LogLine]) -> None:
-    """Let lines move the status (wire protocol 5.4). A crash of a process of ours is for its exit code to tell."""
+def _announce(call: RouteCall, task_id: int, lines: list[LogLine]) -> None:
+    """Update the status from lines (wire protocol 5.4). For a running process, the exit code decides about errors."""
     for line in lines:
-        if line.status is None or (line.status is LaunchStatus.ERROR and call.services.agent.runs(task_id)):
+        if line.status is None or (line.status is LaunchStatus.ERROR and call.parts.agent.runs(task_id)):
             continue
         message = str(line.extras.get("exc_str") or line.message)
         error = {"message": message, "exitCode": None, "details": ""} if line.status is LaunchStatus.ERROR else None
-        call.services.launches.announce(task_id, line.status, error)
+        call.parts.launches.announce(task_id, line.status, error)
 
 
-def _since(params: Params) -> str | None:
+def _since(params: RequestFields) -> str | None:
     text = params.text("sinceTime", "")
     if not text:
         return None
     moment = moments.normalized(text)
     if moment is None:
-        raise params.invalid("sinceTime", "must be an ISO-8601 moment")
+        raise params.invalid("sinceTime", "must be an ISO-8601 time")
     return moment
 
 
-def _without_task(entry: Params) -> dict[str, Any]:
+def _without_task(entry: RequestFields) -> dict[str, Any]:
     return {key: value for key, value in entry.values.items() if key != "task_id"}
 
 

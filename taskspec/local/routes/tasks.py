@@ -1,4 +1,4 @@
-"""Reading and steering launches: list, info, context, stop, status, meta (wire protocol 2.2)."""
+"""Read and control launches: list, info, context, stop, status, meta (wire protocol 2.2)."""
 
 from __future__ import annotations
 
@@ -15,37 +15,37 @@ from taskspec.local.taskview import LISTING, read_task, show_task
 if TYPE_CHECKING:
     import sqlite3
 
-    from taskspec.local.call import Call, Route
+    from taskspec.local.call import Route, RouteCall
     from taskspec.local.logs import Logs
 
-# What the server itself knows about a launch; a client's `update_meta` cannot change it.
+# Keys that the server sets. `tasks.meta.update` cannot change them.
 _OWN_META = frozenset({"id", "app", "params", "output", "sessionToken", "error", "attempt"})
 
 
-def list_tasks(call: Call) -> dict[str, Any]:
+def list_tasks(call: RouteCall) -> dict[str, Any]:
     workspace = call.params.id("workspaceId")
     if workspace != places.WORKSPACE:
         raise unknown("workspace", workspace)
     here = Condition("l.workspace_id = ?", (workspace,))
-    show = partial(_show_with_progress, call.services.logs) if call.params.flag("withProgress") else show_task
-    return read_page(call.services.store, LISTING, call.params, show, (here,))
+    show = partial(_show_with_progress, call.parts.logs) if call.params.flag("withProgress") else show_task
+    return read_page(call.parts.store, LISTING, call.params, show, (here,))
 
 
-def info(call: Call) -> dict[str, Any]:
+def info(call: RouteCall) -> dict[str, Any]:
     task_id = call.params.id("id")
-    task = read_task(call.services.store, task_id)
+    task = read_task(call.parts.store, task_id)
     if task is None:
         raise unknown("task", task_id)
     if call.params.flag("withProgress"):
-        call.services.agent.drain(task_id)
-        return {**task, "progress": call.services.logs.progress(task_id)}
+        call.parts.agent.drain(task_id)
+        return {**task, "progress": call.parts.logs.progress(task_id)}
     return task
 
 
-def context(call: Call) -> dict[str, Any]:
-    """Team and workspace, and the context the app was started with: the SDK restores long values from it (4.6)."""
+def context(call: RouteCall) -> dict[str, Any]:
+    """Return team, workspace and user of a launch. The SDK restores long values from it (wire protocol 4.6)."""
     call.launch()
-    names = call.services.context
+    names = call.parts.context
     return {
         "team": {"id": places.TEAM, "name": names.team_name},
         "workspace": {"id": places.WORKSPACE, "name": names.workspace_name},
@@ -56,33 +56,33 @@ def context(call: Call) -> dict[str, Any]:
     }
 
 
-def stop(call: Call) -> dict[str, Any]:
-    return {"status": call.services.agent.stop(call.launch())}
+def stop(call: RouteCall) -> dict[str, Any]:
+    return {"status": call.parts.agent.stop(call.launch())}
 
 
-def resume(call: Call) -> dict[str, Any]:
-    """Run a launch that has ended once more: the same id, the next attempt."""
+def resume(call: RouteCall) -> dict[str, Any]:
+    """Run an ended launch again under the same id, as the next attempt."""
     launch = call.launch()
-    if not launch.status.is_terminal or not call.services.agent.resume(launch):
+    if not launch.status.is_terminal or not call.parts.agent.resume(launch):
         raise Refusal(409, "CONFLICT", f'task {launch.id} has not ended: it is "{launch.status}"')
     return {"success": True}
 
 
-def update_status(call: Call) -> dict[str, Any]:
+def update_status(call: RouteCall) -> dict[str, Any]:
     launch = call.launch()
     status = LaunchStatus(call.params.choice("status", [str(status) for status in LaunchStatus]))
-    call.services.launches.force_status(launch.id, status)
+    call.parts.launches.force_status(launch.id, status)
     return {"success": True}
 
 
-def update_meta(call: Call) -> dict[str, Any]:
-    """Merge keys into the launch's meta; `name` is its display name."""
-    launch, store = call.launch(), call.services.store
+def update_meta(call: RouteCall) -> dict[str, Any]:
+    """Merge keys into the meta of a launch. `name` is its display name."""
+    launch, store = call.launch(), call.parts.store
     name = call.params.text("name", "")
     given = {key: value for key, value in call.params.values.items() if key not in _OWN_META and key != "name"}
     with store.transaction():
         row = store.one("SELECT meta FROM launches WHERE id = ?", (launch.id,))
-        call.services.launches.set_meta(launch.id, {**json.loads(row["meta"] if row else "{}"), **given})
+        call.parts.launches.set_meta(launch.id, {**json.loads(row["meta"] if row else "{}"), **given})
         if name:
             store.write("UPDATE launches SET name = ? WHERE id = ?", (name, launch.id))
     return {"success": True}

@@ -1,4 +1,4 @@
-"""`workflow.node.*`: what a launch says it read and wrote; kept, not drawn (wire protocol 3.4)."""
+"""`workflow.node.*`: store what a launch reports that it read and wrote (wire protocol 3.4)."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from taskspec.local import moments
-from taskspec.local.params import Params
+from taskspec.local.params import RequestFields
 
 if TYPE_CHECKING:
-    from taskspec.local.call import Call, Route
+    from taskspec.local.call import Route, RouteCall
 
 
-def add(call: Call, direction: str) -> dict[str, Any]:
-    node = Params(call.params.mapping("node"), "node.")
+def add(call: RouteCall, direction: str) -> dict[str, Any]:
+    node = RequestFields(call.params.mapping("node"), "node.")
     node.text("type")
     if not node.has("id"):
         raise node.invalid("id", "is required")
     call.params.text("type")
-    call.services.store.write(
+    call.parts.store.write(
         "INSERT INTO workflow (direction, node, content, created_at) VALUES (?, ?, ?, ?)",
         (direction, json.dumps(node.values), json.dumps(call.params.values), moments.now()),
     )

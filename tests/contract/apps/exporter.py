@@ -1,4 +1,4 @@
-"""A job that hands a file to the user and takes its place in the workflow, by the SDK's own helpers."""
+"""A job that publishes a file and its workflow nodes with helpers of the SDK."""
 
 from pathlib import Path
 

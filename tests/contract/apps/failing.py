@@ -1,4 +1,4 @@
-"""A job that fails the way most do."""
+"""A job that fails with an exception."""
 
 import supervisely as sly
 

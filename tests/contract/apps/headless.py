@@ -1,4 +1,4 @@
-"""A job as the Ecosystem has them: state from the environment, progress, files, an output."""
+"""A typical job of the Ecosystem: state from the environment, progress, files, an output."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A service without a face: its own commands, an error, and a farewell."""
+"""A service without a page: commands, an error, and a shutdown handler."""
 
 import supervisely as sly
 from fastapi import Request

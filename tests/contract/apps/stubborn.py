@@ -1,4 +1,4 @@
-"""A job that will not leave when it is asked to."""
+"""A job that ignores requests to stop."""
 
 import signal
 import time

@@ -1,4 +1,4 @@
-"""A service with a face: it tells the server about its page by itself."""
+"""A service with a page, whose data the SDK sends to the server."""
 
 import supervisely as sly
 from supervisely.app.widgets import Card, Text

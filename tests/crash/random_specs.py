@@ -10,12 +10,12 @@ from typing import Any
 
 ITEMS = ("a", "b", "c")
 LATEST = 200.0
-"""The moment at which the last file and the last labeling job are there."""
+"""The time at which the last file and the last labeling job are ready."""
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One task of a plot. `needs` are the tasks it reads, `service` the one it uses."""
+    """One task of a mixed spec. `needs` are the tasks it reads, `service` the one it uses."""
 
     name: str
     kind: str
@@ -25,7 +25,7 @@ class Part:
 
     @property
     def is_safe(self) -> bool:
-        """Whether a call may be sent again by itself."""
+        """Whether a call may be repeated automatically."""
         return bool(self.body.get("idempotent")) or "poll" in self.body
 
     @property
@@ -34,8 +34,8 @@ class Part:
 
 
 @dataclass(slots=True)
-class Plot:
-    """A spec in parts, and what the world holds ready for it."""
+class MixedSpec:
+    """A spec in parts, with its failing tasks and the times of its files and labeling jobs."""
 
     parts: dict[str, Part] = field(default_factory=dict)
     failing: set[str] = field(default_factory=set)
@@ -57,43 +57,43 @@ class Plot:
         return direct | {far for up in direct for far in self.above(up)}
 
     def is_touched(self, address: str) -> bool:
-        """Whether a failure, also that of a service, may decide how often a task runs: it is not the same each time."""
+        """Return whether a failure can change how often a task runs, so that the number is not fixed."""
         name = address.partition("[")[0]
         line = {name, *self.above(name)}
         return bool(line & self.failing) or any("run_on" in self.parts[one].body for one in line)
 
 
-def random_plot(chance: Random, size: int) -> Plot:
-    """A plot of so many tasks; each reads a few of those before it."""
-    plot = Plot()
+def random_mixed_spec(chance: Random, size: int) -> MixedSpec:
+    """Make a spec of `size` tasks. Each reads a few of the earlier ones."""
+    spec = MixedSpec()
     for number in range(size):
         name = f"t{number}"
         kind = chance.choices(
-            ["job", "service", "request", "file", "people", "clone", "remove", "fan"], [40, 18, 14, 6, 5, 6, 5, 6]
+            ["job", "service", "request", "file", "labeling", "clone", "remove", "fan"], [40, 18, 14, 6, 5, 6, 5, 6]
         )[0]
-        _MAKE[kind](plot, chance, name)
-    return plot
+        _MAKE[kind](spec, chance, name)
+    return spec
 
 
-def replaced(plot: Plot, chance: Random) -> Plot:
-    """The same plot, one service with other params; the same one where it has none."""
-    services = plot.of_kind("service")
+def replaced(spec: MixedSpec, chance: Random) -> MixedSpec:
+    """Return the spec with other params of one service, if it has a service."""
+    services = spec.of_kind("service")
     if not services:
-        return plot
-    part = plot.parts[chance.choice(services)]
+        return spec
+    part = spec.parts[chance.choice(services)]
     body = {**part.body, "params": {**part.body["params"], "model": "large"}}
     changed = Part(part.name, part.kind, body, part.needs, part.service)
-    return Plot({**plot.parts, part.name: changed}, plot.failing, plot.ready_at)
+    return MixedSpec({**spec.parts, part.name: changed}, spec.failing, spec.ready_at)
 
 
-def _needs(plot: Plot, chance: Random) -> tuple[str, ...]:
-    """Up to two tasks that give a value."""
-    there = [name for name, part in plot.parts.items() if part.kind != "service" and "for_each" not in part.body]
+def _needs(spec: MixedSpec, chance: Random) -> tuple[str, ...]:
+    """Choose up to two tasks with a result."""
+    there = [name for name, part in spec.parts.items() if part.kind != "service" and "for_each" not in part.body]
     return tuple(sorted(set(chance.choices(there, k=chance.randrange(3))))) if there else ()
 
 
-def _service(plot: Plot, chance: Random, share: float) -> str:
-    services = plot.of_kind("service")
+def _service(spec: MixedSpec, chance: Random, share: float) -> str:
+    services = spec.of_kind("service")
     return chance.choice(services) if services and chance.random() < share else ""
 
 
@@ -101,9 +101,9 @@ def _values(needs: tuple[str, ...]) -> dict[str, str]:
     return {up: f"{{{{ tasks.{up}.results.value }}}}" for up in needs}
 
 
-def _job(plot: Plot, chance: Random, name: str) -> None:
-    needs, service = _needs(plot, chance), _service(plot, chance, 0.5)
-    fans = [fan for fan, part in plot.parts.items() if "for_each" in part.body]
+def _job(spec: MixedSpec, chance: Random, name: str) -> None:
+    needs, service = _needs(spec, chance), _service(spec, chance, 0.5)
+    fans = [fan for fan, part in spec.parts.items() if "for_each" in part.body]
     body: dict[str, Any] = {
         "module": "owner/app",
         "version": "v1",
@@ -125,30 +125,30 @@ def _job(plot: Plot, chance: Random, name: str) -> None:
     if chance.random() < 0.1:
         body["results"]["items"] = "{{ launch.output.items }}"
     if chance.random() < 0.06:
-        plot.failing.add(name)
-    plot.parts[name] = Part(name, "job", body, (*needs, *after), service)
+        spec.failing.add(name)
+    spec.parts[name] = Part(name, "job", body, (*needs, *after), service)
 
 
-def _fan(plot: Plot, chance: Random, name: str) -> None:
-    """A fan-out over what a job gives; its instances may use a service."""
-    givers = [part for part in plot.parts.values() if part.kind == "job" and "for_each" not in part.body]
+def _fan(spec: MixedSpec, chance: Random, name: str) -> None:
+    """Add a fan-out over the result of a job. Its instances may use a service."""
+    givers = [part for part in spec.parts.values() if part.kind == "job" and "for_each" not in part.body]
     if not givers:
-        _job(plot, chance, name)
+        _job(spec, chance, name)
         return
     giver = chance.choice(givers)
     giver.body["results"]["items"] = "{{ launch.output.items }}"
-    service = _service(plot, chance, 0.8)
+    service = _service(spec, chance, 0.8)
     body = {
         "module": "owner/app",
         "version": "v1",
         "for_each": f"{{{{ tasks.{giver.name}.results.items }}}}",
         "params": {"item": "{{ each.value }}"} | ({"session": f"{{{{ tasks.{service}.id }}}}"} if service else {}),
     }
-    plot.parts[name] = Part(name, "job", body, (giver.name,), service)
+    spec.parts[name] = Part(name, "job", body, (giver.name,), service)
 
 
-def _serve(plot: Plot, chance: Random, name: str) -> None:
-    needs = _needs(plot, chance)
+def _serve(spec: MixedSpec, chance: Random, name: str) -> None:
+    needs = _needs(spec, chance)
     body: dict[str, Any] = {
         "module": "owner/serve",
         "version": "v1",
@@ -161,13 +161,13 @@ def _serve(plot: Plot, chance: Random, name: str) -> None:
         body["keep"] = True
     if chance.random() < 0.35:
         body["reuse"] = True
-    plot.parts[name] = Part(name, "service", body, needs)
+    spec.parts[name] = Part(name, "service", body, needs)
 
 
-def _request(plot: Plot, chance: Random, name: str) -> None:
-    needs, service = _needs(plot, chance), _service(plot, chance, 1.0)
+def _request(spec: MixedSpec, chance: Random, name: str) -> None:
+    needs, service = _needs(spec, chance), _service(spec, chance, 1.0)
     if not service:
-        _serve(plot, chance, name)
+        _serve(spec, chance, name)
         return
     body: dict[str, Any] = {
         "service": f"{{{{ tasks.{service} }}}}",
@@ -184,37 +184,37 @@ def _request(plot: Plot, chance: Random, name: str) -> None:
         body["destructive"] = True
     if how < 0.8 and not body.get("destructive"):
         body["retry"] = {"attempts": 2, "backoff": "1s"}
-    plot.parts[name] = Part(name, "request", body, needs, service)
+    spec.parts[name] = Part(name, "request", body, needs, service)
 
 
-def _wait(plot: Plot, chance: Random, name: str, key: str, value: Any, result: str) -> None:
-    needs = _needs(plot, chance)
-    plot.ready_at[str(value)] = chance.uniform(0, LATEST)
+def _wait(spec: MixedSpec, chance: Random, name: str, key: str, value: Any, result: str) -> None:
+    needs = _needs(spec, chance)
+    spec.ready_at[str(value)] = chance.uniform(0, LATEST)
     body = {"wait": {key: value}, "results": {"value": f"{{{{ response.{result} }}}}"}, "depends_on": list(needs)}
-    plot.parts[name] = Part(name, "wait", body, needs)
+    spec.parts[name] = Part(name, "wait", body, needs)
 
 
-def _file(plot: Plot, chance: Random, name: str) -> None:
-    _wait(plot, chance, name, "team_file", f"/files/{name}", "path")
+def _file(spec: MixedSpec, chance: Random, name: str) -> None:
+    _wait(spec, chance, name, "team_file", f"/files/{name}", "path")
 
 
-def _people(plot: Plot, chance: Random, name: str) -> None:
-    _wait(plot, chance, name, "labeling_job", int(name[1:]) + 1, "name")
+def _labeling(spec: MixedSpec, chance: Random, name: str) -> None:
+    _wait(spec, chance, name, "labeling_job", int(name[1:]) + 1, "name")
 
 
-def _clone(plot: Plot, chance: Random, name: str) -> None:
-    needs = _needs(plot, chance)
+def _clone(spec: MixedSpec, chance: Random, name: str) -> None:
+    needs = _needs(spec, chance)
     body = {
         "call": "clone_project",
         "with": {"project": 1, "name": name, "workspace": 1},
         "results": {"value": "{{ response.name }}"},
         "depends_on": list(needs),
     }
-    plot.parts[name] = Part(name, "api", body, needs)
+    spec.parts[name] = Part(name, "api", body, needs)
 
 
-def _remove(plot: Plot, chance: Random, name: str) -> None:
-    needs = _needs(plot, chance)
+def _remove(spec: MixedSpec, chance: Random, name: str) -> None:
+    needs = _needs(spec, chance)
     body = {
         "call": "remove_project",
         "with": {"project": int(name[1:]) + 1},
@@ -222,7 +222,7 @@ def _remove(plot: Plot, chance: Random, name: str) -> None:
         "results": {"value": "{{ response.name }}"},
         "depends_on": list(needs),
     }
-    plot.parts[name] = Part(name, "api", body, needs)
+    spec.parts[name] = Part(name, "api", body, needs)
 
 
 _MAKE = {
@@ -230,7 +230,7 @@ _MAKE = {
     "service": _serve,
     "request": _request,
     "file": _file,
-    "people": _people,
+    "labeling": _labeling,
     "clone": _clone,
     "remove": _remove,
     "fan": _fan,

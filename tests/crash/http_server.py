@@ -1,4 +1,4 @@
-"""The rehearsed server behind real sockets, for programs that must be killed while they talk to it. Loopback only."""
+"""The simulated server on real sockets of loopback, for tests that kill clients during a request."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ class _Listener(ThreadingHTTPServer):
     owner: HttpServer
 
     def handle_error(self, *_: object) -> None:
-        """Silent: a client that is killed resets its connections, and that is what this server is for."""
+        """Print nothing: killed clients reset their connections."""
 
 
 class HttpServer:
-    """Serves FakeServers on a free port until it is closed, each below a path of its own.
+    """Serves several FakeServers on one free port, each below its own path.
 
-    A request that a killed client has left behind is so carried out where it belongs, however late that is.
+    So a late request of a killed client reaches its own FakeServer.
     """
 
     def __init__(self) -> None:
@@ -48,12 +48,12 @@ class HttpServer:
         self._listener.shutdown()
         self._thread.join()
         for connection in list(self.connections):
-            with suppress(OSError):  # it may have gone by itself
+            with suppress(OSError):  # the client may have closed it
                 connection.shutdown(socket.SHUT_RDWR)
         self._listener.server_close()
 
     def add(self, name: str, fake: FakeServer) -> str:
-        """Serve this one too; its address."""
+        """Serve one more FakeServer. Return its address."""
         self.fakes[name] = fake
         return f"http://127.0.0.1:{self._listener.server_port}/{name}"
 
@@ -75,7 +75,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def finish(self) -> None:
         self.server.owner.connections.discard(self.connection)
-        with suppress(OSError):  # the client may have gone first
+        with suppress(OSError):  # the client may have closed first
             super().finish()
 
     def do_GET(self) -> None:
@@ -84,7 +84,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         length = int(self.headers.get("Content-Length", 0))
         content = self.rfile.read(length)
-        if len(content) < length:  # the client was killed in the middle of its request: that is no request
+        if len(content) < length:  # the client was killed while it sent the request
             self.close_connection = True
             return
         self._serve(json.loads(content or b"{}"))
@@ -93,7 +93,7 @@ class _Handler(BaseHTTPRequestHandler):
         exchange = self.server.owner.exchange(urlsplit(self.path).path, body)
         if exchange.way is Way.HANGS:
             self.server.owner.closing.wait(60)
-        with suppress(OSError):  # a client that was killed does not read its answer
+        with suppress(OSError):  # a killed client does not read its answer
             self._answer(exchange)
 
     def _answer(self, exchange: Exchange) -> None:
@@ -109,4 +109,4 @@ class _Handler(BaseHTTPRequestHandler):
             self.connection.shutdown(socket.SHUT_RDWR)
 
     def log_message(self, format: str, *args: object) -> None:
-        """Silent."""
+        """Print nothing."""

@@ -1,11 +1,17 @@
-"""A process that has imported taskspec and forks one command line for every line it reads, so that a thousand kills
-cost a thousand applies and not a thousand imports. Every child is a real process: its own pid, sockets and files.
+"""A process that has imported taskspec and forks one command line for each line of input. So a thousand kills need
+only one import. Every child is a real process with its own pid, sockets and files.
 
-A line is JSON: argv, cwd, env, out (a file for both streams), die_at (the boundary at which it kills itself), hold_at
-(the journal write before which it waits for a file `go` in its folder), hold_send (wait so right before a start is
-sent), sync_fails_at (the journal write from which on no sync succeeds), file_limit (bytes a file may have), lease
-(seconds after which a lease counts as over), plain (the product as it is). Two lines answer it: the child's pid, and
-how it ended.
+Each line is JSON with the keys argv, cwd, env and out (a file for both streams). More keys are optional:
+
+    die_at         the boundary at which the child kills itself
+    hold_at        the journal write before which it waits for a file `go` in its folder
+    hold_send      wait for `go` right before a start is sent
+    sync_fails_at  the journal write after which every sync fails
+    file_limit     the largest size of a file in bytes
+    lease          seconds after which a lease has expired
+    plain          change nothing in taskspec
+
+The answer has two lines: the pid of the child and its exit code.
 """
 
 from __future__ import annotations
@@ -35,7 +41,7 @@ QUICK = {"settle": 1.5, "poll_longest": 0.1}
 
 
 class Boundaries:
-    """Counts journal writes, sends and receives of this process, and ends or holds it at the chosen one."""
+    """Counts journal writes, sends and receives of this process. Kills or holds it at a chosen one."""
 
     def __init__(self, die_at: int | None, hold_at: int | None, sync_fails_at: int | None) -> None:
         self.die_at, self.hold_at, self.sync_fails_at = die_at, hold_at, sync_fails_at

@@ -1,0 +1,53 @@
+"""What rules may know beside the state of a task. They read it and change nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from taskspec.engine.launching import Launching
+from taskspec.engine.leaving import OnInterrupt
+from taskspec.engine.server import Server
+from taskspec.engine.tools import Pace
+from taskspec.plan.evaluate import Evaluator
+from taskspec.plan.model import PlannedTask
+from taskspec.spec.model import TaskDecl
+from taskspec.template.instances import Instance
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What is the same for every task of a run."""
+
+    evaluator: Evaluator
+    launching: Launching
+    server: Server
+    pace: Pace
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """One task as the plan has it, and how the run stands.
+
+    `interrupt` is how the run ends, None while it goes on; `is_detaching` once workers must not wait any longer.
+    Of a service: `has_failed_user` where a task that needs it failed, `may_be_needed` where a user has still to end.
+    """
+
+    setting: Setting
+    instance: Instance
+    planned: PlannedTask
+    interrupt: OnInterrupt | None = None
+    is_detaching: bool = False
+    has_failed_user: bool = False
+    may_be_needed: bool = False
+
+    @property
+    def task(self) -> TaskDecl:
+        return self.instance.task
+
+    @property
+    def address(self) -> str:
+        return self.planned.address
+
+    @property
+    def pace(self) -> Pace:
+        return self.setting.pace

@@ -1,0 +1,53 @@
+"""What commands work with: the server, the state and the pauses that end with the run."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from taskspec.api import TaskInfo
+from taskspec.engine.launching import Launching
+from taskspec.engine.leaving import Leaving
+from taskspec.engine.start import Interrupted
+from taskspec.engine.stopping import stop_and_wait
+from taskspec.engine.tools import Tools
+
+if TYPE_CHECKING:
+    from taskspec.api import Api
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerContext:
+    """What commands work with, in any thread. The pauses raise Interrupted as soon as the run ends meanwhile."""
+
+    tools: Tools
+    launching: Launching
+    leaving: Leaving
+
+    @property
+    def api(self) -> Api:
+        return self.tools.server.api
+
+    def pause(self, seconds: float) -> None:
+        if self.tools.hands.sleep(seconds, self.leaving.gone):
+            raise Interrupted
+
+    def pause_call(self, seconds: float) -> None:
+        """Sleep inside a call, which may go on while launches are left alone."""
+        if self.tools.hands.sleep(seconds, self.leaving.cut):
+            raise Interrupted
+
+    def pause_patiently(self, seconds: float) -> None:
+        """Sleep also while the run ends: how long that may take is decided by the loop."""
+        self.tools.hands.sleep(seconds, threading.Event())
+
+    def confirm(self) -> None:
+        """Raises LockHeld where the state has another owner, and Interrupted once the run is ending."""
+        if self.leaving.signalled.is_set() or self.leaving.gone.is_set():
+            raise Interrupted
+        self.tools.store.confirm()
+
+    def stop(self, task_id: int, *, patiently: bool = False) -> TaskInfo | None:
+        pause = self.pause_patiently if patiently else self.pause
+        return stop_and_wait(self.api, task_id, self.tools.clock, pause)

@@ -1,0 +1,135 @@
+"""Rules for the launch of a job: polled until it ends, judged, and published. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import assert_never
+
+from taskspec.api import TaskInfo
+from taskspec.engine.events import words
+from taskspec.engine.protocol.commands import LookUp, StopLaunches
+from taskspec.engine.protocol.effects import NO_EFFECTS, notice, record, submit
+from taskspec.engine.protocol.facts import Facts
+from taskspec.engine.protocol.messages import LookedUp, Seen, Stopped
+from taskspec.engine.protocol.states import (
+    Attempt,
+    Failed,
+    Over,
+    Rising,
+    Running,
+    Stopping,
+    StopPurpose,
+    Succeeded,
+    TaskState,
+    WatchedLaunch,
+)
+from taskspec.engine.rules.launch_rules import Step
+from taskspec.engine.rules.output_rules import publish_end
+from taskspec.engine.rules.watch_rules import blinded, has_ended, in_stage, missed, overdue, settling, with_news
+from taskspec.engine.verdict import Verdict, judge
+from taskspec.spec.endurance import Stage
+from taskspec.state import events
+from taskspec.state.model import Outcome
+
+JobMessage = Seen | LookedUp | Stopped
+
+
+def on_job(state: Running | Stopping, message: JobMessage, facts: Facts, now: float) -> Step:
+    """What a message means for the launch of a job."""
+    match message:
+        case Seen(info):
+            return _seen(state, info, facts, now)
+        case LookedUp():
+            return _looked_up(state, message, facts, now)
+        case Stopped():
+            return on_stopped(state, message, facts)
+        case _:
+            assert_never(message)
+
+
+def on_stopped(state: TaskState, message: Stopped, facts: Facts) -> Step:
+    """The launch of a job was stopped, because it was past a deadline or because the run ends."""
+    if isinstance(state, Stopping):
+        if message.purpose is not state.purpose:
+            return state, NO_EFFECTS
+        effects = NO_EFFECTS
+        if message.error is not None:
+            effects = notice(facts.address, f"past its deadline, and not stopped: {words(message.error)}")
+        step, ended = end_launch(state.attempt, state.verdict, state.info, facts)
+        return step, effects + ended
+    if message.error is not None and isinstance(state, Running | Rising):
+        summary = f"could not be stopped: {words(message.error)}"
+        return Over(state.attempt, Outcome.RUNNING, summary), NO_EFFECTS
+    return state, NO_EFFECTS  # the next poll shows the end
+
+
+def end_launch(attempt: Attempt, verdict: Verdict, info: TaskInfo | None, facts: Facts) -> Step:
+    """Put the end on record and publish. `info` is None where the server has lost the launch."""
+    effects = record(events.ended(facts.address, attempt.key, verdict.outcome, verdict.summary, verdict.results))
+    if info is not None:
+        effects += publish_end(facts, attempt.key, verdict, info)
+    if verdict.outcome is Outcome.SUCCEEDED:
+        return Succeeded(attempt, verdict.results), effects
+    return Failed(attempt, verdict.summary, verdict.outcome, verdict.kind), effects
+
+
+def _seen(state: Running | Stopping, info: TaskInfo | None, facts: Facts, now: float) -> Step:
+    if isinstance(state, Stopping):
+        return seen_while_stopping(state, info, facts)
+    if info is None:
+        launch = missed(state.launch)
+        if isinstance(launch, Verdict):
+            return end_launch(state.attempt, launch, None, facts)
+        return replace(state, launch=launch), NO_EFFECTS
+    launch, news = with_news(state.launch, info, facts)
+    step, effects = _judged(replace(state, launch=launch) if launch is not state.launch else state, info, facts, now)
+    return step, news + effects
+
+
+def seen_while_stopping(state: Stopping, info: TaskInfo | None, facts: Facts) -> Step:
+    """The end of the launch is decided: a new status is news, and nothing else."""
+    if info is None or state.launch is None:
+        return state, NO_EFFECTS
+    launch, news = with_news(state.launch, info, facts)
+    return replace(state, launch=launch), news
+
+
+def _judged(state: Running, info: TaskInfo, facts: Facts, now: float) -> Step:
+    launch = state.launch
+    if launch.is_asking:
+        return state, NO_EFFECTS
+    if not has_ended(info):
+        launch = in_stage(launch, info, now)
+        verdict = overdue(launch, info, facts, now)
+        if verdict is not None:
+            return _end_overdue(state, launch, verdict, info, facts)
+        return replace(state, launch=launch), NO_EFFECTS
+    verdict = judge(facts.setting.evaluator, facts.instance, info, launch.found)
+    if verdict.wants:
+        asking = replace(launch, is_asking=True)
+        return replace(state, launch=asking), submit(LookUp(facts.address, info, verdict.wants))
+    patient = settling(launch, facts, now) if verdict.may_improve else None
+    if patient is not None:
+        return replace(state, launch=replace(patient, found={})), NO_EFFECTS
+    return end_launch(state.attempt, verdict, info, facts)
+
+
+def _end_overdue(state: Running, launch: WatchedLaunch, verdict: Verdict, info: TaskInfo, facts: Facts) -> Step:
+    """A launch past its deadline is stopped before it counts as ended, unless it is stopping already."""
+    if launch.stage is Stage.STOPPING:
+        return end_launch(state.attempt, verdict, info, facts)
+    stop = StopLaunches(facts.address, (launch.task_id,), StopPurpose.OVERDUE)
+    return Stopping(state.attempt, StopPurpose.OVERDUE, verdict, info, launch), submit(stop)
+
+
+def _looked_up(state: Running | Stopping, message: LookedUp, facts: Facts, now: float) -> Step:
+    """The verdict rests on what was looked up; where the server did not answer, the next poll looks again."""
+    if not isinstance(state, Running) or state.launch.task_id != message.task_id:
+        return state, NO_EFFECTS
+    launch = replace(state.launch, is_asking=False)
+    if message.error is not None:
+        return replace(state, launch=blinded(state.launch, message.error, facts, now)), NO_EFFECTS
+    if message.looked is None:
+        return replace(state, launch=launch), NO_EFFECTS
+    launch = replace(launch, found={**launch.found, **message.looked.findings})
+    return _judged(replace(state, launch=launch), message.looked.info, facts, now)

@@ -1,0 +1,313 @@
+"""Rules for the launch of a service: up once it is ready, watched while it is used, stopped after its last user. Pure.
+
+launched ─▶ rising ─▶ up ─▶ stopped │ left up
+               │       └──▶ died: later users are skipped
+               └──▶ failed, like any launch
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import assert_never
+
+from taskspec.api import LaunchStatus, TaskInfo
+from taskspec.engine.events import StatusChanged, words
+from taskspec.engine.leaving import OnInterrupt
+from taskspec.engine.protocol.commands import LookUp, Probe, StopLaunches
+from taskspec.engine.protocol.effects import NO_EFFECTS, Effects, record, report, submit
+from taskspec.engine.protocol.facts import Facts
+from taskspec.engine.protocol.messages import LookedUp, Probed, Seen, Stopped
+from taskspec.engine.protocol.states import (
+    Attempt,
+    Downstream,
+    Kept,
+    Over,
+    Rising,
+    Stopping,
+    StopPurpose,
+    Up,
+)
+from taskspec.engine.rules.job_rules import end_launch, on_stopped, seen_while_stopping
+from taskspec.engine.rules.launch_rules import Step, attach, begin_launch
+from taskspec.engine.rules.output_rules import publish_end
+from taskspec.engine.rules.watch_rules import (
+    blinded,
+    has_ended,
+    in_stage,
+    may_answer,
+    missed,
+    overdue,
+    settling,
+    with_news,
+)
+from taskspec.engine.verdict import Verdict, judge_ended_service, judge_ready
+from taskspec.plan.model import Action, Planned
+from taskspec.spec.endurance import Stage
+from taskspec.spec.kinds import ServiceRule
+from taskspec.state import events
+from taskspec.state.model import Event, Outcome, Record
+
+AFTER_LAST_USER = "stopped after its last user"
+NEVER_READY = "stopped before it was ready: no task needs it any more"
+LEFT_OVER = "stopped: no task needs it"
+LEFT_UP = "up, and left up"
+ServiceState = Rising | Up | Stopping
+ServiceMessage = Seen | LookedUp | Probed | Stopped
+
+
+def begin_service(facts: Facts, now: float) -> Step:
+    """The turn of a service has come."""
+    planned = facts.planned
+    is_unwanted = planned.action is Action.STOP or not facts.may_be_needed
+    if planned.action is not Action.KEEP and is_unwanted:
+        return _clear(facts, now)
+    match planned.action:
+        case Action.KEEP:
+            return Kept(Attempt(facts.address, now)), NO_EFFECTS
+        case Action.ATTACH:
+            return attach(facts, now)
+        case _:
+            return begin_launch(facts, now)
+
+
+def on_service(state: ServiceState, message: ServiceMessage, facts: Facts, now: float) -> Step:
+    """What a message means for the launch of a service."""
+    match message:
+        case Seen(info):
+            return _seen(state, info, facts, now)
+        case Probed():
+            return _probed(state, message, facts, now)
+        case LookedUp():
+            return _looked_up(state, message, facts, now)
+        case Stopped():
+            return _stopped(state, message, facts)
+        case _:
+            assert_never(message)
+
+
+def on_unused(state: ServiceState, facts: Facts) -> Step:
+    """No task uses the service now: one that is up ends, one that is rising ends if nothing will need it."""
+    rule = _rule(facts)
+    if isinstance(state, Up):
+        if rule.keep or state.attempt.reused:
+            why = "reused" if state.attempt.reused else "keep"
+            return Over(state.attempt, Outcome.SUCCEEDED, f"{LEFT_UP} ({why})"), NO_EFFECTS
+        return _stop(state, StopPurpose.UNUSED, state.verdict)
+    if not isinstance(state, Rising) or (facts.may_be_needed and facts.interrupt is None):
+        return state, NO_EFFECTS
+    if rule.keep and facts.interrupt is not OnInterrupt.STOP:
+        return state, NO_EFFECTS
+    verdict = Verdict(Outcome.STOPPED, NEVER_READY)
+    if state.attempt.reused:
+        return Over(state.attempt, Outcome.SKIPPED, NEVER_READY, Downstream.MAY_BEGIN), NO_EFFECTS
+    return _stop(state, StopPurpose.NEVER_READY, verdict)
+
+
+def probe(state: Rising, facts: Facts) -> Step:
+    """After a poll: ask the app whether the service is up."""
+    launch = state.launch
+    if launch.is_asking or facts.is_detaching or not may_answer(launch):
+        return state, NO_EFFECTS
+    asking = replace(state, launch=replace(launch, is_asking=True))
+    return asking, submit(Probe(facts.address, launch.task_id, _rule(facts).ready))
+
+
+def supersede(address: str, key: str, replaced: tuple[int, ...]) -> Effects:
+    """Stop the launches that a new one replaces."""
+    return submit(*(StopLaunches(address, (old,), StopPurpose.SUPERSEDED, key) for old in replaced))
+
+
+def launches_left(planned: Planned) -> Iterator[int]:
+    """Launches of ours that an earlier run left and that may still run."""
+    observed, previous = planned.observed, planned.previous
+    if previous is None:
+        return
+    if observed is not None and not observed.is_terminal and not previous.reused:
+        yield observed.task_id
+    yield from previous.replaces
+
+
+def stopped_events(planned: Planned, summary: str) -> Iterator[Event]:
+    """What is recorded once all that an unwanted task had running is stopped. An end that is on record stays."""
+    previous, observed = planned.previous, planned.observed
+    if previous is None:
+        return
+    yield from _retired(previous)
+    if observed is not None and not observed.is_terminal:
+        yield events.ended(previous.address, previous.key, Outcome.STOPPED, summary, {})
+
+
+def _clear(facts: Facts, now: float) -> Step:
+    """Stop what an earlier run left of a service that is not launched now."""
+    left = tuple(launches_left(facts.planned))
+    if not left:
+        return Kept(Attempt(facts.address, now)), NO_EFFECTS
+    key = facts.planned.previous.key if facts.planned.previous is not None else ""
+    attempt = Attempt(facts.address, now, key, task_id=left[0])
+    stopping = Stopping(attempt, StopPurpose.LEFT_OVER, Verdict(Outcome.SUCCEEDED, LEFT_OVER))
+    return stopping, submit(StopLaunches(facts.address, left, StopPurpose.LEFT_OVER))
+
+
+def _seen(state: ServiceState, info: TaskInfo | None, facts: Facts, now: float) -> Step:
+    if isinstance(state, Stopping):
+        return seen_while_stopping(state, info, facts)
+    if info is None:
+        launch = missed(state.launch)
+        if isinstance(launch, Verdict):
+            return _ended(state, launch, None, facts)
+        return replace(state, launch=launch), NO_EFFECTS
+    launch, news = with_news(state.launch, info, facts)
+    if has_ended(info):
+        verdict = judge_ended_service(info, was_up=isinstance(state, Up))
+        step, effects = _ended(state, verdict, info, facts)
+        return step, news + effects
+    launch = in_stage(launch, info, now, is_rising=isinstance(state, Rising))
+    verdict_ = overdue(launch, info, facts, now)
+    state = replace(state, launch=launch)
+    if verdict_ is None:
+        return state, news
+    step, effects = _end_overdue(state, verdict_, info, facts)
+    return step, news + effects
+
+
+def _ended(state: Rising | Up, verdict: Verdict, info: TaskInfo | None, facts: Facts) -> Step:
+    if isinstance(state, Up):
+        return _died(state.attempt, state.verdict, verdict, info, facts)
+    return end_launch(state.attempt, verdict, info, facts)
+
+
+def _end_overdue(state: Rising | Up, verdict: Verdict, info: TaskInfo, facts: Facts) -> Step:
+    """Stop a service that is past a deadline; one that another user started is only left."""
+    if state.attempt.reused or state.launch.stage is Stage.STOPPING:
+        return _ended(state, verdict, info, facts)
+    purpose = StopPurpose.SERVICE_OVERDUE if isinstance(state, Up) else StopPurpose.OVERDUE
+    results = state.verdict.results if isinstance(state, Up) else verdict.results
+    return _stop(state, purpose, replace(verdict, results=results), info)
+
+
+def _stop(state: Rising | Up, purpose: StopPurpose, verdict: Verdict, info: TaskInfo | None = None) -> Step:
+    stop = StopLaunches(state.attempt.address, (state.launch.task_id,), purpose)
+    watched = state.launch if info is not None else None
+    return Stopping(state.attempt, purpose, verdict, info, watched), submit(stop)
+
+
+def _probed(state: ServiceState, message: Probed, facts: Facts, now: float) -> Step:
+    if not isinstance(state, Rising) or state.launch.task_id != message.task_id:
+        return state, NO_EFFECTS
+    if message.error is not None:
+        raise message.error
+    answered = replace(state, launch=replace(state.launch, is_asking=False))
+    return (answered, NO_EFFECTS) if message.info is None else _judge_ready(answered, message.info, facts, now)
+
+
+def _looked_up(state: ServiceState, message: LookedUp, facts: Facts, now: float) -> Step:
+    if not isinstance(state, Rising) or state.launch.task_id != message.task_id:
+        return state, NO_EFFECTS
+    if message.error is not None:
+        return replace(state, launch=blinded(state.launch, message.error, facts, now)), NO_EFFECTS
+    launch = replace(state.launch, is_asking=False)
+    if message.looked is None:
+        return replace(state, launch=launch), NO_EFFECTS
+    launch = replace(launch, found={**launch.found, **message.looked.findings})
+    return _judge_ready(replace(state, launch=launch), message.looked.info, facts, now)
+
+
+def _judge_ready(state: Rising, info: TaskInfo, facts: Facts, now: float) -> Step:
+    """The service answers that it is up: it is, once what it promises is there."""
+    verdict = judge_ready(facts.setting.evaluator, facts.instance, info, state.launch.found)
+    if verdict.wants:
+        asking = replace(state, launch=replace(state.launch, is_asking=True))
+        return asking, submit(LookUp(facts.address, info, verdict.wants))
+    if verdict.outcome is Outcome.SUCCEEDED:
+        return _up(state, verdict, info, facts)
+    patient = settling(state.launch, facts, now) if verdict.may_improve else None
+    if patient is not None:
+        return replace(state, launch=replace(patient, found={})), NO_EFFECTS
+    if state.attempt.reused:
+        return end_launch(state.attempt, verdict, info, facts)
+    return _stop(state, StopPurpose.OVERDUE, verdict, info)
+
+
+def _up(state: Rising, verdict: Verdict, info: TaskInfo, facts: Facts) -> Step:
+    attempt = state.attempt
+    effects = record(events.ready(facts.address, attempt.key, verdict.results))
+    effects += report(StatusChanged(facts.address, info.id, "ready"))
+    effects += publish_end(facts, attempt.key, verdict, info)
+    effects += supersede(facts.address, attempt.key, attempt.replaces)
+    return Up(replace(attempt, replaces=()), state.launch, verdict), effects
+
+
+def _died(attempt: Attempt, up: Verdict, verdict: Verdict, info: TaskInfo | None, facts: Facts) -> Step:
+    """The service ended while tasks were still to use it: those that run go on, later ones are skipped."""
+    effects = record(events.ended(facts.address, attempt.key, verdict.outcome, verdict.summary, up.results))
+    if info is not None:
+        effects += publish_end(facts, attempt.key, verdict, info)
+    return Over(attempt, verdict.outcome, verdict.summary, Downstream.LOST, with_log=True), effects
+
+
+def _stopped(state: ServiceState, message: Stopped, facts: Facts) -> Step:
+    if not isinstance(state, Stopping) or message.purpose is not state.purpose:
+        return on_stopped(state, message, facts)
+    match state.purpose:
+        case StopPurpose.UNUSED:
+            return _unused_stopped(state, message, facts)
+        case StopPurpose.SERVICE_OVERDUE:
+            return _died(state.attempt, state.verdict, state.verdict, state.info, facts)
+        case StopPurpose.NEVER_READY:
+            return _never_ready_stopped(state, message, facts)
+        case StopPurpose.LEFT_OVER:
+            return _left_over_stopped(state, message, facts)
+        case _:
+            return on_stopped(state, message, facts)
+
+
+def _unused_stopped(state: Stopping, message: Stopped, facts: Facts) -> Step:
+    """The service stopped after its last user, or turns out to have died before and to have taken a user with it."""
+    attempt, info = state.attempt, message.info
+    if info is not None and info.status is LaunchStatus.ERROR and facts.has_failed_user:
+        return _died(attempt, state.verdict, judge_ended_service(info, was_up=True), info, facts)
+    if message.error is not None:
+        return _not_stopped(attempt, message.error, Downstream.NOTHING), NO_EFFECTS
+    event = events.ended(facts.address, attempt.key, Outcome.SUCCEEDED, AFTER_LAST_USER, state.verdict.results)
+    return Over(attempt, Outcome.SUCCEEDED, AFTER_LAST_USER), record(event)
+
+
+def _never_ready_stopped(state: Stopping, message: Stopped, facts: Facts) -> Step:
+    attempt = state.attempt
+    if message.error is not None:
+        return _not_stopped(attempt, message.error, Downstream.MAY_BEGIN), NO_EFFECTS
+    event = events.ended(facts.address, attempt.key, Outcome.STOPPED, NEVER_READY, {})
+    return Over(attempt, Outcome.SKIPPED, NEVER_READY, Downstream.MAY_BEGIN), record(event)
+
+
+def _left_over_stopped(state: Stopping, message: Stopped, facts: Facts) -> Step:
+    attempt, previous = state.attempt, facts.planned.previous
+    if message.error is not None or previous is None:
+        return _not_stopped(attempt, message.error, Downstream.MAY_BEGIN), NO_EFFECTS
+    done = Over(attempt, Outcome.SUCCEEDED, LEFT_OVER, Downstream.MAY_BEGIN)
+    return done, record(*_cleared(previous, attempt.task_id))
+
+
+def _not_stopped(attempt: Attempt, error: Exception | None, downstream: Downstream) -> Over:
+    summary = f"could not be stopped: {words(error)}; the next apply tries again"
+    return Over(attempt, Outcome.RUNNING, summary, downstream, is_unstopped=True)
+
+
+def _cleared(previous: Record, task_id: int | None) -> Iterator[Event]:
+    """What is recorded once everything that was left of a service is stopped."""
+    if previous.task_id is None and task_id is not None and task_id not in previous.replaces:
+        yield events.started(previous.address, previous.key, task_id, adopted=True)
+    yield from _retired(previous)
+    yield events.ended(previous.address, previous.key, Outcome.STOPPED, LEFT_OVER, dict(previous.results))
+
+
+def _retired(previous: Record) -> Iterator[Event]:
+    for old in previous.replaces:
+        yield events.retired(previous.address, previous.key, old)
+
+
+def _rule(facts: Facts) -> ServiceRule:
+    if facts.task.service is None:
+        raise AssertionError("only services come here")
+    return facts.task.service

@@ -1,0 +1,80 @@
+"""Rules for a launch that is polled: what is news, when it is lost, when it is past a deadline. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from taskspec.api import TaskInfo
+from taskspec.engine.events import StatusChanged
+from taskspec.engine.protocol.effects import NO_EFFECTS, Effects, report
+from taskspec.engine.protocol.facts import Facts
+from taskspec.engine.protocol.states import WatchedLaunch
+from taskspec.engine.verdict import Verdict
+from taskspec.errors import ApiError, Unauthorized
+from taskspec.spec.durations import show
+from taskspec.spec.endurance import DEADLINE_OF, FailureKind, Stage
+from taskspec.state.model import Outcome
+
+MISSING_LIMIT = 3
+"""Polls in a row that must not list a launch before it counts as lost."""
+_STAGES = {"queued": Stage.QUEUED, "consumed": Stage.STARTING, "terminating": Stage.STOPPING}
+"""Every other status that is not an end means that the launch runs."""
+_SILENT = ("", "queued", "consumed", "terminating")
+"""In these the app of a service does not answer."""
+
+
+def with_news(launch: WatchedLaunch, info: TaskInfo, facts: Facts) -> tuple[WatchedLaunch, Effects]:
+    """The launch as this poll shows it, and the report of a new status."""
+    if launch.missing:
+        launch = replace(launch, missing=0)
+    if info.raw_status == launch.status:
+        return launch, NO_EFFECTS
+    changed = replace(launch, status=info.raw_status)
+    return changed, report(StatusChanged(facts.address, info.id, info.raw_status))
+
+
+def missed(launch: WatchedLaunch) -> WatchedLaunch | Verdict:
+    """One more poll did not list the launch; the verdict once that is too often."""
+    missing = launch.missing + 1
+    if missing < MISSING_LIMIT:
+        return replace(launch, missing=missing)
+    summary = f"vanished: the server does not know launch {launch.task_id} any more"
+    return Verdict(Outcome.FAILED, summary, kind=FailureKind.VANISHED)
+
+
+def has_ended(info: TaskInfo) -> bool:
+    return info.status is not None and info.status.is_terminal
+
+
+def in_stage(launch: WatchedLaunch, info: TaskInfo, now: float, *, is_rising: bool = False) -> WatchedLaunch:
+    stage = _STAGES.get(info.raw_status, Stage.RUNNING)
+    return launch.enter(Stage.STARTING if is_rising and stage is Stage.RUNNING else stage, now)
+
+
+def overdue(launch: WatchedLaunch, info: TaskInfo, facts: Facts, now: float) -> Verdict | None:
+    """The verdict on a launch that has been in one stage for too long."""
+    limit = facts.task.deadlines.limit(launch.stage)
+    if limit is None or now - launch.stage_since <= limit:
+        return None
+    summary = f"{launch.stage} for more than {show(limit)} (status {info.raw_status})"
+    return Verdict(Outcome.FAILED, summary, kind=DEADLINE_OF[launch.stage])
+
+
+def settling(launch: WatchedLaunch, facts: Facts, now: float) -> WatchedLaunch | None:
+    """Apps set their output late: the launch with time for a missing result to arrive; None once that is over."""
+    until = now + facts.pace.results_grace if launch.settling_until is None else launch.settling_until
+    return replace(launch, settling_until=until) if now < until else None
+
+
+def blinded(launch: WatchedLaunch, error: Exception, facts: Facts, now: float) -> WatchedLaunch:
+    """A look-up failed: the next poll tries again, for as long as the run has patience. Raises the error after that."""
+    since = now if launch.blind_since is None else launch.blind_since
+    is_passing = isinstance(error, ApiError) and not isinstance(error, Unauthorized)
+    if not is_passing or now - since > facts.pace.server_patience:
+        raise error
+    return replace(launch, is_asking=False, blind_since=since)
+
+
+def may_answer(launch: WatchedLaunch) -> bool:
+    """Whether the app of a service may be asked if it is up."""
+    return launch.status not in _SILENT

@@ -1,0 +1,244 @@
+"""One run of a plan as a machine: messages and the time go in, effects come out. It does nothing by itself.
+
+A history of messages can be replayed: the same messages at the same times give the same effects.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from taskspec.engine.events import RunBegan, RunEnded, RunReport, TaskEnded
+from taskspec.engine.leaving import Leaving, OnInterrupt
+from taskspec.engine.protocol.commands import Command, Poll, RegisterFolders, StopDuplicates, StopLaunches
+from taskspec.engine.protocol.effects import Effects, record, report, submit
+from taskspec.engine.protocol.facts import Setting
+from taskspec.engine.protocol.messages import (
+    FoldersRegistered,
+    FurtherPlanned,
+    InterruptAsked,
+    Message,
+)
+from taskspec.engine.protocol.states import (
+    Calling,
+    OnHold,
+    Rising,
+    Running,
+    Stopping,
+    StopPurpose,
+    TaskState,
+    Unresolved,
+    Up,
+)
+from taskspec.engine.rules.call_rules import cut_off
+from taskspec.engine.rules.launch_rules import Step
+from taskspec.engine.rules.service_rules import launches_left, on_unused
+from taskspec.engine.run.completion import record_skips
+from taskspec.engine.run.deferred import Deferred
+from taskspec.engine.run.dispatch import Dispatcher
+from taskspec.engine.run.inbox import Inbox
+from taskspec.engine.run.polling import PollSchedule
+from taskspec.engine.run.state import RunState, watched_launch
+from taskspec.engine.scoreboard import Scoreboard
+from taskspec.engine.unfolding import DeferredPlanner
+from taskspec.errors import SpecError
+from taskspec.plan.model import Plan
+from taskspec.plan.planner import final_results
+from taskspec.state import events
+from taskspec.state.model import Outcome
+from taskspec.values import Json
+
+_IDLE_SECONDS = 5.0
+"""The longest the loop sleeps where nothing is due."""
+
+
+@dataclass(slots=True)
+class Run:
+    """A run of one plan. Belongs to one thread."""
+
+    run_id: str
+    plan: Plan
+    setting: Setting
+    leaving: Leaving
+    planner: Callable[[Plan, str, frozenset[str]], DeferredPlanner]
+    began: float
+    state: RunState = field(init=False)
+    dispatcher: Dispatcher = field(init=False)
+    deferred: Deferred = field(init=False)
+    inbox: Inbox = field(init=False)
+    _is_registering: bool = True
+
+    def __post_init__(self) -> None:
+        pace = self.setting.pace
+        board = Scoreboard(self.setting.evaluator.secrets)
+        polls = PollSchedule(pace.poll_shortest, pace.poll_longest, pace.server_patience)
+        self.state = RunState(self.plan, self.setting, self.leaving, board, polls)
+        self.dispatcher = Dispatcher(self.state)
+        self.deferred = Deferred(self.state, self.planner)
+        self.inbox = Inbox(self.state, self.dispatcher)
+        self.state.do(submit(RegisterFolders(self.plan)))
+
+    def take_effects(self) -> Effects:
+        """What the loop has to carry out now: records first, then commands, then reports."""
+        return self.state.take_effects()
+
+    def begin_ready(self, now: float) -> None:
+        """Begin what may begin, and ask for what is due."""
+        if self._is_registering:
+            return
+        self.dispatcher.begin_ready(now)
+        self.deferred.plan_next()
+        self._stop_duplicates_if_due()
+        self._poll_if_due(now)
+
+    def handle(self, message: Message, now: float, command: Command | None = None) -> None:
+        """Take a message in; `command` is what it answers, if it answers one."""
+        if command is not None:
+            self.state.awaited -= command.is_awaited
+        if not self.deferred.holds_back(message):
+            self._handle(message, now)
+
+    def settle(self, now: float) -> None:
+        """End the run at its deadline, and every service whose last user has ended."""
+        if self.leaving.has_passed(now):
+            self._leave(now, OnInterrupt.DETACH)
+        for address in self.state.services:
+            state = self.state.states.get(address)
+            if isinstance(state, Up | Rising) and not self.state.is_used(address):
+                self._step(on_unused(state, self.state.facts(address)), now)
+
+    def is_over(self, now: float) -> bool:
+        """Whether nothing is left to do, or to wait for."""
+        run = self.state
+        is_busy = run.awaited > 0 or run.has_effects
+        if self.leaving.is_asked:
+            is_starting = run.is_stopping_services or any(map(_is_on_its_way, run.states.values()))
+            return self.leaving.is_over(now, starting=is_starting, active=bool(run.states) or is_busy)
+        is_done = run.ready.is_done and not self._is_registering
+        return is_done and not is_busy and not run.has_service_up and not run.resent
+
+    def seconds_left(self, now: float) -> float:
+        """How long the loop may wait for a message."""
+        run = self.state
+        if self._is_registering:
+            return self.leaving.seconds_left(now, _IDLE_SECONDS)
+        if self.is_over(now) or run.has_effects or (run.has_room and run.ready.has_free):
+            return 0.0
+        limit = self.leaving.seconds_left(now, self.dispatcher.seconds_left(now, _IDLE_SECONDS))
+        if run.has_room:
+            limit = run.ready.seconds_left(now, limit)
+        return run.polls.seconds_left(now, limit) if run.watched else limit
+
+    def finish(self, now: float) -> RunReport:
+        """End the run: what goes on without it is reported so, and every task has an outcome."""
+        run = self.state
+        for state in list(run.states.values()):
+            if isinstance(state, Calling | OnHold):
+                self._step(cut_off(state.attempt), now)
+            elif isinstance(state, Up) or (isinstance(state, Stopping) and state.attempt.address in run.services_up):
+                summary = "goes on without us; the next apply takes it over, or stops it"
+                run.end(run.ended(state.attempt, Outcome.RUNNING, summary, now))
+            else:
+                summary = "goes on without us; the next apply attaches"
+                run.end(run.ended(state.attempt, Outcome.RUNNING, summary, now))
+        for retry in run.ready.give_up_tries():
+            run.end(TaskEnded(retry.address, Outcome.FAILED, summary="interrupted before its next try"))
+        result = RunReport(
+            run=self.run_id,
+            tasks=run.board.partition(task.address for task in run.plan.tasks),
+            results=self._results(),
+            seconds=now - self.began,
+            detached=self.leaving.is_asked,
+            stopped=tuple(run.stopped),
+            unstopped=tuple(run.unstopped),
+        )
+        run.do(record(events.run_ended(result.counts, detached=result.detached)) + report(RunEnded(result)))
+        return result
+
+    def _handle(self, message: Message, now: float) -> None:
+        match message:
+            case InterruptAsked():
+                self._leave(now)
+            case FoldersRegistered():
+                self._registered(message)
+            case FurtherPlanned():
+                self.deferred.on_planned(message, now)
+                self._handle_held_back(now)
+            case _:
+                self.inbox.handle(message, now)
+
+    def _step(self, step: Step, now: float) -> None:
+        self.dispatcher.settle(step, now)
+
+    def _start(self) -> None:
+        """The run begins: told and recorded; launches that are not wanted any more are stopped."""
+        run = self.state
+        self._is_registering = False
+        actions = {str(action): count for action, count in self.plan.counts.items() if count}
+        began = RunBegan(self.run_id, self.plan, self.setting.pace.parallelism)
+        run.do(record(events.run_started(actions, self.plan.server)) + report(began))
+        if self.leaving.is_asked:
+            return
+        for planned in (*self.plan.tasks, *self.plan.stops):
+            for twin in planned.twins:
+                run.do(submit(StopLaunches(planned.address, (twin,), StopPurpose.DUPLICATE)))
+        for stop in self.plan.stops:
+            run.do(submit(StopLaunches(stop.address, tuple(launches_left(stop)), StopPurpose.UNWANTED)))
+        record_skips(run, run.ready.skipped_at_once)
+
+    def _registered(self, message: FoldersRegistered) -> None:
+        if self._is_registering:
+            if message.error is not None:
+                raise message.error
+            self._start()
+
+    def _leave(self, now: float, mode: OnInterrupt | None = None) -> None:
+        """Begin to leave; with `stop`, ask every launch to stop, the youngest first."""
+        if not self.leaving.ask(now, mode):
+            return
+        if self._is_registering:
+            self._start()
+        self.dispatcher.leave(now)
+        self._handle_held_back(now)
+        if self.leaving.mode is OnInterrupt.STOP:
+            for state in reversed(list(self.state.states.values())):
+                if isinstance(state, Running | Rising):
+                    launch = (state.launch.task_id,)
+                    self.state.do(submit(StopLaunches(state.attempt.address, launch, StopPurpose.INTERRUPT)))
+
+    def _handle_held_back(self, now: float) -> None:
+        for message in self.deferred.held_back():
+            self._handle(message, now)
+
+    def _poll_if_due(self, now: float) -> None:
+        run = self.state
+        if not run.watched or not run.polls.is_due(now):
+            return
+        wanted: dict[int, list[int]] = {}
+        for address in run.watched:
+            launch = watched_launch(run.states[address])
+            if launch is not None:
+                wanted.setdefault(launch.workspace, []).append(launch.task_id)
+        run.polls.is_asking = True
+        run.do(submit(Poll(wanted)))
+
+    def _stop_duplicates_if_due(self) -> None:
+        """Once all else is done, look for launches that came of a start which was sent again."""
+        run = self.state
+        is_idle = run.awaited == 0 and not run.has_service_up and not run.has_effects
+        if run.resent and run.ready.is_done and is_idle and not self.leaving.is_asked:
+            resent, run.resent = tuple(run.resent), []
+            run.do(submit(StopDuplicates(resent)))
+
+    def _results(self) -> Mapping[str, Json]:
+        if self.state.is_planning:
+            return {}
+        try:
+            return final_results(self.setting.evaluator)
+        except SpecError:
+            return {}
+
+
+def _is_on_its_way(state: TaskState) -> bool:
+    """Whether a start or a call is being sent, so that even a run that detaches waits a moment."""
+    return state.attempt.task_id is None and not isinstance(state, Unresolved)

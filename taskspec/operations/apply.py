@@ -1,0 +1,92 @@
+"""Prepare an apply: permissions, and the environment in which a plan is carried out."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from taskspec.engine.apply import Apply
+from taskspec.engine.events import Listener
+from taskspec.engine.evidence import Looked, look
+from taskspec.engine.ledger import Journal
+from taskspec.engine.performers import performers
+from taskspec.engine.performing import Performer
+from taskspec.engine.server import Server
+from taskspec.engine.tools import Pace, Tools
+from taskspec.engine.workers import Hands, Threads
+from taskspec.errors import UsageError
+from taskspec.operations.plan import Planned
+from taskspec.operations.project import Project
+from taskspec.plan.evidence import Need
+from taskspec.plan.model import Plan
+from taskspec.wording import listing
+
+if TYPE_CHECKING:
+    from taskspec.api import Api, TaskInfo
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """What an apply uses of the outside, apart from the server: time, threads, calls and lookups.
+
+    `clock` is monotonic, `wall` is the time of day.
+    """
+
+    clock: Callable[[], float]
+    wall: Callable[[], float]
+    hands: Hands
+    performer: Performer
+    look: Callable[[Api, TaskInfo, Iterable[Need]], Looked]
+
+
+def real_environment(project: Project, server: Server, plan: Plan, *, commands: Path | None = None) -> Environment:
+    """The environment of this process. `commands` is the file that notes which local commands run.
+
+    Without it the plan may not run any: raises UsageError where it would.
+    """
+    if commands is None:
+        _refuse_local_commands(plan)
+    secrets = project.evaluator.secrets
+    performer = performers(server, project.folder, time.monotonic, os.environ, secrets, commands=commands)
+    return Environment(time.monotonic, time.time, Threads(), performer, look)
+
+
+def _refuse_local_commands(plan: Plan) -> None:
+    found = [f'"{task.address}"' for task in plan.tasks if task.runs_here]
+    if found:
+        raise UsageError(
+            f"{listing(found, 5)} would run commands on this machine, which is not allowed",
+            remedy="read the commands in the plan, then apply with --allow-local",
+        )
+
+
+def prepare_apply(
+    project: Project,
+    server: Server,
+    planned: Planned,
+    store: Journal,
+    listener: Listener,
+    pace: Pace,
+    environment: Environment,
+) -> Apply:
+    """Return an apply that is ready to start, so that a signal handler can interrupt it."""
+    project.evaluator.renderer.lift()
+    tools = Tools(
+        server=server,
+        store=store,
+        evaluator=project.evaluator.starting_from(planned.plan.views),
+        catalogue=planned.catalogue,
+        listener=listener,
+        clock=environment.clock,
+        wall=environment.wall,
+        pace=pace,
+        hands=environment.hands,
+        performer=environment.performer,
+        inputs=planned.inputs,
+        look=environment.look,
+    )
+    return Apply(planned.plan, tools)

@@ -1,0 +1,71 @@
+"""Plan a project against a server and a state."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from taskspec.engine.catalogue import Catalogue
+from taskspec.engine.places import look_up_names, with_agents
+from taskspec.engine.refresh import observe
+from taskspec.engine.server import Server
+from taskspec.operations.project import Project
+from taskspec.plan.inputs import PlanInputs
+from taskspec.plan.model import Plan
+from taskspec.plan.planner import make_plan
+from taskspec.plan.request import Facts
+from taskspec.plan.selection import Selection
+from taskspec.plan.unfolding import names_module
+from taskspec.state.model import State
+from taskspec.template.instances import Instance
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A plan, and the facts it was made from: an apply uses both."""
+
+    plan: Plan
+    catalogue: Catalogue
+    inputs: PlanInputs
+
+
+def make(project: Project, server: Server, state: State, selection: Selection) -> Planned:
+    """Look up names and apps, observe the launches on record, and plan. Changes nothing.
+
+    Raises SpecError, UsageError or ApiError.
+    """
+    project.evaluator.secrets.salt = server.label
+    catalogue = Catalogue(project.spec, project.folder, server)
+
+    def look_up(instances: Iterable[Instance]) -> Facts:
+        there = [instance for instance in instances if not instance.is_folded]
+        look_up_names(catalogue.places, project.evaluator, there)
+        return catalogue.look_up(project.evaluator, filter(names_module, instances))
+
+    facts = look_up(project.expansion.instances)
+    inputs = PlanInputs(
+        server=server.label,
+        expansion=project.expansion,
+        facts=facts,
+        state=state,
+        world=observe(server, state),
+        selection=selection,
+        warnings=project.warnings,
+        look_up=look_up,
+    )
+    plan = make_plan(project.evaluator, inputs)
+    instances = plan.expansion.instances
+    catalogue.check_places((instances[task.node], task.request) for task in plan.tasks if not task.is_folded)
+    plan = with_agents(catalogue.places, project.spec, plan, time.monotonic())
+    return Planned(_with_reusable(catalogue, plan), catalogue, inputs)
+
+
+def _with_reusable(catalogue: Catalogue, plan: Plan) -> Plan:
+    tasks = (instance.task for instance in plan.expansion.instances)
+    if not any(task.service is not None and task.service.reuse for task in tasks):
+        return plan
+    # Only such a plan needs the part of the engine that looks for running launches.
+    from taskspec.engine.reuse import with_reusable  # noqa: PLC0415 - see above
+
+    return with_reusable(catalogue, plan, time.monotonic())

@@ -1,0 +1,121 @@
+"""Open a project: read a spec and those it includes, check them, and evaluate what needs no server."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from taskspec.beside import digest_beside
+from taskspec.composition import read_sources
+from taskspec.diagnostics import Code, Diagnostic, in_order
+from taskspec.engine.secretsource import SecretSource, Trust
+from taskspec.errors import SpecError, UsageError
+from taskspec.plainfile import read_plain
+from taskspec.plan.evaluate import Evaluator
+from taskspec.sensitive import Secrets
+from taskspec.spec.includes import compose
+from taskspec.spec.model import ServiceDecl, SpecFile
+from taskspec.spec.secretvalues import SecretKeeper
+from taskspec.spec.variables import Assigned, VariableFile, assign_variables
+from taskspec.template.evaluate import base_scope
+from taskspec.template.flows import analyse_whole
+from taskspec.template.instances import Expansion, expand
+from taskspec.template.parts import RootNames, Views, part_scopes
+from taskspec.template.scope import TasksView
+from taskspec.template.secrecy import exposed_secrets
+from taskspec.values import Json, Unknown
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """The spec that a command line names, and how to read it."""
+
+    path: Path
+    shown_as: str
+    environment: Mapping[str, str]
+    var_flags: Sequence[str] = ()
+    var_files: Sequence[Path] = ()
+    secrets: Secrets = field(default_factory=Secrets)
+    trust: Trust = field(default_factory=Trust)
+    profile: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """A spec that was read, checked and evaluated without a server."""
+
+    spec: SpecFile
+    folder: Path
+    evaluator: Evaluator
+    expansion: Expansion
+    warnings: tuple[Diagnostic, ...]
+    root: Path | None = None
+
+
+def open_project(request: Request, *, variables_required: bool = True) -> Project:
+    """Read, analyse and evaluate a spec. Raises SpecError with every problem that one pass finds."""
+    content, profile = _read(request.path, "spec"), request.profile
+    sources = read_sources(request.path, request.shown_as, content, profile, allow_outside=request.trust.allow_outside)
+    spec, renderer, warnings = sources.root, sources.renderer, sources.warnings
+    weave = analyse_whole(spec, renderer, sources.parts)
+    problems = list(weave.analysis.problems)
+    variables: dict[str, Json] = {}
+    try:
+        variables = _variables(request, spec, required=variables_required)
+    except SpecError as error:
+        problems.extend(error.diagnostics)
+    problems.extend(exposed_secrets(spec, renderer, sources.parts))
+    if problems:
+        raise SpecError(in_order([*problems, *warnings]))
+    tasks = TasksView()
+    folder = request.path.resolve().parent
+    base = base_scope(spec, variables, renderer)
+
+    def keeper_in(below: str) -> SecretKeeper:
+        return _keeper(request, folder / below, looks_up=variables_required)
+
+    units = part_scopes(spec, RootNames(renderer, base, tasks), sources.parts, weave.waiting, keeper_in)
+    spec = compose(spec, {part.prefix: part.spec for part in sources.parts})
+
+    def digest_of(below: str, path: str) -> str:
+        return digest_beside(folder / below, path)
+
+    has_services = any(isinstance(task, ServiceDecl) for task in spec.tasks.values())
+    views = Views(tasks, units)
+    evaluator = Evaluator(spec, renderer, base, views, request.secrets, digest_of, has_services=has_services)
+    expansion = expand(spec, weave.analysis, renderer, base, units=units)
+    expansion.declare(tasks)
+    return Project(spec, folder, evaluator, expansion, sources.warnings, request.trust.root(folder))
+
+
+def _read(path: Path, what: str) -> bytes:
+    try:
+        return read_plain(path)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise UsageError(f'{what} "{path}" cannot be read: {reason}', remedy="check the path") from None
+
+
+def assigned(request: Request, spec: SpecFile, *, looks_up: bool = False) -> dict[str, Assigned]:
+    """Return each variable's value and its origin. Raises SpecError with every missing or invalid value."""
+    files = [VariableFile(str(path), _read(path, "--var-file")) for path in request.var_files]
+    keeper = _keeper(request, request.path.resolve().parent, looks_up=looks_up)
+    return assign_variables(spec, environment=request.environment, files=files, flags=request.var_flags, keeper=keeper)
+
+
+def _keeper(request: Request, folder: Path, *, looks_up: bool) -> SecretKeeper:
+    """Return the resolver for secret references; relative paths start in `folder`."""
+    source = SecretSource(request.environment, folder, request.trust)
+    return SecretKeeper(request.secrets, source.read if looks_up and request.trust.looks_up_secrets else None)
+
+
+def _variables(request: Request, spec: SpecFile, *, required: bool) -> dict[str, Json]:
+    try:
+        found = assigned(request, spec, looks_up=required)
+    except SpecError as error:
+        serious = [problem for problem in error.diagnostics if problem.code is not Code.VARIABLE_MISSING]
+        if required or serious:
+            raise
+        return {name: Unknown(f"var.{name}") for name in spec.variables}
+    return {name: value.value for name, value in found.items()}

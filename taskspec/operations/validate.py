@@ -1,0 +1,52 @@
+"""Validate a project: check every expression and app folder that needs no server."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from taskspec.diagnostics import Diagnostic, in_order
+from taskspec.engine.catalogue import Catalogue
+from taskspec.engine.server import Server
+from taskspec.errors import SpecError
+from taskspec.operations.project import Project
+from taskspec.plan.planner import final_results
+from taskspec.plan.request import Facts
+from taskspec.plan.unfolding import names_module
+from taskspec.spec.model import CallDecl, TaskDecl, is_folder
+from taskspec.template.scope import unknown_view
+from taskspec.values import is_known
+
+
+def validate(project: Project, server: Server) -> Sequence[Diagnostic]:
+    """Check what needs no server, app folders included. Returns the warnings; raises SpecError with all problems."""
+    catalogue = Catalogue(project.spec, project.folder, server, project.root)
+    local = [i for i in project.expansion.instances if names_module(i) and _is_known_folder(project, i.task)]
+    facts = catalogue.look_up(project.evaluator, local) if server.is_local else Facts()
+    evaluator = project.evaluator.starting_from(project.evaluator.views)
+    for instance in project.expansion.instances:
+        if not instance.is_folded:
+            view = unknown_view(instance.address, instance.task.results)
+            evaluator.tasks.put(instance.task.name, instance.key, view)
+    problems: list[Diagnostic] = []
+    calls = [instance for instance in project.expansion.instances if instance.task.call is not None]
+    for instance in project.expansion.instances:
+        if instance.task.when is not True:
+            try:
+                evaluator.condition(instance)
+            except SpecError as error:
+                problems.extend(error.diagnostics)
+    for instance in [*(local if server.is_local else ()), *calls]:
+        try:
+            evaluator.request(instance, facts)
+        except SpecError as error:
+            problems.extend(error.diagnostics)
+    if problems:
+        raise SpecError(in_order(problems))
+    final_results(evaluator)
+    return project.warnings
+
+
+def _is_known_folder(project: Project, task: TaskDecl) -> bool:
+    """Whether the app is a folder whose path is known: a variable without a value may be part of it."""
+    module = "" if isinstance(task, CallDecl) else task.module
+    return is_folder(module) and ("{{" not in str(module) or is_known(project.evaluator.base["var"]))

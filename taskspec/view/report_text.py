@@ -1,0 +1,74 @@
+"""Draw the report of a run, and results, as text."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from taskspec.state.model import Outcome
+from taskspec.values import Json
+from taskspec.view.paint import Paint, clean, one_line
+from taskspec.view.summaries import report_summary
+from taskspec.view.words import show
+
+if TYPE_CHECKING:
+    from taskspec.engine.events import RunReport, TaskEnded
+
+
+def draw_report(report: RunReport, paint: Paint, *, spec: str = "") -> str:
+    """The outcome of the run: failures with their cause first, then the counts."""
+    lines: list[str] = []
+    for task in report.tasks:
+        if task.outcome in (Outcome.FAILED, Outcome.STOPPED):
+            lines += [*_failure(task, paint, spec), ""]
+    lines += _pending(report, paint)
+    skipped = [task for task in report.tasks if task.outcome is Outcome.SKIPPED]
+    if skipped:
+        width = min(60, max(len(task.address) for task in skipped))
+        named = (f"  {clean(task.address):<{width}}  {paint(task.summary, 'dim')}" for task in skipped)
+        lines += [paint("Skipped:", "bold"), *named, ""]
+    remarks = [task for task in report.tasks if task.outcome is Outcome.SUCCEEDED and task.summary]
+    if remarks:
+        lines += [paint("Noted:", "bold"), *(f"  {clean(t.address)}: {one_line(t.summary, 400)}" for t in remarks), ""]
+    if report.results and not report.failed and not report.detached and not report.pending:
+        lines += [*draw_results(report.results, paint), ""]
+    lines.append(report_summary(report))
+    if report.detached:
+        still = "the launches above are still running. `taskspec apply` attaches to them, `taskspec stop` stops them."
+        is_running = bool(report.counts.get("running"))
+        lines.append(
+            f"Detached: {still}" if is_running else "Interrupted: no launch is running. `taskspec apply` continues."
+        )
+    return "\n".join(lines) + "\n"
+
+
+def _pending(report: RunReport, paint: Paint) -> list[str]:
+    """The tasks that wait for users or were interrupted; tasks downstream are only counted."""
+    found = [task for task in report.tasks if task.outcome is Outcome.PENDING and task.summary and not task.because_of]
+    if not found:
+        return []
+    width = min(60, max(len(task.address) for task in found))
+    named = (f"  {clean(task.address):<{width}}  {paint(one_line(task.summary, 400), 'dim')}" for task in found)
+    return [paint("Pending:", "bold"), *named, ""]
+
+
+def _failure(task: TaskEnded, paint: Paint, spec: str) -> Iterator[str]:
+    launch = f" (launch {task.task_id})" if task.task_id is not None else ""
+    yield f"{paint('Failed', 'bold', 'red')}: {paint(clean(task.address), 'bold')}{launch}: {clean(task.summary)}"
+    if task.link:
+        yield f"  {clean(task.link)}"
+    for line in task.log_tail:
+        yield f"  │ {one_line(line)}"
+    if task.task_id is not None:
+        yield f"  The whole log: taskspec logs {shlex.join([*filter(None, [spec]), clean(task.address)])}"
+
+
+def draw_results(results: Mapping[str, Json], paint: Paint) -> list[str]:
+    """Named values, one a line."""
+    width = max((len(name) for name in results), default=0)
+    return [paint("Results:", "bold"), *(f"  {name:<{width}} = {_result(value)}" for name, value in results.items())]
+
+
+def _result(value: Json) -> str:
+    return clean(value) if isinstance(value, str) and "\n" not in value else show(value, limit=2000)

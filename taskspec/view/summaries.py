@@ -1,0 +1,57 @@
+"""One stable line for a plan and for a run, in text and in JSON alike."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from taskspec.plan.model import Action, Plan, PlannedTask
+from taskspec.state.model import Outcome
+from taskspec.template.items import item_limit
+from taskspec.view.paint import clean
+from taskspec.view.words import duration
+
+if TYPE_CHECKING:
+    from taskspec.engine.events import RunReport
+
+_PLANNED = (
+    (Action.START, "to start"),
+    (Action.RERUN, "to rerun"),
+    (Action.ATTACH, "to attach"),
+    (Action.PUBLISH, "to publish"),
+    (Action.STOP, "to stop"),
+    (Action.KEEP, "to keep"),
+    (Action.SKIP, "to skip"),
+)
+
+
+def plan_summary(plan: Plan) -> str:
+    """One stable line: `Plan: 2 to start, 1 to keep.`"""
+    if not plan.has_changes:
+        skipped = f", {plan.counts[Action.SKIP]} to skip" if plan.counts[Action.SKIP] else ""
+        return f"Plan: nothing to do, {plan.counts[Action.KEEP]} to keep{skipped}."
+    counts = plan.counts
+    folded = [task for task in plan.tasks if task.is_folded] if plan.expansion.has_folded else []
+    counts[Action.START] -= len(folded)
+    reused = len(plan.reusable)
+    for task in plan.tasks:
+        counts[task.action] -= task.address in plan.reusable
+    known = ", ".join(f"{counts[action]} {words}" for action, words in _PLANNED if counts[action])
+    known = ", ".join(filter(None, (known, f"{reused} to reuse" if reused else "")))
+    return "; ".join(filter(None, (f"Plan: {known}" if known else "Plan: nothing else", _at_most(plan, folded)))) + "."
+
+
+def _at_most(plan: Plan, folded: list[PlannedTask]) -> str:
+    """`at most 20 more once train[*] is known`: the approval covers these instances too."""
+    if not folded:
+        return ""
+    limit = sum(item_limit(plan.expansion.instances[task.node].task) for task in folded)
+    names = ", ".join(clean(task.address) for task in folded)
+    return f"at most {limit:,} more once {names} {'is' if len(folded) == 1 else 'are'} known"
+
+
+def report_summary(report: RunReport) -> str:
+    """One stable line: `Applied: 3 succeeded, 1 kept in 4.2s.`"""
+    counts = [f"{report.counts[str(o)]} {o}" for o in Outcome if report.counts.get(str(o))]
+    counts += [f"{len(report.stopped)} no longer wanted and stopped"] if report.stopped else []
+    counts += [f"{len(report.unstopped)} could not be stopped"] if report.unstopped else []
+    return f"Applied: {', '.join(counts) or 'nothing'} in {duration(report.seconds)}."
