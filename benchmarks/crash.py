@@ -7,8 +7,8 @@
                                              specs; about two hours
     python benchmarks/crash.py --only mixed  one kind of trial
 
-Every trial ends with applies until one is done, and then three things must hold: each start key was started exactly
-once, as counted by the server; the final state is that of an undisturbed run; the state opened after every kill. The
+Every trial ends with applies until one is done. Then three things must hold. The server has counted exactly one start
+for each start key. The final state is that of an undisturbed run. The state could be opened after every kill. The
 pieces are those of tests/crash; the server is taskspec/rehearsal behind real sockets.
 """
 
@@ -26,14 +26,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
-
-from crash.http_server import HttpServer
-from crash.mixture import mixed_simulation
-from crash.simulation import Simulation
-from crash.trials import ForkServer, Trial, kill_trial, undisturbed_seconds
+sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from taskspec.rehearsal.server import FakeServer
+from tests.crash.http_server import HttpServer
+from tests.crash.mixture import mixed_simulation
+from tests.crash.simulation import Simulation
+from tests.crash.trials import ForkServer, Trial, kill_trial, undisturbed_seconds
 
 KINDS = ("kills", "lost", "points", "large", "signals", "graphs", "lives", "mixed")
 

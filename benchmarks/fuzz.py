@@ -4,8 +4,8 @@
     python benchmarks/fuzz.py --count 2000         a quick look
     python benchmarks/fuzz.py --kind trees --seed 7
 
-The same seed gives the same inputs. A bug (exit code 70), or an input that a command computes on for longer than
---seconds, is an offence: its files are kept below --keep, and the program ends with 1.
+The same seed gives the same inputs. An offence is a bug (exit code 70), or an input that takes a command longer
+than --seconds. Its files are kept below --keep, and the program ends with 1.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ OPERATORS = (
 
 @dataclass(slots=True)
 class Tally:
-    """What became of the inputs of one kind."""
+    """The outcomes of the inputs of one kind."""
 
     inputs: int = 0
     accepted: int = 0
@@ -252,7 +252,7 @@ def grafts(dice: random.Random) -> dict[str, bytes]:
             name, graft = dice.choice(GRAFTS.get(path[-1]) or [(path[-1], None)])
             above[name] = copy.deepcopy(graft)
         elif isinstance(above, dict):
-            # Keys that stand beside it elsewhere.
+            # Keys that stand next to it in other places.
             name, graft = dice.choice(list(dice.choice(NEIGHBOURS.get(path[-1]) or [above]).items()))
             above[name] = copy.deepcopy(graft)
         else:

@@ -1,10 +1,10 @@
-"""How taskspec grows: start-up, plan, apply and no-op apply of layered graphs, beside a baseline in the same run.
+"""How taskspec grows: start-up, plan, apply and no-op apply of layered graphs, against a baseline in the same run.
 
     python benchmarks/scale.py            1,000 and 10,000 tasks planned, 1,000 applied; about a minute
     python benchmarks/scale.py --quick    the small sizes only
 
 Graph: layers of 100, two parents a task, ten YAML lines each. The baseline of a plan is PyYAML's C loader on the same
-file (reading, nothing else); the baseline of an apply is starting the same processes one by one from Python, without a
+file (reading, nothing else). The baseline of an apply starts the same processes one by one from Python, without a
 server, a record or a graph. Everything runs on a private local server that is stopped at the end.
 """
 

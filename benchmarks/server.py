@@ -1,10 +1,10 @@
-"""How fast the local server answers and starts launches, beside a bare server in the same run.
+"""How fast the local server answers and starts launches, compared with a bare server in the same run.
 
     python benchmarks/server.py           about half a minute
     python benchmarks/server.py --quick   a second a row
 
-The bare server is uvicorn with an ASGI function that reads the body and answers a constant: what this machine, this
-client and this parser can do at all. Everything runs in a temporary home and is stopped at the end.
+The bare server is uvicorn with an ASGI function that reads the body and answers a constant. It shows what this
+machine, this client and this parser can do at best. Everything runs in a temporary home and is stopped at the end.
 """
 
 from __future__ import annotations
@@ -133,7 +133,7 @@ def measure(home: ServerHome, folder: Path, seconds: float, many: int) -> None:
 
 
 def measure_pages(server: Server, seconds: float, many: int) -> None:
-    """Lists of a long history, each beside a bare server that sends the same bytes."""
+    """Lists of a long history, each compared with a bare server that sends the same bytes."""
     newest = server.call("tasks.list", workspaceId=1, sort="id", sort_order="desc", per_page=1)["entities"][0]["id"]
     above = [{"field": "id", "operator": ">", "value": newest - 500}]
     chosen = [{"field": "id", "operator": "in", "value": list(range(newest - 500, newest))}]

@@ -179,7 +179,8 @@ def messages(source: str) -> list[Text]:
 def report() -> str:
     """A line for each folder with Python files: banned words in prose and in messages, long docstring sentences."""
     counts: dict[str, Counter[str]] = {}
-    for path in sorted([*(ROOT / "taskspec").rglob("*.py"), *(ROOT / "tests").rglob("*.py")]):
+    folders = (ROOT / name for name in ("taskspec", "tests", "benchmarks", "examples"))
+    for path in sorted(path for folder in folders for path in folder.rglob("*.py")):
         source = path.read_text(encoding="utf-8")
         row = counts.setdefault(path.parent.relative_to(ROOT).as_posix(), Counter())
         row["prose"] += len(banned_words(docstrings(source) + comments(source)))

@@ -1,4 +1,4 @@
-"""The house: floors, doors and sizes, read from the source itself."""
+"""The layers, the importers of each library and the sizes, read from the source itself."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ FLOORS = (
     {"cli"},
     {"__main__"},
 )
-"""Rooms from the ground up; a room may import from lower floors, and from itself."""
+"""The layers, lowest first; a package may import from lower layers, and from itself."""
 
 NEVER = {
     "local": {"spec", "template", "state", "plan", "engine", "operations", "upkeep", "view", "cli", "graph"},
@@ -54,7 +54,7 @@ NEVER = {
     "plan": {"api", "local"},
     "template": {"state"},
 }
-"""Rooms that must not know each other although one lies below the other."""
+"""Packages that must not know each other although one is below the other."""
 
 DOORS = {
     "yaml": {"taskspec.spec.reader", "taskspec.layout.reading"},
@@ -78,7 +78,7 @@ DOORS = {
     "fcntl": {"taskspec.filelock", "taskspec.local.appenv"},
     "psutil": {"taskspec.processmark", "taskspec.state.lease", "taskspec.local"},
 }
-"""Every library has one door: the modules (or packages) that may import it."""
+"""The modules (or packages) that may import a library."""
 
 PURE = (
     "values", "json_tree", "sensitive", "graph", "diagnostics", "spec", "template", "plan",

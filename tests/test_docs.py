@@ -98,9 +98,9 @@ def test_specs_shown_in_pages_are_valid(page: Path) -> None:
 def test_examples_are_valid_and_can_be_planned(
     example: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    # A copy: somebody may have applied the example in this checkout, and its state belongs to their server.
+    # A copy: the example may have been applied in this checkout, and its state belongs to that server.
     shutil.copytree(ROOT / "examples", tmp_path / "examples", ignore=shutil.ignore_patterns(".taskspec"))
-    (tmp_path / ".git").mkdir()  # the apps lie beside the specs, in one project
+    (tmp_path / ".git").mkdir()  # the apps and the specs are in one project
     copy = tmp_path / "examples" / "specs" / example.name
     assert run(["validate", str(copy)]) == ExitCode.DONE, capsys.readouterr().err
     capsys.readouterr()

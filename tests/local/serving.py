@@ -78,9 +78,13 @@ class RunningServer:
         return self._process.wait(PATIENCE)
 
     def close(self) -> None:
-        if self._process is not None and self._process.poll() is None:
-            self.kill()
         self._session.close()
+        if self._process is not None and self._process.poll() is None:
+            self._process.terminate()  # a server that is killed leaves no coverage data
+            try:
+                self._process.wait(3.0)
+            except subprocess.TimeoutExpired:
+                self.kill()
         kill_apps_of(self.home)
 
     def app_processes(self) -> list[int]:

@@ -55,7 +55,7 @@ class Service:
         if command == "is_deployed":
             return 200, {"deployed": self.model is not None}
         if command not in ("predict", "evaluate"):
-            return 404, {"detail": f"there is no /{command}; there is /predict and /evaluate"}
+            return 404, {"detail": f"unknown command /{command}; use /predict or /evaluate"}
         if self.model is None:
             return 503, {"detail": "the model is still loading"}
         try:
@@ -94,7 +94,7 @@ class Handler(BaseHTTPRequestHandler):
         try:
             asked = json.loads(body or b"{}")
         except ValueError:
-            self.reply(400, {"detail": "the body is no JSON"})
+            self.reply(400, {"detail": "the body is not valid JSON"})
             return
         self.reply(*self.service.answer(command, asked.get("state") or {}))
 
