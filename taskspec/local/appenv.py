@@ -3,7 +3,7 @@
 Usage: `python -I appenv.py ENVIRONMENT REQUIREMENTS`.
 
 Uses only the standard library. It is started by its path, so that no module of the app's folder is imported. A second
-process waits for the first one. The program runs in the app's process group: its output is part of the app's log, a
+process waits for the first one. The program runs in the app's process group. Its output is part of the app's log, a
 stop ends it, and a new server adopts it.
 """
 
