@@ -1,4 +1,4 @@
-"""What begins next: due tries and free nodes in the order of the plan, or by priority and as slots allow. Pure."""
+"""Which try or node begins next: in the order of the plan, or by priority and as slots allow. Pure."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Stuck:
 
 @dataclass(slots=True)
 class Admission:
-    """Hands out one turn after the other. Without any limit in the spec it only asks, and costs nothing."""
+    """Hands out one try or node at a time. Without a limit in the spec it costs nothing."""
 
     plan: Plan
     frontier: Frontier
@@ -99,7 +99,7 @@ class Admission:
             self._slots.hold(node, self._needs(node))
 
     def look_again(self) -> None:
-        """Something has ended that may leave more room than slots were given back."""
+        """Something ended that may free more slots than were given back."""
         if self._slots is not None:
             self._slots.look_again()
 
@@ -141,12 +141,12 @@ class Admission:
         if agent is not None:
             needs[(AGENT, agent)] = 1
         if needs and task.service is not None:
-            # A line of its own, since it also waits for room for its users.
+            # A queue of its own, since it also waits for slots of its users.
             needs[(SERVICE, self._instance(node).address)] = 0
         return tuple(sorted(needs.items()))
 
     def _spare(self, node: int) -> Needs:
-        """Room that a service leaves for a user of it, and for what else that user needs up: else none could begin."""
+        """Slots that a service leaves free for one of its users and for that user's other services."""
         if self._instance(node).task.service is None or not self._needs(node):
             return ()
         most: dict[Place, int] = {}
@@ -164,7 +164,7 @@ class Admission:
                 yield user
 
     def _claim(self, user: int, service: int) -> Counter[Place]:
-        """Slots that a task and the services it needs will take, beside those that are taken and the service's own."""
+        """Slots that a task and its services will take, without those already taken and the service's own."""
         claim, stack, seen = Counter[Place](), [user], {service}
         while stack:
             node = stack.pop()

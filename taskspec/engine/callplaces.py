@@ -8,7 +8,7 @@ from taskspec.spec.endurance import FailureKind
 
 
 def workspace_of(server: Server, order: CallOrder) -> int:
-    """The workspace of a call. Raises UsageError where nobody names one."""
+    """The workspace of a call. Raises UsageError where the spec names none."""
     return server.workspace(order.workspace)
 
 

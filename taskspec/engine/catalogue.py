@@ -104,7 +104,7 @@ class Catalogue:
                 span = self.spec.task_span(instance.task.name, section)
                 message = error.message
                 if isinstance(error, NotFound) and section == "workspace":
-                    message = f"there is no workspace {workspace} on this server, or it is not yours to see"
+                    message = f"workspace {workspace} does not exist on this server, or you do not have access"
                 summary = f'task "{instance.address}": {message}'
                 self.problems.append(Diagnostic(Code.PLACE, summary, span, remedy=error.remedy))
         if self.problems:

@@ -124,7 +124,7 @@ class _Tail:
         return tail
 
     def end(self) -> str:
-        """The text, once the stream has ended. A process that left the group may hold it open: nobody waits for it."""
+        """The text, once the stream has ended. A process that left the group may hold it open; it is not awaited."""
         self.thread.join(GRACE_SECONDS)
         return bytes(self.kept).decode("utf-8", "replace")
 
@@ -149,7 +149,7 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
 def _text(place: str, value: Json) -> str:
     """An argument as text, as an expression inside a text would give it."""
     if value is None:
-        raise CallFailed(f"{place} holds null, which is no text", FailureKind.INPUTS)
+        raise CallFailed(f"{place} holds null, which is not a text", FailureKind.INPUTS)
     text = value if isinstance(value, str) else canonical(value)
     if "\0" in text:
         raise CallFailed(f"{place} holds a NUL character", FailureKind.INPUTS)
@@ -171,4 +171,4 @@ def _parsed(text: str | None) -> Json:
 
 
 def _no_number(name: str) -> Json:
-    raise ValueError(f"{name} is no JSON")
+    raise ValueError(f"{name} is not JSON")

@@ -1,4 +1,4 @@
-"""What happens during an apply, as values: the engine tells, somebody else shows."""
+"""What happens during an apply, as values. The engine reports them and the views show them."""
 
 from __future__ import annotations
 
@@ -101,14 +101,14 @@ EngineEvent = RunBegan | LaunchStarted | CallBegan | StatusChanged | TaskEnded |
 
 
 class Listener(Protocol):
-    """Somebody who is told. Called from the engine's own thread, one event at a time."""
+    """Receives events, one at a time, in the thread of the loop."""
 
     def on(self, event: EngineEvent) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
 class RunReport:
-    """What became of every task of the plan; the outcomes partition the tasks.
+    """The outcome of every task of the plan.
 
     `stopped` and `unstopped` are launches that had left the spec: those that were stopped, and those that could not be.
     """

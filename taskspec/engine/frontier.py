@@ -16,14 +16,14 @@ _NOBODY = -1
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What must have become of all that a node needs. Of each group of its predecessors one success is enough."""
+    """How the nodes that a node needs must have ended. One success in each group of its predecessors is enough."""
 
     run_on: RunOn = RunOn.SUCCESS
     groups: tuple[tuple[int, ...], ...] = ()
 
     @property
     def waits_for_ends(self) -> bool:
-        """Whether an end that is no success leaves the question open until all have ended."""
+        """Whether the decision waits until all predecessors have ended when one did not succeed."""
         return bool(self.groups) or self.run_on is not RunOn.SUCCESS
 
 
@@ -41,7 +41,7 @@ class Frontier:
 
     Guarantees: every wanted node is handed out exactly once, or is reported skipped exactly once, with the node that
     caused it. Without a rule it is handed out after everything it needs has succeeded, and skipped as soon as that
-    cannot be. With one it is handed out or skipped once everything it needs has ended, which a skipped node has when
+    cannot be. With one it is handed out or skipped once everything it needs has ended. A skipped node has ended when
     all that it needs has ended. Among free nodes the earlier in the order comes first. Nodes that are not wanted count
     as done.
     """
@@ -150,7 +150,7 @@ class Frontier:
         return self._in_order(skipped + self._settle([node]))
 
     def skip(self, node: int) -> list[Skip]:
-        """The node, handed out, is not to run; that is no failure. What needs it is skipped like it."""
+        """A node that was handed out does not run, which is not a failure. What needs it is skipped too."""
         self._open -= 1
         self._skipped[node] = node
         skipped = self._skip_below(node, node)
@@ -199,7 +199,7 @@ class Frontier:
         return found
 
     def _mark(self, node: int, cause: int) -> list[Skip]:
-        """Note that a node is skipped; what is to be told of it."""
+        """Note that a node is skipped, and return what is reported of it."""
         self._skipped[node] = cause
         if self.failed(cause):
             self._blame.setdefault(node, cause)

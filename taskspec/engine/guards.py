@@ -36,8 +36,8 @@ class Guard:
 def guard(folder: Path, address: str) -> Iterator[Guard]:
     """The guard of a task. Raises StillRunsError while a process that inherited an earlier one is alive.
 
-    The lock belongs to the open file, which processes inherit (flock(2)): it outlives whoever took it. After a run that
-    taskspec saw to its end the file is gone, so that what left the group on purpose is in nobody's way.
+    The lock belongs to the open file, which processes inherit (flock(2)), so it outlives the process that took it.
+    After a run that taskspec saw to its end the file is gone: a process that left the group on purpose blocks no run.
     """
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     path = folder / f"{hashlib.sha256(address.encode()).hexdigest()[:16]}.runs"

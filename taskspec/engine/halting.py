@@ -1,4 +1,4 @@
-"""Stops what an address still has running, for a person who asks: its launch, and those a service was to replace."""
+"""Stops the launches of an address for `taskspec stop`: its own, and those that a service was to replace."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from taskspec.state import events
 from taskspec.state.model import Event, Outcome, Record
 
 Told = Callable[[str, int, str], None]
-"""Hears an address, a launch, and what went wrong with stopping it, or nothing."""
+"""Receives an address, a launch, and the problem with stopping it, or an empty text."""
 
 
 def is_ours_to_stop(record: Record, observed: Observed | None) -> bool:
-    """Whether it runs, or a launch it replaces may; a service that somebody else started is not ours."""
+    """Whether it runs, or a launch it replaces may; a service that another user started is not ours."""
     if record.reused:
         return bool(record.replaces)
     return bool(record.replaces) or (observed is not None and not observed.is_terminal)

@@ -1,4 +1,4 @@
-"""From a planned task to a start order: evaluated again with what is known by now, held against the plan, keyed."""
+"""Makes a start order from a planned task: evaluates it again, compares it with the plan, and gives it a key."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from taskspec.template.instances import Instance
 from taskspec.values import Json, pending_ids, unknowns
 
 NOTHING_PASSED = 0.0
-"""How much of its settle window an unresolved start has behind it. The intent says when the first send was prepared,
-not when the last one left, and the time of day may jump: a new apply waits for the whole window by its own clock."""
+"""How much of its settle window an unresolved start has behind it. The intent tells when the first send was prepared,
+not when the last one left. The time of day may jump, so a new apply waits for the whole window by its own clock."""
 
 
 class NotLaunchable(TaskspecError):

@@ -1,4 +1,4 @@
-"""The last words of a launch that failed, for the report."""
+"""The last log lines of a launch that failed, for the report."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LOG_LINES = 8
 
 
 def log_tail(api: Api, task_id: int) -> tuple[str, ...]:
-    """The last lines of a launch's log; none when the server does not give them, which is no failure of its own."""
+    """The last lines of a launch's log; none when the server does not give them, which fails nothing."""
     try:
         entries = api.task.get_logs(task_id)
     except ApiError:

@@ -1,4 +1,4 @@
-"""What a call is to those who carry it out: an order in, a response or one of three ways to fail out."""
+"""The interface of executors: an order goes in; a response or one of three failures comes out."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class CallFailed(TaskspecError):
 
 
 class StillPending(TaskspecError):
-    """People are not done yet."""
+    """A person has not finished yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class CallOrder:
     """One call with everything in it known. `why_not_met` tells what a polled response still lacks.
 
     `folder` is where its paths and commands begin, seen from that of the whole. `why_not_met` is evaluated in a worker:
-    it reads what upstream gave, which nobody changes any more.
+    it reads upstream results, which do not change any more.
     """
 
     address: str
@@ -56,7 +56,7 @@ class NobodyPerforms:
     """For an apply without calls."""
 
     def perform(self, order: CallOrder, pause: Pause) -> Json:  # noqa: ARG002 - the protocol's signature
-        raise CallFailed(f"nobody here can carry out a {order.kind}", FailureKind.INPUTS)
+        raise CallFailed(f"this run has no executor for a {order.kind}", FailureKind.INPUTS)
 
 
 def describe(kind: Kind, body: Mapping[str, Json]) -> str:

@@ -64,7 +64,7 @@ class Places:
         if len(found) == 1:
             return found[0][0]
         if not found:
-            raise NotFound(f'there is no workspace "{name}" in any team of yours', status=404, remedy="use its id")
+            raise NotFound(f'workspace "{name}" does not exist in any of your teams', status=404, remedy="use its id")
         ids = ", ".join(f"{number} (team {team})" for number, team in found)
         raise Refused(f'{len(found)} workspaces are called "{name}": {ids}', status=409, remedy="use the id instead")
 

@@ -94,7 +94,7 @@ class Platform:
     def _remove_files(self, order: CallOrder, arguments: Mapping[str, Json], _: Pause) -> Json:
         path = str(PurePosixPath(arguments["path"]))
         if not path.startswith("/") or path.strip("/") == "" or ".." in PurePosixPath(path).parts:
-            raise CallFailed(f'"{path}" is no path below / in Team Files', FailureKind.INPUTS)
+            raise CallFailed(f'"{path}" is not a path below / in Team Files', FailureKind.INPUTS)
         team = team_of(self.server, order)
         existed = self.server.api.file.exists(team, path)
         if existed:

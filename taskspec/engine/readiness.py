@@ -16,7 +16,7 @@ _NO_SUCH_ROUTE = (404, 405)
 
 
 def ready_info(api: Api, task_id: int, level: Readiness) -> TaskInfo | None:
-    """The launch, as it is now that the service is up; None while it is not, or while nobody can say."""
+    """The launch once the service is up; None while it is not up, or while its app does not answer."""
     try:
         info = api.task.get_info_by_id(task_id)
         if info.status is None or info.status.is_terminal:

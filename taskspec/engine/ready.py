@@ -90,7 +90,7 @@ class Ready:
         return Stuck(self._address(found.node), found.reason) if found is not None else None
 
     def look_again(self) -> None:
-        """Something has ended that may leave more room than slots were given back."""
+        """Something ended that may free more slots than were given back."""
         self._admission.look_again()
 
     def hold_slots(self, address: str) -> None:

@@ -48,8 +48,8 @@ def _started(api: Api, workspace: int, records: list[Record]) -> Iterable[tuple[
 def known(api: Api, workspace: int, ids: Iterable[int]) -> dict[int, TaskInfo]:
     """Those of the launches that the server knows, by id.
 
-    A list may lag behind, and a launch that is taken for lost is started again: one that no list shows is asked for
-    by itself before anybody believes that it is gone.
+    A list may lag behind, and a launch that counts as lost is started again. One that no list shows is therefore
+    asked for by its id.
     """
     wanted = list(ids)
     found = api.task.get_many(workspace, wanted)

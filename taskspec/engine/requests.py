@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from taskspec.api import Api
 
 LONGEST_REQUEST = 7 * 24 * 3600.0
-"""What a request may take where nobody sets a limit, in seconds; servers take no more."""
+"""Seconds that a request may take where the spec sets no limit; servers allow no more."""
 POLL_REQUEST = 60.0
 """How long one request of a poll may take: the service is asked again anyway."""
 LAST_LOOK = 1.0
@@ -36,11 +36,11 @@ LOOK_SECONDS = 10.0
 RESEND_LIMIT = 5
 _NAP_SHORTEST, _NAP_LONGEST = 0.005, 0.25
 Begin = Callable[[Callable[[], None]], None]
-"""Carries out a call beside the one that awaits it."""
+"""Carries out a call in a thread of its own while the caller waits."""
 
 
 def in_a_thread(call: Callable[[], None]) -> None:
-    """Nobody waits for it: a request that is given up goes on until the server answers."""
+    """No thread waits for it: a request that is given up goes on until the server answers."""
     threading.Thread(target=call, daemon=True).start()
 
 
@@ -155,7 +155,7 @@ class _Asked:
     def _check_alive(self, *, is_out: bool = False) -> None:
         """Raises CallFailed once the service has ended; a server that does not answer says nothing about it.
 
-        While a request is out, nobody knows what the service did with it before it ended.
+        Until a request is answered, it is unknown what the service did with it.
         """
         try:
             info = self.api.task.get_info_by_id(self.service)
@@ -203,7 +203,7 @@ class _Asked:
 
 
 _LOST = FailureKind.UNKNOWN_START
-"""Never tried again by itself: nobody knows whether it was carried out."""
+"""Never repeated automatically: the service may have carried it out."""
 
 
 def _short(answer: Json) -> str:

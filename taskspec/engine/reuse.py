@@ -1,4 +1,4 @@
-"""Finds a service that somebody else keeps running, and that is what would be started. Only looks."""
+"""Finds a running service, started by another run, that equals the launch that would be started. Changes nothing."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def with_reusable(catalogue: Catalogue, plan: Plan, now: float) -> Plan:
 
 
 def _is_cut_off(planned: PlannedTask) -> bool:
-    """Whether a start of it may still arrive; that one has to be found first, and nobody looks for another."""
+    """Whether a start of it may still arrive; that one has to be found first."""
     return planned.previous is not None and planned.previous.phase is Phase.INTENDED
 
 

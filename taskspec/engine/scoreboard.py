@@ -18,7 +18,7 @@ class Scoreboard:
     _ended: dict[str, TaskEnded] = field(default_factory=dict)
 
     def keep(self, address: str, task_id: int | None) -> None:
-        """A kept task is no news: it is in the plan already."""
+        """A kept task is not reported, since the plan shows it."""
         self._ended[address] = TaskEnded(address, Outcome.KEPT, task_id)
 
     def end(self, ended: TaskEnded) -> TaskEnded:

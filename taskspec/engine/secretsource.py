@@ -67,7 +67,7 @@ class SecretSource:
         return self.environment[name]
 
     def _from_file(self, reference: SecretReference) -> str:
-        """The content of a file without its last line break. A file that the spec names lies beside the spec."""
+        """The content of a file without its last line break. Relative paths start in the folder of the spec."""
         path = Path(reference.place).expanduser() if reference.is_trusted else self.folder / reference.place
         reason = why_no_path(path)
         if reason:
@@ -106,7 +106,7 @@ class SecretSource:
             )
         except (OSError, ValueError, IndexError, subprocess.TimeoutExpired) as error:
             why = f"it took longer than {COMMAND_SECONDS:.0f} s" if isinstance(error, subprocess.TimeoutExpired) else ""
-            why = why or getattr(error, "strerror", None) or "it is no command"
+            why = why or getattr(error, "strerror", None) or "it is not a command"
             raise UnreadableSecret(f'"{reference}" cannot be run: {why}', "Try the command by hand.") from None
         if done.returncode:
             raise UnreadableSecret(f'"{reference}" ended with code {done.returncode}', "Try the command by hand.")

@@ -22,7 +22,7 @@ Endpoint = tuple[str, str]
 
 @dataclass(slots=True)
 class Server:
-    """Known by name at once, connected to when somebody asks. `wake` starts the local server if it must."""
+    """A server known by name. The first use of `api` connects; `wake` starts the local server where that is needed."""
 
     label: str
     is_local: bool
@@ -41,7 +41,7 @@ class Server:
         return self._api
 
     def connect(self, api: Api) -> None:
-        """Use this client; nobody is woken."""
+        """Use this client, and start no server."""
         self._api = api
 
     def link(self, task_id: int) -> str:
@@ -49,7 +49,7 @@ class Server:
         return "" if self.is_local else f"{self.api.server_address}/apps/sessions/{task_id}"
 
     def workspace(self, wanted: int | str | None) -> int:
-        """The workspace to launch in. Raises UsageError where nobody names one, or only by a name."""
+        """The workspace to launch in. Raises UsageError where none is named, or only by a name."""
         if isinstance(wanted, int):
             return wanted
         if wanted is not None:  # never the default in place of the one that was meant

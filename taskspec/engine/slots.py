@@ -1,7 +1,7 @@
 """Who may begin now where places are limited: pools, instances of one task, launches on one agent. Pure.
 
 Nodes with the same needs stand in one line. A line whose head does not fit waits for the place it lacks and holds up
-no other line, so a choice costs as much as there are lines, however many nodes wait.
+no other line. So a choice costs as much as there are lines, however many nodes wait.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Slots:
     sizes: Mapping[Place, int]
     taken: dict[Place, int] = field(default_factory=lambda: defaultdict(int))
     spare: Callable[[int], Needs] = lambda _: ()
-    """What must be free beside the needs of a node before it begins; it does not take that."""
+    """What must be free in addition to the needs of a node before it begins; the node does not take it."""
     _holders: dict[int, Needs] = field(default_factory=dict)
     _lines: dict[Needs, list[tuple[Rank, int]]] = field(default_factory=dict)
     _heads: list[tuple[Rank, int, Needs]] = field(default_factory=list)
@@ -63,13 +63,13 @@ class Slots:
         return None
 
     def look_again(self) -> None:
-        """What has to be spare may have become less without anybody giving a slot back."""
+        """Fewer slots may have to be spare now, although none was given back."""
         for place in [place for place in self._lacking if self._lacking[place]]:
             for needs in self._lacking.pop(place):
                 self._show_head(needs)
 
     def give_up(self) -> tuple[int, Place, list[int]] | None:
-        """The first node that waits, out of its line; what it lacks, and who holds that. None where nobody waits."""
+        """Remove and return the first waiting node, the place it lacks and who holds that; None if no node waits."""
         waiting = [(line[0], needs) for needs, line in self._lines.items() if line]
         if not waiting:
             return None

@@ -25,7 +25,7 @@ LONGEST_LOOK = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Forerunner:
-    """An older start of the same task, with other inputs, of which nobody knows whether it arrived."""
+    """An older start of the same task, with other inputs, that may or may not have arrived."""
 
     key: str
     watermark: int
@@ -70,8 +70,8 @@ class NeverSent(Interrupted):
 class Starter:
     """Carries out orders. `pause` sleeps, and raises Interrupted when the run ends meanwhile.
 
-    `confirm` is asked right before anything is sent, and raises LockHeld when the state has another owner by then: a
-    process that was paused beyond its lease sends nothing when it wakes up. It raises Interrupted once a run is ending.
+    `confirm` is called right before anything is sent. It raises LockHeld when the state has another owner by then, so a
+    process that was paused beyond its lease sends nothing. It raises Interrupted once a run is ending.
     """
 
     api: Api
@@ -113,7 +113,7 @@ class Starter:
         return StartDone(self.api.task.start_request(order.request).id, adopted=False, resent=resent)
 
     def _end(self, order: StartOrder, forerunner: Forerunner) -> None:
-        """Make sure that an older start with other inputs does not run beside the new one."""
+        """Make sure that an older start with other inputs does not run at the same time as the new one."""
         found = self._settle(order, forerunner.key, forerunner.watermark, forerunner.unresolved_for)
         for launch in found:
             stop_and_wait(self.api, launch.id, self.clock, self.pause)
@@ -155,6 +155,6 @@ class Starter:
 
 def _unresolved(order: StartOrder, error: ApiError) -> OutcomeUnknown:
     return OutcomeUnknown(
-        f"nobody can say whether {order.address} was started: {error.message}",
+        f'cannot determine whether "{order.address}" was started: {error.message}',
         remedy="apply again when the server answers; it looks for the launch before it starts anything",
     )

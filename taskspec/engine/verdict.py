@@ -24,7 +24,7 @@ from taskspec.values import Json, canonical
 class Verdict:
     """How a launch came out; `kind` classes a failure. `may_improve`: a result is missing that may still arrive.
 
-    While `wants` names something nobody has looked for, this is no verdict yet. `found` is what it rests on.
+    While `wants` names something that was not looked up, this is not a verdict yet. `found` is what it rests on.
     """
 
     outcome: Outcome
@@ -64,7 +64,7 @@ def judge(evaluator: Evaluator, instance: Instance, info: TaskInfo, found: Findi
     evidence = Evidence(found or {})
     verdict = _judge(evaluator, instance, info, evidence)
     if instance.task.outputs and not evidence.wanted:
-        with suppress(SpecError):  # told when they are published
+        with suppress(SpecError):  # reported when they are published
             failed = verdict.outcome is not Outcome.SUCCEEDED
             evaluator.outputs(instance, after_scope(info, verdict, evidence), failed=failed)
     if not evidence.wanted and not evidence.found:

@@ -13,12 +13,12 @@ from queue import Empty, SimpleQueue
 from typing import Protocol
 
 CLEANUP_SECONDS = 0.4
-"""How long a run that ends waits for calls that were told to end: less than anybody who pressed Ctrl-C notices."""
+"""How long a run that ends waits for calls that were asked to end: less than the user notices after Ctrl-C."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What became of a call: the tag it was submitted with, and its value or its exception."""
+    """The result of a call: the tag it was submitted with, and its value or its exception."""
 
     tag: object
     value: object = None
@@ -31,7 +31,7 @@ class Crew(Protocol):
     def submit(self, tag: object, call: Callable[[], object]) -> None: ...
 
     def spawn(self, tag: object, call: Callable[[], object]) -> None:
-        """Like `submit`, beside the others: it may take hours and holds nobody up."""
+        """Like `submit`, in a thread of its own, since it may take hours."""
         ...
 
     def post(self, tag: object) -> None: ...

@@ -1,4 +1,4 @@
-"""What rules may know beside the state of a task. They read it and change nothing."""
+"""What rules may know in addition to the state of a task. They read it and change nothing."""
 
 from __future__ import annotations
 

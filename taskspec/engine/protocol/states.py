@@ -236,7 +236,7 @@ class OnHold:
 NotSent = Preparing | Searching | Replacing | Digesting | CallQueued
 """The task has had its turn, and its launch or call was not sent yet."""
 InCall = Digesting | Calling | OnHold
-"""Calls that began; they take no room from launches."""
+"""Calls that began; they do not count as launches."""
 Watched = Running | Rising | Up
 LaunchState = Preparing | Searching | Replacing | Starting | Unresolved | Restarting | Running | Rising | Up | Stopping
 CallState = CallQueued | Digesting | Calling | OnHold

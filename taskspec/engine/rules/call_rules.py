@@ -45,7 +45,7 @@ CUT_OFF = "interrupted; the next apply makes the call again"
 
 
 def begin_call(state: CallQueued, facts: Facts, now: float) -> Step:
-    """Make a call that has room, or keep it where its inputs turn out to be unchanged."""
+    """Make a call that may begin, or keep it where its inputs turn out to be unchanged."""
     attempt = replace(state.attempt, began=now)
     if _call(facts).body.get("call") == PlatformCall.UPLOAD_FILES:
         prepare = PrepareCall(facts.instance, facts.planned)

@@ -1,4 +1,4 @@
-"""In the middle of a run the items of a for_each have become known: go on in the same run with a plan that has them.
+"""When the items of a for_each become known during a run, the run goes on with a plan that has its instances.
 
 A worker makes the plan, since that asks the server and reads the state. Messages that come meanwhile wait for it.
 """

@@ -46,7 +46,7 @@ class Dispatcher:
 
     run: RunState
     _queue: deque[str] = field(default_factory=deque)
-    """Calls whose turn has come and that wait for room."""
+    """Calls whose turn has come and that wait until fewer calls are made."""
     _calls: dict[str, Kind] = field(default_factory=dict)
     """Calls that began, by address."""
     _preparing: deque[str] = field(default_factory=deque)
@@ -116,7 +116,7 @@ class Dispatcher:
             self._preparing.append(address)
 
     def go_on_with_calls(self, now: float) -> None:
-        """Begin calls that have room, look again where it is time, and end waits when nothing else is left to do."""
+        """Begin calls that may begin, look again where it is time, and end waits when nothing else is left to do."""
         run = self.run
         if run.leaving.is_asked:
             return

@@ -136,10 +136,10 @@ class Run:
             if isinstance(state, Calling | OnHold):
                 self._step(cut_off(state.attempt), now)
             elif isinstance(state, Up) or (isinstance(state, Stopping) and state.attempt.address in run.services_up):
-                summary = "goes on without us; the next apply takes it over, or stops it"
+                summary = "still running; the next apply takes it over, or stops it"
                 run.end(run.ended(state.attempt, Outcome.RUNNING, summary, now))
             else:
-                summary = "goes on without us; the next apply attaches"
+                summary = "still running; the next apply attaches to it"
                 run.end(run.ended(state.attempt, Outcome.RUNNING, summary, now))
         for retry in run.ready.give_up_tries():
             run.end(TaskEnded(retry.address, Outcome.FAILED, summary="interrupted before its next try"))
@@ -171,7 +171,7 @@ class Run:
         self.dispatcher.settle(step, now)
 
     def _start(self) -> None:
-        """The run begins: told and recorded; launches that are not wanted any more are stopped."""
+        """Record and report the beginning, and stop launches that are not wanted any more."""
         run = self.state
         self._is_registering = False
         actions = {str(action): count for action, count in self.plan.counts.items() if count}

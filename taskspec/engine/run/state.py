@@ -195,7 +195,7 @@ class RunState:
 
     @property
     def has_room(self) -> bool:
-        """Whether another launch may begin; calls take no room from launches."""
+        """Whether another launch may begin; calls do not count as launches."""
         if self.leaving.is_asked or self.deferred or self.is_planning:
             return False
         return len(self._launching) < self.setting.pace.parallelism
