@@ -36,7 +36,7 @@ BANNED = (
     r"told",
     r"say so",
     r"mend(?:s|ed|ing)?",
-    r"is no(?! longer)",
+    r"(?<!there )is no(?! longer)",
     r"held against",
     r"laid over",
     r"without us",

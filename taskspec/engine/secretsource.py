@@ -1,7 +1,7 @@
 """Looks secrets up where a reference says: in the environment, in a file, or from a command.
 
-Specs come from pull requests. What a file under review names may not run a command, reach outside the folder of the
-spec, or take the credentials of taskspec itself; what the person at the command line names may.
+Specs come from pull requests. A reference in a file under review may not run a command, leave the folder of the
+spec, or read taskspec's own credentials. A reference on the command line may.
 """
 
 from __future__ import annotations
