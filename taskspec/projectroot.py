@@ -4,7 +4,7 @@ Search upwards from the folder of the spec. The project is the nearest folder wi
 one, it is the nearest folder with `pyproject.toml`. Without that, it is the folder of the spec.
 
 The marks `taskspec.root` and `pyproject.toml` count only where not every user may write, and never in the root of the
-file system: a file that another user puts into /tmp must not open /tmp.
+file system. A file that another user puts into /tmp must not open /tmp.
 """
 
 from __future__ import annotations

@@ -38,8 +38,8 @@ class Decision:
 def decide(now: Situation) -> Decision:
     """Choose the action for one task.
 
-    The rules are tried from the top and the first that holds wins: what is unfinished comes before what changed, and
-    a task whose last launch failed is reported as failed even if its inputs changed too.
+    The rules are tried from the top and the first that holds wins: what is unfinished comes before what changed. A task
+    whose last launch failed is reported as failed even if its inputs changed too.
     """
     if now.record is None:
         return Decision(Action.START, Reason.NEVER_LAUNCHED)

@@ -11,8 +11,8 @@ from taskspec.values import Json, Path
 def slips(params: Mapping[str, Json], declared: Mapping[str, Json], path: Path = ()) -> Iterator[tuple[Path, str]]:
     """Keys at any depth that look like a slip, each with its path and the nearest declared name.
 
-    Real apps read keys they do not declare, so a key that is unlike all of them is not a slip, and neither is anything
-    below a key whose default is not a map, or an empty one.
+    Real apps read keys they do not declare, so a key that is unlike all of them is not a slip. Neither is a key below
+    one whose default is an empty map or not a map.
     """
     for name, value in params.items():
         if name in declared:

@@ -1,7 +1,7 @@
 """Bytes to a SourceDocument: plain values that still know where each of them stands.
 
-The only module that imports yaml. It works on parser events with limits of its own, so that no spec, however hostile,
-costs more than its size: no tags, no merge keys, no expansion of aliases beyond a bound, no recursion.
+The only module that imports yaml. It works on parser events with limits of its own, so that a hostile spec costs no
+more than its size: no tags, no merge keys, no unbounded expansion of aliases, no recursion.
 """
 
 from __future__ import annotations

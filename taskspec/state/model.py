@@ -81,7 +81,7 @@ class Phase(StrEnum):
 class Record:
     """The last launch attempt of one address.
 
-    For a service: `is_ready` once it was up, `reused` when taskspec did not start it, `replaces` for the launches that
+    For a service: `is_ready` once it was up, `reused` when taskspec did not start it. `replaces` are the launches that
     are stopped once this one is up.
     """
 

@@ -1,7 +1,7 @@
 """Which tasks the values of included specs come from, found without evaluating: through inputs and results.
 
-An input that names a task makes everything in the part that uses it depend on that task; a result of the part makes
-who uses it depend on the tasks it is read from. The rest of the part waits for nothing.
+An input that names a task makes everything in the part that uses it depend on that task. A task that uses a result of
+the part depends on the tasks that the result is read from. The rest of the part waits for nothing.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What the expressions of included specs mean: their variables come from the inputs, their results go to the includer.
 
-A part sees its own `var`, `local` and `tasks` and nothing else. An input may be known only once a launch has ended;
-then so is every value made of it, and it is evaluated again until it is known.
+A part sees its own `var`, `local` and `tasks` and nothing else. An input may be known only once a launch has ended.
+The same is true of every value made of it, which is evaluated again until it is known.
 """
 
 from __future__ import annotations
