@@ -1,6 +1,7 @@
 """Parses a `pattern:` into a tree, of parts whose matching time is proportional to the length of the text.
 
-Parts that need backtracking are refused by name: looking ahead or behind, a reference to a group, possessive repeats. Anything else means what it means in Python, whose `re` says first whether it can be read.
+Parts that need backtracking are refused by name: looking ahead or behind, a reference to a group, possessive repeats.
+Anything else means what it means in Python, whose `re` says first whether it can be read.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Canaries in every place where a spec may hold a secret, and nowhere in what any command says or writes.
 
-They come from the environment, a file and a command, go through expressions into params, the data of requests and the
-environment of commands, and come back: in results, errors, logs and what commands print. The local server keeps the
+They come from the environment, a file and a command. They go through expressions into params, the data of requests and
+the environment of commands. They come back in results, errors, logs and what commands print. The local server keeps the
 params of launches, since it sends them; apps keep what they like.
 """
 
@@ -186,13 +186,13 @@ def test_what_succeeded_with_the_same_secrets_is_kept_and_a_changed_one_is_notic
 
 def test_a_bug_report_holds_no_secret(ears: Ears, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(project: Project) -> None:
-        raise RuntimeError(f"told by a fault: {PARAM!r} {FILE} {json.dumps(DATA)} {ENV}")
+        raise RuntimeError(f"raised by a fault: {PARAM!r} {FILE} {json.dumps(DATA)} {ENV}")
 
     monkeypatch.setattr("taskspec.plan.planner.final_results", fail)
     said = ears("plan --allow-cmd SPEC")
     assert said.code == 70
     (report,) = (folder / "reports").glob("taskspec-bug-*.txt")
-    assert "told by a fault" in report.read_text()
+    assert "raised by a fault" in report.read_text()
 
 
 def test_a_secret_that_an_app_hands_back_is_not_put_where_it_would_show(ears: Ears) -> None:

@@ -1,7 +1,7 @@
 """A run carried out from memory: messages answer commands at given times, and no server, process or thread is there.
 
-Every event that the run puts on record is checked against the schema, and the order that makes a run safe is checked
-for every command: the intent of a start or a call is on record before it is sent.
+Every recorded event is checked against its schema. For every start and call the replay checks that its intent is on
+record before it is sent.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ class AnyModule(dict[ModuleKey, ModuleFacts]):
 
 @dataclass(slots=True)
 class Fate:
-    """What becomes of the launches and calls of one address, try by try; the last one repeats.
+    """How the launches and calls of one address end, try by try; the last one repeats.
 
     `starts` are launch outcomes: None for a start that arrives, else its error. `ends` are terminal statuses, or
     `runs` for a launch that goes on until it is stopped, or `vanishes`. `answers` are responses or errors of calls.

@@ -22,7 +22,7 @@ SCORE = """
 
 @pytest.fixture
 def shop(workshop: Workshop) -> Workshop:
-    """Apps that succeed, that fail, and that give the score they are told."""
+    """Apps that succeed, that fail, and that give the score of their params."""
     workshop.app("good", shell="true")
     workshop.app("bad", shell="exit 3")
     workshop.app("scoring", SCORE, defaults={"score": 0})

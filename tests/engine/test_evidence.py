@@ -207,7 +207,7 @@ def test_nothing_is_looked_for_that_nobody_reads(workshop: Workshop) -> None:
     api = workshop.server.api
 
     def fail(*_: object, **__: object) -> object:
-        raise AssertionError("nobody asked for this")
+        raise AssertionError("this was not asked for")
 
     api.file.list = fail  # type: ignore[method-assign,assignment]  # a witness, no double
     api.project.get_list = fail  # type: ignore[method-assign,assignment]  # as above

@@ -32,7 +32,7 @@ KEY = "0123456789abcdef0123"
 
 
 class Virtual:
-    """A clock that only moves when somebody sleeps."""
+    """A clock that only moves when a caller sleeps."""
 
     def __init__(self) -> None:
         self.now = 1000.0

@@ -1,5 +1,7 @@
-"""The frontier with rules: every small graph with every rule and every end, and large ones with joins, held against
-what each node should come to, worked out from its predecessors alone."""
+"""The frontier with rules: every small graph with every rule and every end, and large ones with joins.
+
+How each node should end is worked out from its predecessors alone.
+"""
 
 from __future__ import annotations
 
@@ -71,7 +73,7 @@ def expected(
 
 
 def check(graph: TaskGraph, modes: Sequence[Mode], ends: Sequence[End], tasks: Sequence[str], width: int) -> None:
-    """Walk the graph `width` nodes at a time and hold all that is told against what is expected."""
+    """Walk the graph `width` nodes at a time and compare all that is reported with what is expected."""
     frontier = Frontier(graph, frozenset(range(graph.first_join)), rules_for(graph, modes, tasks))
     became: dict[int, str] = {}
     causes: dict[int, int] = {}
@@ -79,7 +81,7 @@ def check(graph: TaskGraph, modes: Sequence[Mode], ends: Sequence[End], tasks: S
 
     def told(skips: Sequence[Skip]) -> None:
         for node, cause in skips:
-            assert node not in became, "told twice"
+            assert node not in became, "reported twice"
             became[node], causes[node] = "skipped", cause
 
     told(frontier.skipped_at_once)

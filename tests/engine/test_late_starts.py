@@ -1,4 +1,4 @@
-"""Starts that arrive when nobody expects them any more: after the settle window, or after the inputs have changed."""
+"""Starts that arrive late: after the settle window, or after the inputs have changed."""
 
 from __future__ import annotations
 

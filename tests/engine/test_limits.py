@@ -16,7 +16,7 @@ from .workshop import Applied, Workshop, interrupt_once_running
 
 
 def most_at_once(applied: Applied, group: Callable[[str], str]) -> dict[str, int]:
-    """The most launches of each group that were there at one time, by what the run told."""
+    """The most launches of each group that were there at one time, by the reports of the run."""
     now, most = Counter[str](), Counter[str]()
     for event in applied.told.events:
         if isinstance(event, LaunchStarted):

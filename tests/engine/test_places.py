@@ -1,4 +1,4 @@
-"""Where launches go and for whom, as the server is told: agents by rule, workspaces and users by name, settings."""
+"""Where launches go and for whom, as the server gets it: agents by rule, workspaces and users by name, settings."""
 
 from __future__ import annotations
 

@@ -152,7 +152,7 @@ def test_a_service_whose_users_are_all_skipped_is_not_left_running(shop: Worksho
     assert not shop.plan().stops
 
 
-@pytest.mark.parametrize("reads", ["", ", depends_on: serve"], ids=["beside the list", "read by the list too"])
+@pytest.mark.parametrize("reads", ["", ", depends_on: serve"], ids=["in addition to the list", "read by the list too"])
 def test_users_that_only_the_run_makes_find_the_service_up_and_are_its_last(shop: Workshop, reads: str) -> None:
     shop.app("list", "print('listed')")
     shop.spec(f"""
@@ -193,7 +193,7 @@ def test_services_give_their_slots_back_and_leave_room_for_a_user(
         tasks:
           serve: {{module: ./service, kind: service, for_each: [a, b, c], {service}}}
           use: {{module: ./user, for_each: [a, b, c], params: {{session: "{{{{ tasks.serve[each.key] }}}}"}}, {user}}}
-          beside: {{module: ./user, {service.replace("max_parallel: 1", "priority: 1")}}}
+          other: {{module: ./user, {service.replace("max_parallel: 1", "priority: 1")}}}
     """)
     applied = shop.apply()
     assert {a: o for a, o in applied.outcomes.items() if o != "succeeded"} == {}
@@ -208,10 +208,10 @@ def test_what_can_never_have_its_slots_fails_with_words_and_holds_up_nobody_else
         tasks:
           serve: {module: ./service, kind: service, pool: gpu}
           user: {module: ./user, pool: gpu, params: {session: "{{ tasks.serve }}"}}
-          beside: {module: ./user, pool: gpu}
+          other: {module: ./user, pool: gpu}
     """)
     applied = shop.apply()
-    assert applied.outcomes == {"serve": "failed", "user": "skipped", "beside": "succeeded"}
+    assert applied.outcomes == {"serve": "failed", "user": "skipped", "other": "succeeded"}
     assert 'pool "gpu" is too small' in applied.ended("serve").summary
     assert notes(shop) == ["used 0"]
 

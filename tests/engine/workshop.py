@@ -1,4 +1,4 @@
-"""A spec with its apps and its state, and applies of it in this process; all they tell is held against the schemas."""
+"""A spec with its apps and its state, applied in this process; all reports are checked against the schemas."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def set_output(output, task_id=None):
 
 @dataclass(slots=True)
 class Told:
-    """Remembers what an apply told, and lets a test act on it."""
+    """Keeps the reports of an apply, and lets a test act on them."""
 
     react: Callable[[EngineEvent], None] | None = None
     events: list[EngineEvent] = field(default_factory=list)
@@ -59,7 +59,7 @@ class Told:
             self.react(event)
 
     def started(self) -> list[str]:
-        """Addresses that were launched anew, in the order of the server's answers."""
+        """Addresses that were started, in the order of the server's answers."""
         return [e.address for e in self.events if isinstance(e, LaunchStarted) and not e.adopted]
 
     def attached(self) -> list[str]:
@@ -97,7 +97,7 @@ class DyingJournal:
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """What an apply reported and told."""
+    """The plan, the report and the events of an apply."""
 
     plan: Plan
     report: RunReport
@@ -113,7 +113,7 @@ class Applied:
 
 @dataclass(slots=True)
 class Workshop:
-    """One spec beside its apps. Launches above `watermark` are those of this test."""
+    """One spec with its apps. Launches above `watermark` are those of this test."""
 
     folder: Path
     server: Server

@@ -36,7 +36,7 @@ class Catalogue(dict[ModuleKey, ModuleFacts]):
 
 @dataclass(frozen=True, slots=True)
 class Pipeline:
-    """A spec on disk. Each plan reads it anew, as each command does."""
+    """A spec on disk. Each plan reads it again, as each command does."""
 
     path: Path
     shown_as: str = "spec.yaml"

@@ -1,6 +1,6 @@
 """Golden plans: each folder of tests/cases/plan is a spec, a past, and the plan they give, for people and as JSON.
 
-`pytest tests/plan --update-cases` writes plan.txt and plan.json anew; the diff is what is reviewed.
+`pytest tests/plan --update-cases` writes plan.txt and plan.json again; the diff is what is reviewed.
 """
 
 from __future__ import annotations

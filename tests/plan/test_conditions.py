@@ -86,8 +86,8 @@ CONDITIONAL = """
       train: {module: owner/a, version: v1, when: "{{ var.go }}", results: {map: "{{ launch.output.map }}"}}
       next: {module: owner/a, version: v1, params: {x: "{{ tasks.train.results.map }}"}}
       tell: {module: owner/a, version: v1, run_on: always, params: {x: "{{ tasks.train.results.map | default(0) }}"}}
-      beside: {module: owner/a, version: v1}
-    results: {map: "{{ tasks.train.results.map }}", beside: "{{ tasks.beside.name }}"}
+      other: {module: owner/a, version: v1}
+    results: {map: "{{ tasks.train.results.map }}", other: "{{ tasks.other.name }}"}
 """
 
 
@@ -97,11 +97,11 @@ def test_what_needs_a_skipped_task_is_skipped_because_of_it(write: Write) -> Non
         "train": "skip: condition_false",
         "next": "skip: condition_false",
         "tell": "start: runs_always",
-        "beside": "start: never_launched",
+        "other": "start: never_launched",
     }
     assert [task(plan, address).root for address in ("train", "next")] == ["", "train"]
     assert task(plan, "tell").request.params["x"] == 0  # type: ignore[union-attr]  # a start has a request
-    assert plan.results == {"beside": "beside"}
+    assert plan.results == {"other": "other"}
 
 
 def test_a_condition_that_is_false_whatever_the_run_brings_says_what_it_read(write: Write) -> None:

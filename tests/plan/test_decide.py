@@ -59,7 +59,7 @@ RULES = [
     pytest.param(but(observed=None), "start: forgotten_by_server", id="succeeded, then forgotten"),
     pytest.param(but(observed=RUNNING), "attach: still_running", id="succeeded, but it runs again"),
     pytest.param(but(record=FAILED, observed=BROKEN), "rerun: last_launch_failed", id="failed"),
-    pytest.param(but(record=STOPPED, observed=BROKEN), "rerun: last_launch_failed", id="stopped is no success"),
+    pytest.param(but(record=STOPPED, observed=BROKEN), "rerun: last_launch_failed", id="stopped is not a success"),
     pytest.param(but(requested=True), "rerun: requested", id="requested"),
     pytest.param(but(inputs_differ=True, fingerprint="new"), "rerun: inputs_changed", id="inputs changed"),
     pytest.param(but(upstream_launches=("prepare",)), "rerun: upstream_reruns", id="upstream reruns"),
@@ -78,7 +78,7 @@ POLICIES = [
     pytest.param(but(NEVER, fingerprint=None), "keep: never_reruns", id="never: not even for unknown inputs"),
     pytest.param(but(NEVER, outputs_differ=True), "publish: outputs_changed", id="never: outputs are no rerun"),
     pytest.param(but(NEVER, requested=True), "rerun: requested", id="never: but when it is asked for"),
-    pytest.param(but(NEVER, record=FAILED), "rerun: last_launch_failed", id="never: a failure is no launch to keep"),
+    pytest.param(but(NEVER, record=FAILED), "rerun: last_launch_failed", id="never: a failed launch is not kept"),
     pytest.param(but(NEVER, record=None, observed=None), "start: never_launched", id="never: the first time it runs"),
     pytest.param(but(INPUTS, upstream_launches=("a",)), "keep: unchanged", id="inputs_change: not for upstream"),
     pytest.param(but(INPUTS, upstream_ran_since="a"), "keep: unchanged", id="inputs_change: nor that it ran since"),
@@ -135,10 +135,10 @@ ORDER = [
     pytest.param(
         but(record=STARTED, observed=RUNNING, upstream_launches=("a",), upstream_ran_since="b", fingerprint=None),
         "attach: still_running",
-        id="upstream is no cause to replace what runs",
+        id="upstream does not replace what runs",
     ),
     pytest.param(
-        but(ALWAYS, record=STARTED, observed=RUNNING), "attach: still_running", id="always is no cause either"
+        but(ALWAYS, record=STARTED, observed=RUNNING), "attach: still_running", id="always does not replace it either"
     ),
     pytest.param(
         but(record=STARTED, observed=FINISHED, requested=True), "attach: ended_unseen", id="first take in what ended"

@@ -31,11 +31,11 @@ LATER = Unknown("tasks.a.results.x")
         pytest.param(LATER, {"a": [1]}, True, id="an unknown became a whole tree"),
         pytest.param(1, LATER, False, id="a known value became unknown"),
         pytest.param([1, LATER], [1, 2], True, id="an item became known"),
-        pytest.param([1, LATER], [2, 2], False, id="an item beside an unknown changed"),
+        pytest.param([1, LATER], [2, 2], False, id="an item next to an unknown changed"),
         pytest.param([LATER], [1, 2], False, id="an item was added"),
         pytest.param([1, 2], [1], False, id="an item was lost"),
         pytest.param({"a": LATER, "b": 1}, {"a": 0, "b": 1}, True, id="a leaf became known"),
-        pytest.param({"a": LATER, "b": 1}, {"a": 0, "b": 2}, False, id="a leaf beside an unknown changed"),
+        pytest.param({"a": LATER, "b": 1}, {"a": 0, "b": 2}, False, id="a leaf next to an unknown changed"),
         pytest.param({"a": LATER}, {"a": 0, "b": 1}, False, id="a key was added"),
         pytest.param({"a": LATER, "b": 1}, {"a": 0}, False, id="a key was lost"),
         pytest.param({"a": {"b": [LATER, "x"]}}, {"a": {"b": [1, "y"]}}, False, id="deep down"),
@@ -163,7 +163,7 @@ def test_the_digest_of_outputs_follows_their_text_and_the_results(write: Callabl
     assert digest(OUTPUTS) == digest(OUTPUTS)
     assert digest(OUTPUTS) != digest(OUTPUTS, 0.8)
     assert digest(OUTPUTS) != digest(OUTPUTS.replace("map {{", "mAP {{"))
-    assert digest(OUTPUTS) != digest(OUTPUTS.replace("launch {{", "task {{")), "also beside what only the launch tells"
+    assert digest(OUTPUTS) != digest(OUTPUTS.replace("launch {{", "task {{")), "also next to what only the launch gives"
     assert digest(OUTPUTS) == digest(OUTPUTS.replace("failed:", "broken:")), "what a success shows is the same"
 
 

@@ -1,4 +1,4 @@
-"""Plans of specs that include others: addresses, scopes, what depends on what, and what stays as it was."""
+"""Plans of specs that include others: addresses, scopes, what depends on what, and what stays unchanged."""
 
 from __future__ import annotations
 

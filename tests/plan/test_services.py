@@ -1,4 +1,4 @@
-"""What becomes of a service: whether it is wanted, whether it is there, and whether it is still the one asked for."""
+"""The plan of a service: whether it is wanted, whether it is there, and whether it is still the one asked for."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ tasks:
     module: owner/compare
     version: v1
     params: {scores: "{{ tasks.train | by_key('results.map') }}", first: "{{ (tasks.train | first).key }}"}
-  beside: {module: owner/other, version: v1}
+  other: {module: owner/other, version: v1}
 """
 
 
@@ -57,7 +57,7 @@ def state_of(pipeline: Pipeline, *folders: str, cells: bool = False) -> State:
 def test_while_the_result_is_to_come_there_is_one_line(write: Write) -> None:
     plan = write(SPEC).plan()
     assert told(plan)["train[*]"] == "start: instances_unknown"
-    assert [task.address for task in plan.tasks] == ["import", "train[*]", "evaluate[*]", "compare", "beside"]
+    assert [task.address for task in plan.tasks] == ["import", "train[*]", "evaluate[*]", "compare", "other"]
     assert plan.needs_approval
 
 
@@ -80,7 +80,7 @@ def test_a_result_that_will_be_made_again_is_unknown_again(write: Write) -> None
     pipeline = write(SPEC)
     found = told(pipeline.plan(state_of(pipeline, "a", "b", cells=True), reruns=("import",)))
     assert found["train[*]"] == "start: instances_unknown"
-    assert found["beside"] == "keep: unchanged"
+    assert found["other"] == "keep: unchanged"
 
 
 def test_instances_that_run_while_their_items_are_unknown_are_not_stopped(write: Write) -> None:
@@ -104,7 +104,7 @@ def test_a_selection_may_name_an_instance_that_is_not_known_yet(write: Write) ->
     pipeline = write(SPEC)
     assert list(told(pipeline.plan(targets=("train[b]",)))) == ["import", "train[*]"]
     assert list(told(pipeline.plan(state_of(pipeline, "a", "b"), targets=("train[b]",)))) == ["import", "train[b]"]
-    assert list(told(pipeline.plan(excludes=("train",)))) == ["import", "beside"]
+    assert list(told(pipeline.plan(excludes=("train",)))) == ["import", "other"]
     with pytest.raises(UsageError):
         pipeline.plan(state_of(pipeline, "a", "b"), targets=("train[c]",))
 
@@ -151,7 +151,7 @@ def test_items_that_cannot_be_instances_leave_a_status_standing(write: Write) ->
 
 
 def test_by_key_makes_no_map_of_what_is_no_fan_out(write: Write) -> None:
-    pipeline = write(SPEC.replace("tasks.train | by_key('results.map')", "tasks.beside | by_key"))
+    pipeline = write(SPEC.replace("tasks.train | by_key('results.map')", "tasks.other | by_key"))
     with pytest.raises(SpecError) as refused:
         pipeline.plan()
     assert "by_key makes a map of a whole task" in refused.value.diagnostics[0].summary

@@ -24,7 +24,7 @@ def spec_with(variable: str) -> bytes:
 
 
 def read(reference: SecretReference) -> str:
-    """A place that holds the canary for whoever is trusted, and for nobody else."""
+    """A place that holds the canary for trusted references only."""
     if not reference.is_trusted:
         raise UnreadableSecret(f'"{reference}" is out of reach', "Ask.")
     return CANARY

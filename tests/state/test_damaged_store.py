@@ -193,7 +193,7 @@ def test_a_flipped_bit_is_never_taken_for_another_history(filled: Path) -> None:
             found = use(filled)
         except StateError:
             continue
-        except LockHeld:  # the bit is one of the owner's name: nobody may write, and the history is as it was
+        except LockHeld:  # the bit is one of the owner's name: no process may write, and the history is unchanged
             with open_store(filled, clock=clock) as store:
                 found = store.load()
         assert found == before, f"flipped at byte {position}"
@@ -223,7 +223,7 @@ WRONG_EVENTS = {
     "a body that is not JSON": event(EventKind.STARTED, task_id=Unknown()),
     "a number that JSON does not have": event(EventKind.STARTED, task_id=float("nan")),
     "keys of two types": event(EventKind.STARTED, twins={1: 1, "a": 2}),
-    "an address that is no text": event(EventKind.STARTED, address=Unknown()),  # type: ignore[arg-type]
+    "an address that is not a text": event(EventKind.STARTED, address=Unknown()),  # type: ignore[arg-type]
     "no key": event(EventKind.STARTED, key=None),  # type: ignore[arg-type]
     "a kind that is none": Event("started", "train"),  # type: ignore[arg-type]
     "half of a surrogate pair": event(EventKind.STARTED, address="\ud800"),

@@ -116,8 +116,8 @@ def of_an_older_release_before_a_step_of_the_clock(owner: Owner) -> Owner:
         pytest.param(living, LATE, True, id="an owner here who never renewed has lost it"),
         pytest.param(elsewhere, SOON, False, id="an owner elsewhere keeps it while it is fresh"),
         pytest.param(elsewhere, LATE, True, id="an owner elsewhere has lost it once it expired"),
-        pytest.param(after_reboot, 0, True, id="nobody lives through a reboot"),
-        pytest.param(a_step_of_the_clock, SOON, False, id="a step of the clock ends nobody"),
+        pytest.param(after_reboot, 0, True, id="no owner lives through a reboot"),
+        pytest.param(a_step_of_the_clock, SOON, False, id="a step of the clock ends no owner"),
         pytest.param(of_an_older_release, SOON, False, id="an owner of an older release lives"),
         pytest.param(of_an_older_release, LATE, True, id="an owner of an older release has lost it once it expired"),
         pytest.param(
@@ -126,7 +126,7 @@ def of_an_older_release_before_a_step_of_the_clock(owner: Owner) -> Owner:
             False,
             id="an owner of an older release lives through a step of the clock",
         ),
-        pytest.param(same_pid_of_another_process, 0, True, id="the process id belongs to somebody else now"),
+        pytest.param(same_pid_of_another_process, 0, True, id="the process id belongs to another process now"),
     ],
 )
 def test_when_a_lease_is_over(neighbour: Owner, change: object, age: float, over: bool) -> None:

@@ -78,7 +78,7 @@ def leaves(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
 
 
 NOT_CHAINED = {("server",)}
-"""Where the ids mean something: held against the server at the import."""
+"""Where the ids mean something: checked against the server at the import."""
 
 
 @pytest.mark.parametrize("path", sorted(set(leaves(document())) - NOT_CHAINED, key=str), ids=str)

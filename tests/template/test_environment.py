@@ -1,4 +1,4 @@
-"""The sandbox: what is no expression over our own values does not evaluate, and nothing costs more than it shows."""
+"""The sandbox: only expressions over our own values evaluate, and none costs more than it shows."""
 
 from __future__ import annotations
 
