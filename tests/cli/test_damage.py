@@ -101,23 +101,23 @@ def test_a_folder_that_is_moved_with_its_state_is_kept(
 
 FULL = """
 import resource, sys
-room = int(sys.argv.pop(1))
+limit = int(sys.argv.pop(1))
 from taskspec.cli.main import main
-resource.setrlimit(resource.RLIMIT_FSIZE, (room, room))
+resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
 main()
 """
 
 
-@pytest.mark.parametrize("room", [0, 4096, 60_000])
-def test_nothing_is_started_when_the_disk_is_full_before_the_intent(path: Path, api: Api, room: int) -> None:
+@pytest.mark.parametrize("limit", [0, 4096, 60_000])
+def test_nothing_is_started_when_the_disk_is_full_before_the_intent(path: Path, api: Api, limit: int) -> None:
     """A limit on the size of a file stands for the end of a disk; the largest one lets all but the intent pass."""
     before = api.task.highest_id(1)
-    command = [sys.executable, "-c", FULL, str(room), "apply", "spec.yaml", "--rerun", "big"]
+    command = [sys.executable, "-c", FULL, str(limit), "apply", "spec.yaml", "--rerun", "big"]
     said = subprocess.run(command, capture_output=True, text=True, check=False)
     assert said.returncode == 6, said.stderr
     assert str(path) in said.stderr
     assert "disk" in said.stderr
-    assert ("1 to rerun" in said.stdout) == (room == 60_000)
+    assert ("1 to rerun" in said.stdout) == (limit == 60_000)
     assert api.task.highest_id(1) == before
 
 

@@ -18,7 +18,7 @@ SPEC = """
       token: {type: string, sensitive: true, default: "env:CANARY"}
     locals:
       half: "{{ var.rate / 2 }}"
-      door: "x/{{ var.token }}"
+      path: "x/{{ var.token }}"
     defaults:
       log_level: debug
       params: {shared: {deep: 1}}
@@ -28,7 +28,7 @@ SPEC = """
         module: ./good
         target: {images_project: "{{ tasks.first.results.id }}"}
         for_each: [a, b]
-        params: {rate: "{{ local.half }}", key: "{{ local.door }}", name: "x-{{ each.key }}", fixed: 3}
+        params: {rate: "{{ local.half }}", key: "{{ local.path }}", name: "x-{{ each.key }}", fixed: 3}
         retry: {attempts: 2}
       third: {module: ./good, depends_on: second}
 """

@@ -218,7 +218,7 @@ def test_a_name_that_was_not_looked_up_never_becomes_the_default(shop: Workshop)
 
 def test_a_name_of_no_workspace_is_refused_with_a_near_one(shop: Workshop) -> None:
     shop.spec(f"tasks: {{only: {{{HEAD}, workspace: reserch}}}}")
-    assert 'no workspace "reserch"' in refusal(shop)
+    assert 'workspace "reserch" does not exist' in refusal(shop)
     assert '"research"' in refusal(shop)
 
 

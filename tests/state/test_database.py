@@ -262,8 +262,8 @@ from taskspec import statefile
 from taskspec.errors import StateError
 from taskspec.state.model import Event, EventKind
 
-path, room = pathlib.Path(sys.argv[1]), int(sys.argv[2])
-resource.setrlimit(resource.RLIMIT_FSIZE, (room, room))
+path, limit = pathlib.Path(sys.argv[1]), int(sys.argv[2])
+resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
 try:
     with statefile.writing(path) as store:
         store.append("run", [Event(EventKind.FORGOTTEN, "x" * 300_000)])
@@ -273,20 +273,20 @@ except StateError as error:
 """
 
 
-@pytest.mark.parametrize("room", [0, 4096, 40_000, 200_000])
-def test_a_full_disk_stops_a_writer_before_anything_is_believed_to_be_written(filled: Path, room: int) -> None:
+@pytest.mark.parametrize("limit", [0, 4096, 40_000, 200_000])
+def test_a_full_disk_stops_a_writer_before_anything_is_believed_to_be_written(filled: Path, limit: int) -> None:
     """A limit on the size of a file stands for the end of a disk."""
     before = load(filled)
     said = subprocess.run(
-        [sys.executable, "-c", FULL, str(filled), str(room)], capture_output=True, text=True, check=True
+        [sys.executable, "-c", FULL, str(filled), str(limit)], capture_output=True, text=True, check=True
     )
     assert said.stdout.startswith(f'6 state "{filled}" cannot be used')
     assert load(filled) == before
 
 
-@pytest.mark.parametrize("room", [0, 4096])
-def test_a_full_disk_makes_no_half_a_state(path: Path, room: int) -> None:
-    subprocess.run([sys.executable, "-c", FULL, str(path), str(room)], capture_output=True, text=True, check=True)
+@pytest.mark.parametrize("limit", [0, 4096])
+def test_a_full_disk_makes_no_half_a_state(path: Path, limit: int) -> None:
+    subprocess.run([sys.executable, "-c", FULL, str(path), str(limit)], capture_output=True, text=True, check=True)
     assert not path.exists()
     assert list(path.parent.iterdir()) == []
     write(path)

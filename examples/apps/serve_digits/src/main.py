@@ -128,7 +128,7 @@ def main() -> None:
     server.daemon_threads = True
     threading.Thread(target=load_or_leave, args=(Path(STATE["data"]),), daemon=True).start()
     server.serve_forever(0.05)
-    print("left in peace", flush=True)
+    print("left by itself", flush=True)
 
 
 if __name__ == "__main__":
