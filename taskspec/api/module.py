@@ -8,12 +8,12 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING, Any
 
-from taskspec.api.record import WireRecord, as_object
+from taskspec.api.record import WireRecord, as_object, json_object, text
 from taskspec.errors import UsageError
 from taskspec.targets import TARGETS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    pass
 
 
 class ModuleInfo(WireRecord):
@@ -21,25 +21,11 @@ class ModuleInfo(WireRecord):
 
     __slots__ = ()
 
-    @property
-    def slug(self) -> str:
-        return self._text("slug")
-
-    @property
-    def type(self) -> str:
-        return self._text("type")
-
-    @property
-    def readme(self) -> str:
-        return self._text("readme")
-
-    @property
-    def config(self) -> Mapping[str, Any]:
-        return self._object("config")
-
-    @property
-    def meta(self) -> Mapping[str, Any]:
-        return self._object("meta")
+    slug = text("slug")
+    type = text("type")
+    readme = text("readme")
+    config = json_object("config")
+    meta = json_object("meta")
 
     @property
     def releases(self) -> tuple[str, ...]:

@@ -6,14 +6,53 @@ and so have older servers.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Generic, Self, TypeVar, overload
 
 from taskspec.errors import OutcomeUnknown
 
+_Value = TypeVar("_Value")
 TOKEN_KEYS = frozenset({"sessionToken", "token", "apiToken"})
 """Keys whose values are tokens, at any depth."""
+
+
+class WireField(Generic[_Value]):
+    """A field of the JSON object as a read-only attribute; `read` gives the value also where it is missing."""
+
+    __slots__ = ("_key", "_read")
+
+    def __init__(self, key: str, read: Callable[[Any], _Value]) -> None:
+        self._key, self._read = key, read
+
+    @overload
+    def __get__(self, record: None, owner: type) -> Self: ...
+
+    @overload
+    def __get__(self, record: WireRecord, owner: type) -> _Value: ...
+
+    def __get__(self, record: WireRecord | None, owner: type) -> _Value | Self:
+        return self if record is None else self._read(record.raw.get(self._key))
+
+
+def text(key: str) -> WireField[str]:
+    return WireField(key, as_text)
+
+
+def optional_text(key: str) -> WireField[str | None]:
+    return WireField(key, lambda value: value if isinstance(value, str) else None)
+
+
+def number(key: str) -> WireField[int | None]:
+    return WireField(key, lambda value: value if is_integer(value) else None)
+
+
+def json_object(key: str) -> WireField[Mapping[str, Any]]:
+    return WireField(key, as_object)
+
+
+def flag(key: str) -> WireField[bool]:
+    return WireField(key, lambda value: value is True)
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -50,33 +89,11 @@ class WireRecord(Mapping[str, Any]):
 
     @property
     def name(self) -> str:
-        return self._text("name")
+        return as_text(self.raw.get("name"))
 
-    @property
-    def description(self) -> str:
-        return self._text("description")
-
-    @property
-    def created_at(self) -> str | None:
-        return self._optional_text("createdAt")
-
-    @property
-    def updated_at(self) -> str | None:
-        return self._optional_text("updatedAt")
-
-    def _text(self, key: str) -> str:
-        return self._optional_text(key) or ""
-
-    def _optional_text(self, key: str) -> str | None:
-        value = self.raw.get(key)
-        return value if isinstance(value, str) else None
-
-    def _number(self, key: str) -> int | None:
-        value = self.raw.get(key)
-        return value if is_integer(value) else None
-
-    def _object(self, key: str) -> Mapping[str, Any]:
-        return as_object(self.raw.get(key))
+    description = text("description")
+    created_at = optional_text("createdAt")
+    updated_at = optional_text("updatedAt")
 
 
 def is_integer(value: Any) -> bool:

@@ -7,7 +7,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from taskspec.api.record import WireRecord, as_object, as_text, is_integer
+from taskspec.api.record import (
+    WireRecord,
+    as_object,
+    as_text,
+    flag,
+    is_integer,
+    json_object,
+    number,
+    optional_text,
+    text,
+)
 from taskspec.api.wire import LaunchStatus
 
 if TYPE_CHECKING:
@@ -20,56 +30,28 @@ class TaskInfo(WireRecord):
 
     __slots__ = ()
 
-    @property
-    def raw_status(self) -> str:
-        """The status in the spelling of the server, also when it is unknown."""
-        return self._text("status")
+    raw_status = text("status")
+    """The status in the spelling of the server, also when it is unknown."""
 
     @property
     def status(self) -> LaunchStatus | None:
         """The status, or None when it is unknown, which is never a success."""
         return LaunchStatus(self.raw_status) if LaunchStatus.has_value(self.raw_status) else None
 
-    @property
-    def type(self) -> str:
-        return self._text("type")
-
-    @property
-    def workspace_id(self) -> int | None:
-        return self._number("workspaceId")
-
-    @property
-    def team_id(self) -> int | None:
-        return self._number("teamId")
-
-    @property
-    def agent_id(self) -> int | None:
-        return self._number("agentId")
-
-    @property
-    def agent_name(self) -> str:
-        return self._text("agentName")
-
-    @property
-    def user_id(self) -> int | None:
-        return self._number("userId")
-
-    @property
-    def started_at(self) -> str | None:
-        return self._optional_text("startedAt")
-
-    @property
-    def finished_at(self) -> str | None:
-        return self._optional_text("finishedAt")
-
-    @property
-    def meta(self) -> Mapping[str, Any]:
-        return self._object("meta")
+    type = text("type")
+    workspace_id = number("workspaceId")
+    team_id = number("teamId")
+    agent_id = number("agentId")
+    agent_name = text("agentName")
+    user_id = number("userId")
+    started_at = optional_text("startedAt")
+    finished_at = optional_text("finishedAt")
+    meta = json_object("meta")
 
     @property
     def name(self) -> str:
         """The session name: the `task_name` of the start."""
-        return as_text(self.meta.get("name")) or self._text("name")
+        return as_text(self.meta.get("name")) or as_text(self.raw.get("name"))
 
     @property
     def output(self) -> Mapping[str, Any]:
@@ -117,17 +99,9 @@ class StartedTask(WireRecord):
         """Ids of the launches for the second and later users."""
         return tuple(self.raw.get("others") or ())
 
-    @property
-    def user_id(self) -> int | None:
-        return self._number("userId")
-
-    @property
-    def module_id(self) -> int | None:
-        return self._number("moduleId")
-
-    @property
-    def app_id(self) -> int | None:
-        return self._number("appId")
+    user_id = number("userId")
+    module_id = number("moduleId")
+    app_id = number("appId")
 
 
 class AgentInfo(WireRecord):
@@ -135,35 +109,19 @@ class AgentInfo(WireRecord):
 
     __slots__ = ()
 
-    @property
-    def status(self) -> str:
-        return self._text("status")
-
-    @property
-    def team_id(self) -> int | None:
-        return self._number("teamId")
-
-    @property
-    def type(self) -> str:
-        return self._text("type")
-
-    @property
-    def is_disabled(self) -> bool:
-        return self.raw.get("disabled") is True
-
-    @property
-    def capabilities(self) -> Mapping[str, Any]:
-        return self._object("capabilities")
+    status = text("status")
+    team_id = number("teamId")
+    type = text("type")
+    is_disabled = flag("disabled")
+    capabilities = json_object("capabilities")
 
     def runs(self, kind: str) -> bool | None:
         """Return whether the agent runs tasks of a kind (`app`, `app_gpu`); None when it does not report it."""
         enabled = as_object(as_object(self.capabilities.get("types")).get(kind)).get("enabled")
         return enabled if isinstance(enabled, bool) else None
 
-    @property
-    def gpu_info(self) -> Mapping[str, Any]:
-        """Facts about the GPUs, which only lists with `extraFields` have."""
-        return self._object("gpuInfo")
+    gpu_info = json_object("gpuInfo")
+    """Facts about the GPUs, which only lists with `extraFields` have."""
 
     @property
     def has_gpu(self) -> bool:
@@ -188,9 +146,7 @@ class TeamInfo(WireRecord):
 
     __slots__ = ()
 
-    @property
-    def role(self) -> str:
-        return self._text("role")
+    role = text("role")
 
 
 class WorkspaceInfo(WireRecord):
@@ -198,9 +154,7 @@ class WorkspaceInfo(WireRecord):
 
     __slots__ = ()
 
-    @property
-    def team_id(self) -> int | None:
-        return self._number("teamId")
+    team_id = number("teamId")
 
 
 class UserInfo(WireRecord):
@@ -208,13 +162,8 @@ class UserInfo(WireRecord):
 
     __slots__ = ()
 
-    @property
-    def login(self) -> str:
-        return self._text("login")
-
-    @property
-    def email(self) -> str:
-        return self._text("email")
+    login = text("login")
+    email = text("email")
 
 
 class ProjectInfo(WireRecord):
@@ -222,29 +171,12 @@ class ProjectInfo(WireRecord):
 
     __slots__ = ()
 
-    @property
-    def type(self) -> str:
-        return self._text("type")
-
-    @property
-    def workspace_id(self) -> int | None:
-        return self._number("workspaceId")
-
-    @property
-    def team_id(self) -> int | None:
-        return self._number("teamId")
-
-    @property
-    def items_count(self) -> int | None:
-        return self._number("itemsCount")
-
-    @property
-    def datasets_count(self) -> int | None:
-        return self._number("datasetsCount")
-
-    @property
-    def reference_image_url(self) -> str:
-        return self._text("referenceImageUrl")
+    type = text("type")
+    workspace_id = number("workspaceId")
+    team_id = number("teamId")
+    items_count = number("itemsCount")
+    datasets_count = number("datasetsCount")
+    reference_image_url = text("referenceImageUrl")
 
 
 class FileInfo(WireRecord):
@@ -252,34 +184,18 @@ class FileInfo(WireRecord):
 
     __slots__ = ()
 
-    @property
-    def team_id(self) -> int | None:
-        return self._number("teamId")
+    team_id = number("teamId")
+    path = text("path")
+    storage_path = text("storagePath")
+    """The path on the server from which a browser downloads the content."""
 
-    @property
-    def path(self) -> str:
-        return self._text("path")
-
-    @property
-    def storage_path(self) -> str:
-        """The path on the server from which a browser downloads the content."""
-        return self._text("storagePath")
-
-    @property
-    def full_storage_url(self) -> str:
-        return self._text("fullStorageUrl")
-
-    @property
-    def hash(self) -> str:
-        return self._text("hash")
-
-    @property
-    def is_dir(self) -> bool:
-        return self.raw.get("isDir") is True
+    full_storage_url = text("fullStorageUrl")
+    hash = text("hash")
+    is_dir = flag("isDir")
 
     @property
     def size(self) -> int | None:
-        value = self._object("meta").get("size")
+        value = as_object(self.raw.get("meta")).get("size")
         return value if is_integer(value) else None
 
 
@@ -288,6 +204,4 @@ class LabelingInfo(WireRecord):
 
     __slots__ = ()
 
-    @property
-    def status(self) -> str:
-        return self._text("status")
+    status = text("status")
