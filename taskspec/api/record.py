@@ -17,6 +17,21 @@ TOKEN_KEYS = frozenset({"sessionToken", "token", "apiToken"})
 """Keys whose values are tokens, at any depth."""
 
 
+def is_integer(value: Any) -> bool:
+    """Return whether a value is a JSON integer. `true` is not one."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def as_object(value: Any) -> Mapping[str, Any]:
+    """Return a JSON object; an empty one for any other value."""
+    return value if isinstance(value, dict) else {}
+
+
+def as_text(value: Any) -> str:
+    """Return a JSON text; an empty one for any other value."""
+    return value if isinstance(value, str) else ""
+
+
 class WireField(Generic[_Value]):
     """A field of the JSON object as a read-only attribute; `read` gives the value also where it is missing."""
 
@@ -96,16 +111,6 @@ class WireRecord(Mapping[str, Any]):
     updated_at = optional_text("updatedAt")
 
 
-def is_integer(value: Any) -> bool:
-    """Return whether a value is a JSON integer. `true` is not one."""
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def as_object(value: Any) -> Mapping[str, Any]:
-    """Return a JSON object; an empty one for any other value."""
-    return value if isinstance(value, dict) else {}
-
-
 def mask_tokens(value: Any) -> Any:
     """Replace every token in a JSON value, so that it can be printed."""
     if isinstance(value, dict):
@@ -122,8 +127,3 @@ def without_tokens(value: Any) -> Any:
     if isinstance(value, list):
         return [without_tokens(item) for item in value]
     return value
-
-
-def as_text(value: Any) -> str:
-    """Return a JSON text; an empty one for any other value."""
-    return value if isinstance(value, str) else ""
