@@ -28,7 +28,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from taskspec.rehearsal.server import FakeServer
+from taskspec.rehearsal.fake_server import FakeServer
 from tests.crash.http_server import HttpServer
 from tests.crash.mixture import mixed_simulation
 from tests.crash.simulation import Simulation

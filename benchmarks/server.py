@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from taskspec.api.wire import API_PREFIX, LOCAL_PREFIX
-from taskspec.local import daemon
+from taskspec.local import server_client
 from taskspec.local.home import ServerHome
 
 MANY = 10_000
@@ -85,7 +85,7 @@ class Server:
     """The private local server and the calls this program makes to it."""
 
     def __init__(self, home: ServerHome) -> None:
-        self._endpoint = daemon.ensure_running(home, idle_seconds=300)
+        self._endpoint = server_client.ensure_running(home, idle_seconds=300)
         self.port = int(self._endpoint.address.rpartition(":")[2])
         self.caller = Caller(self.port, self._endpoint.token)
 
@@ -106,7 +106,7 @@ def main() -> None:
         try:
             measure(home, Path(folder), seconds, many)
         finally:
-            daemon.stop(home)
+            server_client.stop(home)
 
 
 def measure(home: ServerHome, folder: Path, seconds: float, many: int) -> None:
@@ -127,7 +127,7 @@ def measure(home: ServerHome, folder: Path, seconds: float, many: int) -> None:
         for name, share in (("p50", 0.5), ("p95", 0.95)):
             latency_line(f"start to started, {name}", quantile(starts, share), quantile(one_request, share))
     server.caller.close()
-    daemon.stop(home)
+    server_client.stop(home)
     fill(home, many)
     measure_pages(Server(home), seconds, many)
 

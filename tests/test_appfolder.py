@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from taskspec import appfolder
-from taskspec.appfolder import AppFolderError, app_files, read_app_folder
+from taskspec.files import app_folder
+from taskspec.files.app_folder import AppFolderError, app_files, read_app_folder
 
 
 @pytest.fixture
@@ -125,7 +125,7 @@ def test_what_is_no_app_says_so_and_what_to_do(app: Path, path: str) -> None:
 
 
 def test_data_in_the_folder_of_an_app_is_refused(app: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(appfolder, "SIZE_LIMIT", 2**20)
+    monkeypatch.setattr(app_folder, "SIZE_LIMIT", 2**20)
     write("data.bin", bytes(2**20))(app)
     with pytest.raises(AppFolderError, match="holds more than 1 MiB"):
         read_app_folder(app)

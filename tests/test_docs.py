@@ -16,12 +16,12 @@ from taskspec.cli.main import COMMANDS, cli, run
 from taskspec.diagnostics import Code
 from taskspec.errors import ExitCode
 from taskspec.plan.model import Action
-from taskspec.schemas import load_schema
-from taskspec.spec.parser import parse_spec
+from taskspec.specfile.parser import parse_spec
+from taskspec.specfile.schema_files import load_schema
 from taskspec.state.model import EventKind
-from taskspec.template.analysis import analyse
-from taskspec.template.environment import build_sandbox
-from taskspec.template.render import Renderer
+from taskspec.template.expressions.render import Renderer
+from taskspec.template.expressions.sandbox import build_sandbox
+from taskspec.template.references.reference_check import analyse
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from taskspec.errors import SpecError, UsageError
 from taskspec.operations.project import Request, open_project
 from taskspec.view.diagnostic import draw_all
-from taskspec.view.paint import Paint
+from taskspec.view.terminal_text import Paint
 
 VALID = """\
 taskspec: 1

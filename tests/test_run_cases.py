@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from taskspec.cli.main import run
-from taskspec.local import daemon
+from taskspec.local import server_client
 from taskspec.local.home import ServerHome
 
 CASES = sorted((Path(__file__).parent / "cases" / "runs").iterdir())
@@ -31,7 +31,7 @@ REPLACED = (
 def server_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     home = tmp_path_factory.mktemp("runs")
     yield home
-    daemon.stop(ServerHome(home / "server"))
+    server_client.stop(ServerHome(home / "server"))
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
@@ -62,7 +62,7 @@ def configure(case: Path, server_home: Path, monkeypatch: pytest.MonkeyPatch) ->
     for line in file.read_text().splitlines() if file.exists() else []:
         name, value = line.split("=", 1)
         if value == "<local server>":
-            value = daemon.ensure_running(ServerHome(server_home / "server")).address
+            value = server_client.ensure_running(ServerHome(server_home / "server")).address
         monkeypatch.setenv(name, value)
 
 

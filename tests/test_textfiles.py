@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from taskspec.errors import UsageError
-from taskspec.projectroot import project_root
-from taskspec.textfiles import TEXT_LIMIT, ProjectFiles
+from taskspec.files.project_files import TEXT_LIMIT, ProjectFiles, project_root
 
 
 @pytest.fixture

@@ -11,24 +11,24 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from taskspec.api.client import Api
     from taskspec.api.credentials import Credentials, from_environment
-    from taskspec.api.records import TaskInfo
-    from taskspec.api.starting import KubernetesSettings, StartRequest
+    from taskspec.api.records.records import TaskInfo
+    from taskspec.api.tasks.start_request import KubernetesSettings, StartRequest
+    from taskspec.api.tasks.waiting import TaskFinishedWithError, WaitingTimeExceeded
     from taskspec.api.transport import Timeouts, Transport
-    from taskspec.api.waiting import TaskFinishedWithError, WaitingTimeExceeded
     from taskspec.api.wire import LaunchStatus, RestartPolicy
 
 _HOMES = {
     "Api": "client",
     "Credentials": "credentials",
-    "KubernetesSettings": "starting",
+    "KubernetesSettings": "tasks.start_request",
     "LaunchStatus": "wire",
     "RestartPolicy": "wire",
-    "StartRequest": "starting",
-    "TaskFinishedWithError": "waiting",
-    "TaskInfo": "records",
+    "StartRequest": "tasks.start_request",
+    "TaskFinishedWithError": "tasks.waiting",
+    "TaskInfo": "records.records",
     "Timeouts": "transport",
     "Transport": "transport",
-    "WaitingTimeExceeded": "waiting",
+    "WaitingTimeExceeded": "tasks.waiting",
     "from_environment": "credentials",
 }
 

@@ -6,18 +6,15 @@ import os
 import time
 from typing import TYPE_CHECKING
 
-from taskspec.api.agent import AgentApi
-from taskspec.api.app import AppApi
 from taskspec.api.credentials import ENV_FILE, from_environment
-from taskspec.api.file import FileApi
-from taskspec.api.labeling import LabelingJobApi, LabelingQueueApi
-from taskspec.api.local import LocalApi
-from taskspec.api.project import ProjectApi
-from taskspec.api.task import TaskApi
-from taskspec.api.team import TeamApi
+from taskspec.api.resources.agent_api import AgentApi
+from taskspec.api.resources.app_api import AppApi
+from taskspec.api.resources.file_api import FileApi
+from taskspec.api.resources.local_api import LocalApi
+from taskspec.api.resources.project_api import LabelingJobApi, LabelingQueueApi, ProjectApi
+from taskspec.api.resources.team_api import TeamApi, UserApi, WorkspaceApi
+from taskspec.api.tasks.task_api import TaskApi
 from taskspec.api.transport import READ_RETRIES, Timeouts, Transport
-from taskspec.api.user import UserApi
-from taskspec.api.workspace import WorkspaceApi
 from taskspec.errors import UsageError
 
 if TYPE_CHECKING:

@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING
 import click
 
 from taskspec import __version__
-from taskspec.cli.discretion import Session
+from taskspec.cli.process_redaction import Session
 from taskspec.errors import ExitCode, SpecError, TaskspecError
 
 if TYPE_CHECKING:
-    from taskspec.view.paint import Paint
+    from taskspec.view.terminal_text import Paint
 
 COMMANDS = {
     "init": "Write a new spec: a small example, one for an app, or one from launches.",
@@ -41,7 +41,7 @@ COMMANDS = {
     "completion": "Completion for bash, zsh or fish.",
 }
 ALIASES = {"preview": "plan", "up": "apply"}
-# `cli.screen` decides about colour; click must not remove it again.
+# `cli.terminal` decides about colour; click must not remove it again.
 _SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 110, "color": True}
 
 
@@ -134,13 +134,13 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _paint(*, no_color: bool) -> Paint:
-    from taskspec.cli.screen import error_paint  # noqa: PLC0415 - as above
+    from taskspec.cli.terminal import error_paint  # noqa: PLC0415 - as above
 
     return error_paint(no_color=no_color)
 
 
 def _say(message: str, remedy: str, paint: Paint) -> None:
-    from taskspec.view.paint import clean  # noqa: PLC0415 - only errors need it
+    from taskspec.view.terminal_text import clean  # noqa: PLC0415 - only errors need it
 
     click.echo(f"{paint('Error', 'bold', 'red')}: {clean(message)}", err=True, color=True)
     if remedy:

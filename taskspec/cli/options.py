@@ -15,17 +15,17 @@ from typing import Any
 import click
 
 from taskspec.api.credentials import from_environment
-from taskspec.cli.discretion import Session
-from taskspec.engine.secretsource import Trust
-from taskspec.engine.server import Server, choose_server
+from taskspec.cli.process_redaction import Session
+from taskspec.engine.server.connection import Server, choose_server
 from taskspec.errors import UsageError
+from taskspec.files.safe_read import why_no_path
 from taskspec.operations.project import Request
-from taskspec.plainfile import why_no_path
-from taskspec.plan.selection import Selection
-from taskspec.sensitive import Secrets
-from taskspec.spec.durations import seconds, show
-from taskspec.statefile import LockWait
-from taskspec.view.paint import clean
+from taskspec.operations.state_file import LockWait
+from taskspec.plan.plan_inputs import Selection
+from taskspec.secrets.secret_source import Trust
+from taskspec.secrets.sensitive import Secrets
+from taskspec.specfile.fields.retries_and_deadlines import seconds, show
+from taskspec.view.terminal_text import clean
 from taskspec.wording import shorten
 
 DEFAULT_SPEC = "taskspec.yaml"
@@ -202,8 +202,8 @@ def server(secrets: Secrets) -> Server:
 
     def wake() -> tuple[str, str]:
         # Only a command that asks the server something pays for finding and starting it.
-        from taskspec.local.daemon import ensure_running  # noqa: PLC0415 - see above
         from taskspec.local.home import find_home  # noqa: PLC0415 - see above
+        from taskspec.local.server_client import ensure_running  # noqa: PLC0415 - see above
 
         endpoint = ensure_running(find_home(os.environ))
         secrets.know(endpoint.token)

@@ -14,24 +14,24 @@ from pathlib import Path
 import click
 
 from taskspec.engine.events import EngineEvent, Listener, RunReport
-from taskspec.engine.tools import Pace
+from taskspec.engine.launches.context import Pace
+from taskspec.files.project_files import read_file
 from taskspec.operations.apply import Environment, prepare_apply
 from taskspec.operations.plan import make
 from taskspec.operations.project import Request, open_project
-from taskspec.plan.selection import Selection
+from taskspec.plan.plan_inputs import Selection
 from taskspec.rehearsal.clock import Clock
 from taskspec.rehearsal.faults import Script, read_script
-from taskspec.rehearsal.stage import AnnouncedJournal, set_stage
+from taskspec.rehearsal.rehearsal_environment import AnnouncedJournal, set_stage
 from taskspec.state.lease import this_owner
 from taskspec.state.store import open_store
-from taskspec.textfiles import read_file
 from taskspec.view.diagnostic import draw_all
-from taskspec.view.lines import line
-from taskspec.view.machine import event_document
-from taskspec.view.paint import Paint
+from taskspec.view.event_lines import line
+from taskspec.view.json_documents import event_document
+from taskspec.view.labels import duration
 from taskspec.view.plan_text import draw_plan
 from taskspec.view.report_text import draw_report
-from taskspec.view.words import duration
+from taskspec.view.terminal_text import Paint
 
 HORIZON = 7 * 86400.0
 """A rehearsal without --deadline detaches after this time."""

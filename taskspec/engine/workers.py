@@ -25,7 +25,7 @@ class Answer:
     error: Exception | None = None
 
 
-class Crew(Protocol):
+class WorkerPool(Protocol):
     """Carries out calls; every answer comes back through `next`, in the engine's own thread."""
 
     def submit(self, tag: object, call: Callable[[], object]) -> None: ...
@@ -41,17 +41,17 @@ class Crew(Protocol):
     def close(self) -> None: ...
 
 
-class Hands(Protocol):
+class Executor(Protocol):
     """Where calls are carried out and how they sleep: threads and real time, or one clock that a rehearsal moves."""
 
-    def workers(self, size: int) -> Crew: ...
+    def workers(self, size: int) -> WorkerPool: ...
 
     def sleep(self, seconds: float, gone: threading.Event) -> bool:
         """Sleep inside a call; True as soon as `gone` is set."""
         ...
 
 
-class Workers:
+class ThreadPool:
     """A fixed number of threads with one queue in and one queue out."""
 
     def __init__(self, size: int) -> None:
@@ -101,11 +101,11 @@ class Workers:
             self._answers.put(Answer(tag, error=error))
 
 
-class Threads:
+class ThreadExecutor:
     """The real hands: a thread for each worker, and time that passes by itself."""
 
-    def workers(self, size: int) -> Crew:
-        return Workers(size)
+    def workers(self, size: int) -> WorkerPool:
+        return ThreadPool(size)
 
     def sleep(self, seconds: float, gone: threading.Event) -> bool:
         return gone.wait(seconds)

@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from taskspec.errors import LocalServerError
-from taskspec.local.agent import AgentSettings
-from taskspec.local.home import ServerHome, find_home
-from taskspec.local.lock import try_lock
+from taskspec.local.agent.agent import AgentSettings
+from taskspec.local.home import ServerHome, find_home, try_lock
 from taskspec.local.server import DEFAULT_IDLE_SECONDS, ServerOptions, run_server
 
 if TYPE_CHECKING:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import platformdirs
 
 from taskspec.errors import LocalServerError
+from taskspec.files import file_lock
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -165,3 +166,28 @@ def write_info(home: ServerHome, info: ServerInfo) -> None:
     temporary = home.info.with_suffix(f".{os.getpid()}")
     temporary.write_text(json.dumps(asdict(info)))
     temporary.replace(home.info)
+
+
+def try_lock(home: ServerHome) -> int | None:
+    """Take the lock. Return its descriptor, or None when another process holds the lock."""
+    return _try(home, shared=False)
+
+
+def is_held(home: ServerHome) -> bool:
+    """Return whether a server runs or starts in this home."""
+    if not home.lock.exists():
+        return False
+    # With a shared lock, two clients that test at once do not look like servers to each other.
+    descriptor = _try(home, shared=True)
+    if descriptor is None:
+        return True
+    os.close(descriptor)
+    return False
+
+
+def _try(home: ServerHome, *, shared: bool) -> int | None:
+    descriptor = os.open(home.lock, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    if file_lock.try_lock(descriptor, shared=shared):
+        return descriptor
+    os.close(descriptor)
+    return None

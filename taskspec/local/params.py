@@ -9,7 +9,7 @@ import json
 import math
 from typing import TYPE_CHECKING, Any
 
-from taskspec.local.answers import Refusal, invalid
+from taskspec.local.refusal import Refusal, invalid
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping

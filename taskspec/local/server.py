@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import socket
 import sys
 import time
 from dataclasses import dataclass, field
@@ -14,27 +15,64 @@ from typing import TYPE_CHECKING
 
 import uvicorn
 
-from taskspec.local import moments, places, retention
-from taskspec.local.agent import Agent, AgentSettings
-from taskspec.local.app import HttpApp
-from taskspec.local.blobs import Blobs
-from taskspec.local.call import ServerParts
-from taskspec.local.documents import Documents
-from taskspec.local.environment import base_environment
-from taskspec.local.home import ServerHome, ServerInfo, read_token, write_info
-from taskspec.local.launcher import ProcessLauncher
-from taskspec.local.launches import Launches
-from taskspec.local.listening import LOOPBACK, listen
-from taskspec.local.logs import Logs
-from taskspec.local.modules import Modules
-from taskspec.local.preparation import Preparation
-from taskspec.local.requirements import Environments
-from taskspec.local.store import Store
-from taskspec.local.teamfiles import TeamFiles
+from taskspec.errors import LocalServerError
+from taskspec.local.agent.agent import Agent, AgentSettings
+from taskspec.local.agent.app_environment import base_environment
+from taskspec.local.agent.job import Preparation
+from taskspec.local.agent.launcher import ProcessLauncher
+from taskspec.local.agent.venv import Environments
+from taskspec.local.db import fixtures, retention, timestamps
+from taskspec.local.db.blobs import Blobs
+from taskspec.local.db.documents import Documents
+from taskspec.local.db.launches import Launches
+from taskspec.local.db.logs import Logs
+from taskspec.local.db.modules import Modules
+from taskspec.local.db.server_database import Store
+from taskspec.local.db.team_files import TeamFiles
+from taskspec.local.home import ServerHome, ServerInfo, read_info, read_token, write_info
+from taskspec.local.http.call import ServerParts
+from taskspec.local.http.http_app import HttpApp
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Mapping
+
+    from taskspec.local.home import ServerHome
+
+LOOPBACK = "127.0.0.1"
+_BACKLOG = 2048
+
+_logger_listening = logging.getLogger(__name__)
+
+
+def listen(home: ServerHome, port: int | None) -> socket.socket:
+    """Listen on the given port, else on that of the last run, which running apps still call, else on any."""
+    if port is not None:
+        return _bind(port)
+    last = read_info(home)
+    if last is not None:
+        try:
+            return _bind(last.port)
+        except LocalServerError:
+            _logger_listening.warning("port %d of the last run is taken; using another", last.port)
+    return _bind(0)
+
+
+def _bind(port: int) -> socket.socket:
+    # asyncio disables Nagle's delay only for a socket with IPPROTO_TCP. With the delay, each answer on a kept
+    # connection waits 40 ms for the client's acknowledgement.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((LOOPBACK, port))
+        listener.listen(_BACKLOG)
+    except (OSError, OverflowError) as error:
+        listener.close()
+        raise LocalServerError(
+            f"the local server cannot listen on {LOOPBACK}:{port}: {error}", remedy="choose another port"
+        ) from None
+    return listener
+
 
 DEFAULT_IDLE_SECONDS = 300.0
 _SHORTEST_WAIT = 0.05
@@ -71,10 +109,10 @@ def run_server(home: ServerHome, options: ServerOptions, environ: Mapping[str, s
     token = read_token(home)
     base = base_environment(environ, str(Path(sys.executable).parent))
     with contextlib.closing(Store(home.database)) as store, listen(home, options.port) as listener:
-        places.seed(store)
+        fixtures.seed(store)
         retention.sweep(home)
         port = listener.getsockname()[1]
-        info = ServerInfo(f"http://{LOOPBACK}:{port}", port, os.getpid(), moments.now())
+        info = ServerInfo(f"http://{LOOPBACK}:{port}", port, os.getpid(), timestamps.now())
         server = LocalServer(_ServerContext(home, store, info, token, base), options)
         asyncio.run(server.serve(listener))
 
@@ -139,7 +177,7 @@ def _make_agent(context: _ServerContext, options: ServerOptions) -> Agent:
         home=context.home,
         store=context.store,
         modules=Modules(context.store),
-        context=places.read_context(context.store),
+        context=fixtures.read_context(context.store),
         address=context.info.address,
         token=context.token,
         base=context.base,
@@ -168,7 +206,7 @@ def _assemble(context: _ServerContext, agent: Agent, lifetime: _Lifetime) -> Ser
         documents=Documents(context.store),
         blobs=blobs,
         files=TeamFiles(context.store, blobs),
-        context=places.read_context(context.store),
+        context=fixtures.read_context(context.store),
         agent=agent,
         shut_down=lifetime.end,
     )

@@ -9,19 +9,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from taskspec.engine.apply import Apply
+from taskspec.engine.apply_loop import Apply
 from taskspec.engine.events import Listener
-from taskspec.engine.evidence import Looked, look
-from taskspec.engine.ledger import Journal
-from taskspec.engine.performers import performers
-from taskspec.engine.performing import Performer
-from taskspec.engine.server import Server
-from taskspec.engine.tools import Pace, Tools
-from taskspec.engine.workers import Hands, Threads
+from taskspec.engine.executors.all_executors import performers
+from taskspec.engine.executors.call_protocol import CallExecutor
+from taskspec.engine.journal import Journal
+from taskspec.engine.launches.context import Pace, RunContext
+from taskspec.engine.server.connection import Server
+from taskspec.engine.server.lookups import LookupResult, look
+from taskspec.engine.workers import Executor, ThreadExecutor
 from taskspec.errors import UsageError
-from taskspec.operations.plan import Planned
+from taskspec.operations.plan import PlannedRun
 from taskspec.operations.project import Project
-from taskspec.plan.evidence import Need
+from taskspec.plan.lookup_needs import Need
 from taskspec.plan.model import Plan
 from taskspec.wording import listing
 
@@ -38,9 +38,9 @@ class Environment:
 
     clock: Callable[[], float]
     wall: Callable[[], float]
-    hands: Hands
-    performer: Performer
-    look: Callable[[Api, TaskInfo, Iterable[Need]], Looked]
+    hands: Executor
+    performer: CallExecutor
+    look: Callable[[Api, TaskInfo, Iterable[Need]], LookupResult]
 
 
 def real_environment(project: Project, server: Server, plan: Plan, *, commands: Path | None = None) -> Environment:
@@ -52,7 +52,7 @@ def real_environment(project: Project, server: Server, plan: Plan, *, commands: 
         _refuse_local_commands(plan)
     secrets = project.evaluator.secrets
     performer = performers(server, project.folder, time.monotonic, os.environ, secrets, commands=commands)
-    return Environment(time.monotonic, time.time, Threads(), performer, look)
+    return Environment(time.monotonic, time.time, ThreadExecutor(), performer, look)
 
 
 def _refuse_local_commands(plan: Plan) -> None:
@@ -67,7 +67,7 @@ def _refuse_local_commands(plan: Plan) -> None:
 def prepare_apply(
     project: Project,
     server: Server,
-    planned: Planned,
+    planned: PlannedRun,
     store: Journal,
     listener: Listener,
     pace: Pace,
@@ -75,7 +75,7 @@ def prepare_apply(
 ) -> Apply:
     """Return an apply that is ready to start, so that a signal handler can interrupt it."""
     project.evaluator.renderer.lift()
-    tools = Tools(
+    tools = RunContext(
         server=server,
         store=store,
         evaluator=project.evaluator.starting_from(planned.plan.views),

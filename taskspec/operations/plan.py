@@ -6,23 +6,22 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from taskspec.engine.catalogue import Catalogue
-from taskspec.engine.places import look_up_names, with_agents
-from taskspec.engine.refresh import observe
-from taskspec.engine.server import Server
+from taskspec.engine.server.catalogue import Catalogue
+from taskspec.engine.server.connection import Server
+from taskspec.engine.server.observe import observe
+from taskspec.engine.server.places import look_up_names, with_agents
 from taskspec.operations.project import Project
-from taskspec.plan.inputs import PlanInputs
+from taskspec.plan.deferred_tasks import names_module
 from taskspec.plan.model import Plan
+from taskspec.plan.plan_inputs import PlanInputs, Selection
 from taskspec.plan.planner import make_plan
 from taskspec.plan.request import Facts
-from taskspec.plan.selection import Selection
-from taskspec.plan.unfolding import names_module
 from taskspec.state.model import State
-from taskspec.template.instances import Instance
+from taskspec.template.expansion.instances import Instance
 
 
 @dataclass(frozen=True, slots=True)
-class Planned:
+class PlannedRun:
     """A plan, and the facts it was made from: an apply uses both."""
 
     plan: Plan
@@ -30,7 +29,7 @@ class Planned:
     inputs: PlanInputs
 
 
-def make(project: Project, server: Server, state: State, selection: Selection) -> Planned:
+def make(project: Project, server: Server, state: State, selection: Selection) -> PlannedRun:
     """Look up names and apps, observe the launches on record, and plan. Changes nothing.
 
     Raises SpecError, UsageError or ApiError.
@@ -58,7 +57,7 @@ def make(project: Project, server: Server, state: State, selection: Selection) -
     instances = plan.expansion.instances
     catalogue.check_places((instances[task.node], task.request) for task in plan.tasks if not task.is_folded)
     plan = with_agents(catalogue.places, project.spec, plan, time.monotonic())
-    return Planned(_with_reusable(catalogue, plan), catalogue, inputs)
+    return PlannedRun(_with_reusable(catalogue, plan), catalogue, inputs)
 
 
 def _with_reusable(catalogue: Catalogue, plan: Plan) -> Plan:
@@ -66,6 +65,6 @@ def _with_reusable(catalogue: Catalogue, plan: Plan) -> Plan:
     if not any(task.service is not None and task.service.reuse for task in tasks):
         return plan
     # Only such a plan needs the part of the engine that looks for running launches.
-    from taskspec.engine.reuse import with_reusable  # noqa: PLC0415 - see above
+    from taskspec.engine.launches.reuse import with_reusable  # noqa: PLC0415 - see above
 
     return with_reusable(catalogue, plan, time.monotonic())

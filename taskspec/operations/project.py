@@ -6,24 +6,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from taskspec.beside import digest_beside
-from taskspec.composition import read_sources
 from taskspec.diagnostics import Code, Diagnostic, in_order
-from taskspec.engine.secretsource import SecretSource, Trust
 from taskspec.errors import SpecError
-from taskspec.plan.evaluate import Evaluator
-from taskspec.sensitive import Secrets
-from taskspec.spec.includes import compose
-from taskspec.spec.model import ServiceDecl, SpecFile
-from taskspec.spec.secretvalues import SecretKeeper
-from taskspec.spec.variables import Assigned, VariableFile, assign_variables
-from taskspec.template.evaluate import base_scope
-from taskspec.template.flows import analyse_whole
-from taskspec.template.instances import Expansion, expand
-from taskspec.template.parts import RootNames, Views, part_scopes
-from taskspec.template.scope import TasksView
-from taskspec.template.secrecy import exposed_secrets
-from taskspec.textfiles import read_file
+from taskspec.files.project_files import read_file
+from taskspec.files.uploads import digest_beside
+from taskspec.operations.sources import read_sources
+from taskspec.plan.evaluator import Evaluator
+from taskspec.secrets.secret_source import SecretSource, Trust
+from taskspec.secrets.sensitive import Secrets
+from taskspec.specfile.model import ServiceDecl, SpecFile, compose
+from taskspec.specfile.secret_variables import SecretKeeper
+from taskspec.specfile.variables import Assigned, VariableFile, assign_variables
+from taskspec.template.expansion.instances import Expansion, expand
+from taskspec.template.expressions.task_views import TasksView
+from taskspec.template.included_scope import RootNames, Views, part_scopes
+from taskspec.template.locals import base_scope
+from taskspec.template.references.included_references import analyse_whole
+from taskspec.template.references.secret_flow import exposed_secrets
 from taskspec.values import Json, Unknown
 
 

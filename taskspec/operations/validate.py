@@ -6,15 +6,15 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from taskspec.diagnostics import Diagnostic, in_order
-from taskspec.engine.catalogue import Catalogue
-from taskspec.engine.server import Server
+from taskspec.engine.server.catalogue import Catalogue
+from taskspec.engine.server.connection import Server
 from taskspec.errors import SpecError
 from taskspec.operations.project import Project
+from taskspec.plan.deferred_tasks import names_module
 from taskspec.plan.planner import final_results
 from taskspec.plan.request import Facts
-from taskspec.plan.unfolding import names_module
-from taskspec.spec.model import CallDecl, TaskDecl, is_folder
-from taskspec.template.scope import unknown_view
+from taskspec.specfile.model import CallDecl, TaskDecl, is_folder
+from taskspec.template.expressions.task_views import unknown_view
 from taskspec.values import is_known
 
 

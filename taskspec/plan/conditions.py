@@ -6,15 +6,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from taskspec.graph import TaskGraph
-from taskspec.hiding import HIDDEN
 from taskspec.json_tree import map_leaves
-from taskspec.plan.evaluate import Evaluator
+from taskspec.plan.decide_service import may_run
+from taskspec.plan.evaluator import Evaluator
 from taskspec.plan.model import Action, Observed, Planned, PlannedTask, Reason
-from taskspec.plan.services import may_run
-from taskspec.spec.kinds import Partial, RunOn
-from taskspec.spec.model import TaskDecl
+from taskspec.secrets.redaction import HIDDEN
+from taskspec.specfile.fields.kinds import Partial, RunOn
+from taskspec.specfile.model import TaskDecl
 from taskspec.state.model import Record
-from taskspec.template.instances import Instance
+from taskspec.template.expansion.instances import Instance
 from taskspec.values import Json, Opaque, Unknown, canonical, symbolic
 
 _SUCCESS = RunOn.SUCCESS
@@ -33,7 +33,7 @@ class Skipped:
 
 
 @dataclass(frozen=True, slots=True)
-class Past:
+class PriorLaunch:
     """What is known of a node before its plan."""
 
     node: int
@@ -68,7 +68,7 @@ class Conditions:
             if all(before in self._void for before in members):
                 self._void.add(join)
 
-    def plan(self, past: Past, *, may_fail: bool) -> tuple[PlannedTask | None, list[Planned]]:
+    def plan(self, past: PriorLaunch, *, may_fail: bool) -> tuple[PlannedTask | None, list[Planned]]:
         """The plan for a node that is skipped, None where it is not, and the stop of a launch of it that runs.
 
         Raises SpecError for a condition that fails, or that is neither true nor false.

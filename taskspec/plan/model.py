@@ -9,10 +9,10 @@ from enum import StrEnum
 
 from taskspec.diagnostics import Diagnostic
 from taskspec.plan.request import CallRequest, Request
-from taskspec.spec.kinds import Kind
+from taskspec.specfile.fields.kinds import Kind
 from taskspec.state.model import Record
-from taskspec.template.instances import Expansion
-from taskspec.template.parts import Views
+from taskspec.template.expansion.instances import Expansion
+from taskspec.template.included_scope import Views
 from taskspec.values import Json, Path
 
 

@@ -7,26 +7,23 @@ from dataclasses import dataclass, field, replace
 
 from taskspec.diagnostics import Code, Diagnostic, Severity
 from taskspec.errors import SpecError
-from taskspec.plan import services
-from taskspec.plan.attempts import changes_of, is_certain
-from taskspec.plan.calling import UNKNOWN_OUTCOME, decide_call, may_not_be_repeated
-from taskspec.plan.conditions import Conditions, Past, conditional, is_plain_task
-from taskspec.plan.decide import Situation, decide
-from taskspec.plan.evaluate import Evaluator
-from taskspec.plan.flows import Flow, meet, through
-from taskspec.plan.inputs import PlanInputs
+from taskspec.plan import decide_service
+from taskspec.plan.conditions import Conditions, PriorLaunch, conditional, is_plain_task
+from taskspec.plan.decide import UNKNOWN_OUTCOME, Situation, decide, decide_call, may_not_be_repeated
+from taskspec.plan.deferred_tasks import plan_folded, unfold
+from taskspec.plan.evaluator import Evaluator
 from taskspec.plan.model import Action, Observed, Plan, Planned, PlannedTask, Reason
-from taskspec.plan.params import slips
-from taskspec.plan.request import LaunchRequest, Request
-from taskspec.plan.selection import chosen_nodes
-from taskspec.plan.unfolding import plan_folded, unfold
-from taskspec.spec.kinds import Kind
-from taskspec.spec.model import CallDecl
+from taskspec.plan.plan_inputs import PlanInputs, chosen_nodes
+from taskspec.plan.request import LaunchRequest, Request, slips
+from taskspec.plan.request_diff import changes_of, is_certain
+from taskspec.plan.upstream import Upstream, meet, through
+from taskspec.specfile.fields.kinds import Kind
+from taskspec.specfile.model import CallDecl
 from taskspec.state.model import Outcome, Record
-from taskspec.template.absent import AbsentView
-from taskspec.template.instances import Instance
-from taskspec.template.render import RenderError
-from taskspec.template.scope import TaskView, unknown_view
+from taskspec.template.expansion.instances import Instance
+from taskspec.template.expressions.absent_views import AbsentView
+from taskspec.template.expressions.render import RenderError
+from taskspec.template.expressions.task_views import TaskView, unknown_view
 from taskspec.values import Json, show_path
 
 _MAY_FAIL = (Action.START, Action.RERUN, Action.ATTACH)
@@ -51,7 +48,7 @@ def make_plan(evaluator: Evaluator, inputs: PlanInputs) -> Plan:
 
 
 def _plan_once(evaluator: Evaluator, inputs: PlanInputs) -> Plan:
-    walk = _Walk(evaluator, inputs, *chosen_nodes(inputs.expansion, inputs.selection))
+    walk = _PlanWalk(evaluator, inputs, *chosen_nodes(inputs.expansion, inputs.selection))
     for node in inputs.expansion.graph.order:
         walk.visit(node)
     if evaluator.has_services:
@@ -111,16 +108,16 @@ def _stops(inputs: PlanInputs) -> Iterable[Planned]:
         if runs or record.replaces:
             detail = f"launch {observed.task_id} is {observed.status}" if observed is not None and runs else ""
             if record.replaces:
-                detail = ", ".join(filter(None, [detail, services.may_run(record.replaces)]))
+                detail = ", ".join(filter(None, [detail, decide_service.may_run(record.replaces)]))
             yield Planned(address, Action.STOP, Reason.NOT_IN_SPEC, detail, previous=record, observed=observed)
 
 
-_RULES = {Kind.JOB: decide, Kind.SERVICE: services.decide_service}
+_RULES = {Kind.JOB: decide, Kind.SERVICE: decide_service.decide_service}
 """How the action of a launch is chosen; every other kind is a call."""
 
 
 @dataclass(slots=True)
-class _Walk:
+class _PlanWalk:
     evaluator: Evaluator
     inputs: PlanInputs
     chosen: set[int]
@@ -128,7 +125,7 @@ class _Walk:
     planned: dict[int, PlannedTask] = field(default_factory=dict)
     problems: list[Diagnostic] = field(default_factory=list)
     warnings: dict[tuple[str, str], Diagnostic] = field(default_factory=dict)
-    flows: dict[int, Flow] = field(default_factory=dict)
+    flows: dict[int, Upstream] = field(default_factory=dict)
     stops: list[Planned] = field(default_factory=list)
     conditions: Conditions = field(init=False)
 
@@ -152,13 +149,13 @@ class _Walk:
         if instance.task.service is not None:
             self.flows[node] = through(above, record, planned)
             return
-        self.flows[node] = Flow(
+        self.flows[node] = Upstream(
             launching=(instance.address,) if planned is not None and planned.action.launches else (),
             newest=(record.number, instance.address) if record is not None else (0, ""),
             may_fail=above.may_fail or (planned is not None and planned.action in _MAY_FAIL),
         )
 
-    def _carry(self, node: int, record: Record | None, above: Flow) -> None:
+    def _carry(self, node: int, record: Record | None, above: Upstream) -> None:
         """A task that the run has decided already. What others see of it is in the views."""
         address = self.inputs.expansion.instances[node].address
         carried = self.inputs.carried[address]
@@ -166,7 +163,7 @@ class _Walk:
         if self.inputs.expansion.instances[node].task.service is not None:
             self.flows[node] = through(above, record, carried.planned)
             return
-        self.flows[node] = Flow(
+        self.flows[node] = Upstream(
             launching=(address,) if carried.planned.action.launches and not carried.is_over else (),
             newest=(record.number, address) if record is not None else (0, ""),
         )
@@ -176,7 +173,7 @@ class _Walk:
         record = self.inputs.state.records.get(instance.address)
         return None if record is not None and record.is_call and instance.task.call is None else record
 
-    def _planned(self, node: int, instance: Instance, record: Record | None, above: Flow) -> PlannedTask | None:
+    def _planned(self, node: int, instance: Instance, record: Record | None, above: Upstream) -> PlannedTask | None:
         try:
             if instance.is_folded:
                 skipped = self._skipped(node, instance, record, above) if self.conditions.skipped else None
@@ -197,10 +194,10 @@ class _Walk:
             self._note_unknown_params(instance, instance.task.params, request)
         return self.planned[node]
 
-    def _skipped(self, node: int, instance: Instance, record: Record | None, above: Flow) -> PlannedTask | None:
+    def _skipped(self, node: int, instance: Instance, record: Record | None, above: Upstream) -> PlannedTask | None:
         """The plan for a task that is skipped, if it is; a launch of it that still runs is stopped."""
         attempts = self.inputs.state.attempts.get(instance.address, 0)
-        past = Past(node, record, self._observed(record, instance.address), attempts)
+        past = PriorLaunch(node, record, self._observed(record, instance.address), attempts)
         skip, stops = self.conditions.plan(past, may_fail=above.may_fail)
         self.stops += stops
         return skip
@@ -210,7 +207,9 @@ class _Walk:
         if instance.is_folded:
             return
         if instance.task.service is not None:
-            self.evaluator.tasks.put(instance.task.name, instance.key, services.view_of(instance, record, planned))
+            self.evaluator.tasks.put(
+                instance.task.name, instance.key, decide_service.view_of(instance, record, planned)
+            )
             return
         view = unknown_view(instance.address, instance.task.results)
         action = planned.action if planned is not None and not planned.condition else None
@@ -225,7 +224,9 @@ class _Walk:
             return
         self.evaluator.tasks.put(instance.task.name, instance.key, view)
 
-    def _plan(self, node: int, instance: Instance, record: Record | None, request: Request, above: Flow) -> PlannedTask:
+    def _plan(
+        self, node: int, instance: Instance, record: Record | None, request: Request, above: Upstream
+    ) -> PlannedTask:
         requested = node in self.requested
         if may_not_be_repeated(record, destructive=instance.task.destructive, requested=requested):
             raise SpecError([self._cut_off(instance)])
@@ -265,12 +266,12 @@ class _Walk:
         What its users know of a service that is launched again is withdrawn, since its results may change.
         """
         graph, instances = self.inputs.expansion.graph, self.inputs.expansion.instances
-        for node in services.settle(graph, instances, self.planned, self.requested, self.inputs.carried):
-            view = services.withdrawn_view(instances[node], self.planned[node])
+        for node in decide_service.settle(graph, instances, self.planned, self.requested, self.inputs.carried):
+            view = decide_service.withdrawn_view(instances[node], self.planned[node])
             if view is None:
                 continue
             self.evaluator.tasks.put(instances[node].task.name, instances[node].key, view)
-            for user in services.users(graph, node):
+            for user in decide_service.users(graph, node):
                 if user in self.planned and self.planned[user].action.launches and self.planned[user].request:
                     request = self.evaluator.request(instances[user], self.inputs.facts)
                     self.planned[user] = replace(self.planned[user], request=request, fingerprint=request.fingerprint)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from taskspec.diagnostics import nearest
 from taskspec.json_tree import merge
-from taskspec.sensitive import redacted
-from taskspec.spec.kinds import Kind
-from taskspec.spec.settings import AgentRule, LaunchSettings
-from taskspec.spec.targets import target_state
-from taskspec.values import Json, Unknown, digest, is_known, symbolic
+from taskspec.secrets.sensitive import redacted
+from taskspec.specfile.fields.kinds import Kind
+from taskspec.specfile.fields.launch_settings import AgentRule, LaunchSettings
+from taskspec.specfile.target_check import target_state
+from taskspec.values import Json, Path, Unknown, digest, is_known, symbolic
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,3 +173,18 @@ def completes(planned: Json, final: Json) -> bool:
     if isinstance(planned, list | tuple) and isinstance(final, list | tuple):
         return len(planned) == len(final) and all(map(completes, planned, final))
     return is_known(final) and type(planned) is type(final) and bool(planned == final)
+
+
+def slips(params: Mapping[str, Json], declared: Mapping[str, Json], path: Path = ()) -> Iterator[tuple[Path, str]]:
+    """Keys at any depth that look like a slip, each with its path and the nearest declared name.
+
+    Real apps read keys they do not declare, so a key that is unlike all of them is not a slip. Neither is a key below
+    one whose default is an empty map or not a map.
+    """
+    for name, value in params.items():
+        if name in declared:
+            below = declared[name]
+            if isinstance(value, Mapping) and isinstance(below, Mapping) and below:
+                yield from slips(value, below, (*path, name))
+        elif declared and (close := nearest(name, declared)):
+            yield (*path, name), close

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from types import NoneType
 from typing import Any
 
-from taskspec.plan.evidence import FieldsView, FilesView, ProjectView
-from taskspec.sensitive import Sensitive
-from taskspec.spec.results import FileRule, ProjectRule, ResultDecl
-from taskspec.spec.value_types import described, unfit
-from taskspec.template.expression import Dynamic, Reference, Scope
-from taskspec.template.missing import Addressable, ExpressionError
-from taskspec.template.render import Renderer, RenderError
+from taskspec.plan.lookup_needs import FieldsView, FilesView, ProjectView
+from taskspec.secrets.sensitive import Sensitive
+from taskspec.specfile.fields.result_decls import FileRule, ProjectRule, ResultDecl
+from taskspec.specfile.fields.value_types import described, unfit
+from taskspec.template.expressions.expression import Dynamic, Reference, Scope
+from taskspec.template.expressions.render import Renderer, RenderError
+from taskspec.template.expressions.undefined import ExpressionError, ScopeObject
 from taskspec.values import Json, Unknown
 
 _NAMES_SHOWN = 12
@@ -83,7 +83,7 @@ def _end_of(reference: Reference, scope: Scope) -> str:
 
 
 def _inside(value: Any, step: str | int) -> tuple[Any] | None:
-    if isinstance(value, Addressable):
+    if isinstance(value, ScopeObject):
         return (value.look_up(str(step)),)
     if isinstance(value, Mapping):
         return (value[str(step)],) if str(step) in value else None

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
 
-from taskspec.engine.workers import Answer, Crew
+from taskspec.engine.workers import Answer, WorkerPool
 
 Action = Callable[[], None]
 
@@ -151,7 +151,7 @@ class Clock:
 
 
 @dataclass(slots=True)
-class VirtualCrew:
+class VirtualPool:
     """Workers on a virtual clock: at most `size` calls at a time, answers in the order of their ends."""
 
     clock: Clock
@@ -204,13 +204,13 @@ class VirtualCrew:
 
 
 @dataclass(frozen=True, slots=True)
-class VirtualHands:
-    """The `Hands` of an apply on a virtual clock."""
+class VirtualExecutor:
+    """The `Executor` of an apply on a virtual clock."""
 
     clock: Clock
 
-    def workers(self, size: int) -> Crew:
-        return VirtualCrew(self.clock, size)
+    def workers(self, size: int) -> WorkerPool:
+        return VirtualPool(self.clock, size)
 
     def sleep(self, seconds: float, gone: threading.Event) -> bool:
         return self.clock.sleep_unless(seconds, gone)

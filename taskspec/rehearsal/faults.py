@@ -14,9 +14,9 @@ from random import Random
 from typing import Any, Protocol
 
 from taskspec.errors import SpecError
-from taskspec.spec.durations import seconds
-from taskspec.spec.reader import read_document
-from taskspec.spec.schema import check_shape
+from taskspec.specfile.fields.retries_and_deadlines import seconds
+from taskspec.specfile.schema import check_shape
+from taskspec.specfile.yaml.yaml_reader import read_document
 
 
 class StartAnswer(StrEnum):

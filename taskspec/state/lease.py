@@ -12,7 +12,7 @@ import socket
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from taskspec.processmark import mark_of
+from taskspec.files.process_mark import mark_of
 
 LEASE_SECONDS = 60.0
 """A lease that was not renewed for this time has expired."""

@@ -11,8 +11,7 @@ from pathlib import Path
 
 from taskspec.errors import LockHeld
 from taskspec.state import database
-from taskspec.state.chain import chain_link, chained
-from taskspec.state.database import damaged, reading_rows, usable
+from taskspec.state.database import chain_link, chained, damaged, reading_rows, usable
 from taskspec.state.lease import Lease, Owner, is_over, read_owner
 from taskspec.state.model import Event, EventKind, State, StoredEvent, fold
 

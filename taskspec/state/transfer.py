@@ -10,7 +10,7 @@ from typing import Any
 
 from taskspec.errors import LockHeld, StateError
 from taskspec.state import database
-from taskspec.state.chain import chained
+from taskspec.state.database import chained
 from taskspec.state.model import Event, EventKind, StoredEvent, fold
 from taskspec.values import Json
 

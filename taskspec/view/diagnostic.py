@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from taskspec.diagnostics import Diagnostic, Span, in_order
-from taskspec.view.paint import Paint, clean
+from taskspec.view.terminal_text import Paint, clean
 from taskspec.wording import shorten
 
 SHOWN_AT_ONCE = 50

@@ -7,10 +7,10 @@ from enum import StrEnum
 
 from taskspec.errors import UsageError
 from taskspec.graph import generations
-from taskspec.spec.kinds import Partial, RunOn
-from taskspec.spec.model import TaskDecl
-from taskspec.template.instances import Expansion
-from taskspec.view.paint import clean, one_line
+from taskspec.specfile.fields.kinds import Partial, RunOn
+from taskspec.specfile.model import TaskDecl
+from taskspec.template.expansion.instances import Expansion
+from taskspec.view.terminal_text import clean, one_line
 
 MERMAID_EDGE_LIMIT = 500
 """Mermaid refuses to draw more (its documented default)."""

@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from taskspec.json_tree import leaves
-from taskspec.plan.agents import describe, is_rule
+from taskspec.plan.agent_rules import describe, is_rule
 from taskspec.plan.model import Action, Plan, Planned, PlannedTask
 from taskspec.plan.request import CallRequest, LaunchRequest, Request
-from taskspec.spec.endurance import Deadlines
-from taskspec.spec.model import LOG_LEVEL, RESTART_POLICY, TaskDecl
-from taskspec.spec.settings import AgentRule
+from taskspec.specfile.fields.launch_settings import AgentRule
+from taskspec.specfile.fields.retries_and_deadlines import Deadlines
+from taskspec.specfile.model import LOG_LEVEL, RESTART_POLICY, TaskDecl
 from taskspec.values import Json, show_path
-from taskspec.view.limits import draw_limits
-from taskspec.view.paint import Paint, clean, one_line
-from taskspec.view.summaries import plan_summary
-from taskspec.view.words import COLOURS, deadlines, retries, show, show_change, why
+from taskspec.view.labels import COLOURS, deadlines, retries, show, show_change, why
+from taskspec.view.summaries import draw_limits, plan_summary
+from taskspec.view.terminal_text import Paint, clean, one_line
 
 DETAILED_TASKS = 30
 """Plans with more launches show one line for each task, unless --full is given."""

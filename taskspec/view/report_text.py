@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from taskspec.state.model import Outcome
 from taskspec.values import Json
-from taskspec.view.paint import Paint, clean, one_line
+from taskspec.view.labels import show
 from taskspec.view.summaries import report_summary
-from taskspec.view.words import show
+from taskspec.view.terminal_text import Paint, clean, one_line
 
 if TYPE_CHECKING:
     from taskspec.engine.events import RunReport, TaskEnded

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from taskspec.standing import RecordedLaunch
+from taskspec.operations.status import RecordedLaunch
 from taskspec.state.model import Phase
-from taskspec.view.paint import Paint, clean, one_line
-from taskspec.view.words import OUTCOME_COLOURS
+from taskspec.view.labels import OUTCOME_COLOURS
+from taskspec.view.terminal_text import Paint, clean, one_line
 
 
 def draw_status(launches: Sequence[RecordedLaunch], in_spec: Iterable[str], paint: Paint) -> str:

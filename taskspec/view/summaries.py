@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 from taskspec.plan.model import Action, Plan, PlannedTask
+from taskspec.specfile.model import TaskDecl
 from taskspec.state.model import Outcome
-from taskspec.template.items import item_limit
-from taskspec.view.paint import clean
-from taskspec.view.words import duration
+from taskspec.template.expansion.for_each import item_limit
+from taskspec.view.labels import duration
+from taskspec.view.terminal_text import clean
 
 if TYPE_CHECKING:
     from taskspec.engine.events import RunReport
@@ -55,3 +57,38 @@ def report_summary(report: RunReport) -> str:
     counts += [f"{len(report.stopped)} no longer wanted and stopped"] if report.stopped else []
     counts += [f"{len(report.unstopped)} could not be stopped"] if report.unstopped else []
     return f"Applied: {', '.join(counts) or 'nothing'} in {duration(report.seconds)}."
+
+
+def draw_limits(plan: Plan) -> Iterator[str]:
+    """Lines for the head of a plan, if anything is limited."""
+    parts = [f"{clean(name)} {size}" for name, size in plan.pools.items()]
+    if plan.slots_per_agent is not None:
+        parts.append(f"{plan.slots_per_agent} at a time on one agent")
+    if parts:
+        yield f"Slots: {', '.join(parts)}."
+    for task in _limited(plan):
+        yield f"  {clean(task.name)}: {', '.join(_of_task(task))}"
+
+
+def limits_document(plan: Plan) -> dict[str, Any]:
+    """The same as JSON, under the key `limits`; empty without limits."""
+    tasks = {
+        task.name: {"max_parallel": task.max_parallel, "pool": dict(task.pool), "priority": task.priority}
+        for task in _limited(plan)
+    }
+    if not tasks and not plan.pools and plan.slots_per_agent is None:
+        return {}
+    return {"limits": {"pools": dict(plan.pools), "slots_per_agent": plan.slots_per_agent, "tasks": tasks}}
+
+
+def _limited(plan: Plan) -> list[TaskDecl]:
+    return [t for t in plan.expansion.declarations if t.pool or t.priority or t.max_parallel is not None]
+
+
+def _of_task(task: TaskDecl) -> Iterator[str]:
+    if task.max_parallel is not None:
+        yield f"at most {task.max_parallel} at a time"
+    for name, count in task.pool.items():
+        yield f"takes {count} of {clean(name)}"
+    if task.priority:
+        yield f"priority {task.priority}"

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from taskspec.api import Api
-from taskspec.api.module import ModuleInfo
+from taskspec.api.resources.module_info import ModuleInfo
 from taskspec.errors import NotFound, Refused, UsageError
 
 from .recorder import Answer, Recorder

@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from taskspec.api import Api, LaunchStatus, TaskFinishedWithError
-from taskspec.api.local import RegisteredModule
+from taskspec.api.resources.local_api import RegisteredModule
 from taskspec.errors import NotFound, Refused, Unauthorized
 from taskspec.local.home import ServerHome, ServerInfo, read_info, read_token
 

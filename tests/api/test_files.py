@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from taskspec.api import Api
-from taskspec.api.multipart import FormPart, MultipartBody, json_part
+from taskspec.api.transport.form_data import FormPart, MultipartBody, json_part
 from taskspec.errors import NotFound, OutcomeUnknown, UsageError
 
 from .recorder import Answer, Recorder, Seen, cut_fixed

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from taskspec.api import Api
-from taskspec.api.local import RegisteredModule
+from taskspec.api.resources.local_api import RegisteredModule
 from taskspec.errors import LocalServerError, UsageError
 
 from .recorder import Recorder

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from taskspec.api import Api
-from taskspec.api.record import WireRecord
-from taskspec.api.records import AgentInfo
+from taskspec.api.records.records import AgentInfo
+from taskspec.api.records.wire_record import WireRecord
 from taskspec.errors import NotFound, OutcomeUnknown, Refused, Unauthorized
 
 from .recorder import Answer, Handler, Recorder

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from taskspec.api import LaunchStatus, TaskInfo
-from taskspec.api.record import WireRecord
-from taskspec.api.records import AgentInfo, FileInfo, ProjectInfo
+from taskspec.api.records.records import AgentInfo, FileInfo, ProjectInfo
+from taskspec.api.records.wire_record import WireRecord
 
 TASK: dict[str, Any] = {
     "id": 501,

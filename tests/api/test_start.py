@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from taskspec.api import Api, KubernetesSettings, RestartPolicy, StartRequest
-from taskspec.api.task import TaskApi
+from taskspec.api.tasks.task_api import TaskApi
 from taskspec.errors import OutcomeUnknown, UsageError
 
 from .recorder import Recorder

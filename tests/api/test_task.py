@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from taskspec.api import Api, LaunchStatus, RestartPolicy, TaskFinishedWithError, TaskInfo, WaitingTimeExceeded
-from taskspec.api.task import TaskApi
+from taskspec.api.tasks.task_api import TaskApi
 from taskspec.errors import NotFound, OutcomeUnknown, UsageError
 
 from .recorder import Answer, Recorder, close

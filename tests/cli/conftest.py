@@ -11,7 +11,7 @@ from textwrap import dedent
 import pytest
 
 from taskspec.cli.main import run
-from taskspec.local import daemon
+from taskspec.local import server_client
 from taskspec.local.home import ServerHome
 from tests.waiting import kill_apps_of
 
@@ -34,17 +34,17 @@ def shared_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     root = tmp_path_factory.mktemp("cli")
     home = ServerHome(root / "server")
     try:
-        daemon.ensure_running(home, idle_seconds=300)
+        server_client.ensure_running(home, idle_seconds=300)
         yield root
     finally:
-        daemon.stop(home)
+        server_client.stop(home)
         kill_apps_of(home)
 
 
 @pytest.fixture
-def endpoint(shared_home: Path) -> daemon.Endpoint:
+def endpoint(shared_home: Path) -> server_client.Endpoint:
     """The shared server, for tests that speak to it as if it were any server."""
-    return daemon.ensure_running(ServerHome(shared_home / "server"))
+    return server_client.ensure_running(ServerHome(shared_home / "server"))
 
 
 @pytest.fixture

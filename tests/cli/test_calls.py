@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from taskspec.api import Api
-from taskspec.local.daemon import Endpoint
+from taskspec.local.server_client import Endpoint
 
 from .conftest import Command
 

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from taskspec.api import Api
-from taskspec.local.daemon import Endpoint
-from taskspec.state.events import Actor
+from taskspec.local.server_client import Endpoint
+from taskspec.state.event_bodies import Actor
 from taskspec.state.store import open_store
 from taskspec.state.transfer import export_document
 

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from jsonschema import Draft7Validator
 
-from taskspec import upkeep
-from taskspec.schemas import load_schema
+from taskspec.operations import state_admin
+from taskspec.specfile.schema_files import load_schema
 from taskspec.state.lease import this_owner
 from taskspec.state.store import open_store
 
@@ -89,7 +89,7 @@ def test_a_lock_that_is_held_fits(taskspec: Command, spec: Write, folder: Path) 
     path = folder / ".taskspec" / "spec" / "local.db"
     with open_store(path, clock=time.time) as store:
         store.acquire(this_owner())
-        assert upkeep.holder(path) is not None
+        assert state_admin.holder(path) is not None
         assert fits("lock", taskspec("lock", "show", "spec.yaml", "--json").out)["held"] is True
         store.release()
     assert fits("lock", taskspec("lock", "show", "spec.yaml", "--json").out)["held"] is False

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from taskspec.api import Api
-from taskspec.local.daemon import Endpoint
+from taskspec.local.server_client import Endpoint
 
 from .conftest import Command
 from .leaving import apply_and_leave

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from taskspec.api import Api
-from taskspec.local.daemon import Endpoint
+from taskspec.local.server_client import Endpoint
 
 from .conftest import Command
 

@@ -16,7 +16,7 @@ import pytest
 
 from taskspec.cli.main import ALIASES, COMMANDS
 from taskspec.errors import ExitCode
-from taskspec.local.daemon import Endpoint
+from taskspec.local.server_client import Endpoint
 
 from .conftest import Command
 

@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 from jsonschema import Draft7Validator
 
-from taskspec import statefile
 from taskspec.api import Api
-from taskspec.local.daemon import Endpoint
-from taskspec.schemas import load_schema
+from taskspec.local.server_client import Endpoint
+from taskspec.operations import state_file
+from taskspec.specfile.schema_files import load_schema
 from taskspec.state.model import Event, EventKind
 from taskspec.state.store import open_store
 
@@ -299,7 +299,7 @@ def test_a_start_that_may_still_arrive_is_neither_forgotten_nor_moved_nor_replac
     taskspec: Command, applied: Path, api: Api
 ) -> None:
     body = {"attempt": 2, "fingerprint": "f" * 64, "watermark": 0, "inputs": {"workspace": 1, "params": {}}}
-    with statefile.writing(applied / ".taskspec" / "spec" / "local.db") as store:
+    with state_file.writing(applied / ".taskspec" / "spec" / "local.db") as store:
         store.append("cut off", [Event(EventKind.INTENT, "first", "0" * 20, body)])
     launch = start_by_hand(api, applied, "good", lr=0.1)
     for command in ("forget spec.yaml first", "forget spec.yaml --all", "mv spec.yaml first import",

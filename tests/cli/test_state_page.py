@@ -9,7 +9,7 @@ import click
 import pytest
 
 from taskspec.cli.main import cli
-from taskspec.engine.ledger import RENEW_SECONDS
+from taskspec.engine.journal import RENEW_SECONDS
 from taskspec.state.database import FORMAT
 from taskspec.state.lease import LEASE_SECONDS
 from taskspec.state.model import EventKind

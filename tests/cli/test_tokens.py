@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from taskspec.api import Api
-from taskspec.local.daemon import Endpoint
+from taskspec.local.server_client import Endpoint
 
 from .canary import holding, shows
 from .conftest import Command

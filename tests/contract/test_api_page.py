@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from taskspec.api import Api
-from taskspec.api.paging import Paged
+from taskspec.api.records.paging import Paged
 from tests.api.recorder import Recorder
 
 from .calls import ANSWERS, CASES, call_ours

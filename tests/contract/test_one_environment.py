@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-IMPORTS = "import supervisely, taskspec.cli.main, taskspec.api, taskspec.spec.schema, taskspec.local.app"
+IMPORTS = "import supervisely, taskspec.cli.main, taskspec.api, taskspec.specfile.schema, taskspec.local.http.http_app"
 
 
 def test_both_are_imported_by_one_interpreter(sdk_python: Path, home: Path) -> None:

@@ -33,7 +33,7 @@ from broken_disk import break_sync
 import taskspec.cli.commands.apply as apply_command
 from taskspec.api.transport import Transport
 from taskspec.cli.main import run
-from taskspec.engine.start import Starter
+from taskspec.engine.launches.start import Starter
 from taskspec.state import lease
 from taskspec.state.store import StateStore
 

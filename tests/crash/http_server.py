@@ -12,7 +12,7 @@ from typing import Any, Self
 from urllib.parse import parse_qsl, urlsplit
 
 from taskspec.api.wire import API_PREFIX, LOCAL_PREFIX
-from taskspec.rehearsal.server import Exchange, FakeServer, Way
+from taskspec.rehearsal.fake_server import Exchange, FakeServer, Way
 
 
 class _Listener(ThreadingHTTPServer):

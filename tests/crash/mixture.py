@@ -15,20 +15,20 @@ from typing import Any
 
 from taskspec.api.transport.sending import HttpCall
 from taskspec.engine.events import RunReport
-from taskspec.engine.performers import Performers
-from taskspec.engine.platform import Platform
-from taskspec.engine.requests import Requests
-from taskspec.engine.server import Server
-from taskspec.engine.waits import Waits
-from taskspec.engine.workers import Crew
+from taskspec.engine.executors.all_executors import CallExecutors
+from taskspec.engine.executors.platform_executor import Platform
+from taskspec.engine.executors.request_executor import Requests
+from taskspec.engine.executors.wait_executor import Waits
+from taskspec.engine.server.connection import Server
+from taskspec.engine.workers import WorkerPool
 from taskspec.errors import SpecError
-from taskspec.plan.selection import Selection
-from taskspec.rehearsal.clock import Clock, Gone, VirtualCrew, VirtualHands
+from taskspec.plan.plan_inputs import Selection
+from taskspec.rehearsal.clock import Clock, Gone, VirtualExecutor, VirtualPool
+from taskspec.rehearsal.fake_launch import FakeLaunch
+from taskspec.rehearsal.fake_server import START, Answer, Exchange, FakeServer, Way, start_key
 from taskspec.rehearsal.faults import Course, Ends, ServerFaults
-from taskspec.rehearsal.launch import FakeLaunch
-from taskspec.rehearsal.server import START, Answer, Exchange, FakeServer, Way, start_key
-from taskspec.rehearsal.transport import VirtualTransport, _body
-from taskspec.spec.kinds import Kind
+from taskspec.rehearsal.virtual_transport import VirtualTransport, _body
+from taskspec.specfile.fields.kinds import Kind
 from taskspec.state.model import Phase, Record
 
 from .random_specs import ITEMS, MixedSpec, random_mixed_spec, replaced
@@ -214,14 +214,14 @@ class MixedHands:
     """Hands that run a request in parallel to the call that waits for it."""
 
     clock: Clock
-    crew: VirtualCrew | None = None
+    crew: VirtualPool | None = None
 
-    def workers(self, size: int) -> Crew:
-        self.crew = VirtualCrew(self.clock, size)
+    def workers(self, size: int) -> WorkerPool:
+        self.crew = VirtualPool(self.clock, size)
         return self.crew
 
     def sleep(self, seconds: float, gone: Any) -> bool:
-        return VirtualHands(self.clock).sleep(seconds, gone)
+        return VirtualExecutor(self.clock).sleep(seconds, gone)
 
     def begin(self, call: Callable[[], None]) -> None:
         def carried_out() -> None:
@@ -248,9 +248,9 @@ class MixedStage(SimulatedStage):
         return self.own_hands
 
     @property
-    def performer(self) -> Performers:
+    def performer(self) -> CallExecutors:
         server, clock = self.server, self.simulation.clock
-        return Performers(
+        return CallExecutors(
             {
                 Kind.REQUEST: Requests(server, clock, self.own_hands.begin),
                 Kind.WAIT: Waits(server, clock),

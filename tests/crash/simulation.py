@@ -13,27 +13,25 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
-from taskspec import statefile
 from taskspec.api import Api
 from taskspec.engine.events import EngineEvent, RunReport
-from taskspec.engine.server import Server
-from taskspec.engine.tools import Pace
+from taskspec.engine.launches.context import Pace
+from taskspec.engine.server.connection import Server
 from taskspec.errors import ApiError
+from taskspec.operations import state_file
 from taskspec.operations.apply import Environment, prepare_apply
 from taskspec.operations.plan import make
 from taskspec.operations.project import Request, open_project
-from taskspec.plan.selection import Selection
-from taskspec.rehearsal.calls import RehearsedCalls
-from taskspec.rehearsal.clock import Clock, VirtualHands
-from taskspec.rehearsal.elsewhere import FakeLookups
+from taskspec.plan.plan_inputs import Selection
+from taskspec.rehearsal.clock import Clock, VirtualExecutor
+from taskspec.rehearsal.fake_server import FakeServer, start_key
 from taskspec.rehearsal.faults import Course, Ends, ServerFaults, StartAnswer, StartFault
-from taskspec.rehearsal.server import FakeServer, start_key
-from taskspec.rehearsal.stage import AnnouncedJournal
-from taskspec.rehearsal.transport import VirtualTransport
+from taskspec.rehearsal.rehearsal_environment import AnnouncedJournal, FakeLookups, RehearsedCalls
+from taskspec.rehearsal.virtual_transport import VirtualTransport
 from taskspec.state.lease import Owner
 from taskspec.state.model import Event, State, StoredEvent
 from taskspec.state.store import StateStore, open_store
-from taskspec.view.machine import event_document
+from taskspec.view.json_documents import event_document
 
 LIVES = 40
 """The most applies of one spec, far more than any seed needs."""
@@ -248,7 +246,7 @@ class Simulation:
         return {up for above in self.needs[name] for up in {above, *self.ancestors(above)}}
 
     def state(self) -> State:
-        return statefile.read_state(self.state_path)
+        return state_file.read_state(self.state_path)
 
     def launches_by_address(self) -> Counter[str]:
         return Counter(launch.address for launch in self.fake.launches.values())
@@ -289,8 +287,8 @@ class SimulatedStage:
         return self.simulation.clock
 
     @property
-    def hands(self) -> VirtualHands:
-        return VirtualHands(self.simulation.clock)
+    def hands(self) -> VirtualExecutor:
+        return VirtualExecutor(self.simulation.clock)
 
     @property
     def elsewhere(self) -> FakeLookups:

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from taskspec.engine.server import Server
+from taskspec.engine.server.connection import Server
 from taskspec.errors import ExitCode
-from taskspec.local import daemon
+from taskspec.local import server_client
 from taskspec.local.home import ServerHome
 from taskspec.state.model import EventKind
 from taskspec.state.store import open_store
@@ -180,7 +180,7 @@ def test_a_local_server_that_is_killed_runs_nothing_twice(
     try:
         child = fork_server.fork(order)
         wait_for(count)
-        server = daemon.find_running(home)
+        server = server_client.find_running(home)
         assert server is not None
         os.kill(server.pid, signal.SIGKILL)
         child.send(signal.SIGKILL if victims == "both" else signal.SIGINT)
@@ -190,7 +190,7 @@ def test_a_local_server_that_is_killed_runs_nothing_twice(
                 break
         assert sorted(count.read_text(encoding="utf-8").split()) == [f"t{n}" for n in range(6)], trial.said()
     finally:
-        daemon.stop(home)
+        server_client.stop(home)
 
 
 POINTS = (*range(4, 44, 8), *range(44, 60))
@@ -230,7 +230,7 @@ def test_killed_anywhere_with_a_service_no_job_runs_twice_and_no_service_is_left
                     break
             assert sorted(count.read_text(encoding="utf-8").splitlines()) == ["report 0.5", "train"], trial.said()
             assert trial.state().records["report"].succeeded
-        endpoint = daemon.find_running(home)
+        endpoint = server_client.find_running(home)
         assert endpoint is not None
         with closing(Server("local", True, 1, lambda: (endpoint.address, endpoint.token))) as server:
             launches = list(server.api.task.list_after(1, 0))
@@ -238,7 +238,7 @@ def test_killed_anywhere_with_a_service_no_job_runs_twice_and_no_service_is_left
         assert [launch.name for launch in launches].count("train") == len(POINTS)
         assert killed > len(POINTS) // 2, "a run has more points than that: nothing was tried"
     finally:
-        daemon.stop(home)
+        server_client.stop(home)
 
 
 def served_spec(folder: Path) -> Path:

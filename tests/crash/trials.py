@@ -17,9 +17,9 @@ from pathlib import Path
 from random import Random
 from typing import Any, Self
 
-from taskspec import statefile
+from taskspec.operations import state_file
+from taskspec.rehearsal.fake_server import FakeServer
 from taskspec.rehearsal.faults import Course, ServerFaults, StartAnswer, StartFault
-from taskspec.rehearsal.server import FakeServer
 from taskspec.state.model import State
 
 from .http_server import HttpServer
@@ -169,7 +169,7 @@ class Trial:
         if path is None:
             return State(lineage="", serial=0, records={}, runs=())
         self.opened += 1
-        return statefile.read_state(path)
+        return state_file.read_state(path)
 
     def apply_until_done(self) -> None:
         for _ in range(10):

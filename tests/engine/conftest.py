@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from taskspec.local import daemon
+from taskspec.local import server_client
 from taskspec.local.home import ServerHome
 from tests.waiting import kill_apps_of
 
@@ -16,17 +16,17 @@ from .workshop import Workshop
 
 
 @pytest.fixture(scope="session")
-def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[daemon.Endpoint]:
+def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[server_client.Endpoint]:
     home = ServerHome(tmp_path_factory.mktemp("engine") / "server")
     try:
-        yield daemon.ensure_running(home, idle_seconds=300)
+        yield server_client.ensure_running(home, idle_seconds=300)
     finally:
-        daemon.stop(home)
+        server_client.stop(home)
         kill_apps_of(home)
 
 
 @pytest.fixture
-def workshop(tmp_path: Path, endpoint: daemon.Endpoint) -> Iterator[Workshop]:
+def workshop(tmp_path: Path, endpoint: server_client.Endpoint) -> Iterator[Workshop]:
     with Workshop.on_the_local_server(tmp_path, endpoint) as workshop:
         yield workshop
 

@@ -15,11 +15,12 @@ from typing import Any, NoReturn
 from jsonschema import Draft7Validator
 
 from taskspec.api import TaskInfo
-from taskspec.engine.catalogue import Catalogue
+from taskspec.engine.deferred_planner import DeferredPlanner
 from taskspec.engine.events import EngineEvent, RunReport
-from taskspec.engine.evidence import Looked
-from taskspec.engine.launching import Launching
-from taskspec.engine.leaving import Leaving, OnInterrupt
+from taskspec.engine.interrupt import Leaving, OnInterrupt
+from taskspec.engine.launches.context import Pace, RunContext
+from taskspec.engine.launches.prepare import Launching
+from taskspec.engine.launches.start import Interrupted, NeverSent, StartDone
 from taskspec.engine.protocol.commands import (
     Command,
     FetchFacts,
@@ -27,7 +28,7 @@ from taskspec.engine.protocol.commands import (
     LookUp,
     MakeCall,
     PlanFurther,
-    Poll,
+    PollLaunch,
     Probe,
     Publish,
     ReadKeptOutputs,
@@ -58,18 +59,16 @@ from taskspec.engine.protocol.messages import (
     Stopped,
 )
 from taskspec.engine.run.run import Run
-from taskspec.engine.server import Server
-from taskspec.engine.start import Interrupted, NeverSent, StartDone
-from taskspec.engine.tools import Pace, Tools
-from taskspec.engine.unfolding import DeferredPlanner
+from taskspec.engine.server.catalogue import Catalogue
+from taskspec.engine.server.connection import Server
+from taskspec.engine.server.lookups import LookupResult
 from taskspec.operations.project import Project
-from taskspec.plan.evidence import Finding, Need
-from taskspec.plan.inputs import PlanInputs
+from taskspec.plan.lookup_needs import Finding, Need
 from taskspec.plan.model import Observed, Plan
+from taskspec.plan.plan_inputs import PlanInputs, Selection
 from taskspec.plan.planner import make_plan
 from taskspec.plan.request import Facts, ModuleFacts, ModuleKey
-from taskspec.plan.selection import Selection
-from taskspec.schemas import load_schema
+from taskspec.specfile.schema_files import load_schema
 from taskspec.state.model import Event, EventKind, State, StoredEvent, fold
 
 LINEAGE = "0123456789abcdef0123456789abcdef"
@@ -175,7 +174,7 @@ class World:
                 return later, ReusableFound(address, key, self.fate(address).reusable)
             case StopLaunches():
                 return later, self._stop(command, now)
-            case Poll(wanted):
+            case PollLaunch(wanted):
                 asked = frozenset(task_id for ids in wanted.values() for task_id in ids)
                 infos = {task_id: info for task_id in asked if (info := self.info(task_id, now)) is not None}
                 return later, Polled(infos, asked)
@@ -184,7 +183,7 @@ class World:
                 return later, Probed(address, task_id, self.info(task_id, now) if is_up else None)
             case LookUp(address, info, needs):
                 found: dict[Need, Finding] = {need: Finding("found") for need in needs}
-                return later, LookedUp(address, info.id, Looked(info, found))
+                return later, LookedUp(address, info.id, LookupResult(info, found))
             case MakeCall(order):
                 self.calls.append(order.address)
                 response = _nth(self.fate(order.address).answers, self._try(order.address))
@@ -342,7 +341,7 @@ class Replay:
         catalogue = Catalogue(self.project.spec, Path("/nowhere"), server)
         catalogue.modules = AnyModule()
         evaluator = self.project.evaluator.starting_from(self.plan.views)
-        tools = Tools(
+        tools = RunContext(
             server, self.memory, evaluator, catalogue, self, self._clock, self._clock, pace, inputs=self.inputs
         )  # type: ignore[arg-type]  # the journal of a replay only loads
         launching = Launching(self.plan.lineage, tools)

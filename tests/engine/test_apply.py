@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from taskspec.engine.apply import Apply
+from taskspec.engine.apply_loop import Apply
 from taskspec.engine.events import EngineEvent, LaunchStarted, RunBegan, RunEnded, StatusChanged
 from taskspec.errors import ExitCode, StalePlan
 from taskspec.plan.model import Action

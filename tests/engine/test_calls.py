@@ -12,16 +12,16 @@ from typing import Any
 import psutil
 import pytest
 
-from taskspec.engine.apply import Apply
+from taskspec.engine.apply_loop import Apply
 from taskspec.engine.events import CallBegan, EngineEvent
-from taskspec.engine.leaving import OnInterrupt
-from taskspec.engine.performing import CallFailed, CallOrder
+from taskspec.engine.executors.call_protocol import CallFailed, CallOrder
+from taskspec.engine.executors.wait_executor import Waits
+from taskspec.engine.interrupt import OnInterrupt
 from taskspec.engine.run.run import Run
-from taskspec.engine.waits import Waits
 from taskspec.errors import SpecError, UsageError
 from taskspec.plan.model import Action, Reason
-from taskspec.plan.selection import Selection
-from taskspec.spec.kinds import Kind, read_call
+from taskspec.plan.plan_inputs import Selection
+from taskspec.specfile.fields.kinds import Kind, read_call
 from taskspec.state.model import Outcome, Phase
 from tests.apps import source
 

@@ -7,10 +7,10 @@ import sys
 import time
 from pathlib import Path
 
-from taskspec.engine.commands import KEPT_BYTES, Commands
-from taskspec.engine.performing import CallOrder
-from taskspec.sensitive import Secrets
-from taskspec.spec.kinds import Kind, read_call
+from taskspec.engine.executors.call_protocol import CallOrder
+from taskspec.engine.executors.command_executor import KEPT_BYTES, Commands
+from taskspec.secrets.sensitive import Secrets
+from taskspec.specfile.fields.kinds import Kind, read_call
 
 SECRET = "7f3a-canary-of-a-command-e1c9"
 

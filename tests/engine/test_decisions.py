@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
-from taskspec.engine.apply import Apply
+from taskspec.engine.apply_loop import Apply
 from taskspec.engine.events import EngineEvent, Noticed, SkipReason, StatusChanged, TaskEnded
-from taskspec.engine.leaving import OnInterrupt
-from taskspec.plan.selection import Selection
+from taskspec.engine.interrupt import OnInterrupt
+from taskspec.plan.plan_inputs import Selection
 
 from .test_endurance import counting
 from .workshop import Applied, Workshop, interrupt_once_running

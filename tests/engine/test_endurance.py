@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from taskspec.engine.apply import Apply
+from taskspec.engine.apply_loop import Apply
 from taskspec.engine.events import EngineEvent, StatusChanged
-from taskspec.engine.leaving import OnInterrupt
+from taskspec.engine.interrupt import OnInterrupt
 from taskspec.state.model import Outcome
 
 from .faultserver import FaultServer

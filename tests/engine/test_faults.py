@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 
 from taskspec.api import Api, StartRequest, Timeouts
-from taskspec.engine.apply import Apply
+from taskspec.engine.apply_loop import Apply
 from taskspec.engine.events import EngineEvent, LaunchStarted
-from taskspec.engine.launching import describe
-from taskspec.engine.start import Interrupted, StartDone, Starter, StartOrder
+from taskspec.engine.launches.prepare import describe
+from taskspec.engine.launches.start import Interrupted, StartDone, Starter, StartOrder
 from taskspec.errors import ApiError, LockHeld, NotSent, OutcomeUnknown, Refused, Unauthorized
 from taskspec.state.lease import this_owner
 from taskspec.state.model import EventKind, Phase

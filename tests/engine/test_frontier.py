@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from taskspec.engine.frontier import Frontier
+from taskspec.engine.schedule.frontier import Frontier
 from taskspec.graph import TaskGraph, build_graph
 
 SIZES = (0, 1, 2, 3, 4)

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from taskspec.engine.frontier import Frontier, Rule, Skip, rule_of
+from taskspec.engine.schedule.frontier import Frontier, Rule, Skip, rule_of
 from taskspec.graph import TaskGraph, build_graph
-from taskspec.spec.kinds import RunOn
+from taskspec.specfile.fields.kinds import RunOn
 
 from .test_frontier import all_graphs, ancestors
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from taskspec.engine.apply import Apply
+from taskspec.engine.apply_loop import Apply
 from taskspec.engine.events import EngineEvent, RunBegan
 
 from .faultserver import FORBIDDEN, HANG_BEFORE, FaultServer

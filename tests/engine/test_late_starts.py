@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from taskspec.api.launch_marker import marker
-from taskspec.engine.apply import Apply
+from taskspec.api.tasks.start_request import marker
+from taskspec.engine.apply_loop import Apply
 from taskspec.engine.events import EngineEvent, StatusChanged
 from taskspec.state.model import EventKind, Phase
 

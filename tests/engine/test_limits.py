@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from taskspec.engine.apply import Apply
+from taskspec.engine.apply_loop import Apply
 from taskspec.engine.events import EngineEvent, LaunchStarted, TaskEnded
-from taskspec.plan.selection import Selection
+from taskspec.plan.plan_inputs import Selection
 
 from .faultserver import FaultServer
 from .workshop import Applied, Workshop, interrupt_once_running

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from taskspec import statefile
 from taskspec.errors import ExitCode, UsageError
+from taskspec.operations import state_file
 from taskspec.operations.project import Request, open_project
 
 from .workshop import Workshop
@@ -115,7 +115,7 @@ def test_a_profile_for_another_server_is_refused_before_anything_is_asked(remote
 
     def path(profile: str) -> object:
         request = Request(remote.folder / "spec.yaml", "spec.yaml", {}, profile=profile)
-        return statefile.state_path(open_project(request), request, remote.server)
+        return state_file.state_path(open_project(request), request, remote.server)
 
     with pytest.raises(UsageError) as error:
         path("prod")

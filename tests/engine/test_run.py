@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from taskspec.engine.leaving import OnInterrupt
-from taskspec.engine.performing import CallFailed, StillPending
+from taskspec.engine.executors.call_protocol import CallFailed, StillPending
+from taskspec.engine.interrupt import OnInterrupt
 from taskspec.errors import NotSent, OutcomeUnknown, Refused
 from taskspec.operations.project import Project, Request, open_project
 from taskspec.state.model import EventKind

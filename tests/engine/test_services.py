@@ -7,17 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from taskspec import standing, statefile
-from taskspec.engine.apply import Apply
+from taskspec.engine.apply_loop import Apply
 from taskspec.engine.events import EngineEvent, LaunchStarted, Noticed, StatusChanged, TaskEnded
-from taskspec.engine.leaving import OnInterrupt
+from taskspec.engine.interrupt import OnInterrupt
 from taskspec.engine.protocol import worker_context
 from taskspec.errors import OutcomeUnknown
-from taskspec.plan.selection import Selection
+from taskspec.operations import state_file
+from taskspec.operations import status as standing
+from taskspec.plan.plan_inputs import Selection
 from taskspec.state.model import Outcome, Phase
-from taskspec.view.machine import plan_document
-from taskspec.view.paint import Paint
+from taskspec.view.json_documents import plan_document
 from taskspec.view.plan_text import draw_plan
+from taskspec.view.terminal_text import Paint
 from tests.apps import source
 
 from .workshop import Workshop, interrupt_once_running, until
@@ -481,7 +482,7 @@ def test_a_running_launch_with_the_same_params_is_reused_and_never_stopped(shop:
     assert notes(shop)[-1] == f"used {first}"
     assert shop.record("serve").reused
     assert running(shop) == [first]
-    with statefile.writing(shop.state_path) as store:
+    with state_file.writing(shop.state_path) as store:
         assert standing.stop(shop.server, store, (), lambda *_: None) == []
     assert running(shop) == [first]
 
@@ -564,7 +565,7 @@ def test_the_app_that_serves_digits_is_deployed_and_reads_them(shop: Workshop) -
 def test_stop_stops_services_too(shop: Workshop) -> None:
     spec(shop, ", keep: true")
     shop.apply()
-    with statefile.writing(shop.state_path) as store:
+    with state_file.writing(shop.state_path) as store:
         assert standing.stop(shop.server, store, (), lambda *_: None) == []
     assert running(shop) == []
 

@@ -8,7 +8,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from taskspec.engine.slots import Needs, Place, Slots
+from taskspec.engine.schedule.slots import Needs, Place, Slots
 
 A, B, C = ("pool", "a"), ("pool", "b"), ("task", "c")
 SIZES: dict[Place, int] = {A: 3, B: 2, C: 1}

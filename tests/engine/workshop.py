@@ -13,23 +13,23 @@ from typing import Any, Self
 
 from jsonschema import Draft7Validator
 
-from taskspec import statefile
 from taskspec.api import TaskInfo
-from taskspec.engine.apply import Apply
+from taskspec.engine.apply_loop import Apply
 from taskspec.engine.events import EngineEvent, LaunchStarted, RunReport, StatusChanged, TaskEnded
-from taskspec.engine.ledger import Journal
-from taskspec.engine.server import Server
-from taskspec.engine.tools import Pace
-from taskspec.local.daemon import Endpoint
+from taskspec.engine.journal import Journal
+from taskspec.engine.launches.context import Pace
+from taskspec.engine.server.connection import Server
+from taskspec.local.server_client import Endpoint
+from taskspec.operations import state_file
 from taskspec.operations.apply import prepare_apply, real_environment
 from taskspec.operations.plan import make
 from taskspec.operations.project import Request, open_project
 from taskspec.plan.model import Plan
-from taskspec.plan.selection import Selection
-from taskspec.schemas import load_schema
+from taskspec.plan.plan_inputs import Selection
+from taskspec.specfile.schema_files import load_schema
 from taskspec.state.model import Event, EventKind, Record, State, StoredEvent
 from taskspec.state.store import open_store
-from taskspec.view.machine import event_document, plan_document
+from taskspec.view.json_documents import event_document, plan_document
 from tests.waiting import until
 
 _PLAN, _EVENT, _ROW = (Draft7Validator(load_schema(name)) for name in ("plan", "events", "journal"))
@@ -175,11 +175,11 @@ class Workshop:
 
     @property
     def state_path(self) -> Path:
-        return statefile.state_path(open_project(self.request), self.request, self.server)
+        return state_file.state_path(open_project(self.request), self.request, self.server)
 
     def plan(self, selection: Selection | None = None) -> Plan:
         project = open_project(self.request)
-        state = statefile.read_state(self.state_path)
+        state = state_file.read_state(self.state_path)
         plan = make(project, self.server, state, selection or Selection()).plan
         _PLAN.validate(plan_document(plan))
         return plan
@@ -202,7 +202,7 @@ class Workshop:
         told = Told()
         quick = Pace(**{"results_grace": 0.0, "settle": 0.2, "poll_longest": 0.1, **pace})
         try:
-            with statefile.writing(self.state_path) as store:
+            with state_file.writing(self.state_path) as store:
                 planned = make(project, self.server, store.load(), selection or Selection())
                 _PLAN.validate(plan_document(planned.plan))
                 if between is not None:
@@ -245,7 +245,7 @@ class Workshop:
 
     @property
     def state(self) -> State:
-        return statefile.read_state(self.state_path)
+        return state_file.read_state(self.state_path)
 
     def record(self, address: str) -> Record:
         return self.state.records[address]

@@ -6,8 +6,8 @@ import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from taskspec.local.launcher import Job, RunDir
-from taskspec.local.requirements import Environments
+from taskspec.local.agent.launcher import Job, RunDir
+from taskspec.local.agent.venv import Environments
 
 from .serving import write_app
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from taskspec.local.documentpatch import PatchError, apply
+from taskspec.local.db.documents import PatchError, apply
 
 
 def patched(document: Any, operation: dict[str, Any]) -> Any:

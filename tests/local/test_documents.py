@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from taskspec.local.documents import PathError, merge, parse_path, read, write
-from taskspec.local.matching import matches_pattern
+from taskspec.local.db.documents import PathError, merge, parse_path, read, write
+from taskspec.local.db.server_database import matches_pattern
 
 steps = st.from_regex(r"[A-Za-z_]{1,5}", fullmatch=True) | st.integers(0, 3)
 paths = st.builds(

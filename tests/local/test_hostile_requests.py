@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from taskspec.api.wire import API_PREFIX
-from taskspec.local.routes.table import TABLE
+from taskspec.local.http.routes.table import TABLE
 
 if TYPE_CHECKING:
     from .serving import RunningServer

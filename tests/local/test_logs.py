@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from taskspec.local.logs import LINE_LIMIT, Tail, parse_line
+from taskspec.local.db.logs import LINE_LIMIT, Tail, parse_line
 
 NOW = "2026-01-01T00:00:00.000Z"
 CHUNK = 64

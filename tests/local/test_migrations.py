@@ -6,8 +6,8 @@ import sqlite3
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from taskspec.local.migrations import MIGRATIONS
-from taskspec.local.store import Store
+from taskspec.local.db.migrations import MIGRATIONS
+from taskspec.local.db.server_database import Store
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from taskspec.api.wire import LOCAL_PREFIX
-from taskspec.local.repository import exact_tag
+from taskspec.local.apps.git import exact_tag
 
 from .serving import until, write_app
 

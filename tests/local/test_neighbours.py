@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from taskspec.local.routes.table import READS, TABLE
+from taskspec.local.http.routes.table import READS, TABLE
 
 from .serving import RunningServer, until
 from .test_agent import WAIT_FOR_GO

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from taskspec.local import daemon
+from taskspec.local import server_client
 from taskspec.local.home import find_home
 
 from .serving import write_app
@@ -32,7 +32,7 @@ def taskspec(taskspec_home: Path) -> Iterator[Run]:
         return done
 
     yield run
-    daemon.stop(find_home({"TASKSPEC_HOME": str(taskspec_home)}))
+    server_client.stop(find_home({"TASKSPEC_HOME": str(taskspec_home)}))
 
 
 def test_a_server_is_started_asked_and_stopped(taskspec: Run, taskspec_home: Path) -> None:

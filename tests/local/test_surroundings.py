@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from taskspec.api.wire import LOCAL_PREFIX
-from taskspec.appfolder import read_app_folder
-from taskspec.local.modules import default_slug
+from taskspec.files.app_folder import read_app_folder
+from taskspec.local.db.modules import default_slug
 
 from .serving import write_app
 

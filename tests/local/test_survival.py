@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
+from taskspec.local.agent.launcher import SHIM
 from taskspec.local.home import read_info
-from taskspec.local.launcher import SHIM
 
 from .serving import until
 from .test_agent import WAIT_FOR_GO

@@ -12,7 +12,7 @@ import pytest
 import requests
 
 from taskspec.api.wire import API_PREFIX, LOCAL_PREFIX
-from taskspec.local.routes.table import TABLE
+from taskspec.local.http.routes.table import TABLE
 
 from .serving import PATIENCE
 

@@ -10,15 +10,14 @@ from typing import Any
 from jsonschema import Draft7Validator
 
 from taskspec.operations.project import Project, Request, open_project
-from taskspec.plan.inputs import PlanInputs, World
 from taskspec.plan.model import Observed, Plan
+from taskspec.plan.plan_inputs import PlanInputs, Selection, World
 from taskspec.plan.planner import make_plan
 from taskspec.plan.request import Facts, ModuleFacts, ModuleKey
-from taskspec.plan.selection import Selection
-from taskspec.schemas import load_schema
+from taskspec.specfile.schema_files import load_schema
 from taskspec.state.model import Outcome, Phase, Record, State
-from taskspec.template.scope import TaskView
-from taskspec.view.machine import plan_document
+from taskspec.template.expressions.task_views import TaskView
+from taskspec.view.json_documents import plan_document
 
 LINEAGE = "0123456789abcdef0123456789abcdef"
 NOTHING = State(LINEAGE, 0, {}, ())

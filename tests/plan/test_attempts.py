@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from taskspec.plan.attempts import last_key
 from taskspec.plan.request import start_key
+from taskspec.plan.request_diff import last_key
 from taskspec.state.model import Phase, Record
 
 from .planning import LINEAGE

@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 
 from taskspec.errors import SpecError
-from taskspec.plan.calling import decide_call
-from taskspec.plan.decide import Situation
-from taskspec.spec.model import Rerun
+from taskspec.plan.decide import Situation, decide_call
+from taskspec.specfile.model import Rerun
 from taskspec.state.model import Outcome, Phase, Record
 
 from .planning import Pipeline, changed, told

@@ -15,9 +15,9 @@ import pytest
 from taskspec.plan.model import Observed, Plan
 from taskspec.state.model import Outcome, Phase, Record, State
 from taskspec.values import digest
-from taskspec.view.machine import plan_document
-from taskspec.view.paint import Paint
+from taskspec.view.json_documents import plan_document
 from taskspec.view.plan_text import draw_plan
+from taskspec.view.terminal_text import Paint
 
 from .planning import LINEAGE, Pipeline
 

@@ -9,7 +9,7 @@ import pytest
 
 from taskspec.plan.decide import Situation, decide
 from taskspec.plan.model import Action, Observed
-from taskspec.spec.model import Rerun
+from taskspec.specfile.model import Rerun
 from taskspec.state.model import Outcome, Phase, Record
 
 INTENDED = Record("train", "k", 1, "same", {}, 40, 1, "", phase=Phase.INTENDED)

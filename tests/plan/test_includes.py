@@ -14,7 +14,7 @@ from taskspec.operations.project import Request, open_project
 from taskspec.plan.model import Action
 from taskspec.state.model import State
 from taskspec.values import Json, Unknown
-from taskspec.view.machine import plan_document
+from taskspec.view.json_documents import plan_document
 
 from .planning import LINEAGE, Pipeline, finished, told
 

@@ -13,7 +13,7 @@ from taskspec.diagnostics import Code, Diagnostic
 from taskspec.errors import SpecError
 from taskspec.operations.project import Request, open_project
 from taskspec.plan.request import Facts, LaunchRequest, ModuleFacts
-from taskspec.sensitive import redacted, reveal
+from taskspec.secrets.sensitive import redacted, reveal
 from taskspec.values import Json
 
 CANARY = "canary-5b1e"

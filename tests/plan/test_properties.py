@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from taskspec.plan.model import Plan
-from taskspec.view.machine import plan_document
+from taskspec.view.json_documents import plan_document
 
 from .planning import Pipeline, changed, told
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from taskspec.api.starting import KubernetesSettings
-from taskspec.plan.agents import AgentFacts, choose, describe
-from taskspec.plan.params import slips
-from taskspec.spec.settings import KUBERNETES, normal, read_agent, read_settings
+from taskspec.api.tasks.start_request import KubernetesSettings
+from taskspec.plan.agent_rules import AgentFacts, choose, describe
+from taskspec.plan.request import slips
+from taskspec.specfile.fields.launch_settings import KUBERNETES, normal, read_agent, read_settings
 
 DECLARED: dict[str, Any] = {
     "model": {"name": "small", "optimizer": {"momentum": 0.9}},

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from taskspec import statefile
 from taskspec.errors import ExitCode, LockHeld, StateError
+from taskspec.operations import state_file
 from taskspec.state.database import FORMAT, create, is_there, marker_of
 from taskspec.state.lease import this_owner
 from taskspec.state.model import EventKind, State
@@ -40,7 +40,7 @@ def path(tmp_path: Path) -> Path:
 @pytest.fixture
 def filled(path: Path) -> Path:
     """A state with one record, closed again."""
-    with statefile.writing(path) as store:
+    with state_file.writing(path) as store:
         store.append("run", [event(EventKind.INTENT), event(EventKind.STARTED)])
     return path
 
@@ -50,17 +50,17 @@ def load(path: Path) -> State:
         return store.load()
 
 
-READERS: list[Callable[[Path], object]] = [statefile.read_state, load, is_there]
+READERS: list[Callable[[Path], object]] = [state_file.read_state, load, is_there]
 
 
 def write(path: Path) -> None:
-    with statefile.writing(path) as store:
+    with state_file.writing(path) as store:
         store.append("run", [event(EventKind.ENDED)])
 
 
 def test_a_state_that_was_never_made_is_no_mistake(path: Path) -> None:
     assert not is_there(path)
-    assert statefile.read_state(path).records == {}
+    assert state_file.read_state(path).records == {}
     assert not path.parent.exists()
 
 
@@ -86,7 +86,7 @@ def test_removing_the_marker_too_begins_anew(filled: Path) -> None:
     assert load(filled).serial == 1
 
 
-@pytest.mark.parametrize("use", [load, statefile.read_state, write], ids=lambda use: use.__name__)
+@pytest.mark.parametrize("use", [load, state_file.read_state, write], ids=lambda use: use.__name__)
 def test_a_state_of_another_lineage_is_foreign(filled: Path, tmp_path: Path, use: Callable[[Path], object]) -> None:
     other = tmp_path / "other" / "local.db"
     write(other)
@@ -258,7 +258,7 @@ def test_a_state_that_nobody_may_look_for_is_not_taken_for_none(filled: Path) ->
 
 FULL = """
 import pathlib, resource, sys
-from taskspec import statefile
+from taskspec.operations import state_file as statefile
 from taskspec.errors import StateError
 from taskspec.state.model import Event, EventKind
 

@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from taskspec.errors import ExitCode, LockHeld
-from taskspec.processmark import mark_of
+from taskspec.files.process_mark import mark_of
 from taskspec.state.lease import LEASE_SECONDS, Lease, Owner, is_over, this_owner, why_over
 from taskspec.state.model import EventKind
 from taskspec.state.store import StateStore, open_store

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from taskspec.state.chain import chain_link
+from taskspec.state.database import chain_link
 from taskspec.state.lease import this_owner
 from taskspec.state.model import EventKind, State
 from taskspec.state.store import StateStore, open_store

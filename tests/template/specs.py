@@ -7,12 +7,12 @@ from typing import Any
 
 from taskspec.diagnostics import Diagnostic
 from taskspec.errors import SpecError
-from taskspec.spec.model import SpecFile
-from taskspec.spec.parser import parse_spec
-from taskspec.template.analysis import Analysis, analyse
-from taskspec.template.evaluate import base_scope
-from taskspec.template.instances import Expansion, expand
-from taskspec.template.render import Renderer
+from taskspec.specfile.model import SpecFile
+from taskspec.specfile.parser import parse_spec
+from taskspec.template.expansion.instances import Expansion, expand
+from taskspec.template.expressions.render import Renderer
+from taskspec.template.locals import base_scope
+from taskspec.template.references.reference_check import Analysis, analyse
 
 
 def spec_of(tasks: dict[str, dict[str, Any]], **top: Any) -> SpecFile:

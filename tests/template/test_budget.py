@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from taskspec.template.budget import PASS, Budget
-from taskspec.template.render import Renderer, RenderError
+from taskspec.template.expressions.budget import PASS, Budget
+from taskspec.template.expressions.render import Renderer, RenderError
 from taskspec.values import VALUE_WORK
 
 TEXT = "x" * 100

@@ -9,9 +9,17 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from taskspec.template.expression import Dynamic, Expression, Expressions, Index, Reference, _parse_full, _parse_simple
-from taskspec.template.missing import ExpressionError
-from taskspec.template.scope import TasksView, TaskView, unknown_view
+from taskspec.template.expressions.expression import (
+    Dynamic,
+    Expression,
+    Expressions,
+    Index,
+    Reference,
+    _parse_full,
+    _parse_simple,
+)
+from taskspec.template.expressions.task_views import TasksView, TaskView, unknown_view
+from taskspec.template.expressions.undefined import ExpressionError
 from taskspec.values import Unknown, unknowns
 
 CFG = {"a": 1, "b": [10, 20, {"c": "deep"}], "items": "an item", "with space": True, "nothing": None, "0": "zero"}

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from taskspec.errors import UsageError
-from taskspec.template.expression import FunctionCall, Reference
-from taskspec.template.functions import Functions
-from taskspec.template.missing import ExpressionError
-from taskspec.template.render import Renderer, RenderError
+from taskspec.template.expressions.expression import FunctionCall, Reference
+from taskspec.template.expressions.functions import Functions
+from taskspec.template.expressions.render import Renderer, RenderError
+from taskspec.template.expressions.undefined import ExpressionError
 from taskspec.values import Json, Unknown, canonical
 
 FILES = {"note.txt": "hello\n", "table.yaml": "lr: 0.1\nlayers: [1, {a: null}]\n", "table.json": '{"lr": 1.0}'}

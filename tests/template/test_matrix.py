@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from taskspec.template.matrix import combine
+from taskspec.specfile.matrix import combine
 from taskspec.values import canonical
 
 from .specs import expanded, needs, refused

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from taskspec.diagnostics import Code, Diagnostic, Severity, Source, Span
 from taskspec.view.diagnostic import SHOWN_AT_ONCE, draw, draw_all
-from taskspec.view.paint import Paint
+from taskspec.view.terminal_text import Paint
 
 PLAIN = Paint()
 SOURCE = Source("spec.yaml", "taskspec: 1\ntasks:\n  train:\n    modul: x\n")

@@ -10,7 +10,7 @@ import pytest
 
 from taskspec.errors import ExitCode, UsageError
 from taskspec.operations.project import Request, open_project
-from taskspec.template.instances import Expansion
+from taskspec.template.expansion.instances import Expansion
 from taskspec.view.diagram import MERMAID_EDGE_LIMIT, DiagramFormat, draw_graph
 
 DIAMOND = {"top": [], "left": ["top"], "right": ["top"], "bottom": ["left", "right"]}

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from taskspec.operations.status import RecordedLaunch
 from taskspec.plan.model import Observed
-from taskspec.standing import RecordedLaunch
 from taskspec.state.model import Outcome, Phase, Record
-from taskspec.view.machine import status_document
-from taskspec.view.paint import Paint
+from taskspec.view.json_documents import status_document
 from taskspec.view.status_text import draw_status
+from taskspec.view.terminal_text import Paint
 
 DOCS = (Path(__file__).parent.parent.parent / "docs" / "state.md").read_text(encoding="utf-8")
 STARTED = Record("train", "k", 1, "f", {}, 0, 1, "", phase=Phase.STARTED, task_id=41)

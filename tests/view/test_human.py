@@ -7,14 +7,14 @@ from dataclasses import replace
 import pytest
 
 from taskspec.engine.events import RunReport, TaskEnded
+from taskspec.operations.status import RecordedLaunch
 from taskspec.plan.model import Action, Observed, Reason
-from taskspec.standing import RecordedLaunch
 from taskspec.state.model import Outcome, Phase, Record
-from taskspec.view.paint import Paint
+from taskspec.view.labels import COLOURS, OUTCOME_COLOURS, REASONS, duration, show
 from taskspec.view.report_text import draw_report, draw_results
 from taskspec.view.status_text import draw_status
 from taskspec.view.summaries import report_summary
-from taskspec.view.words import COLOURS, OUTCOME_COLOURS, REASONS, duration, show
+from taskspec.view.terminal_text import Paint
 
 PLAIN = Paint()
 FAILED = TaskEnded("train", Outcome.FAILED, 41, "exit code 3", 5.0, ("loading", "no GPU"))

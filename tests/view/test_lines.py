@@ -6,8 +6,8 @@ import pytest
 
 from taskspec.engine.events import EngineEvent, LaunchStarted, Noticed, RunEnded, RunReport, StatusChanged, TaskEnded
 from taskspec.state.model import Outcome
-from taskspec.view.lines import line
-from taskspec.view.paint import Paint
+from taskspec.view.event_lines import line
+from taskspec.view.terminal_text import Paint
 
 REPORT = RunReport("r1", (), {}, 1.0)
 

@@ -11,17 +11,17 @@ start) are sent once, on a new connection, with a deadline for the whole answer.
 from __future__ import annotations
 
 import json
+import re
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from requests.exceptions import RequestException
-from urllib3.exceptions import HTTPError
+from requests.exceptions import ConnectTimeout, InvalidProxyURL, InvalidURL, ProxyError, RequestException, SSLError
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, MaxRetryError, NewConnectionError
 
 from taskspec.api.address import is_loopback, normalise
-from taskspec.api.answers import HttpReply
+from taskspec.api.transport.answers import HttpReply, printable
 from taskspec.api.transport.connections import DeadlineWatch, FreshAdapter, KeptAdapter, Sessions, new_session, patience
-from taskspec.api.transport.failures import never_left, reason
 from taskspec.api.wire import API_PREFIX, LOCAL_PREFIX
 from taskspec.errors import ApiError, NotSent, OutcomeUnknown, UsageError
 
@@ -31,7 +31,33 @@ if TYPE_CHECKING:
 
     from requests import Response, Session
 
-    from taskspec.api.multipart import MultipartBody
+    from taskspec.api.transport.form_data import MultipartBody
+
+_OBJECT = re.compile(r"^\w+\([^)]*\): ")
+
+
+def never_left(error: Exception) -> bool:
+    """Return whether the error can only occur before the request leaves this machine."""
+    if isinstance(error, ConnectTimeout | SSLError | InvalidURL | InvalidProxyURL | ConnectTimeoutError):
+        return True
+    cause = error.args[0] if error.args else None
+    if isinstance(cause, MaxRetryError):
+        cause = cause.reason
+    return isinstance(cause, NewConnectionError | ConnectTimeoutError) or isinstance(error, ProxyError)
+
+
+def reason(error: Exception, token: str) -> str:
+    """Return the innermost message of a chain of exceptions, on one line, without the token."""
+    inner: Any = error.args[0] if error.args else error
+    while isinstance(inner, BaseException):
+        nested = getattr(inner, "reason", None) or (inner.args[-1] if inner.args else None)
+        if not isinstance(nested, BaseException):
+            break
+        inner = nested
+    text = str(inner or type(error).__name__)
+    # urllib3 begins with the repr of its own objects: "_PlainConnection(host=…): Failed to …: [Errno 111] …".
+    return printable(_OBJECT.sub("", text), token)
+
 
 READ_LIMIT: Final = 64 * 2**20
 START_LIMIT: Final = 2**20

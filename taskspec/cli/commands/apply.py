@@ -14,25 +14,25 @@ from types import FrameType
 
 import click
 
-from taskspec import statefile
-from taskspec.cli import options, screen
-from taskspec.engine.apply import Apply
+from taskspec.cli import options, terminal
+from taskspec.engine.apply_loop import Apply
 from taskspec.engine.events import EngineEvent, Listener, RunReport
-from taskspec.engine.leaving import OnInterrupt
-from taskspec.engine.tools import POLL_LONGEST, Pace
+from taskspec.engine.interrupt import OnInterrupt
+from taskspec.engine.launches.context import POLL_LONGEST, Pace
 from taskspec.errors import ExitCode, run_exit_code
+from taskspec.operations import state_file
 from taskspec.operations.apply import prepare_apply, real_environment
 from taskspec.operations.plan import make
 from taskspec.operations.project import Request, open_project
+from taskspec.operations.state_file import LockWait
 from taskspec.plan.model import Plan
-from taskspec.plan.selection import Selection
-from taskspec.statefile import LockWait
+from taskspec.plan.plan_inputs import Selection
 from taskspec.view.diagnostic import draw_all
-from taskspec.view.lines import line
-from taskspec.view.machine import event_document
-from taskspec.view.paint import Paint
+from taskspec.view.event_lines import line
+from taskspec.view.json_documents import event_document
 from taskspec.view.plan_text import draw_plan
 from taskspec.view.report_text import draw_report
+from taskspec.view.terminal_text import Paint
 
 LOCAL_POLL_SECONDS = 0.25
 """The longest pause between two polls of the local server."""
@@ -110,16 +110,16 @@ def command(
         deadline=deadline,
         fail_fast=fail_fast,
     )
-    paint, error_paint = screen.paint(no_color=no_color), screen.error_paint(no_color=no_color)
+    paint, error_paint = terminal.paint(no_color=no_color), terminal.error_paint(no_color=no_color)
     if rehearse or faults is not None:
         # Only a rehearsal needs its server and its clock.
         from taskspec.cli.rehearse import Rehearsal  # noqa: PLC0415 - see above
 
         return _exit_code(Rehearsal(request, selection, pace, faults, seed, paint, as_json=as_json, full=full).play())
     project = open_project(request)
-    path = statefile.state_path(project, request, server)
+    path = state_file.state_path(project, request, server)
     commands = path.with_suffix(".commands") if allow_local else None
-    with statefile.writing(path, lock_wait) as store:
+    with state_file.writing(path, lock_wait) as store:
         planned = make(project, server, store.load(), selection)
         if not as_json:
             click.echo(draw_all(planned.plan.warnings, error_paint), err=True, nl=False)
@@ -146,7 +146,7 @@ def _exit_code(report: RunReport) -> ExitCode:
 
 
 def _approved(plan: Plan, *, auto_approve: bool) -> bool:
-    if auto_approve or not plan.needs_approval or not screen.can_ask():
+    if auto_approve or not plan.needs_approval or not terminal.can_ask():
         return True
     goes_on = click.confirm("\nApply this plan?", default=False)
     if not goes_on:
@@ -178,11 +178,11 @@ def _interruptible(run: Apply) -> Iterator[None]:
 def _listener(*, as_json: bool, paint: Paint) -> Iterator[Listener]:
     if as_json:
         yield JsonLines()
-    elif screen.is_live():
+    elif terminal.is_live():
         # rich costs start-up time, and only a terminal needs it.
         from rich.console import Console  # noqa: PLC0415 - see above
 
-        from taskspec.view.live import LiveTable  # noqa: PLC0415 - see above
+        from taskspec.view.live_table import LiveTable  # noqa: PLC0415 - see above
 
         with LiveTable(Console(stderr=True, no_color=not paint.enabled)) as table:
             yield table

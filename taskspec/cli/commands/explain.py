@@ -7,14 +7,14 @@ from pathlib import Path
 
 import click
 
-from taskspec import statefile
-from taskspec.cli import options, screen
+from taskspec.cli import options, terminal
 from taskspec.errors import ExitCode, UsageError
-from taskspec.explain import explain
+from taskspec.operations import state_file
+from taskspec.operations.explanation import explain
 from taskspec.operations.plan import make
 from taskspec.operations.project import assigned, open_project
-from taskspec.plan.selection import Selection
-from taskspec.view.explain import draw_explanation, explanation_document
+from taskspec.plan.plan_inputs import Selection
+from taskspec.view.explain_text import draw_explanation, explanation_document
 
 
 @click.command("explain")
@@ -40,13 +40,13 @@ def command(
     request = reading.request(spec)
     server = options.server(request.secrets)
     project = open_project(request)
-    state = statefile.read_state(statefile.state_path(project, request, server))
+    state = state_file.read_state(state_file.state_path(project, request, server))
     plan = make(project, server, state, Selection()).plan
     found = explain(project, plan, assigned(request, project.spec), address, value_path)
     if as_json:
         click.echo(json.dumps(explanation_document(found), ensure_ascii=False))
     else:
-        click.echo(draw_explanation(found, screen.paint(no_color=no_color)), nl=False)
+        click.echo(draw_explanation(found, terminal.paint(no_color=no_color)), nl=False)
     return ExitCode.DONE
 
 

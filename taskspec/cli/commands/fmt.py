@@ -8,13 +8,13 @@ from pathlib import Path
 
 import click
 
-from taskspec.cli import options, screen
-from taskspec.cli.files import replace_file
+from taskspec.cli import options, terminal
+from taskspec.cli.atomic_write import replace_file
 from taskspec.errors import ExitCode, SpecError, UsageError
-from taskspec.layout.formatting import formatted
-from taskspec.plainfile import read_plain
+from taskspec.files.safe_read import read_plain
+from taskspec.fmt.formatting import formatted
 from taskspec.view.diagnostic import draw_all
-from taskspec.view.paint import clean
+from taskspec.view.terminal_text import clean
 
 STDIN = "-"
 
@@ -50,7 +50,7 @@ def command(files: tuple[str, ...], check: bool, show_diff: bool, no_color: bool
             replace_file(Path(name), after)
             click.echo(clean(name))
     for problem in problems:
-        click.echo(draw_all(problem.diagnostics, screen.error_paint(no_color=no_color)), err=True, nl=False)
+        click.echo(draw_all(problem.diagnostics, terminal.error_paint(no_color=no_color)), err=True, nl=False)
     return ExitCode.SPEC if problems or (check and changed) else ExitCode.DONE
 
 

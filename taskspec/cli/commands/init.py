@@ -7,19 +7,18 @@ from pathlib import Path
 import click
 
 from taskspec.cli import options
-from taskspec.cli.discretion import Session
-from taskspec.cli.files import replace_file
-from taskspec.engine.server import Server
+from taskspec.cli.atomic_write import replace_file
+from taskspec.cli.process_redaction import Session
+from taskspec.engine.server.connection import Server
 from taskspec.errors import ExitCode, UsageError
-from taskspec.scaffold.document import Draft, appended, fresh_names, spec_text
-from taskspec.scaffold.launches import draft_launches
-from taskspec.scaffold.lookup import find_app, find_launches
-from taskspec.scaffold.module import draft_task
-from taskspec.scaffold.starter import starter_files
-from taskspec.scaffold.words import identifier
-from taskspec.spec.parser import parse_spec
-from taskspec.textfiles import read_file
-from taskspec.view.paint import clean
+from taskspec.files.project_files import read_file
+from taskspec.scaffold.app_lookup import find_app, find_launches
+from taskspec.scaffold.draft import Draft, appended, fresh_names, spec_text, starter_files
+from taskspec.scaffold.from_launches import draft_launches
+from taskspec.scaffold.from_module import draft_task
+from taskspec.scaffold.naming import identifier
+from taskspec.specfile.parser import parse_spec
+from taskspec.view.terminal_text import clean
 
 STARTER = Path("pipeline.yaml")
 

@@ -10,14 +10,14 @@ from typing import Any
 
 import click
 
-from taskspec import statefile
 from taskspec.api import Api
 from taskspec.cli import options
 from taskspec.diagnostics import choices
 from taskspec.errors import ExitCode, UsageError
-from taskspec.knowing import open_knowing
-from taskspec.sensitive import Secrets
-from taskspec.view.paint import clean
+from taskspec.operations import state_file
+from taskspec.operations.log_redaction import open_knowing
+from taskspec.secrets.sensitive import Secrets
+from taskspec.view.terminal_text import clean
 
 FOLLOW_SECONDS = 0.5
 _NOT_HIDDEN = (
@@ -52,7 +52,7 @@ def command(
     project, unknown = open_knowing(request)
     for name in unknown:
         click.echo(_NOT_HIDDEN.format(name), err=True)
-    state = statefile.read_state(statefile.state_path(project, request, server))
+    state = state_file.read_state(state_file.state_path(project, request, server))
     address = arguments[-1]
     record = state.records.get(address)
     if record is None or record.task_id is None:

@@ -6,18 +6,18 @@ import json
 
 import click
 
-from taskspec import statefile
-from taskspec.cli import options, screen
-from taskspec.engine.server import Server
+from taskspec.cli import options, terminal
+from taskspec.engine.server.connection import Server
 from taskspec.errors import ExitCode
-from taskspec.offline import not_checked, plan_offline
+from taskspec.operations import state_file
+from taskspec.operations.offline_plan import not_checked, plan_offline
 from taskspec.operations.plan import make
 from taskspec.operations.project import Request, open_project
 from taskspec.plan.model import Plan
-from taskspec.plan.selection import Selection
+from taskspec.plan.plan_inputs import Selection
 from taskspec.view.diagnostic import draw_all
-from taskspec.view.paint import clean
 from taskspec.view.plan_text import draw_plan
+from taskspec.view.terminal_text import clean
 
 
 @click.command("plan")
@@ -52,15 +52,15 @@ def command(
         plan = _offline(request, server, selection)
     else:
         project = open_project(request)
-        state = statefile.read_state(statefile.state_path(project, request, server))
+        state = state_file.read_state(state_file.state_path(project, request, server))
         plan = make(project, server, state, selection).plan
     if as_json:
-        from taskspec.view.machine import plan_document  # noqa: PLC0415 - only --json needs it
+        from taskspec.view.json_documents import plan_document  # noqa: PLC0415 - only --json needs it
 
         click.echo(json.dumps(plan_document(plan), ensure_ascii=False))
     else:
-        click.echo(draw_all(plan.warnings, screen.error_paint(no_color=no_color)), err=True, nl=False)
-        click.echo(draw_plan(plan, screen.paint(no_color=no_color), full=full), nl=False)
+        click.echo(draw_all(plan.warnings, terminal.error_paint(no_color=no_color)), err=True, nl=False)
+        click.echo(draw_plan(plan, terminal.paint(no_color=no_color), full=full), nl=False)
     return ExitCode.HAS_CHANGES if detailed_exitcode and plan.has_changes else ExitCode.DONE
 
 

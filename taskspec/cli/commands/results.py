@@ -6,14 +6,14 @@ import json
 
 import click
 
-from taskspec import standing, statefile
-from taskspec.cli import options, screen
+from taskspec.cli import options, terminal
 from taskspec.diagnostics import choices
 from taskspec.errors import ExitCode, UsageError
+from taskspec.operations import state_file, status
 from taskspec.operations.project import Request, open_project
-from taskspec.sensitive import redacted
+from taskspec.secrets.sensitive import redacted
 from taskspec.values import Unknown, is_known
-from taskspec.view.machine import json_value
+from taskspec.view.json_documents import json_value
 from taskspec.view.report_text import draw_results
 
 
@@ -32,8 +32,8 @@ def command(
     """Results of the last successful launches: those of the spec, then those of each task."""
     server = options.server(request.secrets)
     project = open_project(request, variables_required=False)
-    state = statefile.read_state(statefile.state_path(project, request, server))
-    of_spec, of_tasks = standing.known_results(project, state)
+    state = state_file.read_state(state_file.state_path(project, request, server))
+    of_spec, of_tasks = status.known_results(project, state)
     if name is not None:
         named = {**of_spec, **{f"{a}.{k}": v for a, values in of_tasks.items() for k, v in values.items()}}
         if name not in named:
@@ -53,6 +53,6 @@ def command(
         return ExitCode.DONE
     shown = {key: ("not known yet" if isinstance(value, Unknown) else value) for key, value in of_spec.items()}
     shown |= {f"{address}.{key}": value for address, values in of_tasks.items() for key, value in values.items()}
-    paint = screen.paint(no_color=no_color)
+    paint = terminal.paint(no_color=no_color)
     click.echo("\n".join(draw_results(shown, paint)) if shown else "There are no results yet.")
     return ExitCode.DONE

@@ -7,9 +7,9 @@ from dataclasses import asdict
 
 import click
 
-from taskspec import statefile
 from taskspec.cli import options
 from taskspec.errors import ExitCode
+from taskspec.operations import state_file
 from taskspec.operations.project import Request, open_project
 from taskspec.state.model import RunRecord
 
@@ -21,7 +21,7 @@ def command(request: Request, as_json: bool) -> int:
     """Past applies of a spec, the newest first."""
     server = options.server(request.secrets)
     project = open_project(request, variables_required=False)
-    runs = list(reversed(statefile.read_state(statefile.state_path(project, request, server)).runs))
+    runs = list(reversed(state_file.read_state(state_file.state_path(project, request, server)).runs))
     if as_json:
         click.echo(json.dumps({"taskspec_runs": 1, "runs": [asdict(run) for run in runs]}, ensure_ascii=False))
         return ExitCode.DONE

@@ -10,7 +10,7 @@ import click
 
 from taskspec.cli import options
 from taskspec.errors import ExitCode
-from taskspec.local import daemon
+from taskspec.local import server_client
 from taskspec.local.home import find_home
 
 
@@ -40,7 +40,7 @@ def run(port: int | None, idle: float | None, app_environments: bool) -> int:
 @command.command("start")
 def start() -> int:
     """Start the server in the background, unless it is running."""
-    endpoint = daemon.ensure_running(find_home(os.environ))
+    endpoint = server_client.ensure_running(find_home(os.environ))
     click.echo(f"The local server runs at {endpoint.address} (process {endpoint.pid}).")
     return ExitCode.DONE
 
@@ -48,7 +48,9 @@ def start() -> int:
 @command.command("stop")
 def stop() -> int:
     """Stop the server. Apps keep running and are adopted by the next server."""
-    click.echo("The local server has stopped." if daemon.stop(find_home(os.environ)) else "No local server is running.")
+    click.echo(
+        "The local server has stopped." if server_client.stop(find_home(os.environ)) else "No local server is running."
+    )
     return ExitCode.DONE
 
 
@@ -57,7 +59,7 @@ def stop() -> int:
 def status(as_json: bool) -> int:
     """Whether the server runs, its address, and its folder."""
     home = find_home(os.environ)
-    endpoint = daemon.find_running(home)
+    endpoint = server_client.find_running(home)
     if as_json:
         document = {
             "taskspec_server": 1,
@@ -81,8 +83,8 @@ def status(as_json: bool) -> int:
 )
 def prune(keep_days: int) -> int:
     """Delete folders, logs and files of launches that ended long ago. Their records are kept."""
-    endpoint = daemon.ensure_running(find_home(os.environ))
-    count = daemon.call(endpoint, "prune", {"keepDays": keep_days})["launches"]
+    endpoint = server_client.ensure_running(find_home(os.environ))
+    count = server_client.call(endpoint, "prune", {"keepDays": keep_days})["launches"]
     click.echo(f"Deleted the files of {count} launch{'' if count == 1 else 'es'}.")
     return ExitCode.DONE
 
@@ -108,8 +110,10 @@ def add(path: Path, slug: str, version: str | None, tag: str | None, branch: str
     if len(chosen) > 1:
         raise click.UsageError("give one of --version, --tag and --branch")
     folder = path.resolve()
-    endpoint = daemon.ensure_running(find_home(os.environ))
-    found = daemon.call(endpoint, "modules.register", {"path": str(folder), "slug": slug, **(chosen or _tag(folder))})
+    endpoint = server_client.ensure_running(find_home(os.environ))
+    found = server_client.call(
+        endpoint, "modules.register", {"path": str(folder), "slug": slug, **(chosen or _tag(folder))}
+    )
     click.echo(f"Registered {found['slug']} {'branch ' if branch else ''}{found['version']}.")
     return ExitCode.DONE
 
@@ -117,7 +121,7 @@ def add(path: Path, slug: str, version: str | None, tag: str | None, branch: str
 @modules.command("list")
 def list_modules() -> int:
     """Every module with its versions, newest first, and its branches."""
-    rows = daemon.call(daemon.ensure_running(find_home(os.environ)), "modules.list")
+    rows = server_client.call(server_client.ensure_running(find_home(os.environ)), "modules.list")
     for row in rows:
         names = [*row["versions"], *(f"branch {name}" for name in row["branches"])]
         click.echo(f"{row['slug']}  {', '.join(names)}")
@@ -128,7 +132,7 @@ def list_modules() -> int:
 
 def _tag(folder: Path) -> dict[str, str]:
     # Only this command looks into git.
-    from taskspec.local.repository import exact_tag  # noqa: PLC0415 - see above
+    from taskspec.local.apps.git import exact_tag  # noqa: PLC0415 - see above
 
     tag = exact_tag(folder)
     return {"tag": tag} if tag else {}

@@ -9,17 +9,17 @@ from pathlib import Path
 
 import click
 
-from taskspec import statefile, upkeep
-from taskspec.cli import options, screen
-from taskspec.cli.discretion import Session
+from taskspec.cli import options, terminal
+from taskspec.cli.process_redaction import Session
 from taskspec.diagnostics import choices
 from taskspec.errors import ExitCode, SpecError, UsageError
+from taskspec.operations import state_admin, state_file
 from taskspec.operations.project import Request, open_project
+from taskspec.operations.state_file import LockWait
 from taskspec.state.model import Phase, Record
 from taskspec.state.store import StateStore
-from taskspec.statefile import LockWait
-from taskspec.view.paint import clean
-from taskspec.view.upkeep import draw_differences, draw_record, draw_records, record_document, records_document
+from taskspec.view.state_text import draw_differences, draw_record, draw_records, record_document, records_document
+from taskspec.view.terminal_text import clean
 
 
 @click.group("state")
@@ -36,11 +36,11 @@ def command() -> None:
 @options.no_color_option
 def list_records(request: Request, as_json: bool, no_color: bool) -> int:
     """Every address on record: attempt, outcome, launch, and when. Asks no server."""
-    state = statefile.read_state(upkeep.place(request, options.server(request.secrets)))
+    state = state_file.read_state(state_admin.place(request, options.server(request.secrets)))
     if as_json:
         click.echo(json.dumps(records_document(state)))
     else:
-        click.echo(draw_records(state, screen.paint(no_color=no_color)), nl=False)
+        click.echo(draw_records(state, terminal.paint(no_color=no_color)), nl=False)
     return ExitCode.DONE
 
 
@@ -53,11 +53,13 @@ def show(session: Session, arguments: tuple[str, ...], as_json: bool, no_color: 
     """The whole record of an address: its inputs, outcome and results."""
     spec, (address,) = _split(arguments, "state show", "ADDRESS")
     request = options.Reading(session.secrets).request(spec)
-    record = upkeep.find(statefile.read_state(upkeep.place(request, options.server(session.secrets))), address)
+    record = state_admin.find(
+        state_file.read_state(state_admin.place(request, options.server(session.secrets))), address
+    )
     if as_json:
         click.echo(json.dumps(record_document(record)))
     else:
-        click.echo(draw_record(record, screen.paint(no_color=no_color)), nl=False)
+        click.echo(draw_record(record, terminal.paint(no_color=no_color)), nl=False)
     return ExitCode.DONE
 
 
@@ -66,7 +68,7 @@ def show(session: Session, arguments: tuple[str, ...], as_json: bool, no_color: 
 @options.json_option
 def verify(request: Request, as_json: bool) -> int:
     """Check that no event was changed. Exit code 6 names the first changed event."""
-    found = upkeep.verify(upkeep.place(request, options.server(request.secrets)))
+    found = state_admin.verify(state_admin.place(request, options.server(request.secrets)))
     if as_json:
         document = {"taskspec_verified": 1, "events": found.events, "lineage": found.lineage, "format": found.format}
         click.echo(json.dumps(document))
@@ -81,7 +83,7 @@ def export(request: Request) -> int:
     """The whole state as one JSON document on standard output; it fits schemas/state.schema.json."""
     server = options.server(request.secrets)
     # Pure ASCII: a redirect in any locale writes the same bytes.
-    click.echo(json.dumps(upkeep.export(upkeep.place(request, server), server), indent=1))
+    click.echo(json.dumps(state_admin.export(state_admin.place(request, server), server), indent=1))
     return ExitCode.DONE
 
 
@@ -93,8 +95,8 @@ def import_file(session: Session, arguments: tuple[str, ...], why: str) -> int:
     """Create the state from a complete export, `-` for standard input. There must be no state yet."""
     spec, (name,) = _split(arguments, "state import", "FILE")
     request, server = options.Reading(session.secrets).request(spec), options.server(session.secrets)
-    path = statefile.state_place(request.path.resolve().parent, request, server)
-    count = upkeep.import_state(path, server, name, _content(name), upkeep.this_actor(why))
+    path = state_file.state_place(request.path.resolve().parent, request, server)
+    count = state_admin.import_state(path, server, name, _content(name), state_admin.this_actor(why))
     click.echo(f"Imported {count} event{'s' * (count != 1)}. See what is left to do: taskspec plan {request.shown_as}")
     return ExitCode.DONE
 
@@ -126,10 +128,10 @@ def adopt(reading: options.Reading, arguments: tuple[str, ...], force: bool, why
     request = reading.request(spec)
     server = options.server(request.secrets)
     project = open_project(request)
-    path = statefile.state_path(project, request, server)
-    with statefile.writing(path, lock_wait) as store:
-        actor = upkeep.this_actor(why)
-        adoption = upkeep.adopt(project, server, store, address, int(number), force=force, actor=actor)
+    path = state_file.state_path(project, request, server)
+    with state_file.writing(path, lock_wait) as store:
+        actor = state_admin.this_actor(why)
+        adoption = state_admin.adopt(project, server, store, address, int(number), force=force, actor=actor)
     if adoption.changes:
         click.echo(f"Launch {number} → {clean(address)} in the spec:", err=True)
         click.echo(draw_differences(adoption.changes), err=True, nl=False)
@@ -151,9 +153,9 @@ def adopt(reading: options.Reading, arguments: tuple[str, ...], force: bool, why
 def forget(session: Session, arguments: tuple[str, ...], everything: bool, why: str, lock_wait: LockWait) -> int:
     """Drop a record: the next plan starts the task again. A running launch is not stopped and no longer watched."""
     spec, address = _split(arguments, "state forget", *([] if everything else ["ADDRESS"]))
-    actor = upkeep.this_actor(why)
+    actor = state_admin.this_actor(why)
     with _changing(options.Reading(session.secrets).request(spec), lock_wait) as store:
-        records = upkeep.forget_all(store, actor) if everything else upkeep.forget(store, address[0], actor)
+        records = state_admin.forget_all(store, actor) if everything else state_admin.forget(store, address[0], actor)
     for record in records:
         click.echo(f"{clean(record.address)}: forgotten{_left_alone(record)}")
     return ExitCode.DONE
@@ -176,7 +178,7 @@ def move(reading: options.Reading, arguments: tuple[str, ...], why: str, lock_wa
     spec, (old, new) = _split(arguments, "state mv", "OLD", "NEW")
     request = reading.request(spec)
     with _changing(request, lock_wait) as store:
-        moves = upkeep.move(store, old, new, upkeep.this_actor(why))
+        moves = state_admin.move(store, old, new, state_admin.this_actor(why))
     for source, target in moves:
         click.echo(f"{clean(source)} → {clean(target)}")
     _note_unknown(request, [target for _, target in moves])
@@ -200,9 +202,9 @@ def _note_unknown(request: Request, addresses: Sequence[str]) -> None:
 
 @contextmanager
 def _changing(request: Request, lock_wait: LockWait) -> Iterator[StateStore]:
-    path = upkeep.place(request, options.server(request.secrets))
-    upkeep.require(path)
-    with statefile.writing(path, lock_wait) as store:
+    path = state_admin.place(request, options.server(request.secrets))
+    state_admin.require(path)
+    with state_file.writing(path, lock_wait) as store:
         yield store
 
 

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import click
 
-from taskspec import standing, statefile, upkeep
 from taskspec.cli import options
-from taskspec.engine.server import Server
+from taskspec.engine.server.connection import Server
 from taskspec.errors import ExitCode, SpecError
+from taskspec.operations import state_admin, state_file, status
 from taskspec.operations.project import Request, open_project
+from taskspec.operations.state_file import LockWait
 from taskspec.state.database import is_there
-from taskspec.statefile import LockWait
-from taskspec.view.paint import clean
+from taskspec.view.terminal_text import clean
 
 
 def _place(request: Request, server: Server) -> Path:
@@ -21,12 +21,12 @@ def _place(request: Request, server: Server) -> Path:
     try:
         project = open_project(options.without_secrets(request), variables_required=False)
     except SpecError:
-        path = upkeep.place(request, server)
+        path = state_admin.place(request, server)
         click.echo(
             "The spec has mistakes (see taskspec validate). Its launches on record are stopped anyway.", err=True
         )
         return path
-    return statefile.state_path(project, request, server)
+    return state_file.state_path(project, request, server)
 
 
 @click.command("stop")
@@ -49,8 +49,8 @@ def command(request: Request, addresses: tuple[str, ...], lock_wait: LockWait) -
             stopped.append(address)
             click.echo(f"{clean(address)}: launch {task_id} stopped")
 
-    with statefile.writing(path, lock_wait) as store:
-        failed = standing.stop(server, store, addresses, report)
+    with state_file.writing(path, lock_wait) as store:
+        failed = status.stop(server, store, addresses, report)
     if not stopped and not failed:
         click.echo("Nothing is running.")
     return ExitCode.TASK_FAILED if failed else ExitCode.DONE

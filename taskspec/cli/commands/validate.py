@@ -6,13 +6,13 @@ import json
 
 import click
 
-from taskspec.cli import options, screen
+from taskspec.cli import options, terminal
 from taskspec.errors import ExitCode, SpecError
 from taskspec.operations.project import Request, open_project
 from taskspec.operations.validate import validate
-from taskspec.template.items import item_limit
+from taskspec.template.expansion.for_each import item_limit
 from taskspec.view.diagnostic import draw_all
-from taskspec.view.machine import diagnostic_document
+from taskspec.view.json_documents import diagnostic_document
 
 
 @click.command("validate")
@@ -36,7 +36,7 @@ def command(request: Request, as_json: bool, no_color: bool) -> int:
     if as_json:
         click.echo(json.dumps({"valid": True, "problems": [diagnostic_document(d) for d in found]}))
         return ExitCode.DONE
-    click.echo(draw_all(found, screen.error_paint(no_color=no_color)), err=True, nl=False)
+    click.echo(draw_all(found, terminal.error_paint(no_color=no_color)), err=True, nl=False)
     tasks = len(project.spec.tasks)
     instances = sum(item_limit(i.task) if i.is_folded else 1 for i in project.expansion.instances)
     click.echo(f"{request.shown_as} is valid: {tasks} task{'s' * (tasks != 1)}, {instances} to launch at most.")

@@ -7,9 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from taskspec.api import TaskInfo
+from taskspec.engine.deferred_planner import DeferredPlanner
 from taskspec.engine.events import TaskEnded
-from taskspec.engine.logtail import log_tail
-from taskspec.engine.performing import CallOrder
+from taskspec.engine.executors.call_protocol import CallOrder
+from taskspec.engine.launches.publish import KeptOutputs, Publication, set_outputs
+from taskspec.engine.launches.readiness import ready_info
+from taskspec.engine.launches.reuse import ReuseCriteria, find_reusable
+from taskspec.engine.launches.start import Starter, StartOrder, stop_duplicates
+from taskspec.engine.launches.stop import log_tail, restart
 from taskspec.engine.protocol.messages import (
     Answered,
     CallPrepared,
@@ -32,19 +37,12 @@ from taskspec.engine.protocol.messages import (
 )
 from taskspec.engine.protocol.states import Address, StopPurpose
 from taskspec.engine.protocol.worker_context import WorkerContext
-from taskspec.engine.publish import KeptOutputs, Publication, set_outputs
-from taskspec.engine.readiness import ready_info
-from taskspec.engine.refresh import known
-from taskspec.engine.restarting import restart
-from taskspec.engine.reuse import Sought, find_reusable
-from taskspec.engine.start import Starter, StartOrder
-from taskspec.engine.sweep import stop_duplicates
-from taskspec.engine.unfolding import DeferredPlanner
-from taskspec.plan.evidence import Need
+from taskspec.engine.server.observe import known
+from taskspec.plan.lookup_needs import Need
 from taskspec.plan.model import Plan, PlannedTask
 from taskspec.plan.request import CallRequest, LaunchRequest
-from taskspec.spec.kinds import Readiness
-from taskspec.template.instances import Instance
+from taskspec.specfile.fields.kinds import Readiness
+from taskspec.template.expansion.instances import Instance
 
 if TYPE_CHECKING:
     pass
@@ -108,7 +106,7 @@ class FindReusable(_Awaited):
 
     address: Address
     key: str
-    sought: Sought
+    sought: ReuseCriteria
     ours: tuple[int, ...]
 
     def run(self, context: WorkerContext) -> Message:
@@ -168,7 +166,7 @@ class StopLaunches(_Awaited):
 
 
 @dataclass(frozen=True, slots=True)
-class Poll(_Unawaited):
+class PollLaunch(_Unawaited):
     """Ask for the status of launches, by workspace."""
 
     wanted: Mapping[int, Sequence[int]]

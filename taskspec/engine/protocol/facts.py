@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from taskspec.engine.launching import Launching
-from taskspec.engine.leaving import OnInterrupt
-from taskspec.engine.server import Server
-from taskspec.engine.tools import Pace
-from taskspec.plan.evaluate import Evaluator
+from taskspec.engine.interrupt import OnInterrupt
+from taskspec.engine.launches.context import Pace
+from taskspec.engine.launches.prepare import Launching
+from taskspec.engine.server.connection import Server
+from taskspec.plan.evaluator import Evaluator
 from taskspec.plan.model import PlannedTask
-from taskspec.spec.model import TaskDecl
-from taskspec.template.instances import Instance
+from taskspec.specfile.model import TaskDecl
+from taskspec.template.expansion.instances import Instance
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Setting:
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class RunFacts:
     """One task as the plan has it, and how the run stands.
 
     `interrupt` is how the run ends, None while it goes on; `is_detaching` once workers must not wait any longer.

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from taskspec.api import TaskInfo
 from taskspec.engine.events import TaskEnded
-from taskspec.engine.evidence import Looked
+from taskspec.engine.launches.publish import KeptOutputs, Publication
+from taskspec.engine.launches.start import StartDone
 from taskspec.engine.protocol.states import Address, StopPurpose
-from taskspec.engine.publish import KeptOutputs, Publication
-from taskspec.engine.start import StartDone
+from taskspec.engine.server.lookups import LookupResult
 from taskspec.plan.model import Plan
 from taskspec.plan.request import CallRequest
 from taskspec.values import Json
@@ -96,7 +96,7 @@ class LookedUp:
 
     address: Address
     task_id: int
-    looked: Looked | None = None
+    looked: LookupResult | None = None
     error: Exception | None = None
 
 

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum, auto
 
 from taskspec.api import TaskInfo
-from taskspec.engine.launching import Prepared
-from taskspec.engine.performing import CallOrder
-from taskspec.engine.retries import Retry
-from taskspec.engine.verdict import Verdict
-from taskspec.plan.evidence import Findings
+from taskspec.engine.executors.call_protocol import CallOrder
+from taskspec.engine.launches.prepare import Prepared
+from taskspec.engine.launches.verdict import Verdict
+from taskspec.engine.schedule.retries import PendingRetry
+from taskspec.plan.lookup_needs import Findings
 from taskspec.plan.request import LaunchRequest
-from taskspec.spec.endurance import FailureKind, Stage
+from taskspec.specfile.fields.retries_and_deadlines import FailureKind, Stage
 from taskspec.state.model import Outcome
 from taskspec.values import Json
 
@@ -71,7 +71,7 @@ class Preparing:
 
     attempt: Attempt
     request: LaunchRequest
-    retry: Retry | None = None
+    retry: PendingRetry | None = None
 
     @property
     def after(self) -> int | None:
@@ -85,7 +85,7 @@ class Searching:
 
     attempt: Attempt
     prepared: Prepared
-    retry: Retry | None = None
+    retry: PendingRetry | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ class Replacing:
 
     attempt: Attempt
     prepared: Prepared
-    retry: Retry | None = None
+    retry: PendingRetry | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +117,7 @@ class Restarting:
     """The server is asked to run a failed launch again."""
 
     attempt: Attempt
-    retry: Retry
+    retry: PendingRetry
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +129,7 @@ class Running:
 
 
 @dataclass(frozen=True, slots=True)
-class Rising:
+class StartingService:
     """The launch of a service runs, and the service is not up yet."""
 
     attempt: Attempt
@@ -137,7 +137,7 @@ class Rising:
 
 
 @dataclass(frozen=True, slots=True)
-class Up:
+class RunningService:
     """The service is ready for the tasks that use it."""
 
     attempt: Attempt
@@ -203,7 +203,7 @@ class CallQueued:
     """The call waits until fewer calls are being made."""
 
     attempt: Attempt
-    retry: Retry | None = None
+    retry: PendingRetry | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +211,7 @@ class Digesting:
     """A worker reads the files that the call uploads."""
 
     attempt: Attempt
-    retry: Retry | None = None
+    retry: PendingRetry | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,8 +237,19 @@ NotSent = Preparing | Searching | Replacing | Digesting | CallQueued
 """The task has had its turn, and its launch or call was not sent yet."""
 InCall = Digesting | Calling | OnHold
 """Calls that began; they do not count as launches."""
-Watched = Running | Rising | Up
-LaunchState = Preparing | Searching | Replacing | Starting | Unresolved | Restarting | Running | Rising | Up | Stopping
+Watched = Running | StartingService | RunningService
+LaunchState = (
+    Preparing
+    | Searching
+    | Replacing
+    | Starting
+    | Unresolved
+    | Restarting
+    | Running
+    | StartingService
+    | RunningService
+    | Stopping
+)
 CallState = CallQueued | Digesting | Calling | OnHold
 TaskState = LaunchState | CallState
 
@@ -278,7 +289,7 @@ class Kept:
 
 
 @dataclass(frozen=True, slots=True)
-class Over:
+class EndedService:
     """The task has its outcome. `is_unstopped`: its launch still runs. `with_log`: the report shows its log."""
 
     attempt: Attempt
@@ -302,7 +313,7 @@ class Dropped:
     """The run ended before anything was sent; the task has no outcome."""
 
     attempt: Attempt
-    retry: Retry | None = None
+    retry: PendingRetry | None = None
 
 
-End = Succeeded | Failed | Kept | Over | Pending | Dropped
+End = Succeeded | Failed | Kept | EndedService | Pending | Dropped

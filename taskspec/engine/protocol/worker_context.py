@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from taskspec.api import TaskInfo
-from taskspec.engine.launching import Launching
-from taskspec.engine.leaving import Leaving
-from taskspec.engine.start import Interrupted
-from taskspec.engine.stopping import stop_and_wait
-from taskspec.engine.tools import Tools
+from taskspec.engine.interrupt import Leaving
+from taskspec.engine.launches.context import RunContext
+from taskspec.engine.launches.prepare import Launching
+from taskspec.engine.launches.start import Interrupted
+from taskspec.engine.launches.stop import stop_and_wait
 
 if TYPE_CHECKING:
     from taskspec.api import Api
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class WorkerContext:
     """What commands work with, in any thread. The pauses raise Interrupted as soon as the run ends meanwhile."""
 
-    tools: Tools
+    tools: RunContext
     launching: Launching
     leaving: Leaving
 

@@ -9,11 +9,13 @@ from dataclasses import replace
 from typing import assert_never
 
 from taskspec.engine.events import CallBegan, words
-from taskspec.engine.launching import NotLaunchable, reveal_for_sending
-from taskspec.engine.performing import CallFailed, CallOrder, StillPending, describe
+from taskspec.engine.executors.call_protocol import CallFailed, CallOrder, StillPending, describe
+from taskspec.engine.launches.prepare import NotLaunchable, reveal_for_sending
+from taskspec.engine.launches.start import Interrupted
+from taskspec.engine.launches.verdict import judge_response
 from taskspec.engine.protocol.commands import MakeCall, PrepareCall
 from taskspec.engine.protocol.effects import NO_EFFECTS, record, report, submit
-from taskspec.engine.protocol.facts import Facts
+from taskspec.engine.protocol.facts import RunFacts
 from taskspec.engine.protocol.messages import Answered, CallMessage, CallPrepared
 from taskspec.engine.protocol.states import (
     Attempt,
@@ -21,30 +23,28 @@ from taskspec.engine.protocol.states import (
     CallQueued,
     Digesting,
     Dropped,
+    EndedService,
     Failed,
     Kept,
     OnHold,
-    Over,
     Pending,
     Succeeded,
     TaskState,
 )
 from taskspec.engine.rules.launch_rules import Step
-from taskspec.engine.start import Interrupted
-from taskspec.engine.verdict import judge_response
 from taskspec.errors import LockHeld, NotSent, Refused, TaskspecError
 from taskspec.plan.request import CallRequest, start_key
-from taskspec.spec.endurance import FailureKind
-from taskspec.spec.kinds import Call, Kind, can_be_repeated
-from taskspec.spec.platform import PlatformCall
-from taskspec.state import events
+from taskspec.specfile.fields.kinds import Call, Kind, can_be_repeated
+from taskspec.specfile.fields.platform_calls import PlatformCall
+from taskspec.specfile.fields.retries_and_deadlines import FailureKind
+from taskspec.state import event_bodies
 from taskspec.state.model import Outcome
 from taskspec.values import Json
 
 CUT_OFF = "interrupted; the next apply makes the call again"
 
 
-def begin_call(state: CallQueued, facts: Facts, now: float) -> Step:
+def begin_call(state: CallQueued, facts: RunFacts, now: float) -> Step:
     """Make a call that may begin, or keep it where its inputs turn out to be unchanged."""
     attempt = replace(state.attempt, began=now)
     if _call(facts).body.get("call") == PlatformCall.UPLOAD_FILES:
@@ -57,7 +57,7 @@ def begin_call(state: CallQueued, facts: Facts, now: float) -> Step:
         return Failed(attempt, words(error), kind=FailureKind.INPUTS), NO_EFFECTS
 
 
-def on_call(state: TaskState, message: CallMessage, facts: Facts, now: float) -> Step:
+def on_call(state: TaskState, message: CallMessage, facts: RunFacts, now: float) -> Step:
     """What a message means for a call. A message about an attempt that is over changes nothing."""
     match message:
         case CallPrepared():
@@ -69,7 +69,7 @@ def on_call(state: TaskState, message: CallMessage, facts: Facts, now: float) ->
             assert_never(message)
 
 
-def look_again(state: OnHold, facts: Facts) -> Step:
+def look_again(state: OnHold, facts: RunFacts) -> Step:
     """Look again whether a person has finished."""
     return Calling(state.attempt, state.order), submit(_made(state.attempt, state.order, facts))
 
@@ -77,16 +77,16 @@ def look_again(state: OnHold, facts: Facts) -> Step:
 def give_up_waiting(state: OnHold) -> Step:
     """A person has not finished: the task and those that need it wait for the next apply."""
     attempt = state.attempt
-    event = events.ended(attempt.address, attempt.key, Outcome.PENDING, state.summary, {})
+    event = event_bodies.ended(attempt.address, attempt.key, Outcome.PENDING, state.summary, {})
     return Pending(attempt, state.summary), record(event)
 
 
 def cut_off(attempt: Attempt) -> Step:
     """The run ends while the call is being made."""
-    return Over(attempt, Outcome.PENDING, CUT_OFF), NO_EFFECTS
+    return EndedService(attempt, Outcome.PENDING, CUT_OFF), NO_EFFECTS
 
 
-def _prepared(state: Digesting, message: CallPrepared, facts: Facts) -> Step:
+def _prepared(state: Digesting, message: CallPrepared, facts: RunFacts) -> Step:
     if facts.interrupt is not None:
         return Dropped(state.attempt, state.retry), NO_EFFECTS
     try:
@@ -97,7 +97,7 @@ def _prepared(state: Digesting, message: CallPrepared, facts: Facts) -> Step:
         return Failed(state.attempt, words(error), kind=FailureKind.INPUTS), NO_EFFECTS
 
 
-def _begin(state: CallQueued | Digesting, request: object, facts: Facts) -> Step:
+def _begin(state: CallQueued | Digesting, request: object, facts: RunFacts) -> Step:
     if not isinstance(request, CallRequest):
         raise AssertionError("only calls come here")
     planned, retry = facts.planned, state.retry
@@ -109,13 +109,13 @@ def _begin(state: CallQueued | Digesting, request: object, facts: Facts) -> Step
     number = 1 + (retry.attempt if retry else max(previous.attempt if previous else 0, planned.attempts))
     key = start_key(facts.setting.launching.lineage, facts.address, fingerprint, number)
     attempt = replace(state.attempt, key=key, number=number, fingerprint=fingerprint)
-    intent = events.intent(facts.address, key, number, fingerprint, request.inputs, watermark=0)
+    intent = event_bodies.intent(facts.address, key, number, fingerprint, request.inputs, watermark=0)
     began = CallBegan(facts.address, str(request.kind), describe(request.kind, request.inputs["body"]))
     effects = record(intent) + submit(_made(attempt, order, facts)) + report(began)
     return Calling(attempt, order), effects
 
 
-def _order(request: CallRequest, facts: Facts) -> CallOrder:
+def _order(request: CallRequest, facts: RunFacts) -> CallOrder:
     instance, call, evaluator = facts.instance, _call(facts), facts.setting.evaluator
 
     def why_not_met(response: Json) -> str:
@@ -125,13 +125,13 @@ def _order(request: CallRequest, facts: Facts) -> CallOrder:
     return CallOrder(facts.address, request.kind, body, call, request.workspace, why_not_met, request.folder)
 
 
-def _made(attempt: Attempt, order: CallOrder, facts: Facts) -> MakeCall:
+def _made(attempt: Attempt, order: CallOrder, facts: RunFacts) -> MakeCall:
     observed = facts.planned.observed
     former = observed.task_id if observed is not None and not observed.is_terminal else None
     return MakeCall(order, attempt.key, former)
 
 
-def _answered(state: TaskState, message: Answered, facts: Facts, now: float) -> Step:
+def _answered(state: TaskState, message: Answered, facts: RunFacts, now: float) -> Step:
     if not isinstance(state, Calling):
         return state, NO_EFFECTS
     error = message.error
@@ -146,33 +146,33 @@ def _answered(state: TaskState, message: Answered, facts: Facts, now: float) -> 
     return _failed(state, error, facts)
 
 
-def _judged(state: Calling, response: Json, facts: Facts) -> Step:
+def _judged(state: Calling, response: Json, facts: RunFacts) -> Step:
     attempt = state.attempt
     verdict = judge_response(facts.setting.evaluator, facts.instance, response)
-    event = events.ended(facts.address, attempt.key, verdict.outcome, verdict.summary, verdict.results)
+    event = event_bodies.ended(facts.address, attempt.key, verdict.outcome, verdict.summary, verdict.results)
     if verdict.outcome is not Outcome.SUCCEEDED:
         return Failed(attempt, verdict.summary, verdict.outcome, verdict.kind), record(event)
     return Succeeded(attempt, verdict.results), record(event)
 
 
-def _hold(state: Calling, error: StillPending, facts: Facts, now: float) -> Step:
+def _hold(state: Calling, error: StillPending, facts: RunFacts, now: float) -> Step:
     call = state.order.call
     patient_until = state.attempt.began + (call.timeout or 0.0)
     held = OnHold(state.attempt, state.order, now + call.every, patient_until, words(error))
     return give_up_waiting(held) if facts.interrupt is not None else (held, NO_EFFECTS)
 
 
-def _failed(state: Calling, error: Exception, facts: Facts) -> Step:
+def _failed(state: Calling, error: Exception, facts: RunFacts) -> Step:
     """The call failed. Where it is unknown whether something was deleted, the intent stays for the user to judge."""
     kind = _kind(error, facts)
     effects = NO_EFFECTS
     if not (kind is FailureKind.UNKNOWN_START and facts.task.destructive):
-        event = events.ended(facts.address, state.attempt.key, Outcome.FAILED, words(error), {})
+        event = event_bodies.ended(facts.address, state.attempt.key, Outcome.FAILED, words(error), {})
         effects = record(event)
     return Failed(state.attempt, words(error), kind=kind), effects
 
 
-def _kind(error: Exception, facts: Facts) -> FailureKind:
+def _kind(error: Exception, facts: RunFacts) -> FailureKind:
     if isinstance(error, CallFailed):
         return error.kind
     if isinstance(error, Refused):
@@ -181,11 +181,11 @@ def _kind(error: Exception, facts: Facts) -> FailureKind:
     return FailureKind.ERROR if is_safe else FailureKind.UNKNOWN_START
 
 
-def is_wait(facts: Facts) -> bool:
+def is_wait(facts: RunFacts) -> bool:
     return facts.task.kind is Kind.WAIT
 
 
-def _call(facts: Facts) -> Call:
+def _call(facts: RunFacts) -> Call:
     if facts.task.call is None:
         raise AssertionError("only calls come here")
     return facts.task.call

@@ -7,16 +7,17 @@ from typing import assert_never
 
 from taskspec.api import TaskInfo
 from taskspec.engine.events import words
+from taskspec.engine.launches.verdict import Verdict, judge
 from taskspec.engine.protocol.commands import LookUp, StopLaunches
 from taskspec.engine.protocol.effects import NO_EFFECTS, notice, record, submit
-from taskspec.engine.protocol.facts import Facts
+from taskspec.engine.protocol.facts import RunFacts
 from taskspec.engine.protocol.messages import LookedUp, Seen, Stopped
 from taskspec.engine.protocol.states import (
     Attempt,
+    EndedService,
     Failed,
-    Over,
-    Rising,
     Running,
+    StartingService,
     Stopping,
     StopPurpose,
     Succeeded,
@@ -26,15 +27,14 @@ from taskspec.engine.protocol.states import (
 from taskspec.engine.rules.launch_rules import Step
 from taskspec.engine.rules.output_rules import publish_end
 from taskspec.engine.rules.watch_rules import blinded, has_ended, in_stage, missed, overdue, settling, with_news
-from taskspec.engine.verdict import Verdict, judge
-from taskspec.spec.endurance import Stage
-from taskspec.state import events
+from taskspec.specfile.fields.retries_and_deadlines import Stage
+from taskspec.state import event_bodies
 from taskspec.state.model import Outcome
 
 JobMessage = Seen | LookedUp | Stopped
 
 
-def on_job(state: Running | Stopping, message: JobMessage, facts: Facts, now: float) -> Step:
+def on_job(state: Running | Stopping, message: JobMessage, facts: RunFacts, now: float) -> Step:
     """What a message means for the launch of a job."""
     match message:
         case Seen(info):
@@ -47,7 +47,7 @@ def on_job(state: Running | Stopping, message: JobMessage, facts: Facts, now: fl
             assert_never(message)
 
 
-def on_stopped(state: TaskState, message: Stopped, facts: Facts) -> Step:
+def on_stopped(state: TaskState, message: Stopped, facts: RunFacts) -> Step:
     """The launch of a job was stopped, because it was past a deadline or because the run ends."""
     if isinstance(state, Stopping):
         if message.purpose is not state.purpose:
@@ -57,15 +57,15 @@ def on_stopped(state: TaskState, message: Stopped, facts: Facts) -> Step:
             effects = notice(facts.address, f"past its deadline, and not stopped: {words(message.error)}")
         step, ended = end_launch(state.attempt, state.verdict, state.info, facts)
         return step, effects + ended
-    if message.error is not None and isinstance(state, Running | Rising):
+    if message.error is not None and isinstance(state, Running | StartingService):
         summary = f"could not be stopped: {words(message.error)}"
-        return Over(state.attempt, Outcome.RUNNING, summary), NO_EFFECTS
+        return EndedService(state.attempt, Outcome.RUNNING, summary), NO_EFFECTS
     return state, NO_EFFECTS  # the next poll shows the end
 
 
-def end_launch(attempt: Attempt, verdict: Verdict, info: TaskInfo | None, facts: Facts) -> Step:
+def end_launch(attempt: Attempt, verdict: Verdict, info: TaskInfo | None, facts: RunFacts) -> Step:
     """Put the end on record and publish. `info` is None where the server has lost the launch."""
-    effects = record(events.ended(facts.address, attempt.key, verdict.outcome, verdict.summary, verdict.results))
+    effects = record(event_bodies.ended(facts.address, attempt.key, verdict.outcome, verdict.summary, verdict.results))
     if info is not None:
         effects += publish_end(facts, attempt.key, verdict, info)
     if verdict.outcome is Outcome.SUCCEEDED:
@@ -73,7 +73,7 @@ def end_launch(attempt: Attempt, verdict: Verdict, info: TaskInfo | None, facts:
     return Failed(attempt, verdict.summary, verdict.outcome, verdict.kind), effects
 
 
-def _seen(state: Running | Stopping, info: TaskInfo | None, facts: Facts, now: float) -> Step:
+def _seen(state: Running | Stopping, info: TaskInfo | None, facts: RunFacts, now: float) -> Step:
     if isinstance(state, Stopping):
         return seen_while_stopping(state, info, facts)
     if info is None:
@@ -86,7 +86,7 @@ def _seen(state: Running | Stopping, info: TaskInfo | None, facts: Facts, now: f
     return step, news + effects
 
 
-def seen_while_stopping(state: Stopping, info: TaskInfo | None, facts: Facts) -> Step:
+def seen_while_stopping(state: Stopping, info: TaskInfo | None, facts: RunFacts) -> Step:
     """The end of the launch is decided: a new status is news, and nothing else."""
     if info is None or state.launch is None:
         return state, NO_EFFECTS
@@ -94,7 +94,7 @@ def seen_while_stopping(state: Stopping, info: TaskInfo | None, facts: Facts) ->
     return replace(state, launch=launch), news
 
 
-def _judged(state: Running, info: TaskInfo, facts: Facts, now: float) -> Step:
+def _judged(state: Running, info: TaskInfo, facts: RunFacts, now: float) -> Step:
     launch = state.launch
     if launch.is_asking:
         return state, NO_EFFECTS
@@ -114,7 +114,7 @@ def _judged(state: Running, info: TaskInfo, facts: Facts, now: float) -> Step:
     return end_launch(state.attempt, verdict, info, facts)
 
 
-def _end_overdue(state: Running, launch: WatchedLaunch, verdict: Verdict, info: TaskInfo, facts: Facts) -> Step:
+def _end_overdue(state: Running, launch: WatchedLaunch, verdict: Verdict, info: TaskInfo, facts: RunFacts) -> Step:
     """A launch past its deadline is stopped before it counts as ended, unless it is stopping already."""
     if launch.stage is Stage.STOPPING:
         return end_launch(state.attempt, verdict, info, facts)
@@ -122,7 +122,7 @@ def _end_overdue(state: Running, launch: WatchedLaunch, verdict: Verdict, info: 
     return Stopping(state.attempt, StopPurpose.OVERDUE, verdict, info, launch), submit(stop)
 
 
-def _looked_up(state: Running | Stopping, message: LookedUp, facts: Facts, now: float) -> Step:
+def _looked_up(state: Running | Stopping, message: LookedUp, facts: RunFacts, now: float) -> Step:
     """The verdict rests on what was looked up; where the server did not answer, the next poll looks again."""
     if not isinstance(state, Running) or state.launch.task_id != message.task_id:
         return state, NO_EFFECTS

@@ -6,11 +6,13 @@ from dataclasses import replace
 from typing import assert_never
 
 from taskspec.engine.events import LaunchStarted, words
-from taskspec.engine.launching import Prepared, replaced_by
-from taskspec.engine.leaving import OnInterrupt
+from taskspec.engine.interrupt import OnInterrupt
+from taskspec.engine.launches.prepare import Prepared, replaced_by
+from taskspec.engine.launches.reuse import sought_by
+from taskspec.engine.launches.start import Interrupted, NeverSent
 from taskspec.engine.protocol.commands import FindReusable, RestartLaunch, StartLaunch, StopLaunches
 from taskspec.engine.protocol.effects import NO_EFFECTS, Effects, notice, record, report, submit
-from taskspec.engine.protocol.facts import Facts
+from taskspec.engine.protocol.facts import RunFacts
 from taskspec.engine.protocol.messages import FactsFetched, NotStarted, Restarted, ReusableFound, Started, Stopped
 from taskspec.engine.protocol.states import (
     Attempt,
@@ -21,28 +23,26 @@ from taskspec.engine.protocol.states import (
     Preparing,
     Replacing,
     Restarting,
-    Rising,
     Running,
     Searching,
     Starting,
+    StartingService,
     StopPurpose,
     TaskState,
     Unresolved,
     WatchedLaunch,
 )
-from taskspec.engine.retries import Retry
-from taskspec.engine.reuse import sought_by
-from taskspec.engine.start import Interrupted, NeverSent
+from taskspec.engine.schedule.retries import PendingRetry
 from taskspec.errors import LockHeld, NotSent, Refused, TaskspecError
 from taskspec.plan.request import LaunchRequest
-from taskspec.spec.endurance import FailureKind
-from taskspec.state import events
+from taskspec.specfile.fields.retries_and_deadlines import FailureKind
+from taskspec.state import event_bodies
 
 Step = tuple[TaskState | End, Effects]
 StartMessage = FactsFetched | ReusableFound | Started | NotStarted | Restarted
 
 
-def begin_launch(facts: Facts, now: float, retry: Retry | None = None) -> Step:
+def begin_launch(facts: RunFacts, now: float, retry: PendingRetry | None = None) -> Step:
     """Start a job or a service whose turn has come, or keep it where its inputs turn out to be unchanged."""
     planned, launching = facts.planned, facts.setting.launching
     attempt = Attempt(facts.address, now, tries=retry.tries + 1 if retry else 1)
@@ -59,13 +59,13 @@ def begin_launch(facts: Facts, now: float, retry: Retry | None = None) -> Step:
         return Failed(attempt, words(error), kind=FailureKind.INPUTS), NO_EFFECTS
 
 
-def attach(facts: Facts, now: float) -> Step:
+def attach(facts: RunFacts, now: float) -> Step:
     """Watch a launch of an earlier run that still runs."""
     previous, observed = facts.planned.previous, facts.planned.observed
     if previous is None or observed is None:
         raise AssertionError("a plan attaches only to a launch that the server listed")
     is_new = previous.task_id is None
-    started = events.started(facts.address, previous.key, observed.task_id, adopted=True, twins=observed.twins)
+    started = event_bodies.started(facts.address, previous.key, observed.task_id, adopted=True, twins=observed.twins)
     attempt = Attempt(
         facts.address,
         now,
@@ -81,13 +81,13 @@ def attach(facts: Facts, now: float) -> Step:
     return _running(facts, attempt, workspace), (record(started) if is_new else NO_EFFECTS) + effects
 
 
-def restart_launch(facts: Facts, now: float, retry: Retry, task_id: int) -> Step:
+def restart_launch(facts: RunFacts, now: float, retry: PendingRetry, task_id: int) -> Step:
     """Ask the server to run a failed launch again."""
     attempt = Attempt(facts.address, now, retry.key, retry.attempt, retry.tries + 1)
     return Restarting(attempt, retry), submit(RestartLaunch(facts.address, task_id))
 
 
-def on_start(state: TaskState, message: StartMessage, facts: Facts, now: float) -> Step:
+def on_start(state: TaskState, message: StartMessage, facts: RunFacts, now: float) -> Step:
     """What the answer to a start, or to what precedes it, means. An answer that comes too late changes nothing."""
     match message:
         case FactsFetched():
@@ -104,7 +104,7 @@ def on_start(state: TaskState, message: StartMessage, facts: Facts, now: float) 
             assert_never(message)
 
 
-def on_replaced(state: Replacing, message: Stopped, facts: Facts) -> Step:
+def on_replaced(state: Replacing, message: Stopped, facts: RunFacts) -> Step:
     """The launch that had to stop first has stopped, or has not."""
     if facts.interrupt is not None or isinstance(message.error, Interrupted):
         return Dropped(state.attempt, state.retry), NO_EFFECTS
@@ -114,7 +114,7 @@ def on_replaced(state: Replacing, message: Stopped, facts: Facts) -> Step:
     return _send(state.attempt, state.prepared)
 
 
-def _facts_fetched(state: Preparing, message: FactsFetched, facts: Facts) -> Step:
+def _facts_fetched(state: Preparing, message: FactsFetched, facts: RunFacts) -> Step:
     is_own = message.address == facts.address  # other launches often need the same facts
     try:
         if is_own and message.error is not None:
@@ -126,7 +126,7 @@ def _facts_fetched(state: Preparing, message: FactsFetched, facts: Facts) -> Ste
         return Failed(state.attempt, words(error), kind=FailureKind.INPUTS), NO_EFFECTS
 
 
-def _prepared(state: Preparing, facts: Facts) -> Step:
+def _prepared(state: Preparing, facts: RunFacts) -> Step:
     """Make the intent and the order, and ask for what has to precede the start."""
     planned, request, rule = facts.planned, state.request, facts.task.service
     launching = facts.setting.launching
@@ -151,7 +151,7 @@ def _send(attempt: Attempt, prepared: Prepared) -> Step:
     return Starting(attempt, prepared), record(prepared.intent) + submit(StartLaunch(prepared.order))
 
 
-def _reusable_found(state: Searching, message: ReusableFound, facts: Facts) -> Step:
+def _reusable_found(state: Searching, message: ReusableFound, facts: RunFacts) -> Step:
     """There is a launch to reuse, which taskspec never stops; or there is none, and one is started."""
     if message.error is not None:
         summary = f"cannot look for a service to reuse: {words(message.error)}"
@@ -161,16 +161,16 @@ def _reusable_found(state: Searching, message: ReusableFound, facts: Facts) -> S
     if message.task_id is None:
         return _send(state.attempt, state.prepared)
     attempt = replace(state.attempt, task_id=message.task_id, reused=True)
-    started = events.started(facts.address, attempt.key, message.task_id, adopted=True, reused=True)
+    started = event_bodies.started(facts.address, attempt.key, message.task_id, adopted=True, reused=True)
     effects = record(state.prepared.intent, started)
     effects += report(LaunchStarted(facts.address, message.task_id, adopted=True))
     return _running(facts, attempt, state.prepared.order.workspace), effects
 
 
-def _started(state: Starting, message: Started, facts: Facts) -> Step:
+def _started(state: Starting, message: Started, facts: RunFacts) -> Step:
     done = message.done
     attempt = replace(state.attempt, task_id=done.task_id)
-    event = events.started(
+    event = event_bodies.started(
         facts.address, attempt.key, done.task_id, adopted=done.adopted, twins=done.twins, resent=done.resent
     )
     effects = record(event) + report(LaunchStarted(facts.address, done.task_id, done.adopted))
@@ -184,19 +184,19 @@ def _started(state: Starting, message: Started, facts: Facts) -> Step:
 def _not_started(state: Starting, message: NotStarted) -> Step:
     attempt, error = state.attempt, message.error
     if isinstance(error, Refused | NotSent):
-        refused = record(events.refused(attempt.address, attempt.key, error.message))
+        refused = record(event_bodies.refused(attempt.address, attempt.key, error.message))
         return Failed(attempt, words(error), kind=FailureKind.REFUSED), refused
     if isinstance(error, LockHeld):
         raise error
     if isinstance(error, NeverSent):
         summary = "the run was interrupted before the start was sent"
-        return Dropped(attempt), record(events.refused(attempt.address, attempt.key, summary))
+        return Dropped(attempt), record(event_bodies.refused(attempt.address, attempt.key, summary))
     if isinstance(error, Interrupted):
         return Unresolved(attempt), NO_EFFECTS
     return Failed(attempt, words(error), kind=FailureKind.UNKNOWN_START), NO_EFFECTS
 
 
-def _restarted(state: Restarting, message: Restarted, facts: Facts, now: float) -> Step:
+def _restarted(state: Restarting, message: Restarted, facts: RunFacts, now: float) -> Step:
     """The launch runs again, or the server cannot do that and a new one is started."""
     if isinstance(message.error, Interrupted) or (message.error is not None and facts.interrupt is not None):
         return Dropped(state.attempt, state.retry), NO_EFFECTS
@@ -205,15 +205,15 @@ def _restarted(state: Restarting, message: Restarted, facts: Facts, now: float) 
         why = f"not restarted, so a new launch is started: {words(message.error)}"
         return step, notice(facts.address, why) + effects
     attempt = replace(state.attempt, task_id=message.task_id)
-    event = events.started(facts.address, attempt.key, message.task_id, adopted=True, twins=())
+    event = event_bodies.started(facts.address, attempt.key, message.task_id, adopted=True, twins=())
     request = facts.planned.request
     workspace = request.workspace if isinstance(request, LaunchRequest) else None
     effects = record(event) + report(LaunchStarted(facts.address, message.task_id, adopted=True))
     return _running(facts, attempt, facts.setting.server.workspace(workspace)), effects
 
 
-def _running(facts: Facts, attempt: Attempt, workspace: int) -> TaskState:
+def _running(facts: RunFacts, attempt: Attempt, workspace: int) -> TaskState:
     if attempt.task_id is None:
         raise AssertionError("a launch that runs has an id")
     launch = WatchedLaunch(workspace, attempt.task_id)
-    return Running(attempt, launch) if facts.task.service is None else Rising(attempt, launch)
+    return Running(attempt, launch) if facts.task.service is None else StartingService(attempt, launch)

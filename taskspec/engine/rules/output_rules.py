@@ -7,21 +7,21 @@ from typing import assert_never
 
 from taskspec.api import TaskInfo
 from taskspec.engine.events import words
+from taskspec.engine.launches.publish import KeptOutputs, Publication
+from taskspec.engine.launches.verdict import Verdict, after_scope, launch_scope
 from taskspec.engine.protocol.commands import Publish, ReadKeptOutputs
 from taskspec.engine.protocol.effects import NO_EFFECTS, Effects, notice, record, submit
-from taskspec.engine.protocol.facts import Facts
+from taskspec.engine.protocol.facts import RunFacts
 from taskspec.engine.protocol.messages import KeptOutputsRead, Published
-from taskspec.engine.publish import KeptOutputs, Publication
-from taskspec.engine.verdict import Verdict, after_scope, launch_scope
 from taskspec.errors import TaskspecError
-from taskspec.plan.evidence import Evidence
-from taskspec.spec.launch_outputs import Output
-from taskspec.state import events
+from taskspec.plan.lookup_needs import Evidence
+from taskspec.specfile.fields.launch_outputs import Output
+from taskspec.state import event_bodies
 from taskspec.state.model import Outcome, Record
 from taskspec.values import Json
 
 
-def publish_end(facts: Facts, key: str, verdict: Verdict, info: TaskInfo) -> Effects:
+def publish_end(facts: RunFacts, key: str, verdict: Verdict, info: TaskInfo) -> Effects:
     """Publish on a launch that has just ended, or on a service that is up."""
     if not facts.task.outputs:
         return NO_EFFECTS
@@ -35,25 +35,25 @@ def publish_end(facts: Facts, key: str, verdict: Verdict, info: TaskInfo) -> Eff
     return submit(Publish(_publication(facts, key, digest, info.id, outputs, dict(info.output))))
 
 
-def publish_kept(facts: Facts, record_: Record) -> Effects:
+def publish_kept(facts: RunFacts, record_: Record) -> Effects:
     """Publish on a launch that is kept, once the server has answered what it is."""
     return submit(ReadKeptOutputs(KeptOutputs(facts.address, record_)))
 
 
-def on_outputs(message: KeptOutputsRead | Published, facts: Facts) -> Effects:
+def on_outputs(message: KeptOutputsRead | Published, facts: RunFacts) -> Effects:
     match message:
         case KeptOutputsRead(outputs, info, error):
             return _not_published(facts.address, error) if info is None else _kept_read(facts, outputs, info)
         case Published(publication, remark, error):
             if error is not None:
                 return _not_published(publication.address, error)
-            event = events.published(publication.address, publication.key, publication.digest)
+            event = event_bodies.published(publication.address, publication.key, publication.digest)
             return record(event) + notice(publication.address, remark)
         case _:
             assert_never(message)
 
 
-def _kept_read(facts: Facts, outputs: KeptOutputs, info: TaskInfo) -> Effects:
+def _kept_read(facts: RunFacts, outputs: KeptOutputs, info: TaskInfo) -> Effects:
     """Render the outputs, which may read what the launch left outside its output: that is looked up first."""
     evaluator, instance = facts.setting.evaluator, facts.instance
     record_, evidence = outputs.record, Evidence(outputs.found)
@@ -71,7 +71,7 @@ def _kept_read(facts: Facts, outputs: KeptOutputs, info: TaskInfo) -> Effects:
 
 
 def _publication(
-    facts: Facts, key: str, digest: str, task_id: int, outputs: Sequence[Output], found: Mapping[str, Json]
+    facts: RunFacts, key: str, digest: str, task_id: int, outputs: Sequence[Output], found: Mapping[str, Json]
 ) -> Publication:
     may_replace = facts.task.outputs is not None and facts.task.outputs.replace
     return Publication(facts.address, key, digest, task_id, outputs, may_replace, found)

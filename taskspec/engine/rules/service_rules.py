@@ -13,20 +13,21 @@ from typing import assert_never
 
 from taskspec.api import LaunchStatus, TaskInfo
 from taskspec.engine.events import StatusChanged, words
-from taskspec.engine.leaving import OnInterrupt
+from taskspec.engine.interrupt import OnInterrupt
+from taskspec.engine.launches.verdict import Verdict, judge_ended_service, judge_ready
 from taskspec.engine.protocol.commands import LookUp, Probe, StopLaunches
 from taskspec.engine.protocol.effects import NO_EFFECTS, Effects, record, report, submit
-from taskspec.engine.protocol.facts import Facts
+from taskspec.engine.protocol.facts import RunFacts
 from taskspec.engine.protocol.messages import LookedUp, Probed, Seen, Stopped
 from taskspec.engine.protocol.states import (
     Attempt,
     Downstream,
+    EndedService,
     Kept,
-    Over,
-    Rising,
+    RunningService,
+    StartingService,
     Stopping,
     StopPurpose,
-    Up,
 )
 from taskspec.engine.rules.job_rules import end_launch, on_stopped, seen_while_stopping
 from taskspec.engine.rules.launch_rules import Step, attach, begin_launch
@@ -41,22 +42,21 @@ from taskspec.engine.rules.watch_rules import (
     settling,
     with_news,
 )
-from taskspec.engine.verdict import Verdict, judge_ended_service, judge_ready
 from taskspec.plan.model import Action, Planned
-from taskspec.spec.endurance import Stage
-from taskspec.spec.kinds import ServiceRule
-from taskspec.state import events
+from taskspec.specfile.fields.kinds import ServiceRule
+from taskspec.specfile.fields.retries_and_deadlines import Stage
+from taskspec.state import event_bodies
 from taskspec.state.model import Event, Outcome, Record
 
 AFTER_LAST_USER = "stopped after its last user"
 NEVER_READY = "stopped before it was ready: no task needs it any more"
 LEFT_OVER = "stopped: no task needs it"
 LEFT_UP = "up, and left up"
-ServiceState = Rising | Up | Stopping
+ServiceState = StartingService | RunningService | Stopping
 ServiceMessage = Seen | LookedUp | Probed | Stopped
 
 
-def begin_service(facts: Facts, now: float) -> Step:
+def begin_service(facts: RunFacts, now: float) -> Step:
     """The turn of a service has come."""
     planned = facts.planned
     is_unwanted = planned.action is Action.STOP or not facts.may_be_needed
@@ -71,7 +71,7 @@ def begin_service(facts: Facts, now: float) -> Step:
             return begin_launch(facts, now)
 
 
-def on_service(state: ServiceState, message: ServiceMessage, facts: Facts, now: float) -> Step:
+def on_service(state: ServiceState, message: ServiceMessage, facts: RunFacts, now: float) -> Step:
     """What a message means for the launch of a service."""
     match message:
         case Seen(info):
@@ -86,25 +86,25 @@ def on_service(state: ServiceState, message: ServiceMessage, facts: Facts, now: 
             assert_never(message)
 
 
-def on_unused(state: ServiceState, facts: Facts) -> Step:
+def on_unused(state: ServiceState, facts: RunFacts) -> Step:
     """No task uses the service now: one that is up ends, one that is rising ends if nothing will need it."""
     rule = _rule(facts)
-    if isinstance(state, Up):
+    if isinstance(state, RunningService):
         if rule.keep or state.attempt.reused:
             why = "reused" if state.attempt.reused else "keep"
-            return Over(state.attempt, Outcome.SUCCEEDED, f"{LEFT_UP} ({why})"), NO_EFFECTS
+            return EndedService(state.attempt, Outcome.SUCCEEDED, f"{LEFT_UP} ({why})"), NO_EFFECTS
         return _stop(state, StopPurpose.UNUSED, state.verdict)
-    if not isinstance(state, Rising) or (facts.may_be_needed and facts.interrupt is None):
+    if not isinstance(state, StartingService) or (facts.may_be_needed and facts.interrupt is None):
         return state, NO_EFFECTS
     if rule.keep and facts.interrupt is not OnInterrupt.STOP:
         return state, NO_EFFECTS
     verdict = Verdict(Outcome.STOPPED, NEVER_READY)
     if state.attempt.reused:
-        return Over(state.attempt, Outcome.SKIPPED, NEVER_READY, Downstream.MAY_BEGIN), NO_EFFECTS
+        return EndedService(state.attempt, Outcome.SKIPPED, NEVER_READY, Downstream.MAY_BEGIN), NO_EFFECTS
     return _stop(state, StopPurpose.NEVER_READY, verdict)
 
 
-def probe(state: Rising, facts: Facts) -> Step:
+def probe(state: StartingService, facts: RunFacts) -> Step:
     """After a poll: ask the app whether the service is up."""
     launch = state.launch
     if launch.is_asking or facts.is_detaching or not may_answer(launch):
@@ -135,10 +135,10 @@ def stopped_events(planned: Planned, summary: str) -> Iterator[Event]:
         return
     yield from _retired(previous)
     if observed is not None and not observed.is_terminal:
-        yield events.ended(previous.address, previous.key, Outcome.STOPPED, summary, {})
+        yield event_bodies.ended(previous.address, previous.key, Outcome.STOPPED, summary, {})
 
 
-def _clear(facts: Facts, now: float) -> Step:
+def _clear(facts: RunFacts, now: float) -> Step:
     """Stop what an earlier run left of a service that is not launched now."""
     left = tuple(launches_left(facts.planned))
     if not left:
@@ -149,7 +149,7 @@ def _clear(facts: Facts, now: float) -> Step:
     return stopping, submit(StopLaunches(facts.address, left, StopPurpose.LEFT_OVER))
 
 
-def _seen(state: ServiceState, info: TaskInfo | None, facts: Facts, now: float) -> Step:
+def _seen(state: ServiceState, info: TaskInfo | None, facts: RunFacts, now: float) -> Step:
     if isinstance(state, Stopping):
         return seen_while_stopping(state, info, facts)
     if info is None:
@@ -159,10 +159,10 @@ def _seen(state: ServiceState, info: TaskInfo | None, facts: Facts, now: float) 
         return replace(state, launch=launch), NO_EFFECTS
     launch, news = with_news(state.launch, info, facts)
     if has_ended(info):
-        verdict = judge_ended_service(info, was_up=isinstance(state, Up))
+        verdict = judge_ended_service(info, was_up=isinstance(state, RunningService))
         step, effects = _ended(state, verdict, info, facts)
         return step, news + effects
-    launch = in_stage(launch, info, now, is_rising=isinstance(state, Rising))
+    launch = in_stage(launch, info, now, is_rising=isinstance(state, StartingService))
     verdict_ = overdue(launch, info, facts, now)
     state = replace(state, launch=launch)
     if verdict_ is None:
@@ -171,29 +171,31 @@ def _seen(state: ServiceState, info: TaskInfo | None, facts: Facts, now: float) 
     return step, news + effects
 
 
-def _ended(state: Rising | Up, verdict: Verdict, info: TaskInfo | None, facts: Facts) -> Step:
-    if isinstance(state, Up):
+def _ended(state: StartingService | RunningService, verdict: Verdict, info: TaskInfo | None, facts: RunFacts) -> Step:
+    if isinstance(state, RunningService):
         return _died(state.attempt, state.verdict, verdict, info, facts)
     return end_launch(state.attempt, verdict, info, facts)
 
 
-def _end_overdue(state: Rising | Up, verdict: Verdict, info: TaskInfo, facts: Facts) -> Step:
+def _end_overdue(state: StartingService | RunningService, verdict: Verdict, info: TaskInfo, facts: RunFacts) -> Step:
     """Stop a service that is past a deadline; one that another user started is only left."""
     if state.attempt.reused or state.launch.stage is Stage.STOPPING:
         return _ended(state, verdict, info, facts)
-    purpose = StopPurpose.SERVICE_OVERDUE if isinstance(state, Up) else StopPurpose.OVERDUE
-    results = state.verdict.results if isinstance(state, Up) else verdict.results
+    purpose = StopPurpose.SERVICE_OVERDUE if isinstance(state, RunningService) else StopPurpose.OVERDUE
+    results = state.verdict.results if isinstance(state, RunningService) else verdict.results
     return _stop(state, purpose, replace(verdict, results=results), info)
 
 
-def _stop(state: Rising | Up, purpose: StopPurpose, verdict: Verdict, info: TaskInfo | None = None) -> Step:
+def _stop(
+    state: StartingService | RunningService, purpose: StopPurpose, verdict: Verdict, info: TaskInfo | None = None
+) -> Step:
     stop = StopLaunches(state.attempt.address, (state.launch.task_id,), purpose)
     watched = state.launch if info is not None else None
     return Stopping(state.attempt, purpose, verdict, info, watched), submit(stop)
 
 
-def _probed(state: ServiceState, message: Probed, facts: Facts, now: float) -> Step:
-    if not isinstance(state, Rising) or state.launch.task_id != message.task_id:
+def _probed(state: ServiceState, message: Probed, facts: RunFacts, now: float) -> Step:
+    if not isinstance(state, StartingService) or state.launch.task_id != message.task_id:
         return state, NO_EFFECTS
     if message.error is not None:
         raise message.error
@@ -201,8 +203,8 @@ def _probed(state: ServiceState, message: Probed, facts: Facts, now: float) -> S
     return (answered, NO_EFFECTS) if message.info is None else _judge_ready(answered, message.info, facts, now)
 
 
-def _looked_up(state: ServiceState, message: LookedUp, facts: Facts, now: float) -> Step:
-    if not isinstance(state, Rising) or state.launch.task_id != message.task_id:
+def _looked_up(state: ServiceState, message: LookedUp, facts: RunFacts, now: float) -> Step:
+    if not isinstance(state, StartingService) or state.launch.task_id != message.task_id:
         return state, NO_EFFECTS
     if message.error is not None:
         return replace(state, launch=blinded(state.launch, message.error, facts, now)), NO_EFFECTS
@@ -213,7 +215,7 @@ def _looked_up(state: ServiceState, message: LookedUp, facts: Facts, now: float)
     return _judge_ready(replace(state, launch=launch), message.looked.info, facts, now)
 
 
-def _judge_ready(state: Rising, info: TaskInfo, facts: Facts, now: float) -> Step:
+def _judge_ready(state: StartingService, info: TaskInfo, facts: RunFacts, now: float) -> Step:
     """The service answers that it is up: it is, once what it promises is there."""
     verdict = judge_ready(facts.setting.evaluator, facts.instance, info, state.launch.found)
     if verdict.wants:
@@ -229,24 +231,24 @@ def _judge_ready(state: Rising, info: TaskInfo, facts: Facts, now: float) -> Ste
     return _stop(state, StopPurpose.OVERDUE, verdict, info)
 
 
-def _up(state: Rising, verdict: Verdict, info: TaskInfo, facts: Facts) -> Step:
+def _up(state: StartingService, verdict: Verdict, info: TaskInfo, facts: RunFacts) -> Step:
     attempt = state.attempt
-    effects = record(events.ready(facts.address, attempt.key, verdict.results))
+    effects = record(event_bodies.ready(facts.address, attempt.key, verdict.results))
     effects += report(StatusChanged(facts.address, info.id, "ready"))
     effects += publish_end(facts, attempt.key, verdict, info)
     effects += supersede(facts.address, attempt.key, attempt.replaces)
-    return Up(replace(attempt, replaces=()), state.launch, verdict), effects
+    return RunningService(replace(attempt, replaces=()), state.launch, verdict), effects
 
 
-def _died(attempt: Attempt, up: Verdict, verdict: Verdict, info: TaskInfo | None, facts: Facts) -> Step:
+def _died(attempt: Attempt, up: Verdict, verdict: Verdict, info: TaskInfo | None, facts: RunFacts) -> Step:
     """The service ended while tasks were still to use it: those that run go on, later ones are skipped."""
-    effects = record(events.ended(facts.address, attempt.key, verdict.outcome, verdict.summary, up.results))
+    effects = record(event_bodies.ended(facts.address, attempt.key, verdict.outcome, verdict.summary, up.results))
     if info is not None:
         effects += publish_end(facts, attempt.key, verdict, info)
-    return Over(attempt, verdict.outcome, verdict.summary, Downstream.LOST, with_log=True), effects
+    return EndedService(attempt, verdict.outcome, verdict.summary, Downstream.LOST, with_log=True), effects
 
 
-def _stopped(state: ServiceState, message: Stopped, facts: Facts) -> Step:
+def _stopped(state: ServiceState, message: Stopped, facts: RunFacts) -> Step:
     if not isinstance(state, Stopping) or message.purpose is not state.purpose:
         return on_stopped(state, message, facts)
     match state.purpose:
@@ -262,52 +264,52 @@ def _stopped(state: ServiceState, message: Stopped, facts: Facts) -> Step:
             return on_stopped(state, message, facts)
 
 
-def _unused_stopped(state: Stopping, message: Stopped, facts: Facts) -> Step:
+def _unused_stopped(state: Stopping, message: Stopped, facts: RunFacts) -> Step:
     """The service stopped after its last user, or turns out to have died before and to have taken a user with it."""
     attempt, info = state.attempt, message.info
     if info is not None and info.status is LaunchStatus.ERROR and facts.has_failed_user:
         return _died(attempt, state.verdict, judge_ended_service(info, was_up=True), info, facts)
     if message.error is not None:
         return _not_stopped(attempt, message.error, Downstream.NOTHING), NO_EFFECTS
-    event = events.ended(facts.address, attempt.key, Outcome.SUCCEEDED, AFTER_LAST_USER, state.verdict.results)
-    return Over(attempt, Outcome.SUCCEEDED, AFTER_LAST_USER), record(event)
+    event = event_bodies.ended(facts.address, attempt.key, Outcome.SUCCEEDED, AFTER_LAST_USER, state.verdict.results)
+    return EndedService(attempt, Outcome.SUCCEEDED, AFTER_LAST_USER), record(event)
 
 
-def _never_ready_stopped(state: Stopping, message: Stopped, facts: Facts) -> Step:
+def _never_ready_stopped(state: Stopping, message: Stopped, facts: RunFacts) -> Step:
     attempt = state.attempt
     if message.error is not None:
         return _not_stopped(attempt, message.error, Downstream.MAY_BEGIN), NO_EFFECTS
-    event = events.ended(facts.address, attempt.key, Outcome.STOPPED, NEVER_READY, {})
-    return Over(attempt, Outcome.SKIPPED, NEVER_READY, Downstream.MAY_BEGIN), record(event)
+    event = event_bodies.ended(facts.address, attempt.key, Outcome.STOPPED, NEVER_READY, {})
+    return EndedService(attempt, Outcome.SKIPPED, NEVER_READY, Downstream.MAY_BEGIN), record(event)
 
 
-def _left_over_stopped(state: Stopping, message: Stopped, facts: Facts) -> Step:
+def _left_over_stopped(state: Stopping, message: Stopped, facts: RunFacts) -> Step:
     attempt, previous = state.attempt, facts.planned.previous
     if message.error is not None or previous is None:
         return _not_stopped(attempt, message.error, Downstream.MAY_BEGIN), NO_EFFECTS
-    done = Over(attempt, Outcome.SUCCEEDED, LEFT_OVER, Downstream.MAY_BEGIN)
+    done = EndedService(attempt, Outcome.SUCCEEDED, LEFT_OVER, Downstream.MAY_BEGIN)
     return done, record(*_cleared(previous, attempt.task_id))
 
 
-def _not_stopped(attempt: Attempt, error: Exception | None, downstream: Downstream) -> Over:
+def _not_stopped(attempt: Attempt, error: Exception | None, downstream: Downstream) -> EndedService:
     summary = f"could not be stopped: {words(error)}; the next apply tries again"
-    return Over(attempt, Outcome.RUNNING, summary, downstream, is_unstopped=True)
+    return EndedService(attempt, Outcome.RUNNING, summary, downstream, is_unstopped=True)
 
 
 def _cleared(previous: Record, task_id: int | None) -> Iterator[Event]:
     """What is recorded once everything that was left of a service is stopped."""
     if previous.task_id is None and task_id is not None and task_id not in previous.replaces:
-        yield events.started(previous.address, previous.key, task_id, adopted=True)
+        yield event_bodies.started(previous.address, previous.key, task_id, adopted=True)
     yield from _retired(previous)
-    yield events.ended(previous.address, previous.key, Outcome.STOPPED, LEFT_OVER, dict(previous.results))
+    yield event_bodies.ended(previous.address, previous.key, Outcome.STOPPED, LEFT_OVER, dict(previous.results))
 
 
 def _retired(previous: Record) -> Iterator[Event]:
     for old in previous.replaces:
-        yield events.retired(previous.address, previous.key, old)
+        yield event_bodies.retired(previous.address, previous.key, old)
 
 
-def _rule(facts: Facts) -> ServiceRule:
+def _rule(facts: RunFacts) -> ServiceRule:
     if facts.task.service is None:
         raise AssertionError("only services come here")
     return facts.task.service

@@ -7,29 +7,29 @@ from dataclasses import replace
 from typing import assert_never
 
 from taskspec.engine.events import SkipReason, TaskEnded
-from taskspec.engine.launching import replaced_by
+from taskspec.engine.launches.prepare import replaced_by
 from taskspec.engine.protocol.states import (
     Attempt,
     Downstream,
     Dropped,
     End,
+    EndedService,
     Failed,
     Kept,
-    Over,
     Pending,
+    RunningService,
     Succeeded,
-    Up,
 )
-from taskspec.engine.ready import Skip
-from taskspec.engine.retries import Retry, pause
 from taskspec.engine.rules.service_rules import supersede
 from taskspec.engine.run.state import RunState
+from taskspec.engine.schedule.ready import Skip
+from taskspec.engine.schedule.retries import PendingRetry, pause
 from taskspec.plan.conditions import explain
 from taskspec.plan.model import Action, Reason
-from taskspec.spec.endurance import How
-from taskspec.spec.kinds import Partial
+from taskspec.specfile.fields.kinds import Partial
+from taskspec.specfile.fields.retries_and_deadlines import How
 from taskspec.state.model import Outcome
-from taskspec.template.absent import AbsentView
+from taskspec.template.expressions.absent_views import AbsentView
 from taskspec.values import ServiceId
 
 NOTHING_FAILED = "nothing that it needs has failed"
@@ -49,7 +49,7 @@ def finish(run: RunState, end: End, now: float) -> None:
             fail(run, end, now)
         case Kept():
             _keep(run, address)
-        case Over():
+        case EndedService():
             _over(run, end, now)
         case Pending(attempt, summary):
             run.end(run.ended(attempt, Outcome.PENDING, summary, now))
@@ -63,7 +63,7 @@ def finish(run: RunState, end: End, now: float) -> None:
             assert_never(end)
 
 
-def service_is_up(run: RunState, up: Up) -> None:
+def service_is_up(run: RunState, up: RunningService) -> None:
     """A service is ready: the tasks that use it may begin."""
     attempt = up.attempt
     service = ServiceId(up.launch.task_id, attempt.address, attempt.fingerprint)
@@ -82,7 +82,7 @@ def fail(run: RunState, failed: Failed, now: float) -> None:
         _give_up(run, attempt, ended)
         return
     restart = attempt.task_id if task.retry.how is How.RESTART else None
-    retry = Retry(now + wait, address, attempt.tries, attempt.number, ended, attempt.key, restart)
+    retry = PendingRetry(now + wait, address, attempt.tries, attempt.number, ended, attempt.key, restart)
     run.ready.retries.add(retry)
     tries = f"try {attempt.tries + 1} of {task.retry.attempts} in {wait:.0f} s"
     run.notice(address, f"{failed.summary}; {tries}")
@@ -109,7 +109,7 @@ def record_skips(run: RunState, skips: Iterable[Skip], *, what: str = "failed", 
         _skip(run, address, reason, summary, cause if cause != address else "")
 
 
-def take_back(run: RunState, address: str, retry: Retry | None) -> bool:
+def take_back(run: RunState, address: str, retry: PendingRetry | None) -> bool:
     """End a task that has had its turn and sent nothing, where a failure has ended the run; whether that was so."""
     if not run.is_ended_for(address):
         return False
@@ -142,7 +142,7 @@ def _keep(run: RunState, address: str) -> None:
     record_skips(run, run.ready.succeed(address))
 
 
-def _over(run: RunState, end: Over, now: float) -> None:
+def _over(run: RunState, end: EndedService, now: float) -> None:
     address = end.attempt.address
     ended = run.ended(end.attempt, end.outcome, end.summary, now)
     if end.is_unstopped:
@@ -193,7 +193,7 @@ def _end_run(run: RunState, cause: str) -> None:
         _give_up_try(run, retry)
 
 
-def _give_up_try(run: RunState, retry: Retry) -> None:
+def _give_up_try(run: RunState, retry: PendingRetry) -> None:
     summary = f'{retry.ended.summary}; not tried again: "{run.ended_by}" failed, and the run fails fast'
     run.end_with_log(replace(retry.ended, summary=summary))
     show_as_absent(run, retry.address, retry.ended.outcome, retry.ended.task_id)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
+from taskspec.engine.deferred_planner import DeferredPlanner
 from taskspec.engine.events import words
 from taskspec.engine.protocol.commands import PlanFurther, StopLaunches
 from taskspec.engine.protocol.effects import submit
@@ -15,10 +16,9 @@ from taskspec.engine.protocol.messages import FurtherPlanned, InterruptAsked, Me
 from taskspec.engine.protocol.states import Attempt, Failed, StopPurpose
 from taskspec.engine.run.completion import finish, record_skips
 from taskspec.engine.run.state import RunState
-from taskspec.engine.unfolding import DeferredPlanner
 from taskspec.errors import TaskspecError
 from taskspec.plan.model import Plan, Planned
-from taskspec.spec.endurance import FailureKind
+from taskspec.specfile.fields.retries_and_deadlines import FailureKind
 
 KEYS_NAMED = 8
 """Keys that are named when instances become known; there may be thousands."""

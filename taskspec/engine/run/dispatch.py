@@ -6,7 +6,7 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from taskspec.engine.events import words
-from taskspec.engine.launching import NotLaunchable
+from taskspec.engine.launches.prepare import NotLaunchable
 from taskspec.engine.protocol.commands import FetchFacts, StopLaunches
 from taskspec.engine.protocol.effects import submit
 from taskspec.engine.protocol.states import (
@@ -19,21 +19,21 @@ from taskspec.engine.protocol.states import (
     Kept,
     OnHold,
     Preparing,
+    RunningService,
     StopPurpose,
-    Up,
     Watched,
 )
-from taskspec.engine.retries import Retry
 from taskspec.engine.rules.call_rules import begin_call, give_up_waiting, look_again
 from taskspec.engine.rules.launch_rules import Step, attach, begin_launch, restart_launch
 from taskspec.engine.rules.output_rules import publish_kept
 from taskspec.engine.rules.service_rules import begin_service
 from taskspec.engine.run.completion import finish, note_absent_upstream, service_is_up, skip_itself, take_back
 from taskspec.engine.run.state import RunState
+from taskspec.engine.schedule.retries import PendingRetry
 from taskspec.errors import TaskspecError
 from taskspec.plan.model import Action, PlannedTask
-from taskspec.spec.endurance import FailureKind
-from taskspec.spec.kinds import Kind
+from taskspec.specfile.fields.kinds import Kind
+from taskspec.specfile.fields.retries_and_deadlines import FailureKind
 from taskspec.values import Unknown
 
 WAITS_AT_ONCE = 64
@@ -67,7 +67,7 @@ class Dispatcher:
                 run.polls.begin(now)
             run.polls.hurry(now)
         run.put(address, state)
-        if isinstance(state, Up) and not isinstance(before, Up):
+        if isinstance(state, RunningService) and not isinstance(before, RunningService):
             service_is_up(run, state)
         if isinstance(state, Preparing) and not isinstance(before, Preparing):
             self._preparing.append(address)
@@ -91,7 +91,7 @@ class Dispatcher:
             note_absent_upstream(run, address)
             self._begin(address, planned, now)
 
-    def try_again(self, retry: Retry, now: float) -> None:
+    def try_again(self, retry: PendingRetry, now: float) -> None:
         """Another try: the same launch again where the rule asks for it, else a new one."""
         run, address = self.run, retry.address
         why = run.cause_of_death(address)
@@ -184,7 +184,7 @@ class Dispatcher:
             case _:
                 self.settle(begin_launch(facts, now), now)
 
-    def _enqueue(self, attempt: Attempt, retry: Retry | None, now: float) -> None:
+    def _enqueue(self, attempt: Attempt, retry: PendingRetry | None, now: float) -> None:
         self._queue.append(attempt.address)
         self.settle((CallQueued(attempt, retry), submit()), now)
 
@@ -215,7 +215,7 @@ class Dispatcher:
     def _begin_turns(self, now: float) -> None:
         run = self.run
         while run.has_room and (turn := run.ready.next(now)) is not None:
-            if isinstance(turn, Retry):
+            if isinstance(turn, PendingRetry):
                 self.try_again(turn, now)
             else:
                 self.take_turn(turn, now)

@@ -7,6 +7,8 @@ from typing import assert_never
 
 from taskspec.api import TaskInfo
 from taskspec.engine.events import words
+from taskspec.engine.launches.start import Interrupted
+from taskspec.engine.launches.verdict import shows_text_of
 from taskspec.engine.protocol.effects import record
 from taskspec.engine.protocol.messages import (
     Answered,
@@ -32,12 +34,12 @@ from taskspec.engine.protocol.states import (
     NotSent,
     Preparing,
     Replacing,
-    Rising,
     Running,
+    RunningService,
     Starting,
+    StartingService,
     Stopping,
     StopPurpose,
-    Up,
 )
 from taskspec.engine.rules.call_rules import on_call
 from taskspec.engine.rules.job_rules import on_job, on_stopped
@@ -47,11 +49,9 @@ from taskspec.engine.rules.service_rules import on_service, probe, stopped_event
 from taskspec.engine.run.completion import take_back
 from taskspec.engine.run.dispatch import Dispatcher
 from taskspec.engine.run.state import RunState, watched_launch
-from taskspec.engine.start import Interrupted
-from taskspec.engine.verdict import shows_text_of
 from taskspec.plan.model import Planned, Reason
-from taskspec.state import events
-from taskspec.template.instances import Instance
+from taskspec.state import event_bodies
+from taskspec.template.expansion.instances import Instance
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,12 +115,12 @@ class Inbox:
         state = self.state.states.get(message.address)
         looked = message.looked.info if isinstance(message, LookedUp) and message.looked is not None else None
         self._learn_token(message.address, message.info if isinstance(message, Probed) else looked)
-        if not isinstance(state, Running | Rising | Up | Stopping):
+        if not isinstance(state, Running | StartingService | RunningService | Stopping):
             return
         facts = self.state.facts(message.address)
         if isinstance(message, LookedUp) and isinstance(state, Running):
             self._step(on_job(state, message, facts, now), now)
-        elif isinstance(state, Rising):
+        elif isinstance(state, StartingService):
             self._step(on_service(state, message, facts, now), now)
 
     def _on_call(self, message: CallPrepared | Answered, now: float) -> None:
@@ -144,13 +144,13 @@ class Inbox:
         run.polls.answered(now, changed=is_changed)
         for address in run.services:
             state = run.states.get(address)
-            if isinstance(state, Rising):
+            if isinstance(state, StartingService):
                 self._step(probe(state, run.facts(address)), now)
 
     def _seen(self, address: str, info: TaskInfo | None, now: float) -> None:
         state, facts = self.state.states[address], self.state.facts(address)
         self._learn_token(address, info)
-        if facts.task.service is not None and isinstance(state, Rising | Up | Stopping):
+        if facts.task.service is not None and isinstance(state, StartingService | RunningService | Stopping):
             self._step(on_service(state, Seen(info), facts, now), now)
         elif isinstance(state, Running | Stopping):
             self._step(on_job(state, Seen(info), facts, now), now)
@@ -179,7 +179,7 @@ class Inbox:
         facts = self.state.facts(message.address, of_users=True)
         if isinstance(state, Replacing):
             self._step(on_replaced(state, message, facts), now)
-        elif facts.task.service is not None and isinstance(state, Rising | Up | Stopping):
+        elif facts.task.service is not None and isinstance(state, StartingService | RunningService | Stopping):
             self._step(on_service(state, message, facts, now), now)
         else:
             self._step(on_stopped(state, message, facts), now)
@@ -210,7 +210,7 @@ class Inbox:
         run.superseding -= 1
         old = message.task_ids[0]
         if message.error is None:
-            run.do(record(events.retired(address, message.key, old)))
+            run.do(record(event_bodies.retired(address, message.key, old)))
             return
         run.unstopped.append(address)
         run.notice(address, f"launch {old}, which it replaces, goes on: {words(message.error)}")

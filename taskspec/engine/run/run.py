@@ -8,27 +8,24 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from taskspec.engine.deferred_planner import DeferredPlanner
 from taskspec.engine.events import RunBegan, RunEnded, RunReport, TaskEnded
-from taskspec.engine.leaving import Leaving, OnInterrupt
-from taskspec.engine.protocol.commands import Command, Poll, RegisterFolders, StopDuplicates, StopLaunches
+from taskspec.engine.interrupt import Leaving, OnInterrupt
+from taskspec.engine.outcomes import Scoreboard
+from taskspec.engine.protocol.commands import Command, PollLaunch, RegisterFolders, StopDuplicates, StopLaunches
 from taskspec.engine.protocol.effects import Effects, record, report, submit
 from taskspec.engine.protocol.facts import Setting
-from taskspec.engine.protocol.messages import (
-    FoldersRegistered,
-    FurtherPlanned,
-    InterruptAsked,
-    Message,
-)
+from taskspec.engine.protocol.messages import FoldersRegistered, FurtherPlanned, InterruptAsked, Message
 from taskspec.engine.protocol.states import (
     Calling,
     OnHold,
-    Rising,
     Running,
+    RunningService,
+    StartingService,
     Stopping,
     StopPurpose,
     TaskState,
     Unresolved,
-    Up,
 )
 from taskspec.engine.rules.call_rules import cut_off
 from taskspec.engine.rules.launch_rules import Step
@@ -37,14 +34,12 @@ from taskspec.engine.run.completion import record_skips
 from taskspec.engine.run.deferred import Deferred
 from taskspec.engine.run.dispatch import Dispatcher
 from taskspec.engine.run.inbox import Inbox
-from taskspec.engine.run.polling import PollSchedule
+from taskspec.engine.run.poll_schedule import PollSchedule
 from taskspec.engine.run.state import RunState, watched_launch
-from taskspec.engine.scoreboard import Scoreboard
-from taskspec.engine.unfolding import DeferredPlanner
 from taskspec.errors import SpecError
 from taskspec.plan.model import Plan
 from taskspec.plan.planner import final_results
-from taskspec.state import events
+from taskspec.state import event_bodies
 from taskspec.state.model import Outcome
 from taskspec.values import Json
 
@@ -104,7 +99,7 @@ class Run:
             self._leave(now, OnInterrupt.DETACH)
         for address in self.state.services:
             state = self.state.states.get(address)
-            if isinstance(state, Up | Rising) and not self.state.is_used(address):
+            if isinstance(state, RunningService | StartingService) and not self.state.is_used(address):
                 self._step(on_unused(state, self.state.facts(address)), now)
 
     def is_over(self, now: float) -> bool:
@@ -135,7 +130,9 @@ class Run:
         for state in list(run.states.values()):
             if isinstance(state, Calling | OnHold):
                 self._step(cut_off(state.attempt), now)
-            elif isinstance(state, Up) or (isinstance(state, Stopping) and state.attempt.address in run.services_up):
+            elif isinstance(state, RunningService) or (
+                isinstance(state, Stopping) and state.attempt.address in run.services_up
+            ):
                 summary = "still running; the next apply takes it over, or stops it"
                 run.end(run.ended(state.attempt, Outcome.RUNNING, summary, now))
             else:
@@ -152,7 +149,7 @@ class Run:
             stopped=tuple(run.stopped),
             unstopped=tuple(run.unstopped),
         )
-        run.do(record(events.run_ended(result.counts, detached=result.detached)) + report(RunEnded(result)))
+        run.do(record(event_bodies.run_ended(result.counts, detached=result.detached)) + report(RunEnded(result)))
         return result
 
     def _handle(self, message: Message, now: float) -> None:
@@ -176,7 +173,7 @@ class Run:
         self._is_registering = False
         actions = {str(action): count for action, count in self.plan.counts.items() if count}
         began = RunBegan(self.run_id, self.plan, self.setting.pace.parallelism)
-        run.do(record(events.run_started(actions, self.plan.server)) + report(began))
+        run.do(record(event_bodies.run_started(actions, self.plan.server)) + report(began))
         if self.leaving.is_asked:
             return
         for planned in (*self.plan.tasks, *self.plan.stops):
@@ -202,7 +199,7 @@ class Run:
         self._handle_held_back(now)
         if self.leaving.mode is OnInterrupt.STOP:
             for state in reversed(list(self.state.states.values())):
-                if isinstance(state, Running | Rising):
+                if isinstance(state, Running | StartingService):
                     launch = (state.launch.task_id,)
                     self.state.do(submit(StopLaunches(state.attempt.address, launch, StopPurpose.INTERRUPT)))
 
@@ -220,7 +217,7 @@ class Run:
             if launch is not None:
                 wanted.setdefault(launch.workspace, []).append(launch.task_id)
         run.polls.is_asking = True
-        run.do(submit(Poll(wanted)))
+        run.do(submit(PollLaunch(wanted)))
 
     def _stop_duplicates_if_due(self) -> None:
         """Once all else is done, look for launches that came of a start which was sent again."""

@@ -6,30 +6,30 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from taskspec.engine.events import EngineEvent, Noticed, TaskEnded
-from taskspec.engine.leaving import Leaving, OnInterrupt
+from taskspec.engine.interrupt import Leaving, OnInterrupt
+from taskspec.engine.launches.start import StartOrder
+from taskspec.engine.outcomes import Scoreboard
 from taskspec.engine.protocol.commands import Command, ReadLog, StopLaunches
 from taskspec.engine.protocol.effects import NO_EFFECTS, Effects, notice, report, submit
-from taskspec.engine.protocol.facts import Facts, Setting
+from taskspec.engine.protocol.facts import RunFacts, Setting
 from taskspec.engine.protocol.states import (
     Attempt,
     LaunchState,
-    Rising,
     Running,
+    RunningService,
+    StartingService,
     Stopping,
     StopPurpose,
     TaskState,
-    Up,
     WatchedLaunch,
 )
-from taskspec.engine.ready import Ready
-from taskspec.engine.run.polling import PollSchedule
-from taskspec.engine.scoreboard import Scoreboard
-from taskspec.engine.start import StartOrder
+from taskspec.engine.run.poll_schedule import PollSchedule
+from taskspec.engine.schedule.ready import Ready
 from taskspec.plan.model import Action, Plan, PlannedTask
-from taskspec.spec.kinds import RunOn
+from taskspec.specfile.fields.kinds import RunOn
 from taskspec.state.model import Event, Outcome
-from taskspec.template.instances import Instance
-from taskspec.template.scope import TaskView
+from taskspec.template.expansion.instances import Instance
+from taskspec.template.expressions.task_views import TaskView
 from taskspec.values import Json
 
 
@@ -124,12 +124,12 @@ class RunState:
         self.watched.pop(address, None)
         self.ready.release(address)
 
-    def facts(self, address: str, *, of_users: bool = False) -> Facts:
+    def facts(self, address: str, *, of_users: bool = False) -> RunFacts:
         """What rules may know of a task; how the users of a service ended only where that is asked for."""
         is_service = address in self.services
         users = self.services[address] if is_service and of_users else ()
         leaving = self.leaving
-        return Facts(
+        return RunFacts(
             self.setting,
             self.instances[address],
             self.tasks[address],
@@ -261,11 +261,11 @@ class RunState:
 
 def watched_launch(state: TaskState | None) -> WatchedLaunch | None:
     """The launch that is polled in a state."""
-    return state.launch if isinstance(state, Running | Rising | Up | Stopping) else None
+    return state.launch if isinstance(state, Running | StartingService | RunningService | Stopping) else None
 
 
 def _was_up(state: TaskState) -> bool:
     """Whether a service is up, or is being stopped after it was."""
-    if isinstance(state, Up):
+    if isinstance(state, RunningService):
         return True
     return isinstance(state, Stopping) and state.purpose in (StopPurpose.UNUSED, StopPurpose.SERVICE_OVERDUE)

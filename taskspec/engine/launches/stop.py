@@ -1,0 +1,87 @@
+"""Stops a launch and waits until it has stopped. Repeating it is harmless."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from taskspec.errors import ApiError, NotFound, OutcomeUnknown
+
+if TYPE_CHECKING:
+    from taskspec.api import Api, TaskInfo
+
+STOP_SECONDS = 60.0
+
+
+def stop_and_wait(
+    api: Api, task_id: int, clock: Callable[[], float], pause: Callable[[float], None]
+) -> TaskInfo | None:
+    """Returns once the launch has ended or the server has forgotten it; what it was, where it had ended by itself.
+
+    Raises ApiError when it goes on running.
+    """
+    end = clock() + STOP_SECONDS
+    try:
+        info = api.task.get_info_by_id(task_id)
+        if info.status is not None and info.status.is_terminal:
+            return info
+        api.task.stop(task_id)
+        wait = 0.05
+        while clock() < end:
+            info = api.task.get_info_by_id(task_id)
+            if info.status is not None and info.status.is_terminal:
+                return None
+            pause(wait)
+            wait = min(wait * 1.5, 2.0)
+    except NotFound:
+        return None
+    raise OutcomeUnknown(
+        f"launch {task_id} is still {info.raw_status} {STOP_SECONDS:g} s after it was asked to stop",
+        remedy="stop it in the web interface, then apply again",
+    )
+
+
+def try_stop(api: Api, task_id: int, clock: Callable[[], float], pause: Callable[[float], None]) -> str:
+    """What went wrong with stopping, or nothing."""
+    try:
+        stop_and_wait(api, task_id, clock, pause)
+    except ApiError as error:
+        return error.message
+    return ""
+
+
+RESTART_SECONDS = 30.0
+
+
+def restart(api: Api, task_id: int, clock: Callable[[], float], pause: Callable[[float], None]) -> None:
+    """Returns once the launch is seen to run again, or to have run. Raises ApiError when the server does not do it."""
+    before = _moment(api.task.get_info_by_id(task_id))
+    try:
+        api.task.resume(task_id)
+    except OutcomeUnknown:
+        pause(1.0)  # it may have been carried out all the same: the look below tells
+    end = clock() + RESTART_SECONDS
+    while clock() < end:
+        if _moment(api.task.get_info_by_id(task_id)) != before:
+            return
+        pause(0.2)
+    raise OutcomeUnknown(
+        f"launch {task_id} was asked to restart and is as it was after {RESTART_SECONDS:g} s",
+        remedy="use `how: relaunch`",
+    )
+
+
+def _moment(info: TaskInfo) -> tuple[str, str | None, str | None]:
+    return info.raw_status, info.started_at, info.finished_at
+
+
+LOG_LINES = 8
+
+
+def log_tail(api: Api, task_id: int) -> tuple[str, ...]:
+    """The last lines of a launch's log; none when the server does not give them, which fails nothing."""
+    try:
+        entries = api.task.get_logs(task_id)
+    except ApiError:
+        return ()
+    return tuple(str(entry.get("message", "")) for entry in entries[-LOG_LINES:])

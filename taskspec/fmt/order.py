@@ -1,0 +1,87 @@
+"""The order of keys: what a task is, where it runs, its inputs, and its results. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from taskspec.fmt.tree import Branch, Entry, Node
+
+ROOT = (
+    "taskspec", "name", "description", "x-", "include", "profiles", "variables", "locals", "pools", "slots_per_agent",
+    "fail_fast", "defaults", "tasks", "results",
+)  # fmt: skip
+VARIABLE = ("type", "description", "default", "enum", "minimum", "maximum", "pattern", "sensitive")
+TASK = (
+    "description", "title", "kind", "module", "version", "branch", "service", "method", "wait", "call", "command",
+    "agent", "workspace", "team", "target", "params", "data", "with", "env", "settings",
+    "for_each", "matrix", "at_most", "depends_on", "when", "run_on", "partial", "rerun",
+    "pool", "max_parallel", "priority",
+    "ready", "reuse", "keep", "poll", "every", "timeout", "idempotent",
+    "restart_policy", "log_level", "deadlines", "retry", "destructive",
+    "results", "checks", "outputs",
+)  # fmt: skip
+
+
+def ordered(root: Node) -> Node:
+    """Sort the keys of a spec. Tasks, params and other keys of the author keep their order."""
+    if not isinstance(root, Branch) or not root.is_map:
+        return root
+    root = _each(root, "tasks", TASK, spaced=True)
+    root = _each(root, "variables", VARIABLE, spaced=False)
+    entries = tuple(
+        replace(entry, value=_sorted(entry.value, TASK)) if _name(entry) == "defaults" else entry
+        for entry in root.entries
+    )
+    return _sorted(replace(root, entries=entries), ROOT)
+
+
+def _each(root: Branch, section: str, order: Sequence[str], *, spaced: bool) -> Branch:
+    """Sort every entry of a section."""
+
+    def done(node: Node) -> Node:
+        if not isinstance(node, Branch) or not node.is_map:
+            return node
+        inner = tuple(replace(item, value=_sorted(item.value, order)) for item in node.entries)
+        return replace(node, entries=inner, spaced=spaced)
+
+    entries = (replace(entry, value=done(entry.value)) if _name(entry) == section else entry for entry in root.entries)
+    return replace(root, entries=tuple(entries))
+
+
+def _sorted(node: Node, order: Sequence[str]) -> Node:
+    """Sort the known keys of a map first, unless an alias would then come before its anchor."""
+    if not isinstance(node, Branch) or not node.is_map:
+        return node
+    rank = {name: index for index, name in enumerate(order)}
+    entries = tuple(sorted(node.entries, key=lambda entry: _rank(_name(entry), rank)))
+    return replace(node, entries=entries) if _marks(entries) == _marks(node.entries) else node
+
+
+def _rank(name: str, rank: dict[str, int]) -> int:
+    return rank.get("x-" if name.startswith("x-") else name, len(rank))
+
+
+def _name(entry: Entry) -> str:
+    return entry.key.text if entry.key is not None else ""
+
+
+def _marks(entries: Sequence[Entry]) -> list[str]:
+    """The anchors and their aliases in order; empty when no alias refers to an anchor of these entries."""
+    marks = [mark for entry in entries for mark in _marks_in(entry.value)]
+    anchors = {mark for mark in marks if mark.startswith("&")}
+    return [m for m in marks if m in anchors or m.replace("*", "&", 1) in anchors] if _has_alias(marks, anchors) else []
+
+
+def _has_alias(marks: Sequence[str], anchors: set[str]) -> bool:
+    return any(mark.startswith("*") and mark.replace("*", "&", 1) in anchors for mark in marks)
+
+
+def _marks_in(node: Node) -> Iterator[str]:
+    if node.anchor:
+        yield f"&{node.anchor}"
+    if isinstance(node, Branch):
+        for entry in node.entries:
+            yield from _marks_in(entry.value)
+    elif not node.is_text and node.text.startswith("*"):
+        yield node.text

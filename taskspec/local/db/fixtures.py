@@ -1,0 +1,126 @@
+"""The one team, workspace, user and agent of the local server, each with id 1."""
+
+from __future__ import annotations
+
+import getpass
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from taskspec.local.db import timestamps
+from taskspec.local.db.listing import Column, ColumnKind, Listing
+
+if TYPE_CHECKING:
+    import sqlite3
+
+    from taskspec.local.db.server_database import Store
+
+TEAM = WORKSPACE = USER = AGENT = 1
+
+_NAMED = {
+    "id": Column("id", ColumnKind.NUMBER),
+    "name": Column("name"),
+    "createdAt": Column("created_at", ColumnKind.DATE),
+    "updatedAt": Column("updated_at", ColumnKind.DATE),
+}
+TEAMS = Listing("teams", {**_NAMED, "description": Column("description")})
+WORKSPACES = Listing("workspaces", {**_NAMED, "description": Column("description")})
+MEMBERS = Listing("users", {**{k: v for k, v in _NAMED.items() if k != "name"}, "login": Column("login")})
+AGENTS = Listing("agents", {**_NAMED, "status": Column("status")})
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """The names of team, workspace, user and agent, which are the same for all launches."""
+
+    team_name: str
+    workspace_name: str
+    user_login: str
+    agent_name: str
+
+
+def seed(store: Store) -> None:
+    """Insert the rows into a new database. Existing rows do not change."""
+    moment = timestamps.now()
+    with store.transaction():
+        store.write("INSERT OR IGNORE INTO teams VALUES (?, 'local', '', ?, ?)", (TEAM, moment, moment))
+        store.write(
+            "INSERT OR IGNORE INTO workspaces VALUES (?, ?, 'local', '', ?, ?)", (WORKSPACE, TEAM, moment, moment)
+        )
+        store.write("INSERT OR IGNORE INTO users VALUES (?, ?, ?, ?)", (USER, _login(), moment, moment))
+        store.write(
+            "INSERT OR IGNORE INTO agents VALUES (?, ?, 'local', 'running', ?, ?)", (AGENT, TEAM, moment, moment)
+        )
+
+
+def read_context(store: Store) -> Context:
+    row = store.one(
+        "SELECT t.name AS team, w.name AS workspace, u.login, a.name AS agent"
+        " FROM teams t, workspaces w, users u, agents a"
+        " WHERE t.id = ? AND w.id = ? AND u.id = ? AND a.id = ?",
+        (TEAM, WORKSPACE, USER, AGENT),
+    )
+    if row is None:
+        raise LookupError("the database was not seeded")
+    return Context(row["team"], row["workspace"], row["login"], row["agent"])
+
+
+def show_team(row: sqlite3.Row) -> dict[str, Any]:
+    return {**_show_named(row), "description": row["description"], "role": "admin", "usage": {"plan": None}}
+
+
+def show_workspace(row: sqlite3.Row) -> dict[str, Any]:
+    return {**_show_named(row), "description": row["description"], "teamId": row["team_id"]}
+
+
+def show_agent(row: sqlite3.Row) -> dict[str, Any]:
+    return {
+        **_show_named(row),
+        "token": None,
+        "status": row["status"],
+        "userId": USER,
+        "teamId": row["team_id"],
+        "capabilities": {"types": {kind: {"enabled": True} for kind in agent_types()}},
+        "isPublic": False,
+        "type": "sly_agent",
+        "disabled": False,
+        "version": "agent:6.9.7",
+        "gpuInfo": None,
+    }
+
+
+def agent_types() -> tuple[str, ...]:
+    """Return the kinds of tasks that this machine can run."""
+    return ("app", "app_gpu") if Path("/dev/nvidia0").exists() else ("app",)
+
+
+def show_user(row: sqlite3.Row) -> dict[str, Any]:
+    return {
+        "id": row["id"],
+        "login": row["login"],
+        "role": "admin",
+        "roleId": 1,
+        "name": row["login"],
+        "email": None,
+        "logins": None,
+        "disabled": False,
+        "lastLogin": None,
+        "createdAt": row["created_at"],
+        "updatedAt": row["updated_at"],
+    }
+
+
+def _show_named(row: sqlite3.Row) -> dict[str, Any]:
+    return {
+        "id": row["id"],
+        "name": row["name"],
+        "createdAt": row["created_at"],
+        "updatedAt": row["updated_at"],
+    }
+
+
+def _login() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user id may have no name
+        return "user"

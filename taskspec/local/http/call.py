@@ -1,0 +1,74 @@
+"""What every route receives: the fields of the request and the parts of the server."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from taskspec.local.refusal import unknown
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from taskspec.local.agent.agent import Agent
+    from taskspec.local.db.blobs import Blobs
+    from taskspec.local.db.documents import Documents
+    from taskspec.local.db.fixtures import Context
+    from taskspec.local.db.launches import Launches, LaunchRow
+    from taskspec.local.db.logs import Logs
+    from taskspec.local.db.modules import Modules
+    from taskspec.local.db.server_database import Store
+    from taskspec.local.db.team_files import TeamFiles
+    from taskspec.local.home import ServerHome, ServerInfo
+    from taskspec.local.params import RequestFields
+
+
+@dataclass(frozen=True, slots=True)
+class ServerParts:
+    """The parts of one running server."""
+
+    home: ServerHome
+    info: ServerInfo
+    store: Store
+    launches: Launches
+    logs: Logs
+    modules: Modules
+    documents: Documents
+    blobs: Blobs
+    files: TeamFiles
+    context: Context
+    agent: Agent
+    shut_down: Callable[[], None]
+
+
+@dataclass(frozen=True, slots=True)
+class RouteCall:
+    """One request whose token and host were correct."""
+
+    params: RequestFields
+    headers: Mapping[str, str]
+    parts: ServerParts
+
+    def launch(self, field: str = "id") -> LaunchRow:
+        """Return the launch that a field names. Raises a 404 when it does not exist."""
+        task_id = self.params.id(field)
+        found = self.parts.launches.find(task_id)
+        if found is None:
+            raise unknown("task", task_id)
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A request whose route reads the body itself: a form, raw bytes, or an array. Its fields are in the query."""
+
+    params: RequestFields
+    headers: Mapping[str, str]
+    body: AsyncIterator[bytes]
+    parts: ServerParts
+
+
+# A route returns a value to send as JSON, or a complete response.
+Route = Callable[[RouteCall], Any] | Callable[[RouteCall], Awaitable[Any]]
+UploadRoute = Callable[[Upload], Awaitable[Any]]

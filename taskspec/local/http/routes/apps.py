@@ -1,0 +1,183 @@
+"""`apps.*`: the registered modules as apps of the team, with their sessions (wire protocol 3.4)."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from starlette.background import BackgroundTask
+from starlette.responses import FileResponse
+
+from taskspec.api.wire import ACTIVE
+from taskspec.local.apps.app_sources import write_gzip
+from taskspec.local.db import fixtures
+from taskspec.local.db.listing import Column, ColumnKind, Condition, Listing, read_page
+from taskspec.local.db.modules import wire_config
+from taskspec.local.db.task_view import LISTING as TASKS
+from taskspec.local.db.task_view import show_task
+from taskspec.local.http.routes.catalogue import modules_where
+from taskspec.local.refusal import unknown
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Mapping
+
+    from starlette.responses import Response
+
+    from taskspec.local.db.modules import Release
+    from taskspec.local.http.call import Route, RouteCall
+    from taskspec.local.params import RequestFields
+
+SESSION_LIMIT = 500
+_RUNNING = ", ".join(f"'{status}'" for status in sorted(ACTIVE))
+LISTING = Listing(
+    "modules",
+    {
+        "id": Column("id", ColumnKind.NUMBER),
+        "moduleId": Column("id", ColumnKind.NUMBER),
+        "name": Column("name"),
+        "slug": Column("slug"),
+        "createdAt": Column("created_at", ColumnKind.DATE),
+        "updatedAt": Column("updated_at", ColumnKind.DATE),
+    },
+)
+
+
+def list_apps(call: RouteCall) -> dict[str, Any]:
+    """List apps by filter, by their config, and with `onlyRunning` those with a session."""
+    params = call.params
+    _require_team(params)
+    conditions = []
+    for field, key in (("sessionTags", "session_tags"), ("integratedInto", "integrated_into"), ("context", "target")):
+        wanted = {str(item) for item in params.array(field, ())}
+        if wanted:
+            conditions.append(modules_where(call, _says(key, wanted)))
+    only_running = params.flag("onlyRunning")
+    if only_running:
+        running = f"EXISTS (SELECT 1 FROM launches l WHERE l.module_id = modules.id AND l.status IN ({_RUNNING}))"  # noqa: S608 - constants
+        conditions.append(Condition(running))
+    show = lambda row: _show(call, row, only_running=only_running)  # noqa: E731 - a name for the line below
+    return read_page(call.parts.store, LISTING, params, show, conditions)
+
+
+def info(call: RouteCall) -> dict[str, Any]:
+    app_id = call.params.id("id")
+    row = call.parts.store.one("SELECT * FROM modules WHERE id = ?", (app_id,))
+    if row is None:
+        raise unknown("app", app_id)
+    return _show(call, row, only_running=False)
+
+
+def list_sessions(call: RouteCall) -> dict[str, Any]:
+    """List the launches of one app."""
+    _require_team(call.params)
+    app_id = call.params.id("appId")
+    if call.parts.modules.find_id(id=app_id) is None:
+        raise unknown("app", app_id)
+    here = Condition("l.module_id = ?", (app_id,))
+    return read_page(call.parts.store, TASKS, call.params, show_task, (here,))
+
+
+def _show(call: RouteCall, row: sqlite3.Row, *, only_running: bool) -> dict[str, Any]:
+    release = call.parts.modules.shown_release(row["id"], None)
+    return {
+        "id": row["id"],
+        "moduleId": row["id"],
+        "name": row["name"],
+        "slug": row["slug"],
+        "config": wire_config(release.config) if release else {},
+        "createdBy": fixtures.USER,
+        "userLogin": call.parts.context.user_login,
+        "teamId": fixtures.TEAM,
+        "disabled": False,
+        "isShared": False,
+        "repo": None,
+        "tasks": _sessions(call, row["id"], only_running=only_running),
+        "createdAt": row["created_at"],
+        "updatedAt": row["updated_at"],
+    }
+
+
+def _sessions(call: RouteCall, module_id: int, *, only_running: bool) -> list[dict[str, Any]]:
+    """Return the newest launches of a module."""
+    running = f" AND l.status IN ({_RUNNING})" if only_running else ""
+    rows = call.parts.store.all(
+        f"SELECT {TASKS.select} FROM {TASKS.source} WHERE l.module_id = ?{running} ORDER BY l.id DESC LIMIT ?",  # noqa: S608 - constants
+        (module_id, SESSION_LIMIT),
+    )
+    return [show_task(row) for row in rows]
+
+
+def _says(key: str, wanted: set[str]) -> Any:
+    def says(config: Mapping[str, Any]) -> bool:
+        menu = config.get("context_menu")
+        value = (menu.get(key) if isinstance(menu, dict) else None) if key == "target" else config.get(key)
+        return bool(wanted & {str(item) for item in (value if isinstance(value, list) else ())})
+
+    return says
+
+
+def _require_team(params: RequestFields) -> None:
+    team = params.id("teamId")
+    if team != fixtures.TEAM:
+        raise unknown("team", team)
+
+
+ROUTES: dict[str, Route] = {"apps.list": list_apps, "apps.info": info, "apps.tasks.list": list_sessions}
+
+
+async def download(call: RouteCall) -> Response:
+    """Send the app as a gzip with one top folder, or the file at `filePath`, or the file that `fileKey` names."""
+    release = _release(call)
+    copy = call.parts.home.modules / release.digest
+    if not copy.is_dir():
+        raise unknown("copy of module", release.module_id)
+    if call.params.flag("isArchive"):
+        archive = await asyncio.to_thread(_pack, copy, f"module-{release.module_id}", call.parts.home.path)
+        return FileResponse(archive, media_type="application/gzip", background=BackgroundTask(_unlink, archive))
+    file = _file(call, release, copy)
+    return FileResponse(file, media_type="application/octet-stream", filename=file.name)
+
+
+def _release(call: RouteCall) -> Release:
+    module_id = call.params.id("moduleId" if call.params.has("moduleId") else "appId")
+    version = call.params.text("version", "")
+    release = call.parts.modules.shown_release(module_id, version or None)
+    if release is None:
+        raise unknown(f"version of module {module_id}", version)
+    return release
+
+
+def _file(call: RouteCall, release: Release, copy: Path) -> Path:
+    """Find the requested file. No request can lead outside of the app."""
+    key = call.params.text("fileKey", "")
+    listed = release.config.get("files")
+    named = listed.get(key) if key and isinstance(listed, dict) else None
+    wanted = str(named) if named is not None else call.params.text("filePath", "")
+    with contextlib.suppress(OSError, ValueError):
+        found = (copy / wanted.lstrip("/")).resolve()
+        if found.is_file() and found.is_relative_to(copy.resolve()):
+            return found
+    raise unknown("file", key or wanted)
+
+
+def _pack(copy: Path, top: str, folder: Path) -> Path:
+    descriptor, name = tempfile.mkstemp(prefix=".archive-", suffix=".tar.gz", dir=folder)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            write_gzip(copy, top, file)
+    except BaseException:
+        _unlink(Path(name))
+        raise
+    return Path(name)
+
+
+def _unlink(path: Path) -> None:
+    path.unlink(missing_ok=True)
+
+
+ROUTES_sources: dict[str, Route] = {"ecosystem.file.download": download}

@@ -1,0 +1,189 @@
+"""`file-storage.*`: Team Files (wire protocol 3.5)."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any, Self
+
+from starlette.responses import FileResponse, Response, StreamingResponse
+
+from taskspec.local.apps.app_sources import Member, TarStream
+from taskspec.local.db import fixtures
+from taskspec.local.db.blobs import Blobs
+from taskspec.local.db.team_files import STORAGE_PREFIX, clean_path, mime_of, show_file
+from taskspec.local.http.multipart import receive_form
+from taskspec.local.refusal import invalid, unknown
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterable
+
+    from starlette.responses import Response
+    from starlette.types import Receive, Scope, Send
+
+    from taskspec.local.db.blobs import Blobs, Incoming
+    from taskspec.local.http.call import Route, RouteCall, ServerParts, Upload, UploadRoute
+    from taskspec.local.params import RequestFields
+
+
+def content(path: str, parts: ServerParts) -> Response:
+    """Answer `/storage/<id>/<any name>`."""
+    file_id = path.removeprefix(STORAGE_PREFIX).partition("/")[0]
+    number = int(file_id) if file_id.isascii() and file_id.isdigit() and len(file_id) < 19 else 0
+    row = parts.files.by_id(number)
+    if row is None or row["hash"] is None:
+        raise unknown("file", file_id)
+    return file_response(row, parts.blobs)
+
+
+class _Content(FileResponse):
+    """Supports `Range` on a POST too, with which the SDK resumes a download."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await super().__call__({**scope, "method": "GET"}, receive, send)
+
+
+def file_response(row: sqlite3.Row, blobs: Blobs) -> Response:
+    """Send the content of a file, with headers that stop a browser from showing it as a page."""
+    name = PurePosixPath(row["path"]).name
+    if not blobs.has(row["hash"]):
+        raise unknown("content of file", row["path"])
+    return _Content(
+        blobs.path(row["hash"]),
+        media_type=mime_of(name),
+        filename=name,
+        headers={"x-content-checksum-sha256": row["hash"], "x-content-type-options": "nosniff"},
+    )
+
+
+def info(call: RouteCall) -> dict[str, Any]:
+    file_id = call.params.id("id")
+    row = call.parts.files.by_id(file_id)
+    if row is None:
+        raise unknown("file", file_id)
+    return show_file(row, call.parts.info.address)
+
+
+def list_files(call: RouteCall) -> list[dict[str, Any]]:
+    """Return an array, which is empty when the folder does not exist."""
+    _require_team(call.params)
+    path = clean_path(call.params.text("path", "/"))
+    rows = call.parts.files.listed(path, recursive=call.params.flag("recursive", True))
+    return [show_file(row, call.parts.info.address) for row in rows]
+
+
+def download(call: RouteCall) -> Response:
+    """Send the bytes of a file. A folder is sent as a tar, in which it is the top folder."""
+    _require_team(call.params)
+    path = clean_path(call.params.text("path"))
+    row = call.parts.files.find(path)
+    if row is not None and row["hash"] is not None:
+        return file_response(row, call.parts.blobs)
+    tar = TarStream(_members(call, path))
+    return StreamingResponse(iter(tar), media_type="application/x-tar", headers={"content-length": str(len(tar))})
+
+
+def remove(call: RouteCall) -> dict[str, Any]:
+    _require_team(call.params)
+    call.parts.files.remove([clean_path(call.params.text("path"))])
+    return {"success": True}
+
+
+def remove_many(call: RouteCall) -> dict[str, Any]:
+    _require_team(call.params)
+    paths = call.params.array("paths")
+    for index, path in enumerate(paths):
+        if not isinstance(path, str):
+            raise call.params.invalid(f"paths[{index}]", "must be a string")
+    call.parts.files.remove([clean_path(path, "paths") for path in paths])
+    return {"success": True}
+
+
+async def upload(upload: Upload) -> dict[str, Any]:
+    """Receive one file: a raw body under the path of the query, or a form of an older SDK."""
+    if upload.headers.get("content-type", "").startswith("multipart/"):
+        return (await upload_many(upload))[0]
+    _require_team(upload.params)
+    path = clean_path(upload.params.text("path"))
+    with upload.parts.blobs.incoming() as content:
+        async for chunk in upload.body:
+            content.write(chunk)
+        content.finish()
+        return _put(upload, [(path, content)])[0]
+
+
+async def upload_many(upload: Upload) -> list[dict[str, Any]]:
+    """Receive a form of triples: name, folder, content. Keep all files or none. The answer has their order."""
+    _require_team(upload.params)
+    with _Triples(upload.parts.blobs) as triples:
+        await receive_form(upload.headers, upload.body, triples)
+        if not triples.files:
+            raise invalid("file", "is required")
+        return _put(upload, triples.files)
+
+
+class _Triples:
+    """Receives the parts `name`, `path` and `file`, repeated for each file."""
+
+    def __init__(self, blobs: Blobs) -> None:
+        self.files: list[tuple[str, Incoming]] = []
+        self._blobs = blobs
+        self._open = ExitStack()
+        self._texts: dict[str, str] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._open.close()
+
+    def text(self, name: str, value: str) -> None:
+        self._texts[name] = value
+
+    def file_begins(self, name: str, filename: str) -> None:  # noqa: ARG002 - all file parts of this form have the same name
+        if "path" not in self._texts:
+            raise invalid("path", "must come before its file")
+        path = clean_path(f"{self._texts.pop('path')}/{self._texts.pop('name', filename)}")
+        self.files.append((path, self._open.enter_context(self._blobs.incoming())))
+
+    def file_data(self, data: bytes) -> None:
+        self.files[-1][1].write(data)
+
+    def file_ends(self) -> None:
+        self.files[-1][1].finish()
+
+
+def _put(upload: Upload, files: Iterable[tuple[str, Incoming]]) -> list[dict[str, Any]]:
+    return [show_file(row, upload.parts.info.address) for row in upload.parts.files.put(files)]
+
+
+def _members(call: RouteCall, path: str) -> list[Member]:
+    folder, blobs = PurePosixPath(path), call.parts.blobs
+    rows = call.parts.files.below(path)
+    if not rows:
+        raise unknown("file", path)
+    return [
+        Member(
+            f"{folder.name or 'files'}/{PurePosixPath(row['path']).relative_to(folder)}",
+            blobs.path(row["hash"]),
+            row["size"],
+        )
+        for row in rows
+    ]
+
+
+def _require_team(params: RequestFields) -> None:
+    team = params.id("teamId")
+    if team != fixtures.TEAM:
+        raise unknown("team", team)
+
+
+ROUTES: dict[str, Route] = {
+    "file-storage.info": info,
+    "file-storage.list": list_files,
+    "file-storage.download": download,
+    "file-storage.remove": remove,
+    "file-storage.bulk.remove": remove_many,
+}
+UPLOADS: dict[str, UploadRoute] = {"file-storage.upload": upload, "file-storage.bulk.upload": upload_many}

@@ -1,0 +1,62 @@
+"""One table of all routes, and the set of those that only read."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from taskspec.api.wire import API_PREFIX, LOCAL_PREFIX
+from taskspec.local.http.routes import (
+    apps,
+    catalogue,
+    direct,
+    fields,
+    files,
+    labeling,
+    places,
+    projects,
+    start,
+    taskfiles,
+    tasklogs,
+    tasks,
+)
+from taskspec.local.http.routes import apps as sources
+from taskspec.local.http.routes import catalogue as modules
+from taskspec.local.http.routes import fields as output
+from taskspec.local.http.routes import labeling as workflow
+from taskspec.local.http.routes import tasks as control
+
+if TYPE_CHECKING:
+    from taskspec.local.http.call import Route, UploadRoute
+
+_API = {
+    **start.ROUTES,
+    **tasks.ROUTES,
+    **output.ROUTES_output,
+    **fields.ROUTES,
+    **tasklogs.ROUTES,
+    **direct.ROUTES,
+    **files.ROUTES,
+    **taskfiles.ROUTES,
+    **projects.ROUTES,
+    **labeling.ROUTES,
+    **apps.ROUTES,
+    **workflow.ROUTES_workflow,
+    **sources.ROUTES_sources,
+    **catalogue.ROUTES,
+    **places.ROUTES,
+}
+
+# An SDK with SUPERVISELY_API_SERVER_ADDRESS uses the second prefix (wire protocol 1.1).
+_PREFIXES = (API_PREFIX, "/v3/")
+TABLE: dict[str, Route] = {
+    **{prefix + method: route for prefix in _PREFIXES for method, route in _API.items()},
+    **{LOCAL_PREFIX + method: route for method, route in {**control.ROUTES_control, **modules.ROUTES_modules}.items()},
+}
+UPLOADS: dict[str, UploadRoute] = {
+    prefix + method: route for prefix in _PREFIXES for method, route in {**files.UPLOADS, **taskfiles.UPLOADS}.items()
+}
+
+_READING = frozenset({"info", "list", "me", "get", "download", "available", "version", "status", "GetTaskContext"})
+# These accept GET too. Every other route accepts only POST.
+READS = frozenset(path for path in TABLE if re.split(r"[./]", path)[-1] in _READING)

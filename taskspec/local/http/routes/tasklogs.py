@@ -1,0 +1,68 @@
+"""`tasks.logs.add` and `tasks.log.download` (wire protocol 2.8)."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any
+
+from taskspec.api.wire import LaunchStatus
+from taskspec.local.db import timestamps
+from taskspec.local.db.logs import LogLine, from_record
+from taskspec.local.params import LARGEST_ID, RequestFields
+from taskspec.local.refusal import unknown
+
+if TYPE_CHECKING:
+    from taskspec.local.http.call import Route, RouteCall
+
+
+def add(call: RouteCall) -> dict[str, Any]:
+    """Store entries. Each names its task, or the header `x-task-id` does."""
+    moment = timestamps.now()
+    sender = call.headers.get("x-task-id")
+    lines: dict[int, list[LogLine]] = defaultdict(list)
+    for entry in call.params.objects("logs"):
+        given = entry if entry.has("task_id") else RequestFields({"task_id": sender, **_without_task(entry)})
+        lines[given.id("task_id")].append(from_record(entry.values, moment))
+    for task_id in lines:
+        if call.parts.launches.find(task_id) is None:
+            raise unknown("task", task_id)
+    with call.parts.store.transaction():
+        for task_id, found in lines.items():
+            call.parts.logs.add(task_id, found)
+            _announce(call, task_id, found)
+    return {"success": True}
+
+
+def download(call: RouteCall) -> list[dict[str, Any]]:
+    """Return the entries of a launch in order, including the latest output of its app."""
+    launch = call.launch()
+    call.parts.agent.drain(launch.id)
+    limit = call.params.integer("limit", -1, lowest=0, highest=LARGEST_ID) if call.params.has("limit") else None
+    return call.parts.logs.read(launch.id, _since(call.params), limit)
+
+
+def _announce(call: RouteCall, task_id: int, lines: list[LogLine]) -> None:
+    """Update the status from lines (wire protocol 5.4). For a running process, the exit code decides about errors."""
+    for line in lines:
+        if line.status is None or (line.status is LaunchStatus.ERROR and call.parts.agent.runs(task_id)):
+            continue
+        message = str(line.extras.get("exc_str") or line.message)
+        error = {"message": message, "exitCode": None, "details": ""} if line.status is LaunchStatus.ERROR else None
+        call.parts.launches.announce(task_id, line.status, error)
+
+
+def _since(params: RequestFields) -> str | None:
+    text = params.text("sinceTime", "")
+    if not text:
+        return None
+    moment = timestamps.normalized(text)
+    if moment is None:
+        raise params.invalid("sinceTime", "must be an ISO-8601 time")
+    return moment
+
+
+def _without_task(entry: RequestFields) -> dict[str, Any]:
+    return {key: value for key, value in entry.values.items() if key != "task_id"}
+
+
+ROUTES: dict[str, Route] = {"tasks.logs.add": add, "tasks.log.download": download}

@@ -1,0 +1,75 @@
+"""Explain one task of a plan: the origin of each value, the tasks it waits for, and the tasks that wait for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from taskspec.diagnostics import choices
+from taskspec.errors import UsageError
+from taskspec.operations.project import Project
+from taskspec.operations.value_origins import HIDDEN, Explained, Origins
+from taskspec.plan.model import Change, Plan, Planned, PlannedTask
+from taskspec.specfile.model import TaskDecl
+from taskspec.specfile.variables import Assigned
+from taskspec.values import Path, show_path
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """The explanation of one planned task."""
+
+    planned: Planned
+    task: TaskDecl | None
+    changes: tuple[Change, ...]
+    values: tuple[Explained, ...]
+    waits_for: tuple[PlannedTask, ...]
+    needed_by: tuple[PlannedTask, ...]
+
+
+def explain(
+    project: Project, plan: Plan, variables: Mapping[str, Assigned], address: str, path: str = ""
+) -> Explanation:
+    """Explain an address: all of its values, or those at one path. Raises UsageError for a wrong name."""
+    planned = _find(plan, address)
+    if not isinstance(planned, PlannedTask):
+        return Explanation(planned, None, planned.changes, (), (), ())
+    instance = plan.expansion.instances[planned.node]
+    project = replace(project, evaluator=project.evaluator.starting_from(plan.views))
+    origins = Origins(project, variables, instance, planned)
+    values = tuple(origins.values())
+    chosen = tuple(value for value in values if _is_at(value.path, path))
+    if path and not chosen:
+        known = [show_path(value.path) for value in values]
+        raise UsageError(f'"{address}" has no value at "{path}"', remedy=choices(path, known, label="Paths"))
+    by_node = {task.node: task for task in plan.tasks}
+    graph = plan.expansion.graph
+    upstream = graph.upstream(planned.node)
+    downstream = [node for node in sorted(by_node) if planned.node in graph.upstream(node)]
+    return Explanation(
+        planned,
+        instance.task,
+        tuple(_veiled(change, values) for change in planned.changes if _is_at(change.path, path)),
+        chosen,
+        tuple(by_node[node] for node in upstream if node in by_node),
+        tuple(by_node[node] for node in downstream),
+    )
+
+
+def _find(plan: Plan, address: str) -> Planned:
+    planned: Mapping[str, Planned] = {task.address: task for task in (*plan.tasks, *plan.stops)}
+    if address not in planned:
+        raise UsageError(f'the plan has no "{address}"', remedy=choices(address, planned, label="Addresses"))
+    return planned[address]
+
+
+def _veiled(change: Change, values: tuple[Explained, ...]) -> Change:
+    """The change, with its values replaced where they contain a secret."""
+    secrets = [value.path for value in values if value.value is HIDDEN]
+    meets = any(change.path[: len(path)] == path[: len(change.path)] for path in secrets)
+    return replace(change, before=HIDDEN, after=HIDDEN) if meets else change
+
+
+def _is_at(path: Path, wanted: str) -> bool:
+    text = show_path(path)
+    return not wanted or text == wanted or text.startswith((f"{wanted}.", f"{wanted}["))

@@ -1,0 +1,66 @@
+"""The types that variables and results can declare, and how a message describes a value. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any
+
+from taskspec.secrets.sensitive import Sensitive
+from taskspec.values import Json, canonical
+
+SHOWN = 80
+
+
+class VariableType(StrEnum):
+    STRING = "string"
+    INTEGER = "integer"
+    NUMBER = "number"
+    BOOLEAN = "boolean"
+    LIST = "list"
+    MAP = "map"
+    ANY = "any"
+
+
+_TYPES: Mapping[VariableType, tuple[tuple[type, ...], str]] = {
+    VariableType.STRING: ((str,), "a text"),
+    VariableType.INTEGER: ((int,), "an integer"),
+    VariableType.NUMBER: ((int, float), "a number"),
+    VariableType.BOOLEAN: ((bool,), "true or false"),
+    VariableType.LIST: ((list, tuple), "a list"),
+    VariableType.MAP: ((Mapping,), "a map"),
+}
+
+
+def unfit(value: Json, wanted: VariableType | None) -> str:
+    """What is wrong with the type of a result; empty when nothing is."""
+    if wanted is None or wanted not in _TYPES:
+        return ""
+    kinds, words = _TYPES[wanted]
+    if isinstance(value, kinds) and (not isinstance(value, bool) or wanted is VariableType.BOOLEAN):
+        return ""
+    return f"must be {words} and is {described(value)}"
+
+
+def shown(value: Any) -> str:
+    """A value as JSON, cut where it is long."""
+    text = canonical(value)
+    return text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"
+
+
+def described(value: Any) -> str:
+    """A value and its type for a message. The value may be one that JSON does not have, as infinity."""
+    if value is None or isinstance(value, Sensitive):
+        return "null" if value is None else "a secret"
+    try:
+        return f"{shown(value)} ({kind_of(value)})"
+    except (TypeError, ValueError):
+        return repr(value)
+
+
+def kind_of(value: Any) -> str:
+    """The type of a value in one word."""
+    if isinstance(value, bool):
+        return "boolean"
+    kinds = ((str, "text"), (int, "integer"), (float, "number"), (Mapping, "map"), (list, "list"))
+    return next((word for kind, word in kinds if isinstance(value, kind)), "null" if value is None else "value")

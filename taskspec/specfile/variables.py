@@ -1,0 +1,244 @@
+"""Values for a spec's variables: defaults, profile, TASKSPEC_VAR_…, --var-file and --var, the later one winning."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from taskspec.diagnostics import Code, Diagnostic, Span, choices, until_enough
+from taskspec.errors import SpecError
+from taskspec.secrets.sensitive import Secrets
+from taskspec.specfile.fields.value_types import VariableType
+from taskspec.specfile.model import SpecFile, Variable
+from taskspec.specfile.regex.matcher import Matcher
+from taskspec.specfile.regex.pattern_parser import PatternError
+from taskspec.specfile.secret_variables import SecretKeeper, refuse_written, unfit, without_secrets
+from taskspec.specfile.yaml.yaml_reader import read_document
+from taskspec.values import Json, canonical, is_encodable
+
+ENVIRONMENT_PREFIX = "TASKSPEC_VAR_"
+
+_PYTHON_TYPES: Mapping[VariableType, tuple[type, ...]] = {
+    VariableType.STRING: (str,),
+    VariableType.INTEGER: (int,),
+    VariableType.NUMBER: (int, float),
+    VariableType.BOOLEAN: (bool,),
+    VariableType.LIST: (list,),
+    VariableType.MAP: (dict,),
+}
+
+
+_UNREADABLE = frozenset(code for code in Code if code.name.startswith("YAML_"))
+"""Problems of a --var-file as a whole: what it would have given is not missing."""
+
+
+@dataclass(frozen=True, slots=True)
+class VariableFile:
+    """A --var-file: its name, and its bytes."""
+
+    name: str
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Assigned:
+    """A value and where it came from; a file also tells the place."""
+
+    value: Json
+    origin: str
+    is_trusted: bool = field(default=False, compare=False)
+    """Whether the user gave it on the command line or in the environment, and not an untrusted author."""
+    span: Span | None = field(default=None, compare=False)
+
+
+def assign_variables(
+    spec: SpecFile,
+    *,
+    environment: Mapping[str, str],
+    files: Sequence[VariableFile],
+    flags: Sequence[str],
+    keeper: SecretKeeper | None = None,
+) -> dict[str, Assigned]:
+    """One value for each declared variable. Raises SpecError with every missing, unknown or unfit one."""
+    keeper = keeper or SecretKeeper(Secrets())
+    problems: list[Diagnostic] = []
+    matcher, values = Matcher(), _from_spec(spec)
+    for name, text in environment.items():
+        if name.startswith(ENVIRONMENT_PREFIX) and name.removeprefix(ENVIRONMENT_PREFIX) in spec.variables:
+            variable = spec.variables[name.removeprefix(ENVIRONMENT_PREFIX)]
+            values[variable.name] = Assigned(from_text(variable, text), f"environment {name}", is_trusted=True)
+    for file in files:
+        values.update(_from_file(spec, file, problems))
+    for flag in flags:
+        values.update(_from_flag(spec, flag, problems))
+    for variable in spec.variables.values():
+        assigned = values.get(variable.name)
+        if variable.sensitive and assigned is not None:
+            values[variable.name] = _secret(spec, variable, assigned, keeper, matcher, problems)
+        else:
+            problems.extend(_check(spec, variable, assigned, matcher))
+    problems += until_enough(check_profile_values(spec))
+    if any(problem.code in _UNREADABLE for problem in problems):
+        problems = [problem for problem in problems if problem.code is not Code.VARIABLE_MISSING]
+    if problems:
+        raise SpecError(problems)
+    return values
+
+
+def _from_spec(spec: SpecFile) -> dict[str, Assigned]:
+    """What the spec itself says: defaults, and over them what the chosen profile gives."""
+    values = {v.name: Assigned(v.default, "default") for v in spec.variables.values() if v.has_default}
+    if spec.profile is not None:
+        origin = f'profile "{spec.profile.name}"'
+        for name, value in spec.profile.variables.items():
+            values[name] = Assigned(value, origin, span=spec.span((*spec.profile.path, "variables", name)))
+    return values
+
+
+def _secret(
+    spec: SpecFile,
+    variable: Variable,
+    assigned: Assigned,
+    keeper: SecretKeeper,
+    matcher: Matcher,
+    problems: list[Diagnostic],
+) -> Assigned:
+    """A sensitive variable with its value looked up, checked and hidden."""
+    written = spec.span(("variables", variable.name, "default")) if assigned.origin == "default" else assigned.span
+    is_in_spec = written is not None and written.source is spec.document.source
+    place = written if is_in_spec else None
+    found = keeper.text(spec, variable, assigned.value, place, is_trusted=assigned.is_trusted)
+    if isinstance(found, Diagnostic):
+        problems.append(found)
+        return assigned
+    if found is not None and keeper.read is None:
+        return Assigned(keeper.secrets.unread(variable.name), assigned.origin, span=assigned.span)
+    value = assigned.value if found is None else from_text(variable, found)
+    if value is None:
+        problems.extend(_check(spec, variable, assigned, matcher))
+        return assigned
+    problem = _unfit(variable, value, matcher)
+    if problem:
+        problems.append(unfit(spec, variable, problem, assigned.origin))
+    return Assigned(keeper.secrets.keep(variable.name, value), assigned.origin, span=assigned.span)
+
+
+def from_text(variable: Variable, text: str) -> Json:
+    """Text from a command line or the environment, read by the variable's type; only `any` is read as YAML."""
+    if variable.type is VariableType.STRING:
+        return text
+    try:
+        return read_document(variable.name, text.encode("utf-8", "surrogateescape")).data
+    except SpecError:
+        return text
+
+
+def _from_flag(spec: SpecFile, flag: str, problems: list[Diagnostic]) -> dict[str, Assigned]:
+    name, equals, text = flag.partition("=")
+    if not equals:
+        problems.append(
+            Diagnostic(Code.VARIABLE_UNKNOWN, f'--var "{flag}" has no "="', remedy="Write --var name=value.")
+        )
+        return {}
+    if name not in spec.variables:
+        problems.append(_unknown(spec, name, f"--var {name}", None))
+        return {}
+    return {name: Assigned(from_text(spec.variables[name], text), "--var", is_trusted=True)}
+
+
+def _from_file(spec: SpecFile, file: VariableFile, problems: list[Diagnostic]) -> dict[str, Assigned]:
+    try:
+        document = read_document(file.name, file.content)
+    except SpecError as error:
+        problems.extend(without_secrets(error.diagnostics, spec.variables))
+        return {}
+    if not isinstance(document.data, dict):
+        span = document.span(())
+        problems.append(Diagnostic(Code.VARIABLE_VALUE, f'"{file.name}" must be a map of names to values', span))
+        return {}
+    unknown = [name for name in document.data if name not in spec.variables]
+    problems += until_enough(_unknown(spec, name, file.name, document.span((name,), key=True)) for name in unknown)
+    known = {name: value for name, value in document.data.items() if name in spec.variables}
+    return {name: Assigned(value, file.name, span=document.span((name,))) for name, value in known.items()}
+
+
+def _unknown(spec: SpecFile, name: str, origin: str, span: Span | None) -> Diagnostic:
+    return Diagnostic(
+        Code.VARIABLE_UNKNOWN,
+        f'{origin} gives a value to "{name}", which the spec does not declare',
+        span,
+        remedy=choices(name, spec.variables, label="Variables"),
+    )
+
+
+def _check(spec: SpecFile, variable: Variable, assigned: Assigned | None, matcher: Matcher) -> list[Diagnostic]:
+    span = spec.span(("variables", variable.name), key=True)
+    if assigned is None:
+        about = f" ({variable.description})" if variable.description else ""
+        remedy = (
+            f"Give it: --var {variable.name}=…, a --var-file, or {ENVIRONMENT_PREFIX}{variable.name}; or add a default."
+        )
+        return [
+            Diagnostic(Code.VARIABLE_MISSING, f'variable "{variable.name}" has no value{about}', span, remedy=remedy)
+        ]
+    span = assigned.span or span
+    problem = _unfit(variable, assigned.value, matcher)
+    if not problem:
+        return _unwritable(variable, assigned, span)
+    summary = f'variable "{variable.name}" {problem}, and is {canonical(assigned.value)} (from {assigned.origin})'
+    return [Diagnostic(Code.VARIABLE_VALUE, summary, span, remedy=variable.description)]
+
+
+def check_profile_values(spec: SpecFile) -> Iterator[Diagnostic]:
+    """Values that profiles which are not chosen give variables and that do not fit them; no secret is looked up."""
+    matcher = Matcher()
+    profiles: Mapping[str, Mapping[str, Any] | None] = spec.document.data.get("profiles") or {}
+    chosen = spec.profile.name if spec.profile is not None else None
+    given = [(name, (body or {}).get("variables") or {}) for name, body in profiles.items() if name != chosen]
+    for profile, name, value in ((profile, name, value) for profile, values in given for name, value in values.items()):
+        variable, span = spec.variables.get(name), spec.span(("profiles", profile, "variables", name))
+        if variable is None:
+            continue
+        if variable.sensitive:
+            yield from refuse_written(variable, value, span)
+        else:
+            yield from _check(spec, variable, Assigned(value, f'profile "{profile}"', span=span), matcher)
+
+
+def unfit_input(variable: Variable, value: Json) -> str:
+    """Why a value cannot be the variable's, as `must be …`; empty when it can."""
+    return _unfit(variable, value, Matcher())
+
+
+def _unwritable(variable: Variable, assigned: Assigned, span: Span) -> list[Diagnostic]:
+    """Refuse bytes of a command line or an environment that are not text. Files are read as UTF-8 before."""
+    if not isinstance(assigned.value, str) or is_encodable(assigned.value):
+        return []
+    summary = f'variable "{variable.name}" is not UTF-8 text (from {assigned.origin})'
+    return [Diagnostic(Code.VARIABLE_VALUE, summary, span, remedy="Give it as UTF-8.")]
+
+
+def _unfit(variable: Variable, value: Any, matcher: Matcher) -> str:
+    kinds = _PYTHON_TYPES.get(variable.type)
+    if kinds and (
+        not isinstance(value, kinds) or (isinstance(value, bool) and variable.type is not VariableType.BOOLEAN)
+    ):
+        return f"must be of type {variable.type}"
+    if variable.enum and canonical(value) not in {canonical(item) for item in variable.enum}:
+        return f"must be one of {', '.join(canonical(item) for item in variable.enum)}"
+    number = value if isinstance(value, int | float) and not isinstance(value, bool) else None
+    if number is not None and variable.minimum is not None and number < variable.minimum:
+        return f"must be at least {variable.minimum:g}"
+    if number is not None and variable.maximum is not None and number > variable.maximum:
+        return f"must be at most {variable.maximum:g}"
+    if variable.pattern is not None and isinstance(value, str):
+        return _mismatch(variable.pattern, value, matcher)
+    return ""
+
+
+def _mismatch(pattern: str, text: str, matcher: Matcher) -> str:
+    try:
+        return "" if matcher.matches(pattern, text) else f"must match {pattern}"
+    except PatternError as error:
+        return f"must match {pattern}, and cannot be matched: {error}"

@@ -1,0 +1,128 @@
+"""Draw an explanation as text and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from taskspec.diagnostics import Span
+from taskspec.operations.explanation import Explanation
+from taskspec.operations.value_origins import HIDDEN, Explained, Origin, OriginKind
+from taskspec.plan.model import Change, PlannedTask
+from taskspec.secrets.sensitive import HIDDEN as HIDDEN_TEXT
+from taskspec.values import Json, show_path
+from taskspec.view.json_documents import endurance_document, json_value, side
+from taskspec.view.labels import COLOURS, deadlines, retries, show, show_change, why
+from taskspec.view.terminal_text import Paint, clean, one_line
+
+VERSION = 1
+
+
+def draw_explanation(found: Explanation, paint: Paint) -> str:
+    """The action and its reason, each value with its origin, the neighbours, deadlines and retries."""
+    task = found.planned
+    sign = paint(f"{task.action.sign} {task.action}", COLOURS[task.action], "bold")
+    lines = [f"{paint(clean(task.address), 'bold')}  {sign}: {why(task)}"]
+    lines += [f"  {_change(change)}" for change in found.changes]
+    if found.values:
+        lines += ["", paint("Values", "bold"), *(line for value in found.values for line in _value(value, paint))]
+    lines += _neighbours("Waits for", found.waits_for, paint)
+    lines += _neighbours("Needed by", found.needed_by, paint)
+    if found.task is not None and found.task.kind.is_launch:
+        lines += ["", f"Deadlines: {deadlines(found.task.deadlines)}."]
+        lines.append(f"Retry: {_retry(found)}.")
+    return "\n".join(lines) + "\n"
+
+
+def _retry(found: Explanation) -> str:
+    if found.task is None or found.task.destructive:
+        return "never, since the task is destructive"
+    return retries(found.task.retry) if found.task.retry.attempts > 1 else "none"
+
+
+def _change(change: Change) -> str:
+    return f"{one_line(show_path(change.path))}: {HIDDEN_TEXT}" if change.after is HIDDEN else show_change(change)
+
+
+def _value(value: Explained, paint: Paint) -> Iterator[str]:
+    yield f"  {one_line(show_path(value.path))} = {_show(value.value)}  {paint(_from(value.origin), 'dim')}"
+    for part in value.origin.parts:
+        yield from _part(part, paint, 2)
+
+
+def _part(part: Origin, paint: Paint, depth: int) -> Iterator[str]:
+    yield f"{'  ' * depth}  {one_line(part.text)} = {_show(part.value)}  {paint(_from(part), 'dim')}"
+    for inner in part.parts:
+        yield from _part(inner, paint, depth + 1)
+
+
+def _show(value: Json) -> str:
+    return HIDDEN_TEXT if value is HIDDEN else show(value)
+
+
+def _from(origin: Origin) -> str:
+    """`{{ var.lr }}  (spec.yaml:4:9)`, `defaults (spec.yaml:2:3)`, `default of app "Train"`."""
+    text = origin.text if origin.kind is OriginKind.EXPRESSION else ""
+    words = ", ".join(one_line(word) for word in (text, origin.note) if word)
+    place = f"({clean(str(origin.place))})" if origin.place is not None else ""
+    return " ".join(part for part in (words, place) if part)
+
+
+def _neighbours(title: str, tasks: Sequence[PlannedTask], paint: Paint) -> list[str]:
+    if not tasks:
+        return []
+    width = min(60, max(len(task.address) for task in tasks))
+    rows = [
+        f"  {paint(task.action.sign, COLOURS[task.action])} {clean(task.address):<{width}}  {paint(why(task), 'dim')}"
+        for task in tasks
+    ]
+    return ["", paint(title, "bold"), *rows]
+
+
+def explanation_document(found: Explanation) -> dict[str, Any]:
+    """The explanation; validates against `explanation` in schemas/documents.schema.json."""
+    task = found.planned
+    return {
+        "taskspec_explanation": VERSION,
+        "address": task.address,
+        "action": str(task.action),
+        "reason": str(task.reason),
+        "detail": task.detail,
+        "task_id": task.previous.task_id if task.previous is not None else None,
+        "changes": [
+            {"path": show_path(c.path), "sensitive": True}
+            if c.after is HIDDEN
+            else {"path": show_path(c.path), "before": side(c.before), "after": side(c.after)}
+            for c in found.changes
+        ],
+        "values": [
+            {"path": show_path(value.path), **_given(value.value), "origin": _origin(value.origin)}
+            for value in found.values
+        ],
+        "waits_for": [_neighbour(other) for other in found.waits_for],
+        "needed_by": [_neighbour(other) for other in found.needed_by],
+        "endurance": endurance_document(found.task) if found.task is not None else None,
+    }
+
+
+def _origin(origin: Origin) -> dict[str, Any]:
+    return {
+        "kind": str(origin.kind),
+        "text": origin.text,
+        "note": origin.note,
+        "place": _place(origin.place),
+        **({} if origin.kind is OriginKind.EXPRESSION else _given(HIDDEN if origin.is_secret else origin.value)),
+        "parts": [_origin(part) for part in origin.parts],
+    }
+
+
+def _given(value: Json) -> dict[str, Any]:
+    return {"sensitive": True} if value is HIDDEN else {"value": json_value(value)}
+
+
+def _neighbour(task: PlannedTask) -> dict[str, str]:
+    return {"address": task.address, "action": str(task.action), "reason": str(task.reason)}
+
+
+def _place(span: Span | None) -> dict[str, Any] | None:
+    return {"file": span.source.name, "line": span.line, "column": span.column} if span is not None else None
