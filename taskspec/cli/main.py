@@ -46,7 +46,7 @@ _SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 110, "c
 
 
 class LazyGroup(click.Group):
-    """A group whose commands live in `cli.commands.<name>` and are imported on first use."""
+    """A group whose commands are modules of `cli.commands` that are imported on first use."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         return list(COMMANDS)
@@ -55,7 +55,8 @@ class LazyGroup(click.Group):
         name = ALIASES.get(cmd_name, cmd_name)
         if name not in COMMANDS:
             return None
-        command = importlib.import_module(f"taskspec.cli.commands.{name}").command
+        package = "taskspec.cli" if name == "completion" else "taskspec.cli.commands"
+        command = importlib.import_module(f"{package}.{name}").command
         return command if isinstance(command, click.Command) else None
 
     def invoke(self, ctx: click.Context) -> object:

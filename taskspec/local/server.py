@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 LOOPBACK = "127.0.0.1"
 _BACKLOG = 2048
 
-_logger_listening = logging.getLogger(__name__)
+_logger = logging.getLogger(__name__)
 
 
 def listen(home: ServerHome, port: int | None) -> socket.socket:
@@ -54,7 +54,7 @@ def listen(home: ServerHome, port: int | None) -> socket.socket:
         try:
             return _bind(last.port)
         except LocalServerError:
-            _logger_listening.warning("port %d of the last run is taken; using another", last.port)
+            _logger.warning("port %d of the last run is taken; using another", last.port)
     return _bind(0)
 
 
@@ -76,8 +76,6 @@ def _bind(port: int) -> socket.socket:
 
 DEFAULT_IDLE_SECONDS = 300.0
 _SHORTEST_WAIT = 0.05
-
-_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)

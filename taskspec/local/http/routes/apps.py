@@ -127,9 +127,6 @@ def _require_team(params: RequestFields) -> None:
         raise unknown("team", team)
 
 
-ROUTES: dict[str, Route] = {"apps.list": list_apps, "apps.info": info, "apps.tasks.list": list_sessions}
-
-
 async def download(call: RouteCall) -> Response:
     """Send the app as a gzip with one top folder, or the file at `filePath`, or the file that `fileKey` names."""
     release = _release(call)
@@ -180,4 +177,9 @@ def _unlink(path: Path) -> None:
     path.unlink(missing_ok=True)
 
 
-ROUTES_sources: dict[str, Route] = {"ecosystem.file.download": download}
+ROUTES: dict[str, Route] = {
+    "apps.list": list_apps,
+    "apps.info": info,
+    "apps.tasks.list": list_sessions,
+    "ecosystem.file.download": download,
+}

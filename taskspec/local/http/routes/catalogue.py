@@ -131,7 +131,7 @@ async def register(call: RouteCall) -> dict[str, Any]:
     return {"moduleId": registered.module_id, "slug": registered.slug, "version": registered.version}
 
 
-def list_modules_modules(call: RouteCall) -> list[dict[str, Any]]:
+def list_local_modules(call: RouteCall) -> list[dict[str, Any]]:
     """List every module with its branches and versions, newest first."""
     modules = call.parts.modules
     return [
@@ -167,4 +167,4 @@ def _read(path: Path, copies: Path, kind: str, name: str) -> AppSource:
     return from_folder(path, copies, name or None)
 
 
-ROUTES_modules: dict[str, Route] = {"modules.register": register, "modules.list": list_modules_modules}
+LOCAL_ROUTES: dict[str, Route] = {"modules.register": register, "modules.list": list_local_modules}

@@ -71,13 +71,6 @@ def _set_field(content: dict[str, Any], item: RequestFields) -> None:
         raise item.invalid("field", str(error)) from None
 
 
-ROUTES: dict[str, Route] = {
-    "tasks.data.set": set_fields,
-    "tasks.data.get": get_fields,
-    "tasks.app-v2.data.set": patch,
-}
-
-
 KINDS = ("project", "general", "experiment", "model", "archive")
 _TITLE_LIMIT = 255
 
@@ -105,4 +98,9 @@ def _check_general(general: RequestFields) -> None:
             icon.text(name)
 
 
-ROUTES_output: dict[str, Route] = {"tasks.output.set": set_output}
+ROUTES: dict[str, Route] = {
+    "tasks.data.set": set_fields,
+    "tasks.data.get": get_fields,
+    "tasks.app-v2.data.set": patch,
+    "tasks.output.set": set_output,
+}

@@ -76,14 +76,7 @@ def _show(row: sqlite3.Row) -> dict[str, Any]:
     }
 
 
-ROUTES: dict[str, Route] = {
-    f"{prefix}.{name}": partial(route, kind)
-    for kind, prefix in (("job", "jobs"), ("queue", "labeling-queues"))
-    for name, route in (("add", add), ("info", info), ("set-status", set_status))
-}
-
-
-def add_workflow(call: RouteCall, direction: str) -> dict[str, Any]:
+def add_node(call: RouteCall, direction: str) -> dict[str, Any]:
     node = RequestFields(call.params.mapping("node"), "node.")
     node.text("type")
     if not node.has("id"):
@@ -96,7 +89,12 @@ def add_workflow(call: RouteCall, direction: str) -> dict[str, Any]:
     return {}
 
 
-ROUTES_workflow: dict[str, Route] = {
-    "workflow.node.add-input": partial(add_workflow, direction="input"),
-    "workflow.node.add-output": partial(add_workflow, direction="output"),
+ROUTES: dict[str, Route] = {
+    **{
+        f"{prefix}.{name}": partial(route, kind)
+        for kind, prefix in (("job", "jobs"), ("queue", "labeling-queues"))
+        for name, route in (("add", add), ("info", info), ("set-status", set_status))
+    },
+    "workflow.node.add-input": partial(add_node, direction="input"),
+    "workflow.node.add-output": partial(add_node, direction="output"),
 }

@@ -20,11 +20,6 @@ from taskspec.local.http.routes import (
     tasklogs,
     tasks,
 )
-from taskspec.local.http.routes import apps as sources
-from taskspec.local.http.routes import catalogue as modules
-from taskspec.local.http.routes import fields as output
-from taskspec.local.http.routes import labeling as workflow
-from taskspec.local.http.routes import tasks as control
 
 if TYPE_CHECKING:
     from taskspec.local.http.call import Route, UploadRoute
@@ -32,7 +27,6 @@ if TYPE_CHECKING:
 _API = {
     **start.ROUTES,
     **tasks.ROUTES,
-    **output.ROUTES_output,
     **fields.ROUTES,
     **tasklogs.ROUTES,
     **direct.ROUTES,
@@ -41,8 +35,6 @@ _API = {
     **projects.ROUTES,
     **labeling.ROUTES,
     **apps.ROUTES,
-    **workflow.ROUTES_workflow,
-    **sources.ROUTES_sources,
     **catalogue.ROUTES,
     **places.ROUTES,
 }
@@ -51,7 +43,7 @@ _API = {
 _PREFIXES = (API_PREFIX, "/v3/")
 TABLE: dict[str, Route] = {
     **{prefix + method: route for prefix in _PREFIXES for method, route in _API.items()},
-    **{LOCAL_PREFIX + method: route for method, route in {**control.ROUTES_control, **modules.ROUTES_modules}.items()},
+    **{LOCAL_PREFIX + method: route for method, route in {**tasks.LOCAL_ROUTES, **catalogue.LOCAL_ROUTES}.items()},
 }
 UPLOADS: dict[str, UploadRoute] = {
     prefix + method: route for prefix in _PREFIXES for method, route in {**files.UPLOADS, **taskfiles.UPLOADS}.items()

@@ -137,4 +137,4 @@ def shutdown(call: RouteCall) -> dict[str, Any]:
     return {"success": True}
 
 
-ROUTES_control: dict[str, Route] = {"status": status, "prune": prune, "shutdown": shutdown}
+LOCAL_ROUTES: dict[str, Route] = {"status": status, "prune": prune, "shutdown": shutdown}
