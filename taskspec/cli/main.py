@@ -55,8 +55,8 @@ class LazyGroup(click.Group):
         name = ALIASES.get(cmd_name, cmd_name)
         if name not in COMMANDS:
             return None
-        package = "taskspec.cli" if name == "completion" else "taskspec.cli.commands"
-        command = importlib.import_module(f"{package}.{name}").command
+        module = "shell_completion" if name == "completion" else f"commands.{name}"
+        command = importlib.import_module(f"taskspec.cli.{module}").command
         return command if isinstance(command, click.Command) else None
 
     def invoke(self, ctx: click.Context) -> object:
