@@ -11,17 +11,14 @@ import json
 import os
 import secrets
 import stat
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import platformdirs
 
 from taskspec.errors import LocalServerError
 from taskspec.files import file_lock
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 HOME_VARIABLE = "TASKSPEC_HOME"
 

@@ -5,7 +5,8 @@ Pure. Facts: wire protocol, sections 3 and 6.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import Any
 
 from taskspec.api.records.wire_record import (
     WireRecord,
@@ -19,10 +20,6 @@ from taskspec.api.records.wire_record import (
     text,
 )
 from taskspec.api.wire import LaunchStatus
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from typing import Any
 
 
 class TaskInfo(WireRecord):

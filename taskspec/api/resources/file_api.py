@@ -8,16 +8,14 @@ from __future__ import annotations
 import mimetypes
 import os
 import tempfile
+from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from taskspec.api.records.paging import Paged
 from taskspec.api.records.records import FileInfo
 from taskspec.api.transport.form_data import FormPart, MultipartBody
 from taskspec.errors import NotFound, OutcomeUnknown, UsageError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
 
 Files = list[FileInfo]
 REMOVAL_SECONDS = 300.0

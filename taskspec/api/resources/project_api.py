@@ -5,15 +5,13 @@ The statuses are those of the vendor's SDK: pending, in_progress, on_review, com
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from taskspec.api.records.paging import Paged, by_name, only_one
 from taskspec.api.records.records import LabelingInfo, ProjectInfo
 from taskspec.api.records.wire_record import is_integer
 from taskspec.errors import OutcomeUnknown
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
 
 
 class LabelingJobApi(Paged):

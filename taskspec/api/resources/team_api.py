@@ -5,14 +5,12 @@ Facts: wire protocol, section 3.3.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from taskspec.api.records.paging import Paged, by_name, clause, only_one
 from taskspec.api.records.records import TeamInfo, UserInfo, WorkspaceInfo
 from taskspec.errors import NotFound
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
 
 
 class TeamApi(Paged):

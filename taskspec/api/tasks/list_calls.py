@@ -6,13 +6,11 @@ A poll of thousands of launches takes a few pages of one list method, never one 
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 from taskspec.api.records.paging import PAGE_LIMIT, Paged, clause
 from taskspec.api.records.records import TaskInfo
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 METHOD = "tasks.list"
 

@@ -7,7 +7,8 @@ that this one corrects. Facts: wire protocol, section 2.
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from taskspec.api.records.records import StartedTask, TaskInfo
 from taskspec.api.records.wire_record import as_object, is_integer
@@ -17,13 +18,9 @@ from taskspec.api.tasks.request_calls import RequestCalls
 from taskspec.api.tasks.start_request import KubernetesSettings, StartRequest
 from taskspec.api.tasks.upload_calls import UploadCalls
 from taskspec.api.tasks.waiting import MAX_WAIT_ATTEMPTS, WAIT_ATTEMPT_TIMEOUT_SEC, check_ended_well, wait_for
+from taskspec.api.transport import Transport
 from taskspec.api.wire import LaunchStatus, PluginTaskType, RestartPolicy
 from taskspec.errors import OutcomeUnknown, UsageError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-
-    from taskspec.api.transport import Transport
 
 
 class TaskApi(ListCalls, OutputCalls, FieldCalls, RequestCalls, UploadCalls):

@@ -7,16 +7,14 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from taskspec.api.records.paging import Paged
 from taskspec.api.transport.form_data import FormPart, MultipartBody, json_part
 from taskspec.errors import OutcomeUnknown, UsageError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
 
 HASH_BATCH = 900
 FILE_BATCH = 50

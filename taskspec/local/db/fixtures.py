@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import getpass
+import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from taskspec.local.db import timestamps
 from taskspec.local.db.listing import Column, ColumnKind, Listing
-
-if TYPE_CHECKING:
-    import sqlite3
-
-    from taskspec.local.db.server_database import Store
+from taskspec.local.db.server_database import Store
 
 TEAM = WORKSPACE = USER = AGENT = 1
 

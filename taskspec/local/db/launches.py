@@ -7,17 +7,14 @@ from __future__ import annotations
 
 import json
 import secrets
+import sqlite3
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from taskspec.api.wire import ACTIVE, LaunchStatus
 from taskspec.local.db import timestamps
-
-if TYPE_CHECKING:
-    import sqlite3
-    from collections.abc import Mapping
-
-    from taskspec.local.db.server_database import Store
+from taskspec.local.db.server_database import Store
 
 
 @dataclass(frozen=True, slots=True)

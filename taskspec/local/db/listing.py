@@ -7,18 +7,15 @@ from __future__ import annotations
 
 import json
 import re
+import sqlite3
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from taskspec.local.db import timestamps
-
-if TYPE_CHECKING:
-    import sqlite3
-    from collections.abc import Callable, Mapping, Sequence
-
-    from taskspec.local.db.server_database import Store
-    from taskspec.local.params import RequestFields
+from taskspec.local.db.server_database import Store
+from taskspec.local.params import RequestFields
 
 PAGE_LIMIT = 500
 

@@ -5,19 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import sqlite3
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
+from taskspec.local.apps.app_sources import AppSource
 from taskspec.local.db import timestamps
+from taskspec.local.db.server_database import Store
 from taskspec.local.refusal import Refusal
-
-if TYPE_CHECKING:
-    import sqlite3
-    from collections.abc import Mapping
-    from pathlib import Path
-
-    from taskspec.local.apps.app_sources import AppSource
-    from taskspec.local.db.server_database import Store
 
 _BOTH_SPELLINGS = {
     "modal_template_state": "modalTemplateState",

@@ -5,32 +5,26 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import sqlite3
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from starlette.background import BackgroundTask
-from starlette.responses import FileResponse
+from starlette.responses import FileResponse, Response
 
 from taskspec.api.wire import ACTIVE
 from taskspec.local.apps.app_sources import write_gzip
 from taskspec.local.db import fixtures
 from taskspec.local.db.listing import Column, ColumnKind, Condition, Listing, read_page
-from taskspec.local.db.modules import wire_config
+from taskspec.local.db.modules import Release, wire_config
 from taskspec.local.db.task_view import LISTING as TASKS
 from taskspec.local.db.task_view import show_task
+from taskspec.local.http.call import Route, RouteCall
 from taskspec.local.http.routes.catalogue import modules_where
+from taskspec.local.params import RequestFields
 from taskspec.local.refusal import unknown
-
-if TYPE_CHECKING:
-    import sqlite3
-    from collections.abc import Mapping
-
-    from starlette.responses import Response
-
-    from taskspec.local.db.modules import Release
-    from taskspec.local.http.call import Route, RouteCall
-    from taskspec.local.params import RequestFields
 
 SESSION_LIMIT = 500
 _RUNNING = ", ".join(f"'{status}'" for status in sorted(ACTIVE))

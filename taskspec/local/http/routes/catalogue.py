@@ -5,23 +5,19 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import sqlite3
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from taskspec.files.app_folder import AppFolderError
 from taskspec.local.apps.app_sources import AppSource, from_branch, from_folder, from_tag
 from taskspec.local.apps.git import RepositoryError
 from taskspec.local.db.listing import Column, ColumnKind, Condition, Listing, read_page
-from taskspec.local.db.modules import default_slug, wire_config
+from taskspec.local.db.modules import Release, default_slug, wire_config
+from taskspec.local.http.call import Route, RouteCall
+from taskspec.local.params import RequestFields
 from taskspec.local.refusal import unknown
-
-if TYPE_CHECKING:
-    import sqlite3
-    from collections.abc import Callable, Mapping
-
-    from taskspec.local.db.modules import Release
-    from taskspec.local.http.call import Route, RouteCall
-    from taskspec.local.params import RequestFields
 
 LISTING = Listing(
     "modules",

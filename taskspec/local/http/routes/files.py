@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
+import sqlite3
+from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from starlette.responses import FileResponse, Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from taskspec.local.apps.app_sources import Member, TarStream
 from taskspec.local.db import fixtures
-from taskspec.local.db.blobs import Blobs
+from taskspec.local.db.blobs import Blobs, Incoming
 from taskspec.local.db.team_files import STORAGE_PREFIX, clean_path, mime_of, show_file
+from taskspec.local.http.call import Route, RouteCall, ServerParts, Upload, UploadRoute
 from taskspec.local.http.multipart import receive_form
+from taskspec.local.params import RequestFields
 from taskspec.local.refusal import invalid, unknown
-
-if TYPE_CHECKING:
-    import sqlite3
-    from collections.abc import Iterable
-
-    from starlette.responses import Response
-    from starlette.types import Receive, Scope, Send
-
-    from taskspec.local.db.blobs import Blobs, Incoming
-    from taskspec.local.http.call import Route, RouteCall, ServerParts, Upload, UploadRoute
-    from taskspec.local.params import RequestFields
 
 
 def content(path: str, parts: ServerParts) -> Response:

@@ -7,17 +7,14 @@ editor.
 from __future__ import annotations
 
 import json
+import sqlite3
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from taskspec.local.db import fixtures, timestamps
+from taskspec.local.http.call import Route, RouteCall
 from taskspec.local.params import RequestFields
 from taskspec.local.refusal import unknown
-
-if TYPE_CHECKING:
-    import sqlite3
-
-    from taskspec.local.http.call import Route, RouteCall
 
 NAME_LIMIT = 255
 STATUSES = ("pending", "in_progress", "on_review", "completed", "stopped", "review_completed")

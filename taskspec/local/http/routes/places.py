@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import sqlite3
+from collections.abc import Callable
+from typing import Any
 
 from taskspec.local.db import fixtures
 from taskspec.local.db.listing import Condition, Listing, read_page
+from taskspec.local.http.call import Route, RouteCall
 from taskspec.local.refusal import unknown
-
-if TYPE_CHECKING:
-    import sqlite3
-    from collections.abc import Callable
-
-    from taskspec.local.http.call import Route, RouteCall
 
 # The SDK warns about a lower version.
 INSTANCE_VERSION = "6.18.3"

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import json
 import secrets
-from typing import TYPE_CHECKING, Any
+import sqlite3
+from typing import Any
 
 from taskspec.local.db import fixtures, timestamps
 from taskspec.local.db.listing import Column, ColumnKind, Condition, Listing, read_page
+from taskspec.local.http.call import Route, RouteCall, ServerParts
 from taskspec.local.refusal import Refusal, unknown
-
-if TYPE_CHECKING:
-    import sqlite3
-
-    from taskspec.local.http.call import Route, RouteCall, ServerParts
 
 NAME_LIMIT = 255
 TYPES = ("images", "videos", "volumes", "point_clouds", "point_cloud_episodes", "meshes")

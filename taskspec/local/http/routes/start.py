@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from taskspec.api.wire import DESCRIPTION_LIMIT, RestartPolicy
 from taskspec.local.apps.app_sources import from_branch
 from taskspec.local.apps.git import RepositoryError
 from taskspec.local.db import fixtures
 from taskspec.local.db.launches import NewLaunch
+from taskspec.local.db.modules import Release
+from taskspec.local.http.call import Route, RouteCall
+from taskspec.local.params import RequestFields
 from taskspec.local.refusal import unknown
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from taskspec.local.db.modules import Release
-    from taskspec.local.http.call import Route, RouteCall
-    from taskspec.local.params import RequestFields
 
 LOG_LEVELS = ("trace", "debug", "info", "warn", "warning", "error", "fatal")
 # `on_startup` is accepted, but the local server restarts no app when it starts.
