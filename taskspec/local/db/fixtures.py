@@ -108,12 +108,7 @@ def show_user(row: sqlite3.Row) -> dict[str, Any]:
 
 
 def _show_named(row: sqlite3.Row) -> dict[str, Any]:
-    return {
-        "id": row["id"],
-        "name": row["name"],
-        "createdAt": row["created_at"],
-        "updatedAt": row["updated_at"],
-    }
+    return {"id": row["id"], "name": row["name"], "createdAt": row["created_at"], "updatedAt": row["updated_at"]}
 
 
 def _login() -> str:

@@ -72,10 +72,7 @@ class Modules:
     def renew(self, module_id: int, source: AppSource) -> Release:
         """Record and return the release for the current content of a branch."""
         self._write_release(module_id, source)
-        row = self._store.one(
-            f"{_SELECT} WHERE r.module_id = ? AND r.version = ?",
-            (module_id, source.version),
-        )
+        row = self._store.one(f"{_SELECT} WHERE r.module_id = ? AND r.version = ?", (module_id, source.version))
         if row is None:  # impossible: the statement above wrote it
             raise LookupError(source.version)
         return _release(row)

@@ -107,8 +107,4 @@ async def _params(request: Request) -> RequestFields:
 
 def _require_post(request: Request) -> None:
     if request.method != "POST":
-        raise Refusal(
-            405,
-            "METHOD_NOT_ALLOWED",
-            f"{request.method} is not supported: use POST, or GET to read",
-        )
+        raise Refusal(405, "METHOD_NOT_ALLOWED", f"{request.method} is not supported: use POST, or GET to read")

@@ -111,7 +111,4 @@ def _write(parts: ServerParts, task_id: int, rows: list[tuple[str, str]]) -> Non
 
 
 ROUTES: dict[str, Route] = {"tasks.files.bulk.add-by-hash": add_by_hash}
-UPLOADS: dict[str, UploadRoute] = {
-    "images.internal.hashes.list": known_hashes,
-    "tasks.files.bulk.upload": upload_new,
-}
+UPLOADS: dict[str, UploadRoute] = {"images.internal.hashes.list": known_hashes, "tasks.files.bulk.upload": upload_new}
