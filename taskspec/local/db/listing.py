@@ -34,6 +34,16 @@ class Column:
     kind: ColumnKind = ColumnKind.TEXT
 
 
+def table_columns(*texts: str) -> dict[str, Column]:
+    """The id, the given texts, and the times of a table."""
+    dates = {"createdAt": "created_at", "updatedAt": "updated_at"}
+    return {
+        "id": Column("id", ColumnKind.NUMBER),
+        **{name: Column(name) for name in texts},
+        **{name: Column(sql, ColumnKind.DATE) for name, sql in dates.items()},
+    }
+
+
 @dataclass(frozen=True, slots=True)
 class Listing:
     """The source of the rows, and the fields for filters and sorting.

@@ -23,7 +23,10 @@ _BOTH_SPELLINGS = {
     "need_gpu": "needGPU",
 }
 _KEPT_RELEASES = 256
-_SELECT = "SELECT r.*, m.name FROM releases r JOIN modules m ON m.id = r.module_id"
+_SELECT = (
+    "SELECT r.id, r.module_id, m.name AS module_name, r.version, r.branch, r.digest, r.config, r.config_dir"
+    " FROM releases r JOIN modules m ON m.id = r.module_id"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,13 +188,5 @@ def wire_config(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _release(row: sqlite3.Row) -> Release:
-    return Release(
-        id=row["id"],
-        module_id=row["module_id"],
-        module_name=row["name"],
-        version=row["version"],
-        branch=row["branch"],
-        digest=row["digest"],
-        config=json.loads(row["config"]),
-        config_dir=row["config_dir"],
-    )
+    values = dict(zip(row.keys(), row, strict=True))
+    return Release(**values | {"config": json.loads(row["config"])})

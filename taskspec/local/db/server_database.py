@@ -70,6 +70,11 @@ class Store:
         """Run one statement. Return the id of the inserted row."""
         return self._connection.execute(sql, values).lastrowid or 0
 
+    def insert(self, table: str, **values: Any) -> int:
+        """Insert one row of the given columns. Return its id."""
+        marks = ", ".join("?" * len(values))
+        return self.write(f"INSERT INTO {table} ({', '.join(values)}) VALUES ({marks})", tuple(values.values()))  # noqa: S608 - constants
+
     def write_many(self, sql: str, rows: Iterable[Values]) -> None:
         self._connection.executemany(sql, rows)
 

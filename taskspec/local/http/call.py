@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -52,6 +53,13 @@ class RouteCall:
         found = self.parts.launches.find(task_id)
         if found is None:
             raise unknown("task", task_id)
+        return found
+
+    def row(self, table: str, row_id: int, noun: str | None = None) -> sqlite3.Row:
+        """Return a row by its id. Raises a 404 that calls it `noun` when it does not exist."""
+        found = self.parts.store.one(f"SELECT * FROM {table} WHERE id = ?", (row_id,))  # noqa: S608 - constants
+        if found is None:
+            raise unknown(noun or table.removesuffix("s"), row_id)
         return found
 
 

@@ -49,7 +49,7 @@ def _request(params: RequestFields, release: Release, user: int) -> NewLaunch:
     params.mapping("advancedSettings", {})
     params.flag("proxyKeepUrl")
     return NewLaunch(
-        workspace_id=_workspace(params),
+        workspace_id=fixtures.require(params, "workspace"),
         user_id=user,
         agent_id=_agent(params),
         module_id=release.module_id,
@@ -101,13 +101,6 @@ async def _branch_release(call: RouteCall, module_id: int, branch: str) -> Relea
     except (RepositoryError, OSError) as error:
         raise call.params.invalid("appVersion", f"cannot be read: {error}") from None
     return call.parts.modules.renew(module_id, source)
-
-
-def _workspace(params: RequestFields) -> int:
-    workspace = params.id("workspaceId")
-    if workspace != fixtures.WORKSPACE:
-        raise unknown("workspace", workspace)
-    return workspace
 
 
 def _agent(params: RequestFields) -> int:

@@ -23,10 +23,7 @@ _OWN_META = frozenset({"id", "app", "params", "output", "sessionToken", "error",
 
 
 def list_tasks(call: RouteCall) -> dict[str, Any]:
-    workspace = call.params.id("workspaceId")
-    if workspace != fixtures.WORKSPACE:
-        raise unknown("workspace", workspace)
-    here = Condition("l.workspace_id = ?", (workspace,))
+    here = Condition("l.workspace_id = ?", (fixtures.require(call.params, "workspace"),))
     show = partial(_show_with_progress, call.parts.logs) if call.params.flag("withProgress") else show_task
     return read_page(call.parts.store, LISTING, call.params, show, (here,))
 
