@@ -35,12 +35,6 @@ class WaitingTimeExceeded(ApiError):
     """The wait is over, but the launch may still run."""
 
 
-def check_ended_well(status: LaunchStatus, task_id: int | None = None) -> None:
-    """Raise when a launch with this status has failed."""
-    if status is LaunchStatus.ERROR:
-        raise TaskFinishedWithError(task_id, status)
-
-
 def wait_for(
     target: LaunchStatus,
     read: Callable[[], LaunchStatus],
