@@ -231,7 +231,7 @@ class Origins:
         """The value of a reference in this plan."""
         evaluator = self.project.evaluator
         if unit == self._unit:
-            scope = evaluator.scope(self.instance)
+            scope = evaluator.names(self.instance)
         else:
             names = evaluator.units[unit].names() if unit else evaluator.base
             scope = {"tasks": evaluator.tasks, **names}
