@@ -39,8 +39,6 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True)
 class PriorLaunch:
-    """What is known of a node before its plan."""
-
     node: int
     record: Record | None
     observed: Observed | None
@@ -65,7 +63,6 @@ class Conditions:
     """Nodes of which nothing will succeed: joins only when all members are skipped."""
 
     def pass_on(self, join: int) -> None:
-        """What a join makes of its members."""
         members = self.graph.predecessors[join]
         first = next((self.skipped[before] for before in members if before in self.skipped), None)
         if first is not None:

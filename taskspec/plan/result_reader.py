@@ -101,7 +101,6 @@ def _root(instance: Instance) -> str:
 
 
 def _described(value: Json) -> Json:
-    """Unknown leaves as text, so that a value can be digested."""
     return map_leaves(value, lambda leaf: leaf.describe() if isinstance(leaf, Unknown) else leaf)
 
 

@@ -57,7 +57,6 @@ class TaskScope:
         return part.folder if part is not None else ""
 
     def names(self, instance: Instance, extra: Mapping[str, Json] = NOTHING) -> dict[str, Json]:
-        """The names that the expressions of an instance see."""
         part = self.part_of(instance)
         names, tasks = (self.base, self.tasks) if part is None else (part.names(), part.tasks)
         seen = tasks if instance.task.partial is _FAIL else SucceededTasks(tasks)
@@ -76,6 +75,5 @@ class TaskScope:
         return self.render(instance, (section,), value) if isinstance(value, str) else value
 
     def failed(self, instance: Instance, path: Path, code: Code, message: str, remedy: str = "") -> SpecError:
-        """The error that a section of the task is wrong."""
         span = self.spec.task_span(instance.task.name, *path)
         return SpecError([Diagnostic(code, f'task "{instance.address}": {message}', span, remedy=remedy)])

@@ -29,7 +29,6 @@ class Include:
 
 
 def read_includes(data: Mapping[str, Any]) -> dict[str, Include]:
-    """The includes of a spec as written."""
     written: Mapping[str, Any] = data.get("include") or {}
     return {
         name: Include(name, body, {})

@@ -16,8 +16,6 @@ from taskspec.values import Json
 
 
 class Kind(StrEnum):
-    """What a task is."""
-
     JOB = "job"
     SERVICE = "service"
     REQUEST = "request"
@@ -78,8 +76,6 @@ class ServiceRule:
 
 @dataclass(frozen=True, slots=True)
 class Poll:
-    """A call that is repeated until its response meets a condition."""
-
     until: Json
     every: float
     attempts: int | None
@@ -105,8 +101,6 @@ class Call:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestCall(Call):
-    """A request to a service."""
-
     service: Json
     method: Json
     data: Mapping[str, Json] | None
@@ -144,8 +138,6 @@ class ApiCall(Call):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LocalCall(Call):
-    """A command on this machine."""
-
     command: Sequence[Json]
     env: Mapping[str, Json] | None
 
@@ -201,7 +193,6 @@ def keys_of(kind: object) -> frozenset[str]:
 
 
 def read_service(body: Mapping[str, Any]) -> ServiceRule:
-    """The rule of a service as written."""
     reuse = body.get("reuse", False)
     return ServiceRule(
         ready=Readiness(body.get("ready", Readiness.READY)),
@@ -212,7 +203,6 @@ def read_service(body: Mapping[str, Any]) -> ServiceRule:
 
 
 def read_call(kind: Kind, body: Mapping[str, Any]) -> Call:
-    """The call of a request, a wait, an api call or a command as written."""
     timeout = seconds(body["timeout"]) if "timeout" in body else _TIMEOUTS[kind]
     match kind:
         case Kind.REQUEST:

@@ -43,7 +43,6 @@ def unfit(value: Json, wanted: VariableType | None) -> str:
 
 
 def shown(value: Any) -> str:
-    """A value as JSON, cut where it is long."""
     text = canonical(value)
     return text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"
 
@@ -59,7 +58,6 @@ def described(value: Any) -> str:
 
 
 def kind_of(value: Any) -> str:
-    """The type of a value in one word."""
     if isinstance(value, bool):
         return "boolean"
     kinds = ((str, "text"), (int, "integer"), (float, "number"), (Mapping, "map"), (list, "list"))

@@ -55,7 +55,6 @@ class _Flows:
     _open: list[str] = field(default_factory=list)
 
     def analysis(self, prefix: str) -> Analysis:
-        """The analysis of one part, or of the root where there is no prefix."""
         if prefix not in self._analyses:
             self._enter(prefix)
             self._analyses[prefix] = analyse(*self._written(prefix), self._within(prefix))
@@ -85,7 +84,6 @@ class _Flows:
         )
 
     def inputs(self, prefix: str) -> Mapping[str, tuple[ValueSource, ...]]:
-        """For each input of a part, the tasks it comes from."""
         if prefix not in self._inputs:
             part = self.parts[prefix]
             spec, renderer = self._written(part.parent)

@@ -131,7 +131,6 @@ class _Look:
 
 
 def in_sight(section: str) -> str:
-    """Why a section must not hold a secret."""
     return f"`{section}`, which {_SHOWN.get(section, 'is written into plans and reports')}"
 
 
