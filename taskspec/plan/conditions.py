@@ -19,8 +19,9 @@ from taskspec.specfile.model import TaskDecl
 from taskspec.state.model import Record
 from taskspec.template.expansion.instances import Instance
 from taskspec.template.expressions.absent_views import reads_absent
-from taskspec.template.expressions.render import RenderError, templates_in
+from taskspec.template.expressions.render import RenderError
 from taskspec.values import Json, Opaque, Unknown, canonical, symbolic
+from taskspec.wording import shorten
 
 _SUCCESS = RunOn.SUCCESS
 _SHOWN = 80
@@ -175,11 +176,7 @@ def reads(scope: TaskScope, instance: Instance, value: Json) -> Iterator[tuple[s
     """What the expressions of a value read, each as written with its value; nothing that may be a secret."""
     specs = (scope.spec, *scope.spec.units.values())
     guarded = any(variable.sensitive for spec in specs for variable in spec.variables.values())
-    texts = {
-        reference.text: reference
-        for _, text in templates_in(value)
-        for reference in scope.renderer.parse(text).references
-    }
+    texts = {reference.text: reference for reference in scope.renderer.references(value)}
     for text, reference in texts.items():
         if guarded and reference.root != "tasks":
             continue
@@ -189,10 +186,7 @@ def reads(scope: TaskScope, instance: Instance, value: Json) -> Iterator[tuple[s
 
 def reads_absent_task(scope: TaskScope, text: str) -> bool:
     """Whether an expression reads a task that did not succeed."""
-    return any(
-        r.root == "tasks" and r.steps and reads_absent(scope.tasks, r.steps[0])
-        for r in scope.renderer.parse(text).references
-    )
+    return reads_absent(scope.tasks, scope.renderer.references(text))
 
 
 def explain(scope: TaskScope, instance: Instance) -> str:
@@ -204,14 +198,8 @@ def explain(scope: TaskScope, instance: Instance) -> str:
 
 
 def _shown(value: Json) -> str:
-    plain = _plain(symbolic(value))
-    text = plain if isinstance(value, Opaque) else canonical(plain)
-    return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
-
-
-def _plain(value: Json) -> Json:
-    """A value with a text in the place of every unknown and every secret."""
-    return map_leaves(value, _shown_leaf)
+    plain = map_leaves(symbolic(value), _shown_leaf)
+    return shorten(plain if isinstance(value, Opaque) else canonical(plain), _SHOWN)
 
 
 def _shown_leaf(leaf: Json) -> Json:

@@ -177,13 +177,8 @@ NEEDED_KEYS: Mapping[Kind, tuple[str, ...]] = {
 }
 CALL_BODY = ("service", "method", "data", "wait", "team", "call", "with", "command", "env")
 """Keys of calls whose values may hold expressions."""
-_TIMEOUTS: Mapping[Kind, float | None] = {
-    Kind.REQUEST: 600.0,
-    Kind.WAIT: None,
-    Kind.API: 600.0,
-    Kind.LOCAL: None,
-}
-"""Seconds; None for no limit."""
+_TIMEOUTS: Mapping[Kind, float] = {Kind.REQUEST: 600.0, Kind.API: 600.0}
+"""Seconds. The other calls have no limit."""
 
 
 def keys_of(kind: object) -> frozenset[str]:
@@ -203,7 +198,7 @@ def read_service(body: Mapping[str, Any]) -> ServiceRule:
 
 
 def read_call(kind: Kind, body: Mapping[str, Any]) -> Call:
-    timeout = seconds(body["timeout"]) if "timeout" in body else _TIMEOUTS[kind]
+    timeout = seconds(body["timeout"]) if "timeout" in body else _TIMEOUTS.get(kind)
     match kind:
         case Kind.REQUEST:
             poll = body.get("poll")
