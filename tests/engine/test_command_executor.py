@@ -18,7 +18,7 @@ from taskspec.specfile.fields.kinds import Kind, read_call
 PERFORM = """
 import os, sys, time
 from pathlib import Path
-from tests.engine.test_guards import commands, order
+from tests.engine.test_command_executor import commands, order
 commands(Path(sys.argv[1])).perform(order("-c", sys.argv[2]), time.sleep)
 """
 
