@@ -1,7 +1,7 @@
 """Where secrets may go: found from the references of a spec, before any secret is looked up.
 
-A secret may be a part of params, of the data of a request, of a command's environment, of a local, of a result or of
-a check. Names, titles, addresses and outputs are visible to all users, and refuse it.
+A secret may be a part of params, the data of a request, a command's environment, a local, a result or a check. Names,
+titles, addresses and outputs are visible to all users, and refuse it.
 """
 
 from __future__ import annotations
