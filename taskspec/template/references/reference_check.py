@@ -96,12 +96,9 @@ def analyse(spec: SpecFile, renderer: Renderer, within: IncludeContext = ALONE) 
 
 
 def _waits_for_nothing(spec: SpecFile, task: TaskDecl) -> Diagnostic:
-    return Diagnostic(
-        Code.WRONG_VALUE,
-        f'task "{task.name}" runs on failure and needs nothing, so nothing that it needs can fail',
-        spec.task_span(task.name, "run_on"),
-        remedy="Name the tasks in depends_on after whose failure it runs.",
-    )
+    summary = f'task "{task.name}" runs on failure and needs nothing, so nothing that it needs can fail'
+    remedy = "Name the tasks in depends_on after whose failure it runs."
+    return spec.task_problem(Code.WRONG_VALUE, task.name, ("run_on",), summary, remedy)
 
 
 def _once_each(dependencies: Iterator[Dependency]) -> tuple[Dependency, ...]:
