@@ -8,18 +8,16 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from taskspec.errors import UsageError
 from taskspec.files.project_files import OWN, why_root
 from taskspec.files.safe_read import files_below, read_plain, why_no_path
 from taskspec.values import not_json, show_path
 from taskspec.wording import shorten
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
 
 CONFIG_NAME = "config.json"
 CONFIG_LIMIT = 4 * 2**20
