@@ -7,15 +7,12 @@ from __future__ import annotations
 
 import difflib
 from bisect import bisect_left, bisect_right
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 from taskspec.wording import listing, shorten
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 ERROR_LIMIT = 500
 """The number of errors of one kind after which a check stops. The view shows fifty."""

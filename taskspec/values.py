@@ -34,9 +34,25 @@ class UnknownTouchedError(Exception):
 
 
 class Opaque:
-    """A leaf that is not JSON: an unknown or a secret value."""
+    """A leaf that is not JSON: an unknown or a secret value. Computing with it, or turning it into text, touches it.
+
+    As a key, or compared for uniqueness, it would count as different from every other value.
+    """
 
     __slots__ = ()
+
+    def touch(self) -> NoReturn:
+        """Raise the error that its content is needed."""
+        raise NotImplementedError
+
+    def _touch(self, *_: object) -> NoReturn:
+        self.touch()
+
+    __str__ = __bool__ = __int__ = __float__ = __len__ = __iter__ = __index__ = __format__ = _touch
+    __contains__ = __abs__ = __neg__ = __pos__ = __round__ = _touch
+    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = _touch
+    __floordiv__ = __rfloordiv__ = __mod__ = __rmod__ = _touch
+    __lt__ = __le__ = __gt__ = __ge__ = __eq__ = __ne__ = __hash__ = _touch
 
 
 class Unknown(Opaque):
@@ -65,15 +81,8 @@ class Unknown(Opaque):
     def __getitem__(self, key: object) -> Unknown:
         return self
 
-    def _touch(self, *_: object) -> NoReturn:
+    def touch(self) -> NoReturn:
         raise UnknownTouchedError(self)
-
-    __str__ = __bool__ = __int__ = __float__ = __len__ = __iter__ = __index__ = __format__ = _touch
-    __contains__ = __abs__ = __neg__ = __pos__ = __round__ = _touch
-    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = _touch
-    __floordiv__ = __rfloordiv__ = __mod__ = __rmod__ = _touch
-    # As a key, or compared for uniqueness, it would count as different from every other value.
-    __lt__ = __le__ = __gt__ = __ge__ = __eq__ = __ne__ = __hash__ = _touch
 
 
 def unknowns(value: Json) -> Iterator[Unknown]:

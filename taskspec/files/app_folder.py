@@ -8,18 +8,16 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from taskspec.errors import UsageError
 from taskspec.files.project_files import OWN, why_root
-from taskspec.files.safe_read import read_plain, why_no_path
+from taskspec.files.safe_read import files_below, read_plain, why_no_path
 from taskspec.values import not_json, show_path
 from taskspec.wording import shorten
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
 
 CONFIG_NAME = "config.json"
 CONFIG_LIMIT = 4 * 2**20
@@ -95,13 +93,8 @@ def read_app_folder(path: Path, *, inside: Path | None = None) -> AppFolder:
 
 
 def app_files(root: Path) -> Iterator[Path]:
-    """The app's files, relative and sorted. Hidden names, caches and links that lead outside are left out."""
-    for folder, names, files in os.walk(root):
-        names[:] = sorted(n for n in names if not n.startswith(".") and n not in IGNORED_FOLDERS)
-        for name in sorted(files):
-            file = Path(folder) / name
-            if not name.startswith(".") and file.is_file() and file.resolve().is_relative_to(root.resolve()):
-                yield file.relative_to(root)
+    """The app's files, as `files_below`, without caches."""
+    return files_below(root, IGNORED_FOLDERS)
 
 
 def _resolved(path: Path) -> Path:

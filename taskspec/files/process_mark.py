@@ -19,7 +19,7 @@ def mark_of(pid: int) -> str | None:
         return None if Path("/proc/self/stat").exists() else _portable_mark(pid)
     except ProcessLookupError:
         return None
-    return None if fields[0] in {b"Z", b"X"} else f"{_boot_id()}:{fields[_START_TIME].decode()}"
+    return None if fields[0] in {b"Z", b"X"} else f"{boot_id()}:{fields[_START_TIME].decode()}"
 
 
 def _portable_mark(pid: int) -> str | None:
@@ -33,5 +33,11 @@ def _portable_mark(pid: int) -> str | None:
 
 
 @lru_cache(maxsize=1)
-def _boot_id() -> str:
-    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+def boot_id() -> str:
+    """What distinguishes one boot of this machine from another."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except OSError:
+        import psutil  # noqa: PLC0415 - as above
+
+        return str(int(psutil.boot_time()))

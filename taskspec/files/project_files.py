@@ -55,7 +55,6 @@ def _is_ours(folder: Path) -> bool:
 
 TEXT_LIMIT = 2**20
 SPEC_LIMIT = 2**25
-_VERSION_CONTROL = ".git"
 _SHOWN = 80
 
 
@@ -96,7 +95,7 @@ class ProjectFiles:
                 f'"{path}" is outside of the project',
                 remedy=f'The project is "{self.root.name}", {why_root(self.root)}. --allow-outside permits it.',
             )
-        if _VERSION_CONTROL in place.parts:
+        if GIT in place.parts:
             raise UsageError(f'"{path}" belongs to the version control', remedy="Name a file of the project.")
         return place
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 SIZE_LIMIT = 32 * 2**20
@@ -44,6 +45,16 @@ def read_plain(path: Path, limit: int = SIZE_LIMIT) -> bytes:
     if len(content) > limit:
         raise TooLarge(f"it has more than {limit:,} bytes")
     return content
+
+
+def files_below(root: Path, ignored: Collection[str] = ()) -> Iterator[Path]:
+    """The files of a folder, relative and sorted. Hidden names and links that lead outside are left out."""
+    for folder, names, files in os.walk(root):
+        names[:] = sorted(name for name in names if not name.startswith(".") and name not in ignored)
+        for name in sorted(files):
+            file = Path(folder, name)
+            if not name.startswith(".") and file.is_file() and file.resolve().is_relative_to(root.resolve()):
+                yield file.relative_to(root)
 
 
 def why_no_path(path: Path) -> str:

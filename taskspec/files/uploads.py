@@ -6,13 +6,11 @@ The planner reads them to notice a change, and the engine to send them, so both 
 from __future__ import annotations
 
 import hashlib
-import os
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from taskspec.errors import UsageError
-from taskspec.files.safe_read import why_no_path
+from taskspec.files.safe_read import files_below, why_no_path
 from taskspec.wording import shorten
 
 _CHUNK = 2**20
@@ -44,7 +42,8 @@ def files_beside(folder: Path, name: str) -> list[Outgoing]:
         raise UploadNotFound(f'"{name}" is not inside the folder of the spec', remedy="copy it there")
     if not source.exists():
         raise UploadNotFound(f'there is no "{name}" in the folder of the spec', remedy="check the path")
-    found = [Outgoing(source, source.name)] if source.is_file() else list(_inside(source))
+    files = [Path(source.name)] if source.is_file() else files_below(source)
+    found = [Outgoing(source if source.is_file() else source / file, file.as_posix()) for file in files]
     if not found:
         raise UploadNotFound(f'"{name}" contains no files', remedy="check the path; hidden files are not sent")
     return found
@@ -64,12 +63,3 @@ def digest_beside(folder: Path, name: str) -> str:
                 f'"{file.name}" cannot be read: {error.strerror}', remedy="check who may read it"
             ) from None
     return digest.hexdigest()
-
-
-def _inside(root: Path) -> Iterator[Outgoing]:
-    for place, folders, names in os.walk(root):
-        folders[:] = sorted(folder for folder in folders if not folder.startswith("."))
-        for name in sorted(names):
-            path = Path(place, name)
-            if not name.startswith(".") and path.is_file() and path.resolve().is_relative_to(root):
-                yield Outgoing(path, path.relative_to(root).as_posix())

@@ -14,6 +14,7 @@ from typing import Any
 
 from taskspec.template.expressions.undefined import ExpressionError, ScopeObject
 from taskspec.values import Json, Unknown
+from taskspec.wording import listing
 
 _WILD = re.compile(r"[*?\[]")
 
@@ -115,7 +116,7 @@ class FilesView(ScopeObject):
         if not found:
             raise ExpressionError(_no_file(FilesNeed(folder, match), finding))
         if len(found) > 1 and not newest:
-            names = _listed([each["path"] for each in found])
+            names = listing([each["path"] for each in found], 5)
             raise ExpressionError(f'{len(found)} files in "{folder}" match "{match}": {names}; say `newest: true`')
         return found[-1]
 
@@ -134,7 +135,7 @@ class ProjectView(ScopeObject):
         if not found:
             raise ExpressionError(f'no project "{key}" was made since the launch began; {finding.instead}')
         if len(found) > 1:
-            names = _listed([f'"{each["name"]}" ({each["id"]})' for each in found])
+            names = listing([f'"{each["name"]}" ({each["id"]})' for each in found], 5)
             raise ExpressionError(f'{len(found)} projects "{key}" were made since the launch began: {names}')
         return found[0]
 
@@ -154,7 +155,3 @@ def evidence_views(evidence: Evidence) -> dict[str, Json]:
 
 def _no_file(need: FilesNeed, finding: Finding) -> str:
     return f'no file in "{need.folder}" matches "{need.match}"; {finding.instead}'
-
-
-def _listed(names: Sequence[str], limit: int = 5) -> str:
-    return ", ".join(names[:limit]) + (f", … ({len(names) - limit} more)" if len(names) > limit else "")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from taskspec.diagnostics import Code, Diagnostic
+from taskspec.diagnostics import Code
 from taskspec.errors import SpecError
 from taskspec.secrets.sensitive import Secrets
 from taskspec.specfile.fields.kinds import Partial
@@ -75,5 +75,5 @@ class TaskScope:
         return self.render(instance, (section,), value) if isinstance(value, str) else value
 
     def failed(self, instance: Instance, path: Path, code: Code, message: str, remedy: str = "") -> SpecError:
-        span = self.spec.task_span(instance.task.name, *path)
-        return SpecError([Diagnostic(code, f'task "{instance.address}": {message}', span, remedy=remedy)])
+        summary = f'task "{instance.address}": {message}'
+        return SpecError([self.spec.task_problem(code, instance.task.name, path, summary, remedy)])

@@ -74,14 +74,11 @@ class Sensitive(Opaque):
     def __repr__(self) -> str:
         return HIDDEN
 
-    def _touch(self, *_: object) -> NoReturn:
+    def touch(self) -> NoReturn:
         raise SensitiveTouchedError
 
-    __str__ = __bool__ = __int__ = __float__ = __len__ = __iter__ = __index__ = __format__ = __getitem__ = _touch
-    __contains__ = __abs__ = __neg__ = __pos__ = __round__ = __hash__ = _touch
-    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = _touch
-    __floordiv__ = __rfloordiv__ = __mod__ = __rmod__ = _touch
-    __lt__ = __le__ = __gt__ = __ge__ = __eq__ = __ne__ = _touch
+    def __getitem__(self, key: object) -> NoReturn:
+        self.touch()
 
 
 class WithheldError(Exception):

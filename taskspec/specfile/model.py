@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import ClassVar
 
-from taskspec.diagnostics import Span
+from taskspec.diagnostics import Code, Diagnostic, Span
 from taskspec.specfile.fields.kinds import Call, Kind, Partial, RunOn, ServiceRule
 from taskspec.specfile.fields.launch_outputs import Outputs
 from taskspec.specfile.fields.launch_settings import AgentRule, LaunchSettings
@@ -187,6 +187,12 @@ class SpecFile:
                 if inherited and self.document.has(inherited):
                     return self.document.span(inherited, key=key)
         return self.document.span(own, key=key or not path)
+
+    def task_problem(
+        self, code: Code, task: str, path: Path, summary: str, remedy: str = "", *, key: bool = False
+    ) -> Diagnostic:
+        """What is wrong with a value of a task, or with its key."""
+        return Diagnostic(code, summary, self.task_span(task, *path, key=key), remedy=remedy)
 
 
 def is_folder(module: str | int) -> bool:

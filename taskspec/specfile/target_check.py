@@ -29,13 +29,12 @@ def check_target(spec: SpecFile, task: LaunchDecl) -> list[Diagnostic]:
         key = TARGETS[name].key
         if key in taken:
             remedy = f'Both become "{key}"; keep one.'
-            problems.append(
-                Diagnostic(Code.TARGET, f'"{name}" and "{taken[key]}" are the same target', span, remedy=remedy)
-            )
+            summary = f'"{name}" and "{taken[key]}" are the same target'
+            problems.append(Diagnostic(Code.TARGET, summary, span, remedy=remedy))
         taken.setdefault(key, name)
         problem = type_problem(name, value)
         if problem:
-            problems.append(Diagnostic(Code.TARGET, problem, spec.span((*task.path, "target", name)), remedy=""))
+            problems.append(Diagnostic(Code.TARGET, problem, spec.span((*task.path, "target", name))))
     return problems
 
 

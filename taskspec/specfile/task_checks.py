@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from taskspec.diagnostics import Code, Diagnostic, Severity, choices
 from taskspec.specfile.fields.kinds import COMMON_KEYS, NEEDED_KEYS, OWN_KEYS, ApiCall, Kind
@@ -25,23 +26,21 @@ def check_keys(document: SourceDocument, name: str) -> Iterator[Diagnostic]:
     """Keys that the kind of a task does not have, and those it cannot do without."""
     body = document.data["tasks"][name]
     kind = Kind(body.get("kind", Kind.JOB))
-    allowed = COMMON_KEYS | OWN_KEYS[kind]
-    for key in body.keys() - allowed if not body.keys() <= allowed else ():
+    for key in body.keys() - (COMMON_KEYS | OWN_KEYS[kind]):
         kinds = ", ".join(other for other, keys in OWN_KEYS.items() if key in keys)
-        yield Diagnostic(
-            Code.UNKNOWN_KEY,
+        summary, span = (
             f'task "{name}" is a {kind} and has no key "{key}"',
             document.span(("tasks", name, key), key=True),
-            remedy=f'"{key}" belongs to kind: {kinds}.' if kinds else "",
         )
+        remedy = f'"{key}" belongs to kind: {kinds}.' if kinds else ""
+        yield Diagnostic(Code.UNKNOWN_KEY, summary, document.span(("tasks", name, key), key=True), remedy=remedy)
     for key in NEEDED_KEYS[kind]:
         if key not in body:
-            yield Diagnostic(
-                Code.MISSING_KEY,
+            summary, span = (
                 f'task "{name}" is a {kind} and needs a key "{key}"',
                 document.span(("tasks", name), key=True),
-                remedy=f'Add "{key}:".',
             )
+            yield Diagnostic(Code.MISSING_KEY, summary, span, remedy=f'Add "{key}:".')
 
 
 def check_task(spec: SpecFile, task: TaskDecl) -> Iterator[Diagnostic]:
@@ -51,73 +50,54 @@ def check_task(spec: SpecFile, task: TaskDecl) -> Iterator[Diagnostic]:
     yield from _check_results(spec, task)
     yield from check_fan_out(spec, task)
     yield from _check_platform_call(spec, task)
-    yield from _check_settings(spec, task)
+    for path, what, remedy in settings_problems(task.settings) if task.settings is not None else ():
+        summary = f'task "{task.name}": {what}'
+        yield spec.task_problem(Code.WRONG_VALUE, task.name, ("settings", *path), summary, remedy)
     for index, other in enumerate(task.depends_on):
         if other not in spec.tasks and other not in spec.includes:
             span = spec.task_span(task.name, "depends_on", index).narrowed(other)
-            yield Diagnostic(
-                Code.UNKNOWN_TASK,
-                f'task "{task.name}" depends on "{other}", which is not a task',
-                span,
-                remedy=choices(other, spec.tasks, label="Tasks"),
-            )
+            summary = f'task "{task.name}" depends on "{other}", which is not a task'
+            yield Diagnostic(Code.UNKNOWN_TASK, summary, span, remedy=choices(other, spec.tasks, label="Tasks"))
 
 
-def _check_version(spec: SpecFile, task: LaunchDecl) -> list[Diagnostic]:
+def _check_version(spec: SpecFile, task: LaunchDecl) -> Iterator[Diagnostic]:
     if task.version is not None and task.branch is not None:
-        return [
-            Diagnostic(
-                Code.VERSION,
-                f'task "{task.name}" names both a version and a branch',
-                spec.task_span(task.name, "branch"),
-                remedy="Keep the version; a branch moves under the same name.",
-            )
-        ]
-    if task.branch is not None:
-        return [
-            Diagnostic(
-                Code.VERSION,
-                f'task "{task.name}" runs branch "{task.branch}", which moves under the same name',
-                spec.task_span(task.name, "branch"),
-                remedy="Pin a release with `version:` to make the run repeatable.",
-                severity=Severity.WARNING,
-            )
-        ]
-    if task.version is None and not is_folder(task.module) and "{{" not in str(task.module):
-        return [
-            Diagnostic(
-                Code.VERSION,
-                f'task "{task.name}" does not say which version of "{task.module}" to run',
-                spec.task_span(task.name, "module"),
-                remedy="Add `version: v1.2.3`, a release of the app, so that the run can be repeated.",
-            )
-        ]
-    return []
+        summary = f'task "{task.name}" names both a version and a branch'
+        remedy = "Keep the version; a branch moves under the same name."
+        yield spec.task_problem(Code.VERSION, task.name, ("branch",), summary, remedy)
+    elif task.branch is not None:
+        summary = f'task "{task.name}" runs branch "{task.branch}", which moves under the same name'
+        remedy = "Pin a release with `version:` to make the run repeatable."
+        problem = spec.task_problem(Code.VERSION, task.name, ("branch",), summary, remedy)
+        yield replace(problem, severity=Severity.WARNING)
+    elif task.version is None and not is_folder(task.module) and "{{" not in str(task.module):
+        summary = f'task "{task.name}" does not say which version of "{task.module}" to run'
+        remedy = "Add `version: v1.2.3`, a release of the app, so that the run can be repeated."
+        yield spec.task_problem(Code.VERSION, task.name, ("module",), summary, remedy)
 
 
 def _check_results(spec: SpecFile, task: TaskDecl) -> Iterator[Diagnostic]:
     """Declarations that say nothing, two things at once, or a word that is none."""
     for name, result in task.results.items():
-        written = result.written
+        written, path = result.written, ("results", name)
         if not is_declaration(written):
             continue
         sources = [key for key in SOURCES if key in written]
         if not task.kind.is_launch and sources and sources[0] != "value":
-            at = spec.task_span(task.name, "results", name, sources[0], key=True)
             summary = f'task "{task.name}" is a {task.kind}, and only a launch leaves a {sources[0]} to be found'
-            yield Diagnostic(Code.WRONG_VALUE, summary, at, remedy="Read it from `response`.")
-            continue
-        span = spec.task_span(task.name, "results", name)
-        if len(sources) != 1:
+            remedy, place = "Read it from `response`.", (*path, sources[0])
+            yield spec.task_problem(Code.WRONG_VALUE, task.name, place, summary, remedy, key=True)
+        elif len(sources) != 1:
             what = f"says {' and '.join(sources)}" if sources else "has a type and no value"
             remedy = "Write one of value, file and project. A map that is itself the value goes under `value:`."
-            yield Diagnostic(Code.WRONG_VALUE, f'result "{name}" of task "{task.name}" {what}', span, remedy=remedy)
-            continue
-        allowed = _RESULT_KEYS[sources[0]]
-        for key in sorted(written.keys() - set(allowed)):
-            at = spec.task_span(task.name, "results", name, key, key=True)
-            summary = f'result "{name}" of task "{task.name}" has no key "{key}" next to "{sources[0]}"'
-            yield Diagnostic(Code.UNKNOWN_KEY, summary, at, remedy=choices(key, allowed, label="Keys allowed here"))
+            summary = f'result "{name}" of task "{task.name}" {what}'
+            yield spec.task_problem(Code.WRONG_VALUE, task.name, path, summary, remedy)
+        else:
+            allowed = _RESULT_KEYS[sources[0]]
+            for key in sorted(written.keys() - set(allowed)):
+                summary = f'result "{name}" of task "{task.name}" has no key "{key}" next to "{sources[0]}"'
+                remedy = choices(key, allowed, label="Keys allowed here")
+                yield spec.task_problem(Code.UNKNOWN_KEY, task.name, (*path, key), summary, remedy, key=True)
 
 
 def _check_platform_call(spec: SpecFile, task: TaskDecl) -> Iterator[Diagnostic]:
@@ -126,31 +106,21 @@ def _check_platform_call(spec: SpecFile, task: TaskDecl) -> Iterator[Diagnostic]
         return
     call, given = task.call.call, task.call.arguments or {}
     declared = ARGUMENTS[call]
-    place = ("call",) if task.call.arguments is None else ("with",)
-    for name, value in given.items():
-        if name not in declared:
-            span = spec.task_span(task.name, "with", name, key=True)
-            remedy = choices(name, declared, label="Its arguments")
-            yield Diagnostic(Code.PLATFORM_CALL, f'{call} has no argument "{name}"', span, remedy=remedy)
+    code, name = Code.PLATFORM_CALL, task.name
+    for key, value in given.items():
+        if key not in declared:
+            remedy = choices(key, declared, label="Its arguments")
+            yield spec.task_problem(code, name, ("with", key), f'{call} has no argument "{key}"', remedy, key=True)
             continue
-        problem = "" if isinstance(value, str) and "{{" in value else declared[name].problem(value)
+        problem = "" if isinstance(value, str) and "{{" in value else declared[key].problem(value)
         if problem:
-            yield Diagnostic(Code.PLATFORM_CALL, f"{call}: {name} {problem}", spec.task_span(task.name, "with", name))
-    for name, argument in declared.items():
-        if argument.required and name not in given:
-            span = spec.task_span(task.name, *place, key=True)
-            remedy = f'Add "{name}:" under "with:".'
-            yield Diagnostic(Code.PLATFORM_CALL, f'{call} needs an argument "{name}"', span, remedy=remedy)
+            yield spec.task_problem(code, name, ("with", key), f"{call}: {key} {problem}")
+    place = ("call",) if task.call.arguments is None else ("with",)
+    for key, argument in declared.items():
+        if argument.required and key not in given:
+            remedy = f'Add "{key}:" under "with:".'
+            yield spec.task_problem(code, name, place, f'{call} needs an argument "{key}"', remedy, key=True)
     if call.removes and not task.destructive:
-        yield Diagnostic(
-            Code.PLATFORM_CALL,
-            f'task "{task.name}" removes data on the server, and lacks `destructive: true`',
-            spec.task_span(task.name, "call"),
-            remedy="Add it. The plan marks the task then, and taskspec never repeats the call by itself.",
-        )
-
-
-def _check_settings(spec: SpecFile, task: TaskDecl) -> Iterator[Diagnostic]:
-    for path, what, remedy in settings_problems(task.settings) if task.settings is not None else ():
-        span = spec.task_span(task.name, "settings", *path)
-        yield Diagnostic(Code.WRONG_VALUE, f'task "{task.name}": {what}', span, remedy=remedy)
+        summary = f'task "{name}" removes data on the server, and lacks `destructive: true`'
+        remedy = "Add it. The plan marks the task then, and taskspec never repeats the call by itself."
+        yield spec.task_problem(code, name, ("call",), summary, remedy)

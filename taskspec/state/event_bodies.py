@@ -54,14 +54,9 @@ def started(
     reused: bool | None = None,
 ) -> Event:
     """The server has the launch. `twins` are its duplicates. An argument that is None is left out of the body."""
-    body: dict[str, Json] = {"task_id": task_id, "adopted": adopted}
-    if twins is not None:
-        body["twins"] = list(twins)
-    if resent is not None:
-        body["resent"] = resent
-    if reused is not None:
-        body["reused"] = reused
-    return Event(EventKind.STARTED, address, key, body)
+    marks = {"twins": None if twins is None else list(twins), "resent": resent, "reused": reused}
+    known = {name: value for name, value in marks.items() if value is not None}
+    return Event(EventKind.STARTED, address, key, {"task_id": task_id, "adopted": adopted, **known})
 
 
 def refused(address: str, key: str, message: str) -> Event:

@@ -10,9 +10,8 @@ import json
 import os
 import socket
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 
-from taskspec.files.process_mark import mark_of
+from taskspec.files.process_mark import boot_id, mark_of
 
 LEASE_SECONDS = 60.0
 """A lease that was not renewed for this time has expired."""
@@ -73,7 +72,7 @@ def this_owner() -> Owner:
         host=socket.gethostname(),
         pid=os.getpid(),
         started=psutil.Process().create_time(),
-        boot=_boot_id(),
+        boot=boot_id(),
         user=_user(),
         mark=mark_of(os.getpid()) or "",
     )
@@ -103,15 +102,6 @@ def _lives(owner: Owner) -> bool:
     """
     mark = mark_of(owner.pid)
     return mark is not None and owner.mark in {"", mark}
-
-
-def _boot_id() -> str:
-    try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-    except OSError:
-        import psutil  # noqa: PLC0415 - as above
-
-        return str(int(psutil.boot_time()))
 
 
 def _user() -> str:

@@ -10,12 +10,13 @@ from typing import Any
 
 from taskspec.errors import LockHeld, StateError
 from taskspec.state import database
-from taskspec.state.database import chained
+from taskspec.state.database import Row, chained
 from taskspec.state.model import Event, EventKind, StoredEvent, fold
 from taskspec.values import Json
 
 VERSION = 1
 _FIELDS = {"number": int, "at": str, "run": str, "kind": str, "address": str, "key": str, "body": dict, "chain": str}
+"""The fields of an event in a document, in the order of a row of the journal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,28 +31,14 @@ class Exported:
 def export_document(lineage: str, server: str, events: Iterable[StoredEvent]) -> dict[str, Json]:
     """The document of a journal. The same journal gives the same document."""
     rows = [
-        {
-            "number": stored.number,
-            "at": stored.at,
-            "run": stored.run,
-            "kind": stored.event.kind.value,
-            "address": stored.event.address,
-            "key": stored.event.key,
-            "body": dict(stored.event.body),
-            "chain": link,
-        }
-        for stored, (_, link) in _linked(lineage, list(events))
+        dict(zip(_FIELDS, (*row[:-1], dict(stored.event.body), link), strict=True))
+        for stored, (row, link) in _linked(lineage, list(events))
     ]
-    return {
-        "taskspec_state": VERSION,
-        "format": database.FORMAT,
-        "lineage": lineage,
-        "server": server,
-        "events": rows,
-    }
+    head = {"taskspec_state": VERSION, "format": database.FORMAT, "lineage": lineage, "server": server}
+    return {**head, "events": rows}
 
 
-def _linked(lineage: str, events: list[StoredEvent]) -> Iterable[tuple[StoredEvent, tuple[object, str]]]:
+def _linked(lineage: str, events: list[StoredEvent]) -> Iterable[tuple[StoredEvent, tuple[Row, str]]]:
     return zip(events, chained(lineage, events), strict=True)
 
 

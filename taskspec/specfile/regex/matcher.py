@@ -135,12 +135,9 @@ class _MatchWalk:
             yield "Z"
         if position >= len(text) - 1 and text[position:] in ("", "\n"):
             yield "$"
-        before, after = (bool(side) and (side.isalnum() or side == "_") for side in _sides(text, position))
+        sides = text[max(0, position - 1) : position], text[position : position + 1]
+        before, after = (side.isalnum() or side == "_" for side in sides)
         if before != after:
             yield "b"
         elif text:
             yield "B"
-
-
-def _sides(text: str, position: int) -> tuple[str, str]:
-    return text[position - 1 : position] if position else "", text[position : position + 1]

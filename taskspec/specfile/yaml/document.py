@@ -39,27 +39,24 @@ class SourceDocument:
 
     def has(self, path: Path) -> bool:
         """Whether something is written at `path`."""
-        node = self.data
-        for part in path:
-            if isinstance(node, MarkedMap) and part in node:
-                node = node[str(part)]
-            elif isinstance(node, MarkedList) and isinstance(part, int) and part < len(node):
-                node = node[part]
-            else:
-                return False
-        return True
+        return len(self._marks(path)) == len(path)
 
     def span(self, path: Path, *, key: bool = False) -> Span:
         """Where the value (or the key) at `path` stands; the nearest ancestor's place when it is not there."""
-        node, mark = self.data, self.root
-        for index, part in enumerate(path):
-            last = index == len(path) - 1
+        marks = self._marks(path)
+        own_key, own = marks[-1] if marks else (self.root, self.root)
+        return Span(self.source, *(own_key if key and len(marks) == len(path) else own))
+
+    def _marks(self, path: Path) -> list[tuple[Mark, Mark]]:
+        """The marks of the key and the value of each step of a path, as far as it leads; an item has no key."""
+        node, marks = self.data, []
+        for part in path:
             if isinstance(node, MarkedMap) and part in node.marks:
-                mark = node.marks[str(part)][0 if key and last else 1]
+                marks.append(node.marks[str(part)])
                 node = node[str(part)]
             elif isinstance(node, MarkedList) and isinstance(part, int) and part < len(node.marks):
-                mark = node.marks[part]
+                marks.append((node.marks[part], node.marks[part]))
                 node = node[part]
             else:
                 break
-        return Span(self.source, *mark)
+        return marks

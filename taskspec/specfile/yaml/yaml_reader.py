@@ -63,9 +63,8 @@ def _decode(name: str, content: bytes) -> str:
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise _refusal(
-            name, Code.YAML_SYNTAX, f"no UTF-8 text: {error.reason} at byte {error.start}", "Save it as UTF-8."
-        ) from None
+        what = f"no UTF-8 text: {error.reason} at byte {error.start}"
+        raise _refusal(name, Code.YAML_SYNTAX, what, "Save it as UTF-8.") from None
 
 
 def _refusal(name: str, code: Code, what: str, remedy: str) -> SpecError:
@@ -81,13 +80,9 @@ def _parser_error(source: Source, error: yaml.YAMLError) -> Diagnostic:
     if _PARSER_DEPTH in problem:
         return _too_deep(span)
     context = getattr(error, "context", None)
-    return Diagnostic(
-        Code.YAML_SYNTAX,
-        f"this is not valid YAML: {problem}",
-        span,
-        detail=f"({context})" if context else "",
-        remedy="Check indentation, colons and quotes here and on the line above.",
-    )
+    detail = f"({context})" if context else ""
+    remedy = "Check indentation, colons and quotes here and on the line above."
+    return Diagnostic(Code.YAML_SYNTAX, f"this is not valid YAML: {problem}", span, detail, remedy)
 
 
 def _too_deep(span: Span) -> Diagnostic:
@@ -139,19 +134,13 @@ class _ValueBuilder:
         elif isinstance(event, yaml.DocumentStartEvent):
             self.documents += 1
             if self.documents > 1:
-                self._problem(
-                    Code.YAML_FORBIDDEN,
-                    "a spec is one YAML document, this is a second",
-                    _mark(event),
-                    "Remove the ---.",
-                )
+                self._forbid("a spec is one YAML document, this is a second", _mark(event), "Remove the ---.")
                 raise _LimitError
 
     def _scalar(self, event: yaml.ScalarEvent) -> None:
         mark = _mark(event)
         self._count(mark)
-        if event.tag is not None and event.tag != "!":
-            self._forbid_tag(event)
+        self._check_tag(event)
         if self._expects_key():
             self._key(event.value, mark)
             return
@@ -159,7 +148,7 @@ class _ValueBuilder:
         if event.tag is None and not event.style:
             value = self._resolve(event.value, mark)
         elif "\\u" in self.source.text[mark[0] : mark[1]] and not is_encodable(event.value):
-            self._problem(Code.YAML_FORBIDDEN, "half of a surrogate pair is not text", mark, "Remove the escape.")
+            self._forbid("half of a surrogate pair is not text", mark, "Remove the escape.")
         if event.anchor:
             self.anchors[event.anchor] = (value, 1, mark[1] - mark[0])
         self._put(value, mark)
@@ -169,12 +158,8 @@ class _ValueBuilder:
             return resolve(text)
         except AmbiguousScalarError as error:
             shown = text if len(text) <= 40 else text[:40] + "…"
-            self._problem(
-                Code.YAML_AMBIGUOUS,
-                f"{shown} is {error.reading}",
-                mark,
-                error.advice[0].upper() + error.advice[1:] + ".",
-            )
+            remedy = f"{error.advice[0].upper()}{error.advice[1:]}."
+            self._problem(Code.YAML_AMBIGUOUS, f"{shown} is {error.reading}", mark, remedy)
             return text
 
     def _expects_key(self) -> bool:
@@ -183,12 +168,7 @@ class _ValueBuilder:
     def _key(self, key: str, mark: Mark) -> None:
         top = self.stack[-1]
         if key == "<<":
-            self._problem(
-                Code.YAML_FORBIDDEN,
-                "merge keys are not part of the spec language",
-                mark,
-                "Use `defaults:`, or repeat the keys.",
-            )
+            self._forbid("merge keys are not part of the spec language", mark, "Use `defaults:`, or repeat the keys.")
         top.key, top.key_mark = key, mark
 
     def _put(self, value: Json, mark: Mark) -> None:
@@ -200,29 +180,26 @@ class _ValueBuilder:
             top.node.append(value)
             top.node.marks.append(mark)
         elif top.key is None:
-            self._problem(*self._no_key(mark))
+            self._refuse_key(mark)
             top.key, top.key_mark = f"<key {len(top.node)}>", mark
         else:
             self._put_entry(top, top.node, value, mark)
 
-    def _no_key(self, mark: Mark) -> tuple[Code, str, Mark, str]:
-        """What is wrong with a key that is a map or a list: most often it is a template without quotes."""
+    def _refuse_key(self, mark: Mark) -> None:
+        """A key is a map or a list: most often it is a template without quotes."""
         if self.source.text[mark[0] - 1 : mark[0] + 1] == "{{":
             remedy = 'Write "{{ … }}": without quotes YAML takes { for the start of a map.'
-            return Code.YAML_FORBIDDEN, "a template must stand in quotes", mark, remedy
-        return Code.YAML_FORBIDDEN, "a key must be text", mark, "Write the key as one word or in quotes."
+            self._forbid("a template must stand in quotes", mark, remedy)
+        else:
+            self._forbid("a key must be text", mark, "Write the key as one word or in quotes.")
 
     def _put_entry(self, top: _Open, node: MarkedMap, value: Json, mark: Mark) -> None:
         key = top.key or ""
         top.key = None
         if key in node:
             first = self.source.position(node.marks[key][0][0])[0]
-            self._problem(
-                Code.YAML_DUPLICATE_KEY,
-                f'key "{key}" is there twice; the first is on line {first}',
-                top.key_mark,
-                "Remove one of them.",
-            )
+            what = f'key "{key}" is there twice; the first is on line {first}'
+            self._problem(Code.YAML_DUPLICATE_KEY, what, top.key_mark, "Remove one of them.")
             return
         node[key] = value
         node.marks[key] = (top.key_mark, mark)
@@ -230,8 +207,7 @@ class _ValueBuilder:
     def _open(self, event: yaml.MappingStartEvent | yaml.SequenceStartEvent) -> None:
         mark = _mark(event)
         self._count(mark)
-        if event.tag is not None and event.tag != "!":
-            self._forbid_tag(event)
+        self._check_tag(event)
         if len(self.stack) >= DEPTH_LIMIT:
             self.problems.append(_too_deep(Span(self.source, *mark)))
             raise _LimitError
@@ -248,18 +224,14 @@ class _ValueBuilder:
     def _alias(self, event: yaml.AliasEvent) -> None:
         mark = _mark(event)
         if event.anchor not in self.anchors:
-            self._problem(
-                Code.YAML_FORBIDDEN,
-                f'"*{event.anchor}" points at nothing that is complete before it',
-                mark,
-                "Define the anchor first.",
-            )
+            what = f'"*{event.anchor}" points at nothing that is complete before it'
+            self._forbid(what, mark, "Define the anchor first.")
             self._put(None, mark)
             return
         value, size, characters = self.anchors[event.anchor]
         self._count(mark, size, characters)
         if self._expects_key():
-            self._problem(Code.YAML_FORBIDDEN, "an alias cannot be a key", mark, "Write the key out.")
+            self._forbid("an alias cannot be a key", mark, "Write the key out.")
             self._key(str(event.anchor), mark)
             return
         self._put(value, mark)
@@ -271,19 +243,17 @@ class _ValueBuilder:
             self._problem(Code.YAML_LIMIT, f"aliases repeat more than {SIZE_LIMIT:,} characters", mark, "Repeat less.")
             raise _LimitError
         if self.nodes > NODE_LIMIT:
-            self._problem(
-                Code.YAML_LIMIT, f"more than {NODE_LIMIT:,} values, aliases counted in full", mark, "Split the spec."
-            )
+            what = f"more than {NODE_LIMIT:,} values, aliases counted in full"
+            self._problem(Code.YAML_LIMIT, what, mark, "Split the spec.")
             raise _LimitError
 
-    def _forbid_tag(self, event: yaml.NodeEvent) -> None:
-        tag = getattr(event, "tag", "")
-        self._problem(
-            Code.YAML_FORBIDDEN,
-            f"tag {tag} is not part of the spec language",
-            _mark(event),
-            "Remove the tag; quote a value to make it text.",
-        )
+    def _check_tag(self, event: yaml.ScalarEvent | yaml.MappingStartEvent | yaml.SequenceStartEvent) -> None:
+        if event.tag is not None and event.tag != "!":
+            what = f"tag {event.tag} is not part of the spec language"
+            self._forbid(what, _mark(event), "Remove the tag; quote a value to make it text.")
+
+    def _forbid(self, summary: str, mark: Mark, remedy: str) -> None:
+        self._problem(Code.YAML_FORBIDDEN, summary, mark, remedy)
 
     def _problem(self, code: Code, summary: str, mark: Mark, remedy: str) -> None:
         self.problems.append(Diagnostic(code, summary, Span(self.source, *mark), remedy=remedy))

@@ -137,8 +137,9 @@ class ItemReader:
         return count <= limit
 
     def _problem(self, task: TaskDecl, what: str, remedy: str, path: Path = ("for_each",)) -> None:
-        span = self.spec.task_span(task.name, *path)
-        self.problems.append(Diagnostic(Code.FAN_OUT, f'task "{task.name}": {what}', span, remedy=remedy))
+        self.problems.append(
+            self.spec.task_problem(Code.FAN_OUT, task.name, path, f'task "{task.name}": {what}', remedy)
+        )
 
 
 def item_readers(

@@ -18,7 +18,8 @@ from taskspec.template.expressions.expression import Index, Scope
 from taskspec.template.expressions.render import Renderer
 from taskspec.template.expressions.task_views import TasksView
 from taskspec.template.included_scope import PartScope
-from taskspec.template.references.reference_check import Analysis, Dependency, section_of
+from taskspec.template.references.location import Dependency
+from taskspec.template.references.reference_check import Analysis, section_of
 from taskspec.values import VALUE_WORK, WORK_LIMIT, Json, weight_of
 
 FOLDED = "*"

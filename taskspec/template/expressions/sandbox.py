@@ -19,7 +19,7 @@ from jinja2.visitor import NodeTransformer
 from taskspec.secrets.sensitive import Sensitive, SensitiveTouchedError
 from taskspec.template.expressions.filters import as_text, narrow_filters, narrow_tests, plain
 from taskspec.template.expressions.functions import FUNCTION_NAMES
-from taskspec.template.expressions.undefined import ExpressionError, MissingError, ScopeObject, UndefinedName
+from taskspec.template.expressions.undefined import KINDS, ExpressionError, MissingError, ScopeObject, UndefinedName
 from taskspec.values import Json, Opaque, Unknown
 
 NODE_LIMIT = 500
@@ -213,10 +213,6 @@ def _guarded(evaluate: Callable[[], Any]) -> Any:
 
 
 _UNLIKE = re.compile(r"'(\S+)' not supported between instances of '(\w+)' and '(\w+)'")
-_KINDS = {
-    "str": "a text", "int": "a number", "float": "a number", "bool": "a truth value", "NoneType": "null",
-    "dict": "a map", "list": "a list",
-}  # fmt: skip
 
 
 def _unlike(error: Exception) -> ExpressionError | None:
@@ -224,7 +220,7 @@ def _unlike(error: Exception) -> ExpressionError | None:
     found = _UNLIKE.search(str(error)) if isinstance(error, TypeError) else None
     if found is None:
         return None
-    left, right = (_KINDS.get(name, f"a {name}") for name in found.groups()[1:])
+    left, right = (KINDS.get(name, f"a {name}") for name in found.groups()[1:])
     return ExpressionError(
         f"{left} and {right} cannot be compared with {found[1]}",
         remedy="A result can be declared with `type: number`; a text becomes a number with `| float`.",

@@ -50,12 +50,14 @@ class UndefinedName(StrictUndefined):
             return f'"{name}" is not defined'
         if owner is None:
             return f'null has no "{name}"'
-        return f'{_kind(owner)} has no "{name}"'
+        return f'{KINDS.get(type(owner).__name__, "the value")} has no "{name}"'
 
 
-def _kind(value: object) -> str:
-    names = {str: "a text", int: "a number", float: "a number", bool: "a truth value", list: "a list", tuple: "a list"}
-    return names.get(type(value), "the value")
+KINDS = {
+    "str": "a text", "int": "a number", "float": "a number", "bool": "a truth value", "NoneType": "null",
+    "dict": "a map", "list": "a list", "tuple": "a list",
+}  # fmt: skip
+"""What a message calls a value, by the name of its type."""
 
 
 class ScopeObject:

@@ -15,7 +15,8 @@ from taskspec.specfile.includes import SEPARATOR, joined
 from taskspec.specfile.model import SpecFile
 from taskspec.template.expressions.render import Renderer, templates_in
 from taskspec.template.included_scope import Part
-from taskspec.template.references.reference_check import BODY, Analysis, Dependency, Location, ReferenceChecker, analyse
+from taskspec.template.references.location import Dependency, Location
+from taskspec.template.references.reference_check import BODY, Analysis, ReferenceChecker, analyse
 from taskspec.template.references.surroundings import IncludeContext, IncludedResults, ValueSource
 from taskspec.values import Json
 

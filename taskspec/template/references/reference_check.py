@@ -27,13 +27,12 @@ _ATTRIBUTES: Mapping[str, Collection[str]] = {
 }
 
 _HEAD = frozenset({"var", "local"})
-_BODY = _HEAD | {"tasks"}
-BODY = _BODY
+BODY = _HEAD | {"tasks"}
 """What may be named before a launch."""
-_AFTER = _BODY | {"launch"}
-_ANSWERED = _BODY | {"response"}
+_AFTER = BODY | {"launch"}
+_ANSWERED = BODY | {"response"}
 ROOTS: Mapping[str, frozenset[str]] = {
-    "for_each": _BODY,
+    "for_each": BODY,
     "module": _HEAD,
     "version": _HEAD,
     "branch": _HEAD,
@@ -42,9 +41,9 @@ ROOTS: Mapping[str, frozenset[str]] = {
     "title": _HEAD,
     "settings": _HEAD,
     "matrix": _HEAD,
-    "when": _BODY,
-    "target": _BODY,
-    "params": _BODY,
+    "when": BODY,
+    "target": BODY,
+    "params": BODY,
     "results": _AFTER,
     "checks": _AFTER | {"results"},
     "outputs": _AFTER | {"results", "failure"},
@@ -52,7 +51,7 @@ ROOTS: Mapping[str, frozenset[str]] = {
 """What may be named where. Before the launch there is no launch; `each` is added where the task has a for_each."""
 
 _CALL_ROOTS: Mapping[str, frozenset[str]] = {
-    **dict.fromkeys(CALL_BODY, _BODY),
+    **dict.fromkeys(CALL_BODY, BODY),
     "method": _HEAD,
     "poll": _ANSWERED,
 }
@@ -96,12 +95,9 @@ def analyse(spec: SpecFile, renderer: Renderer, within: IncludeContext = ALONE) 
 
 
 def _waits_for_nothing(spec: SpecFile, task: TaskDecl) -> Diagnostic:
-    return Diagnostic(
-        Code.WRONG_VALUE,
-        f'task "{task.name}" runs on failure and needs nothing, so nothing that it needs can fail',
-        spec.task_span(task.name, "run_on"),
-        remedy="Name the tasks in depends_on after whose failure it runs.",
-    )
+    summary = f'task "{task.name}" runs on failure and needs nothing, so nothing that it needs can fail'
+    remedy = "Name the tasks in depends_on after whose failure it runs."
+    return spec.task_problem(Code.WRONG_VALUE, task.name, ("run_on",), summary, remedy)
 
 
 def _once_each(dependencies: Iterator[Dependency]) -> tuple[Dependency, ...]:
@@ -123,7 +119,7 @@ class ReferenceChecker:
 
     def result(self, name: str, value: Json) -> Iterator[Dependency]:
         for path, text in templates_in(value):
-            yield from self.sources(text, Location(self.spec, None, ("results", name, *path)), _BODY)
+            yield from self.sources(text, Location(self.spec, None, ("results", name, *path)), BODY)
 
     def task(self, task: TaskDecl) -> Iterator[Dependency]:
         for index, name in enumerate(task.depends_on):
@@ -309,6 +305,3 @@ def _cell(step: object) -> str | None:
     if isinstance(step, Dynamic):
         return Index.EACH_KEY if step.kind == Index.EACH_KEY else None
     return str(step)
-
-
-__all__ = ["BODY", "Analysis", "Dependency", "Location", "ReferenceChecker", "analyse"]
