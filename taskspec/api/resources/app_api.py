@@ -1,7 +1,4 @@
-"""Apps: the catalogue, and a convenient way to start an app.
-
-Facts: wire protocol, sections 3.1 and 3.4.
-"""
+"""Apps: the catalogue, and a convenient way to start an app (wire protocol 3.1 and 3.4)."""
 
 from __future__ import annotations
 

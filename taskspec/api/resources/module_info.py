@@ -1,7 +1,4 @@
-"""A module of the Ecosystem: an app, its versions and its arguments.
-
-Pure. Facts: wire protocol, section 3.1.
-"""
+"""A module of the Ecosystem: an app, its versions and its arguments. Pure. Facts: wire protocol, section 3.1."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Wait for a status of a launch.
-
-Facts: wire protocol, section 2.3.
-"""
+"""Wait for a status of a launch (wire protocol 2.3)."""
 
 from __future__ import annotations
 

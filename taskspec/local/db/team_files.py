@@ -1,7 +1,4 @@
-"""Team Files: rows that name contents. A folder has a row while it holds a file.
-
-Facts: wire protocol, section 3.5.
-"""
+"""Team Files: rows that name contents. A folder has a row while it holds a file. Facts: wire protocol, section 3.5."""
 
 from __future__ import annotations
 
