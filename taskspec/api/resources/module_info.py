@@ -13,8 +13,6 @@ from taskspec.specfile.fields.targets import TARGETS
 class ModuleInfo(WireRecord):
     """An app in the catalogue, at one version of its config."""
 
-    __slots__ = ()
-
     slug = text("slug")
     type = text("type")
     readme = text("readme")

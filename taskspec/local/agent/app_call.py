@@ -48,8 +48,7 @@ class AppExchange:
     """One request and its answer on a new connection. The caller closes it."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._reader = reader
-        self._writer = writer
+        self._reader, self._writer = reader, writer
         self._protocol = h11.Connection(h11.CLIENT)
 
     @classmethod
