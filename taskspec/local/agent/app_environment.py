@@ -67,10 +67,11 @@ def base_environment(environ: Mapping[str, str], binaries: str) -> dict[str, str
 
 def app_environment(base: Mapping[str, str], setting: EnvironmentValues) -> dict[str, str]:
     """Build the environment of one launch. `null` is left out; a value over 64 KiB becomes a mark."""
-    context = {**setting.context, **_context_targets(setting.state)}
+    targets = {key: setting.state[key] for key in _TARGETS if setting.state.get(key) is not None}
+    context = {**setting.context, **{_TARGETS[key][1]: value for key, value in targets.items()}}
     values = {
         **_fixed(setting),
-        **_target_variables(setting.state),
+        **{_TARGETS[key][0]: str(value) for key, value in targets.items()},
         **_nested("context", "CONTEXT", context),
         **_nested("modal.state", "MODAL_STATE", setting.state),
     }
@@ -138,14 +139,6 @@ def _first_generation(setting: EnvironmentValues) -> dict[str, str]:
     if setting.config.get("version"):
         return {}
     return {"DEBUG_APP_DIR": str(setting.data_dir), "DEBUG_CACHE_DIR": f"{setting.storage_dir}/apps_cache"}
-
-
-def _target_variables(state: Mapping[str, Any]) -> dict[str, str]:
-    return {variable: str(state[key]) for key, (variable, _) in _TARGETS.items() if state.get(key) is not None}
-
-
-def _context_targets(state: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: state[key] for key, (_, name) in _TARGETS.items() if state.get(key) is not None}
 
 
 def _bounded(value: str) -> str:
