@@ -48,7 +48,6 @@ class Agent:
 
     def __init__(
         self,
-        *,
         home: ServerHome,
         store: Store,
         launches: Launches,
