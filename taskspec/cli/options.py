@@ -5,6 +5,7 @@ The environment is read here and in no module below.
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -19,12 +20,14 @@ from taskspec.cli.process_redaction import Session
 from taskspec.engine.server.connection import Server, choose_server
 from taskspec.errors import UsageError
 from taskspec.files.safe_read import why_no_path
-from taskspec.operations.project import Request
+from taskspec.operations import state_file
+from taskspec.operations.project import Project, Request, open_project
 from taskspec.operations.state_file import LockWait
 from taskspec.plan.plan_inputs import Selection
 from taskspec.secrets.secret_source import Trust
 from taskspec.secrets.sensitive import Secrets
 from taskspec.specfile.fields.retries_and_deadlines import seconds, show
+from taskspec.state.model import State
 from taskspec.view.terminal_text import clean
 from taskspec.wording import shorten
 
@@ -187,6 +190,17 @@ def lock_timeout_option(command: Command) -> Command:
         metavar="DURATION",
         help="How long to wait for another run that writes to this state.",
     )(adapted)
+
+
+def opened(request: Request, *, variables_required: bool = True) -> tuple[Server, Project, State]:
+    """The server of a command, the checked spec, and its state on that server."""
+    contacted = server(request.secrets)
+    project = open_project(request, variables_required=variables_required)
+    return contacted, project, state_file.read_state(state_file.state_path(project, request, contacted))
+
+
+def print_json(document: Any) -> None:
+    click.echo(json.dumps(document, ensure_ascii=False))
 
 
 def without_secrets(request: Request) -> Request:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import click
 
-from taskspec.engine.events import EngineEvent, Listener, RunReport
+from taskspec.engine.events import EngineEvent, RunReport
 from taskspec.engine.launches.context import Pace
 from taskspec.files.project_files import read_file
 from taskspec.operations.apply import Environment, prepare_apply
@@ -54,46 +54,38 @@ class Rehearsal:
 
     def play(self) -> RunReport:
         """Rehearse the spec. Raises SpecError for mistakes in the spec or in the fault script."""
-        return _rehearse(self)
-
-
-def _rehearse(rehearsal: Rehearsal) -> RunReport:
-    request = rehearsal.request
-    project = open_project(request)
-    script = _script(rehearsal)
-    instances = project.expansion.instances
-    script.services = frozenset(instance.address for instance in instances if instance.task.service is not None)
-    stage = set_stage(script, rehearsal.seed, project.evaluator.renderer, instances)
-    with (
-        tempfile.TemporaryDirectory(prefix="taskspec-") as folder,
-        open_store(Path(folder) / "state.db", clock=stage.wall) as store,
-    ):
-        store.acquire(this_owner())
-        planned = make(project, stage.server, store.load(), rehearsal.selection)
-        if not rehearsal.as_json:
-            click.echo(draw_all(planned.plan.warnings, rehearsal.paint), err=True, nl=False)
-            click.echo(draw_plan(planned.plan, rehearsal.paint, full=rehearsal.full))
-        shortest, longest = POLL_SECONDS
-        deadline = rehearsal.pace.deadline or HORIZON
-        pace = replace(rehearsal.pace, poll_shortest=shortest, poll_longest=longest, deadline=deadline)
-        journal = AnnouncedJournal(store, stage.fake)
-        listener = _listener(rehearsal, stage.clock)
-        environment = Environment(stage.clock, stage.wall, stage.hands, stage.performer, stage.elsewhere.look)
-        report = prepare_apply(project, stage.server, planned, journal, listener, pace, environment).go()
-    if not rehearsal.as_json:
-        click.echo(f"\n{draw_report(report, rehearsal.paint, spec=request.shown_as)}", nl=False)
-        click.echo("Rehearsed: nothing was launched, and every result is a placeholder.")
-    return report
+        request = self.request
+        project = open_project(request)
+        script = _script(self)
+        instances = project.expansion.instances
+        script.services = frozenset(instance.address for instance in instances if instance.task.service is not None)
+        stage = set_stage(script, self.seed, project.evaluator.renderer, instances)
+        with (
+            tempfile.TemporaryDirectory(prefix="taskspec-") as folder,
+            open_store(Path(folder) / "state.db", clock=stage.wall) as store,
+        ):
+            store.acquire(this_owner())
+            planned = make(project, stage.server, store.load(), self.selection)
+            if not self.as_json:
+                click.echo(draw_all(planned.plan.warnings, self.paint), err=True, nl=False)
+                click.echo(draw_plan(planned.plan, self.paint, full=self.full))
+            shortest, longest = POLL_SECONDS
+            deadline = self.pace.deadline or HORIZON
+            pace = replace(self.pace, poll_shortest=shortest, poll_longest=longest, deadline=deadline)
+            journal = AnnouncedJournal(store, stage.fake)
+            listener = TimedJson(stage.clock) if self.as_json else Timeline(stage.clock, self.paint)
+            environment = Environment(stage.clock, stage.wall, stage.hands, stage.performer, stage.elsewhere.look)
+            report = prepare_apply(project, stage.server, planned, journal, listener, pace, environment).go()
+        if not self.as_json:
+            click.echo(f"\n{draw_report(report, self.paint, spec=request.shown_as)}", nl=False)
+            click.echo("Rehearsed: nothing was launched, and every result is a placeholder.")
+        return report
 
 
 def _script(rehearsal: Rehearsal) -> Script:
     if rehearsal.faults is None:
         return Script(rehearsal.seed)
     return read_script(str(rehearsal.faults), read_file(rehearsal.faults, "--faults "), rehearsal.seed)
-
-
-def _listener(rehearsal: Rehearsal, clock: Clock) -> Listener:
-    return TimedJson(clock) if rehearsal.as_json else Timeline(clock, rehearsal.paint)
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,11 +70,8 @@ def _marks(entries: Sequence[Entry]) -> list[str]:
     """The anchors and their aliases in order; empty when no alias refers to an anchor of these entries."""
     marks = [mark for entry in entries for mark in _marks_in(entry.value)]
     anchors = {mark for mark in marks if mark.startswith("&")}
-    return [m for m in marks if m in anchors or m.replace("*", "&", 1) in anchors] if _has_alias(marks, anchors) else []
-
-
-def _has_alias(marks: Sequence[str], anchors: set[str]) -> bool:
-    return any(mark.startswith("*") and mark.replace("*", "&", 1) in anchors for mark in marks)
+    own = [mark for mark in marks if mark in anchors or mark.replace("*", "&", 1) in anchors]
+    return own if any(mark.startswith("*") for mark in own) else []
 
 
 def _marks_in(node: Node) -> Iterator[str]:

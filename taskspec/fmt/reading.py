@@ -35,7 +35,7 @@ def read_tree(source: Source) -> Tree:
         return Tree(tuple(comments_in(source)), Leaf("", is_text=False))
     rows = source.text.split("\n")
     build = _TreeBuilder(source, rows, events, sorted(_comments(source, events), key=lambda comment: comment.offset))
-    start = _first(events)
+    start = int(events[0].start_mark.index)
     header = build.lines(build.take(start))
     if header and build.after_blank(start):
         header = (*header, "")
@@ -51,10 +51,6 @@ def comments_in(source: Source) -> list[str]:
 def _events(source: Source) -> list[Any]:
     kinds = (yaml.NodeEvent, yaml.CollectionEndEvent)
     return [event for event in yaml.parse(source.text, Loader=_LOADER) if isinstance(event, kinds)]
-
-
-def _first(events: list[Any]) -> int:
-    return int(events[0].start_mark.index)
 
 
 def _comments(source: Source, events: list[Any]) -> Iterator[_Comment]:

@@ -22,8 +22,7 @@ class RequestFields:
     __slots__ = ("_prefix", "_values")
 
     def __init__(self, values: Mapping[str, Any], prefix: str = "") -> None:
-        self._values = values
-        self._prefix = prefix
+        self._values, self._prefix = values, prefix
 
     @property
     def values(self) -> Mapping[str, Any]:
@@ -73,16 +72,19 @@ class RequestFields:
 
     def text(self, name: str, default: str | None = None, *, longest: int | None = None) -> str:
         """Return a string, which is required without a default."""
-        value = self.raw(name)
-        if value is None and default is not None:
-            return default
-        if value is None:
-            raise self.invalid(name, "is required")
-        if not isinstance(value, str):
-            raise self.invalid(name, f"must be a string, got {_shown(value)}")
+        value: str = self._of_type(str, "a string", name, default)
         if longest is not None and len(value) > longest:
             raise self.invalid(name, f"may have at most {longest} characters, got {len(value)}")
         return value
+
+    def _of_type(self, kind: type, noun: str, name: str, default: Any) -> Any:
+        """Return a value of this type. Without a default, the field is required."""
+        value = self.raw(name)
+        if value is None and default is None:
+            raise self.invalid(name, "is required")
+        if value is not None and not isinstance(value, kind):
+            raise self.invalid(name, f"must be {noun}, got {_shown(value)}")
+        return default if value is None else value
 
     def choice(self, name: str, allowed: Collection[str], default: str | None = None) -> str:
         value = self.text(name, default)
@@ -101,24 +103,11 @@ class RequestFields:
         return value
 
     def mapping(self, name: str, default: Mapping[str, Any] | None = None) -> Mapping[str, Any]:
-        value = self.raw(name)
-        if value is None and default is not None:
-            return default
-        if value is None:
-            raise self.invalid(name, "is required")
-        if not isinstance(value, dict):
-            raise self.invalid(name, f"must be an object, got {_shown(value)}")
-        return value
+        found: Mapping[str, Any] = self._of_type(dict, "an object", name, default)
+        return found
 
     def array(self, name: str, default: Iterable[Any] | None = None) -> list[Any]:
-        value = self.raw(name)
-        if value is None and default is not None:
-            return list(default)
-        if value is None:
-            raise self.invalid(name, "is required")
-        if not isinstance(value, list):
-            raise self.invalid(name, f"must be an array, got {_shown(value)}")
-        return value
+        return list(self._of_type(list, "an array", name, default))
 
     def objects(self, name: str, default: Iterable[Any] | None = None) -> list[RequestFields]:
         """Return an array of objects. Their field names in messages include their index."""

@@ -85,17 +85,6 @@ class ServerOptions:
     app_environments: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class _ServerContext:
-    """What every part of one server needs."""
-
-    home: ServerHome
-    store: Store
-    info: ServerInfo
-    token: str
-    base: Mapping[str, str]
-
-
 def run_server(home: ServerHome, options: ServerOptions, environ: Mapping[str, str]) -> None:
     """Serve until a request asks the server to exit, or it is idle. The caller holds the lock of the home."""
     token = read_token(home)
@@ -105,8 +94,12 @@ def run_server(home: ServerHome, options: ServerOptions, environ: Mapping[str, s
         retention.sweep(home)
         port = listener.getsockname()[1]
         info = ServerInfo(f"http://{LOOPBACK}:{port}", port, os.getpid(), timestamps.now())
-        server = LocalServer(_ServerContext(home, store, info, token, base), options)
-        asyncio.run(server.serve(listener))
+        lifetime = _Lifetime(options.idle_seconds)
+        environments = Environments(home.environments) if options.app_environments else None
+        context, address = fixtures.read_context(store), info.address
+        preparation = Preparation(home, store, Modules(store), context, address, token, base, environments)
+        parts = _assemble(preparation, info, options, lifetime)
+        asyncio.run(LocalServer(parts, token, lifetime).serve(listener))
 
 
 class _Lifetime:
@@ -140,67 +133,34 @@ class _Lifetime:
 class LocalServer:
     """One HTTP server (uvicorn) with the agent that runs its launches."""
 
-    def __init__(self, context: _ServerContext, options: ServerOptions) -> None:
-        self._context = context
-        self._lifetime = _Lifetime(options.idle_seconds)
-        self._agent = _make_agent(context, options)
-        parts = _assemble(context, self._agent, self._lifetime)
-        self._uvicorn = uvicorn.Server(_uvicorn_config(HttpApp(parts, context.token, self._lifetime.touch)))
+    def __init__(self, parts: ServerParts, token: str, lifetime: _Lifetime) -> None:
+        self._parts, self._lifetime = parts, lifetime
+        self._uvicorn = uvicorn.Server(_uvicorn_config(HttpApp(parts, token, lifetime.touch)))
 
     async def serve(self, listener: socket.socket) -> None:
-        self._agent.start()
+        self._parts.agent.start()
         # The socket listens already: a client that reads this file can connect before the loop runs.
-        write_info(self._context.home, self._context.info)
-        _logger.info("serving %s from %s", self._context.info.address, self._context.home.path)
+        write_info(self._parts.home, self._parts.info)
+        _logger.info("serving %s from %s", self._parts.info.address, self._parts.home.path)
         end = asyncio.create_task(self._exit_in_time())
         try:
             await self._uvicorn.serve(sockets=[listener])
         finally:
             end.cancel()
-            self._agent.close()
+            self._parts.agent.close()
 
     async def _exit_in_time(self) -> None:
-        await self._lifetime.wait(self._agent)
+        await self._lifetime.wait(self._parts.agent)
         self._uvicorn.should_exit = True  # uvicorn answers the requests that it has accepted, then returns
 
 
-def _make_agent(context: _ServerContext, options: ServerOptions) -> Agent:
-    preparation = Preparation(
-        home=context.home,
-        store=context.store,
-        modules=Modules(context.store),
-        context=fixtures.read_context(context.store),
-        address=context.info.address,
-        token=context.token,
-        base=context.base,
-        environments=Environments(context.home.environments) if options.app_environments else None,
-    )
-    return Agent(
-        home=context.home,
-        store=context.store,
-        launches=Launches(context.store),
-        logs=Logs(context.store),
-        launcher=ProcessLauncher(),
-        prepare=preparation.job,
-        settings=options.agent,
-    )
-
-
-def _assemble(context: _ServerContext, agent: Agent, lifetime: _Lifetime) -> ServerParts:
-    blobs = Blobs(context.home.storage)
+def _assemble(preparation: Preparation, info: ServerInfo, options: ServerOptions, lifetime: _Lifetime) -> ServerParts:
+    home, store, modules = preparation.home, preparation.store, preparation.modules
+    launches, logs, blobs = Launches(store), Logs(store), Blobs(home.storage)
+    agent = Agent(home, store, launches, logs, ProcessLauncher(), preparation.job, options.agent)
+    documents, files = Documents(store), TeamFiles(store, blobs)
     return ServerParts(
-        home=context.home,
-        info=context.info,
-        store=context.store,
-        launches=Launches(context.store),
-        logs=Logs(context.store),
-        modules=Modules(context.store),
-        documents=Documents(context.store),
-        blobs=blobs,
-        files=TeamFiles(context.store, blobs),
-        context=fixtures.read_context(context.store),
-        agent=agent,
-        shut_down=lifetime.end,
+        home, info, store, launches, logs, modules, documents, blobs, files, preparation.context, agent, lifetime.end
     )
 
 

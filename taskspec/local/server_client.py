@@ -93,19 +93,14 @@ def stop(home: ServerHome) -> bool:
 
 def call(endpoint: Endpoint, name: str, fields: Mapping[str, Any] | None = None) -> Any:
     """Call an endpoint that only a local server has. Raises LocalServerError with the server's message."""
-    connection = http.client.HTTPConnection("127.0.0.1", urlsplit(endpoint.address).port, timeout=_CALL_SECONDS)
+    port = urlsplit(endpoint.address).port
     try:
-        headers = {"x-api-key": endpoint.token, "Content-Type": "application/json"}
-        connection.request("POST", LOCAL_PREFIX + name, json.dumps(fields or {}), headers)
-        answer = connection.getresponse()
-        body = json.loads(answer.read())
+        status, body = _request(port, endpoint.token, "POST", name, json.dumps(fields or {}), seconds=_CALL_SECONDS)
     except (OSError, http.client.HTTPException, ValueError) as error:
         raise LocalServerError(
             f"the local server did not answer to {name}: {error}", remedy="see its log: taskspec server status"
         ) from None
-    finally:
-        connection.close()
-    if answer.status != 200:
+    if status != 200:
         raise LocalServerError(_reason(body), remedy="see: taskspec server --help")
     return body
 
@@ -164,16 +159,21 @@ def _spawn(home: ServerHome, lock: int, idle_seconds: float | None) -> subproces
 
 def _ask(info: ServerInfo, token: str, method: str, name: str) -> dict[str, Any] | None:
     """Send one request to the server. Return None without a successful answer."""
-    connection = http.client.HTTPConnection("127.0.0.1", info.port, timeout=_ANSWER_SECONDS)
     try:
-        connection.request(method, LOCAL_PREFIX + name, headers={"x-api-key": token})
-        answer = connection.getresponse()
-        body = json.loads(answer.read())
-        return body if answer.status == 200 and isinstance(body, dict) else None
+        status, body = _request(info.port, token, method, name, seconds=_ANSWER_SECONDS)
     except (OSError, http.client.HTTPException, ValueError):
         return None
-    finally:
-        connection.close()
+    return body if status == 200 and isinstance(body, dict) else None
+
+
+def _request(
+    port: int | None, token: str, method: str, name: str, body: str | None = None, *, seconds: float
+) -> tuple[int, Any]:
+    headers = {"x-api-key": token, **({"Content-Type": "application/json"} if body is not None else {})}
+    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=seconds)) as connection:
+        connection.request(method, LOCAL_PREFIX + name, body, headers)
+        answer = connection.getresponse()
+        return answer.status, json.loads(answer.read())
 
 
 def _poll(look: Callable[[], _Found | None], seconds: float) -> _Found | None:

@@ -86,15 +86,12 @@ class Faults(Protocol):
 
     def course(self, address: str, number: int) -> Course:
         """Return the course of a launch. `number` counts the launches of that address from 1."""
-        ...
 
     def start(self, address: str, number: int) -> StartFault | None:
         """Return the fault of a start, if any. `number` counts the starts of that address from 1."""
-        ...
 
     def call(self, method: str) -> bool:
         """Return whether a request other than a start fails with a 500."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)

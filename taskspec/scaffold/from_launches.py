@@ -6,7 +6,7 @@ Defaults of the apps are left out. Values that one launch took from another beco
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -79,10 +79,6 @@ def _settings(launch: ObservedLaunch) -> dict[str, Json]:
     return {key: value for key, value in found.items() if value is not None and _BUILT_IN.get(key) != value}
 
 
-def _tells(text: str, tokens: Collection[str]) -> bool:
-    return looks_like_a_secret(text) or any(token in text for token in tokens)
-
-
 def _shared(settings: Sequence[Mapping[str, Json]]) -> dict[str, Json]:
     counts = Counter((key, canonical(value)) for one in settings for key, value in one.items())
     first = settings[0] if settings else {}
@@ -119,7 +115,8 @@ class _Drawing:
         tokens = {one.launch.info.session_token for one in (*self.tasks, written)} - {""}
         named = any(isinstance(part, str) and names_a_secret(part) for part in path)
         is_one = isinstance(value, str | int | float) and not isinstance(value, bool) and value != "" and named
-        if not is_one and not (isinstance(value, str) and _tells(value, tokens)):
+        tells = isinstance(value, str) and (looks_like_a_secret(value) or any(token in value for token in tokens))
+        if not is_one and not tells:
             return ""
         variable = unique(identifier(f"{written.name}_{show_path(path)}", "secret"), self.variables)
         kind = "string" if isinstance(value, str) else "number"

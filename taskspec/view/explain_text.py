@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from taskspec.diagnostics import Span
 from taskspec.operations.explanation import Explanation
 from taskspec.operations.value_origins import HIDDEN, Explained, Origin, OriginKind
 from taskspec.plan.model import Change, PlannedTask
 from taskspec.secrets.sensitive import HIDDEN as HIDDEN_TEXT
 from taskspec.values import Json, show_path
-from taskspec.view.json_documents import endurance_document, json_value, side
+from taskspec.view.json_documents import endurance_document, json_value, place_document, side
 from taskspec.view.labels import COLOURS, deadlines, retries, show, show_change, why
 from taskspec.view.terminal_text import Paint, clean, one_line
 
@@ -110,7 +109,7 @@ def _origin(origin: Origin) -> dict[str, Any]:
         "kind": str(origin.kind),
         "text": origin.text,
         "note": origin.note,
-        "place": _place(origin.place),
+        "place": place_document(origin.place),
         **({} if origin.kind is OriginKind.EXPRESSION else _given(HIDDEN if origin.is_secret else origin.value)),
         "parts": [_origin(part) for part in origin.parts],
     }
@@ -122,7 +121,3 @@ def _given(value: Json) -> dict[str, Any]:
 
 def _neighbour(task: PlannedTask) -> dict[str, str]:
     return {"address": task.address, "action": str(task.action), "reason": str(task.reason)}
-
-
-def _place(span: Span | None) -> dict[str, Any] | None:
-    return {"file": span.source.name, "line": span.line, "column": span.column} if span is not None else None

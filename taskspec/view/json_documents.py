@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from taskspec.diagnostics import Diagnostic
+from taskspec.diagnostics import Diagnostic, Span
 from taskspec.engine.events import (
     CallBegan,
     EngineEvent,
@@ -193,12 +193,15 @@ def _record_service(record: Record) -> dict[str, Any]:
 
 def diagnostic_document(diagnostic: Diagnostic) -> dict[str, Any]:
     """A problem with its place, for editors and CI."""
-    span = diagnostic.span
     return {
         "code": str(diagnostic.code),
         "severity": str(diagnostic.severity),
         "summary": diagnostic.summary,
         "detail": diagnostic.detail,
         "remedy": diagnostic.remedy,
-        "place": {"file": span.source.name, "line": span.line, "column": span.column} if span is not None else None,
+        "place": place_document(diagnostic.span),
     }
+
+
+def place_document(span: Span | None) -> dict[str, Any] | None:
+    return {"file": span.source.name, "line": span.line, "column": span.column} if span is not None else None

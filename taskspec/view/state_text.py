@@ -27,15 +27,11 @@ def draw_records(state: State, paint: Paint) -> str:
     lines = []
     for record in records:
         colour = OUTCOME_COLOURS[record.outcome] if record.outcome is not None else "yellow"
-        came_to = paint(f"{_came_to(record):<9}", colour)
+        came_to = paint(f"{record.outcome or record.phase!s:<9}", colour)
         launch = f"launch {record.task_id}" if record.task_id is not None else "no launch"
         when = record.ended_at or record.intended_at
         lines.append(f"  {clean(record.address):<{width}}  attempt {record.attempt}  {came_to}  {launch:<12}  {when}")
     return "\n".join(lines) + "\n"
-
-
-def _came_to(record: Record) -> str:
-    return str(record.outcome or record.phase)
 
 
 def draw_record(record: Record, paint: Paint) -> str:

@@ -19,15 +19,12 @@ def draw_status(launches: Sequence[RecordedLaunch], in_spec: Iterable[str], pain
     lines = []
     for known in launches:
         outcome, colour = _outcome(known)
-        launch = f"launch {known.record.task_id}" if known.record.task_id is not None else _no_launch(known)
+        no_launch = "call" if known.record.is_call else "no launch"
+        launch = f"launch {known.record.task_id}" if known.record.task_id is not None else no_launch
         notes = "; ".join(_drift(known, wanted))
         address = f"{clean(known.record.address):<{width}}"
         lines.append(f"  {address}  {paint(f'{outcome:<9}', colour)}  {launch}{'  ' + notes if notes else ''}".rstrip())
     return "\n".join(lines) + "\n"
-
-
-def _no_launch(launch: RecordedLaunch) -> str:
-    return "call" if launch.record.is_call else "no launch"
 
 
 def _outcome(launch: RecordedLaunch) -> tuple[str, str]:

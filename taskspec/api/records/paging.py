@@ -1,7 +1,4 @@
-"""Lists in pages: by page number, by continuation token, and asynchronously.
-
-Facts: wire protocol, sections 1.7 and 1.8.
-"""
+"""Lists in pages: by page number, by continuation token, and asynchronously (wire protocol 1.7 and 1.8)."""
 
 from __future__ import annotations
 

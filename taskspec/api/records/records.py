@@ -25,8 +25,6 @@ from taskspec.api.wire import LaunchStatus
 class TaskInfo(WireRecord):
     """A launch."""
 
-    __slots__ = ()
-
     raw_status = text("status")
     """The status in the spelling of the server, also when it is unknown."""
 
@@ -72,8 +70,6 @@ class TaskInfo(WireRecord):
 class StartedTask(WireRecord):
     """The answer to a start: the first launch, and the others when the start named several users."""
 
-    __slots__ = ()
-
     @property
     def others(self) -> tuple[int, ...]:
         """Ids of the launches for the second and later users."""
@@ -86,8 +82,6 @@ class StartedTask(WireRecord):
 
 class AgentInfo(WireRecord):
     """A machine that runs launches."""
-
-    __slots__ = ()
 
     status = text("status")
     team_id = number("teamId")
@@ -124,15 +118,11 @@ class AgentInfo(WireRecord):
 class TeamInfo(WireRecord):
     """A team: the owner of workspaces, agents and files."""
 
-    __slots__ = ()
-
     role = text("role")
 
 
 class WorkspaceInfo(WireRecord):
     """A workspace: it contains launches and projects of a team."""
-
-    __slots__ = ()
 
     team_id = number("teamId")
 
@@ -140,16 +130,12 @@ class WorkspaceInfo(WireRecord):
 class UserInfo(WireRecord):
     """A user of the server."""
 
-    __slots__ = ()
-
     login = text("login")
     email = text("email")
 
 
 class ProjectInfo(WireRecord):
     """A project of images, videos, or another kind of data."""
-
-    __slots__ = ()
 
     type = text("type")
     workspace_id = number("workspaceId")
@@ -161,8 +147,6 @@ class ProjectInfo(WireRecord):
 
 class FileInfo(WireRecord):
     """A file or folder in Team Files."""
-
-    __slots__ = ()
 
     team_id = number("teamId")
     path = text("path")
@@ -177,7 +161,5 @@ class FileInfo(WireRecord):
 
 class LabelingInfo(WireRecord):
     """A labeling job or queue."""
-
-    __slots__ = ()
 
     status = text("status")

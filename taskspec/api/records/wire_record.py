@@ -120,15 +120,11 @@ def mask_tokens(value: Any) -> Any:
     """Replace every token in a JSON value, so that it can be printed."""
     if isinstance(value, dict):
         return {key: "***" if key in TOKEN_KEYS and item else mask_tokens(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [mask_tokens(item) for item in value]
-    return value
+    return [mask_tokens(item) for item in value] if isinstance(value, list) else value
 
 
 def without_tokens(value: Any) -> Any:
     """Remove every token from a JSON value."""
     if isinstance(value, dict):
         return {key: without_tokens(item) for key, item in value.items() if key not in TOKEN_KEYS}
-    if isinstance(value, list):
-        return [without_tokens(item) for item in value]
-    return value
+    return [without_tokens(item) for item in value] if isinstance(value, list) else value

@@ -1,7 +1,4 @@
-"""Agents: the machines that run launches.
-
-Facts: wire protocol, section 3.2.
-"""
+"""Agents: the machines that run launches (wire protocol 3.2)."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Apps: the catalogue, and a convenient way to start an app.
-
-Facts: wire protocol, sections 3.1 and 3.4.
-"""
+"""Apps: the catalogue, and a convenient way to start an app (wire protocol 3.1 and 3.4)."""
 
 from __future__ import annotations
 
@@ -36,8 +33,7 @@ class AppApi(Paged):
 
     def __init__(self, transport: Transport, task: TaskApi, *, sleep: Callable[[float], object] = time.sleep) -> None:
         super().__init__(transport)
-        self._task = task
-        self._sleep = sleep
+        self._task, self._sleep = task, sleep
 
     def get_ecosystem_module_id(self, slug: str) -> int:
         """Return the id of the module with this slug. Raises NotFound."""

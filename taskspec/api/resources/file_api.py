@@ -1,7 +1,4 @@
-"""Team Files: the files of a team on the server.
-
-Facts: wire protocol, section 3.5.
-"""
+"""Team Files: the files of a team on the server (wire protocol 3.5)."""
 
 from __future__ import annotations
 

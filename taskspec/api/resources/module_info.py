@@ -1,7 +1,4 @@
-"""A module of the Ecosystem: an app, its versions and its arguments.
-
-Pure. Facts: wire protocol, section 3.1.
-"""
+"""A module of the Ecosystem: an app, its versions and its arguments. Pure. Facts: wire protocol, section 3.1."""
 
 from __future__ import annotations
 
@@ -15,8 +12,6 @@ from taskspec.specfile.fields.targets import TARGETS
 
 class ModuleInfo(WireRecord):
     """An app in the catalogue, at one version of its config."""
-
-    __slots__ = ()
 
     slug = text("slug")
     type = text("type")

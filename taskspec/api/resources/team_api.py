@@ -1,7 +1,4 @@
-"""Teams, which own workspaces, agents and files.
-
-Facts: wire protocol, section 3.3.
-"""
+"""Teams, which own workspaces, agents and files (wire protocol 3.3)."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Files of a launch: the client links known contents by hash and uploads the others.
-
-Facts: wire protocol, section 2.5.
-"""
+"""Files of a launch: the client links known contents by hash and uploads the others (wire protocol 2.5)."""
 
 from __future__ import annotations
 

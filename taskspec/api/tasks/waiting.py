@@ -1,7 +1,4 @@
-"""Wait for a status of a launch.
-
-Facts: wire protocol, section 2.3.
-"""
+"""Wait for a status of a launch (wire protocol 2.3)."""
 
 from __future__ import annotations
 
@@ -27,8 +24,7 @@ class TaskFinishedWithError(ApiError):
         which = f"task {task_id}" if task_id is not None else "the task"
         what = "was stopped" if status is LaunchStatus.STOPPED else "finished with an error"
         super().__init__(f"{which} {what}", remedy="read its log with task.get_logs")
-        self.task_id = task_id
-        self.status = status
+        self.task_id, self.status = task_id, status
 
 
 class WaitingTimeExceeded(ApiError):

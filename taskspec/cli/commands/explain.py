@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
 
 from taskspec.cli import options, terminal
 from taskspec.errors import ExitCode, UsageError
-from taskspec.operations import state_file
 from taskspec.operations.explanation import explain
 from taskspec.operations.plan import make
-from taskspec.operations.project import assigned, open_project
+from taskspec.operations.project import assigned
 from taskspec.plan.plan_inputs import Selection
 from taskspec.view.explain_text import draw_explanation, explanation_document
 
@@ -34,13 +32,11 @@ def command(
     """
     spec, address = _split(arguments)
     request = reading.request(spec)
-    server = options.server(request.secrets)
-    project = open_project(request)
-    state = state_file.read_state(state_file.state_path(project, request, server))
+    server, project, state = options.opened(request)
     plan = make(project, server, state, Selection()).plan
     found = explain(project, plan, assigned(request, project.spec), address, value_path)
     if as_json:
-        click.echo(json.dumps(explanation_document(found), ensure_ascii=False))
+        options.print_json(explanation_document(found))
     else:
         click.echo(draw_explanation(found, terminal.paint(no_color=no_color)), nl=False)
     return ExitCode.DONE

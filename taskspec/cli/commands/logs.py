@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -77,7 +76,7 @@ def _following(api: Api, task_id: int, seen: int) -> Iterator[Mapping[str, Any]]
 def _show(entry: Mapping[str, Any], secrets: Secrets, *, as_json: bool) -> None:
     entry = secrets.scrubbed(entry)
     if as_json:
-        click.echo(json.dumps(entry, ensure_ascii=False))
+        options.print_json(entry)
         return
     level = str(entry.get("level", "info"))
     shown = "" if level == "info" else f"{level.upper()} "

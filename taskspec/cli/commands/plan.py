@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 
 from taskspec.cli import options, terminal
 from taskspec.engine.server.connection import Server
 from taskspec.errors import ExitCode
-from taskspec.operations import state_file
 from taskspec.operations.offline_plan import not_checked, plan_offline
 from taskspec.operations.plan import make
 from taskspec.operations.project import Request, open_project
@@ -47,17 +44,15 @@ def command(
     = keep: reuse its results        - stop: running, but no longer needed
     ○ skip: its condition is false
     """
-    server = options.server(request.secrets)
     if offline:
-        plan = _offline(request, server, selection)
+        plan = _offline(request, options.server(request.secrets), selection)
     else:
-        project = open_project(request)
-        state = state_file.read_state(state_file.state_path(project, request, server))
+        server, project, state = options.opened(request)
         plan = make(project, server, state, selection).plan
     if as_json:
         from taskspec.view.json_documents import plan_document  # noqa: PLC0415 - only --json needs it
 
-        click.echo(json.dumps(plan_document(plan), ensure_ascii=False))
+        options.print_json(plan_document(plan))
     else:
         click.echo(draw_all(plan.warnings, terminal.error_paint(no_color=no_color)), err=True, nl=False)
         click.echo(draw_plan(plan, terminal.paint(no_color=no_color), full=full), nl=False)

@@ -9,8 +9,8 @@ import click
 from taskspec.cli import options, terminal
 from taskspec.diagnostics import choices
 from taskspec.errors import ExitCode, UsageError
-from taskspec.operations import state_file, status
-from taskspec.operations.project import Request, open_project
+from taskspec.operations import status
+from taskspec.operations.project import Request
 from taskspec.secrets.sensitive import redacted
 from taskspec.values import Unknown, is_known
 from taskspec.view.json_documents import json_value
@@ -25,9 +25,7 @@ from taskspec.view.report_text import draw_results
 @options.no_color_option
 def command(request: Request, name: str | None, as_json: bool, no_color: bool) -> int:
     """Results of the last successful launches: those of the spec, then those of each task."""
-    server = options.server(request.secrets)
-    project = open_project(request, variables_required=False)
-    state = state_file.read_state(state_file.state_path(project, request, server))
+    _, project, state = options.opened(request, variables_required=False)
     of_spec, of_tasks = status.known_results(project, state)
     if name is not None:
         named = {**of_spec, **{f"{a}.{k}": v for a, values in of_tasks.items() for k, v in values.items()}}
@@ -44,7 +42,7 @@ def command(request: Request, name: str | None, as_json: bool, no_color: bool) -
             "results": json_value(of_spec),
             "tasks": {a: dict(r) for a, r in of_tasks.items()},
         }
-        click.echo(json.dumps(document, ensure_ascii=False))
+        options.print_json(document)
         return ExitCode.DONE
     shown = {key: ("not known yet" if isinstance(value, Unknown) else value) for key, value in of_spec.items()}
     shown |= {f"{address}.{key}": value for address, values in of_tasks.items() for key, value in values.items()}

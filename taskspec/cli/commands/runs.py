@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 
 import click
 
 from taskspec.cli import options
 from taskspec.errors import ExitCode
-from taskspec.operations import state_file
-from taskspec.operations.project import Request, open_project
+from taskspec.operations.project import Request
 from taskspec.state.model import RunRecord
 
 
@@ -19,11 +17,10 @@ from taskspec.state.model import RunRecord
 @options.json_option
 def command(request: Request, as_json: bool) -> int:
     """Past applies of a spec, the newest first."""
-    server = options.server(request.secrets)
-    project = open_project(request, variables_required=False)
-    runs = list(reversed(state_file.read_state(state_file.state_path(project, request, server)).runs))
+    _, _, state = options.opened(request, variables_required=False)
+    runs = list(reversed(state.runs))
     if as_json:
-        click.echo(json.dumps({"taskspec_runs": 1, "runs": [asdict(run) for run in runs]}, ensure_ascii=False))
+        options.print_json({"taskspec_runs": 1, "runs": [asdict(run) for run in runs]})
         return ExitCode.DONE
     for run in runs:
         click.echo(_line(run))

@@ -16,7 +16,7 @@ from taskspec.errors import ExitCode, SpecError, UsageError
 from taskspec.operations import state_admin, state_file
 from taskspec.operations.project import Request, open_project
 from taskspec.operations.state_file import LockWait
-from taskspec.state.model import Phase, Record
+from taskspec.state.model import Phase
 from taskspec.state.store import StateStore
 from taskspec.view.state_text import draw_differences, draw_record, draw_records, record_document, records_document
 from taskspec.view.terminal_text import clean
@@ -157,12 +157,9 @@ def forget(session: Session, arguments: tuple[str, ...], everything: bool, why: 
     with _changing(options.Reading(session.secrets).request(spec), lock_wait) as store:
         records = state_admin.forget_all(store, actor) if everything else state_admin.forget(store, address[0], actor)
     for record in records:
-        click.echo(f"{clean(record.address)}: forgotten{_left_alone(record)}")
+        running = f"; launch {record.task_id} is not stopped" if record.phase is Phase.STARTED else ""
+        click.echo(f"{clean(record.address)}: forgotten{running}")
     return ExitCode.DONE
-
-
-def _left_alone(record: Record) -> str:
-    return f"; launch {record.task_id} is not stopped" if record.phase is Phase.STARTED else ""
 
 
 @command.command("mv")

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 
 from taskspec.cli import options, terminal
 from taskspec.errors import ExitCode
-from taskspec.operations import state_file, status
-from taskspec.operations.project import Request, open_project
+from taskspec.operations import status
+from taskspec.operations.project import Request
 from taskspec.plan.deferred_tasks import addresses_in_spec
 from taskspec.view.json_documents import status_document
 from taskspec.view.status_text import draw_status
@@ -21,13 +19,11 @@ from taskspec.view.status_text import draw_status
 @options.no_color_option
 def command(request: Request, as_json: bool, no_color: bool) -> int:
     """What was launched, its outcome, and what the server reports now."""
-    server = options.server(request.secrets)
-    project = open_project(request, variables_required=False)
-    state = state_file.read_state(state_file.state_path(project, request, server))
+    server, project, state = options.opened(request, variables_required=False)
     launches = status.recorded_launches(server, state)
     in_spec = addresses_in_spec(project.evaluator, project.expansion, state)
     if as_json:
-        click.echo(json.dumps(status_document(launches, in_spec), ensure_ascii=False))
+        options.print_json(status_document(launches, in_spec))
     else:
         click.echo(draw_status(launches, in_spec, terminal.paint(no_color=no_color)), nl=False)
     return ExitCode.DONE

@@ -48,7 +48,6 @@ class Agent:
 
     def __init__(
         self,
-        *,
         home: ServerHome,
         store: Store,
         launches: Launches,
@@ -67,7 +66,7 @@ class Agent:
         # Servers of other homes use the same range, so each begins at a random port.
         self._ports = Ports(secrets.randbelow(LAST))
         self._running: dict[int, RunningAttempt] = {}
-        self._queue = Queue(launches, self._free, self._start)
+        self._queue = Queue(launches, lambda: settings.capacity - len(self._running), self._start)
         self._tail_handle: asyncio.TimerHandle | None = None
         self._closed = False
 
@@ -128,9 +127,6 @@ class Agent:
         running = self._running.get(task_id)
         if running is not None:
             self._store_lines(running, final=False)
-
-    def _free(self) -> int:
-        return self._settings.capacity - len(self._running)
 
     def _start(self, due: list[LaunchRow]) -> None:
         """Record that the launches left the queue, then start them."""

@@ -48,8 +48,7 @@ class AppExchange:
     """One request and its answer on a new connection. The caller closes it."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._reader = reader
-        self._writer = writer
+        self._reader, self._writer = reader, writer
         self._protocol = h11.Connection(h11.CLIENT)
 
     @classmethod
@@ -98,17 +97,15 @@ class AppExchange:
         """Post JSON, read the whole answer, and close. Raises BrokenOff when the answer is late."""
         try:
             async with asyncio.timeout(seconds):
-                await self._send_json(path, json.dumps(content).encode())
+                body = json.dumps(content).encode()
+                length = str(len(body)).encode()
+                kind, close = (b"Content-Type", b"application/json"), (b"Connection", b"close")
+                await self.send("POST", path, [kind, (b"Content-Length", length), close], _one(body))
                 return await self._whole()
         except TimeoutError:
             raise BrokenOff(f"the app did not answer within {seconds:g} s") from None
         finally:
             self.close()
-
-    async def _send_json(self, path: str, body: bytes) -> None:
-        length = str(len(body)).encode()
-        headers = [(b"Content-Type", b"application/json"), (b"Content-Length", length), (b"Connection", b"close")]
-        await self.send("POST", path, headers, _one(body))
 
     async def _whole(self) -> AppAnswer:
         head = await self.head()
@@ -117,7 +114,8 @@ class AppExchange:
             found += piece
             if len(found) > ANSWER_LIMIT:
                 raise BrokenOff(f"the app's answer is larger than {ANSWER_LIMIT} bytes")
-        return AppAnswer(head.status_code, _content_type(head), bytes(found))
+        kind = next((value.decode("latin-1") for name, value in head.headers if name == b"content-type"), "")
+        return AppAnswer(head.status_code, kind, bytes(found))
 
     async def _write(self, event: h11.Event) -> None:
         try:
@@ -142,10 +140,6 @@ class AppExchange:
                 self._protocol.receive_data(data)
             except (h11.RemoteProtocolError, OSError) as error:
                 raise BrokenOff(_CUT if ended else f"the app's answer cannot be read: {error}") from None
-
-
-def _content_type(head: h11.Response) -> str:
-    return next((value.decode("latin-1") for name, value in head.headers if name == b"content-type"), "")
 
 
 async def _one(body: bytes) -> AsyncIterator[bytes]:

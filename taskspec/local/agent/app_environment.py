@@ -67,10 +67,11 @@ def base_environment(environ: Mapping[str, str], binaries: str) -> dict[str, str
 
 def app_environment(base: Mapping[str, str], setting: EnvironmentValues) -> dict[str, str]:
     """Build the environment of one launch. `null` is left out; a value over 64 KiB becomes a mark."""
-    context = {**setting.context, **_context_targets(setting.state)}
+    targets = {key: setting.state[key] for key in _TARGETS if setting.state.get(key) is not None}
+    context = {**setting.context, **{_TARGETS[key][1]: value for key, value in targets.items()}}
     values = {
         **_fixed(setting),
-        **_target_variables(setting.state),
+        **{_TARGETS[key][0]: str(value) for key, value in targets.items()},
         **_nested("context", "CONTEXT", context),
         **_nested("modal.state", "MODAL_STATE", setting.state),
     }
@@ -99,32 +100,23 @@ def _fixed(setting: EnvironmentValues) -> dict[str, str]:
     storage = str(setting.storage_dir)
     return {
         "SERVER_ADDRESS": setting.address,
-        "API_TOKEN": setting.token,
-        "_SPAWN_API_TOKEN": setting.token,
-        "AGENT_TOKEN": setting.token,
+        **dict.fromkeys(("API_TOKEN", "_SPAWN_API_TOKEN", "AGENT_TOKEN"), setting.token),
         "AGENT_ID": str(setting.agent_id),
-        "TASK_ID": task,
-        "SUPERVISELY_TASK_ID": task,
+        **dict.fromkeys(("TASK_ID", "SUPERVISELY_TASK_ID"), task),
         "TEAM_ID": str(context["teamId"]),
         "WORKSPACE_ID": str(context["workspaceId"]),
-        "USER_ID": str(context["userId"]),
-        "USER_LOGIN": str(context["userLogin"]),
-        "_SPAWN_USER_ID": str(context["userId"]),
-        "_SPAWN_USER_LOGIN": str(context["userLogin"]),
-        "LOG_LEVEL": setting.log_level,
-        "LOGLEVEL": setting.log_level,
-        "ENV": "production",
-        "APP_MODE": "production",
+        **dict.fromkeys(("USER_ID", "_SPAWN_USER_ID"), str(context["userId"])),
+        **dict.fromkeys(("USER_LOGIN", "_SPAWN_USER_LOGIN"), str(context["userLogin"])),
+        **dict.fromkeys(("LOG_LEVEL", "LOGLEVEL"), setting.log_level),
+        **dict.fromkeys(("ENV", "APP_MODE"), "production"),
         "APP_NAME": str(config.get("name") or ""),
         "APP_CATEGORIES": json.dumps(config.get("categories") or []),
         "icon": str(config.get("icon") or ""),
         "CONFIG_DIR": setting.config_dir,
         "BASE_URL": f"/app/{task}",
-        "SLY_APP_DATA_DIR": str(setting.data_dir),
-        "SUPERVISELY_SYNCED_APP_DATA": str(setting.data_dir),
+        **dict.fromkeys(("SLY_APP_DATA_DIR", "SUPERVISELY_SYNCED_APP_DATA"), str(setting.data_dir)),
         "HOST_TASK_DIR": str(setting.data_dir.parent),
-        "AGENT_STORAGE": storage,
-        "SUPERVISELY_AGENT_FILES": storage,
+        **dict.fromkeys(("AGENT_STORAGE", "SUPERVISELY_AGENT_FILES"), storage),
         "APPS_CACHE_DIR": f"{storage}/apps_cache",
         "PYTHONPATH": str(setting.work_dir),
         "PYTHONUNBUFFERED": "1",
@@ -147,14 +139,6 @@ def _first_generation(setting: EnvironmentValues) -> dict[str, str]:
     if setting.config.get("version"):
         return {}
     return {"DEBUG_APP_DIR": str(setting.data_dir), "DEBUG_CACHE_DIR": f"{setting.storage_dir}/apps_cache"}
-
-
-def _target_variables(state: Mapping[str, Any]) -> dict[str, str]:
-    return {variable: str(state[key]) for key, (variable, _) in _TARGETS.items() if state.get(key) is not None}
-
-
-def _context_targets(state: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: state[key] for key, (_, name) in _TARGETS.items() if state.get(key) is not None}
 
 
 def _bounded(value: str) -> str:

@@ -62,9 +62,7 @@ class ExitWatch:
     """
 
     def __init__(self, pid: int, mark: str | None, ended: Callable[[], None], *, fresh: bool) -> None:
-        self._pid = pid
-        self._mark = mark
-        self._ended = ended
+        self._pid, self._mark, self._ended = pid, mark, ended
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
         self._descriptor = _open_pidfd(pid)

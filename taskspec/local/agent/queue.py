@@ -16,9 +16,7 @@ class Queue:
     """Starts launches when there is capacity. Needs a running event loop; call `close` before the loop ends."""
 
     def __init__(self, launches: Launches, free: Callable[[], int], start: Callable[[list[LaunchRow]], None]) -> None:
-        self._launches = launches
-        self._free = free
-        self._start = start
+        self._launches, self._free, self._start = launches, free, start
         self._soon: asyncio.Handle | None = None
         self._later: asyncio.TimerHandle | None = None
         # Known without a query, which every end of a launch would need otherwise.

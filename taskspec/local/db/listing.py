@@ -80,12 +80,14 @@ def read_page(
     conditions: Sequence[Condition] = (),
 ) -> dict[str, Any]:
     """Return one page with its envelope. In token mode, `after` replaces the page numbers."""
-    chosen = [*conditions, *_filter(listing, params)]
+    chosen = [*conditions, *(_condition(listing, clause) for clause in params.objects("filter", ()))]
     where = " AND ".join(f"({condition.sql})" for condition in chosen) or "TRUE"
     values = tuple(value for condition in chosen for value in condition.values)
     size = params.integer("per_page", PAGE_LIMIT, lowest=1, highest=PAGE_LIMIT)
     by_token = params.text("pagination_mode", "page") == "token"
-    offset = _token_offset(params) if by_token else (params.integer("page", 1, lowest=1, highest=2**31) - 1) * size
+    name, first = ("after", 0) if by_token else ("page", 1)
+    start = params.integer(name, first, lowest=first, highest=2**31) - first
+    offset = start if by_token else start * size
     counted = store.one(f"SELECT count(*) FROM {listing.counted or listing.source} WHERE {where}", values)  # noqa: S608 - no text of the request is in it
     total = int(counted[0]) if counted else 0
     rows = store.all(
@@ -97,10 +99,6 @@ def read_page(
     if by_token:
         return {"total": total, "after": str(offset + size) if offset + size < total else None, "entities": entities}
     return {"total": total, "perPage": size, "pagesCount": -(-total // size), "entities": entities}
-
-
-def _filter(listing: Listing, params: RequestFields) -> list[Condition]:
-    return [_condition(listing, clause) for clause in params.objects("filter", ())]
 
 
 def _condition(listing: Listing, clause: RequestFields) -> Condition:
@@ -148,7 +146,3 @@ def _order(listing: Listing, params: RequestFields) -> str:
     nulls = params.choice("sort_nulls_order", ("first", "last"), "last" if direction == "asc" else "first")
     # Equal rows are ordered by id, so that pages never overlap.
     return f"{listing.columns[name].sql} {direction} NULLS {nulls}, {listing.columns['id'].sql} {direction}"
-
-
-def _token_offset(params: RequestFields) -> int:
-    return params.integer("after", 0, lowest=0, highest=2**31)

@@ -1,7 +1,4 @@
-"""Team Files: rows that name contents. A folder has a row while it holds a file.
-
-Facts: wire protocol, section 3.5.
-"""
+"""Team Files: rows that name contents. A folder has a row while it holds a file. Facts: wire protocol, section 3.5."""
 
 from __future__ import annotations
 
@@ -26,8 +23,7 @@ class TeamFiles:
     """The files of the team."""
 
     def __init__(self, store: Store, blobs: Blobs) -> None:
-        self._store = store
-        self._blobs = blobs
+        self._store, self._blobs = store, blobs
 
     def put(self, files: Iterable[tuple[str, Incoming]]) -> list[sqlite3.Row]:
         """Store contents under their paths, all or none. An existing file gets the new content."""

@@ -6,12 +6,14 @@ python-multipart parses. Everything has a limit except the length of a file.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, Self
 
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
+from taskspec.local.db.blobs import Blobs, Incoming
 from taskspec.local.refusal import Refusal
 
 TEXT_LIMIT = 64 * 1024
@@ -25,6 +27,30 @@ class Receiver(Protocol):
     def file_begins(self, name: str, filename: str) -> None: ...
     def file_data(self, data: bytes) -> None: ...
     def file_ends(self) -> None: ...
+
+
+class FileReceiver:
+    """Receives the files of a form. Contents that were not kept are dropped at the end of its `with`."""
+
+    def __init__(self, blobs: Blobs) -> None:
+        self.contents: list[Incoming] = []
+        self._blobs = blobs
+        self._open = ExitStack()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._open.close()
+
+    def begin(self) -> None:
+        self.contents.append(self._open.enter_context(self._blobs.incoming()))
+
+    def file_data(self, data: bytes) -> None:
+        self.contents[-1].write(data)
+
+    def file_ends(self) -> None:
+        self.contents[-1].finish()
 
 
 @dataclass(slots=True)

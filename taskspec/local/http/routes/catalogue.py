@@ -32,7 +32,9 @@ def list_modules(call: RouteCall) -> dict[str, Any]:
     categories = call.params.array("categories", ())
     if categories:
         conditions.append(_with_categories(call, categories))
-    return read_page(call.parts.store, LISTING, call.params, lambda row: _newest(call, row), conditions)
+    shown = call.parts.modules.shown_release
+    show = lambda row: _show(call, row, shown(row["id"], None))  # noqa: E731 - a name for the line below
+    return read_page(call.parts.store, LISTING, call.params, show, conditions)
 
 
 def info(call: RouteCall) -> dict[str, Any]:
@@ -50,10 +52,6 @@ def info(call: RouteCall) -> dict[str, Any]:
     if release is None or row is None:
         raise unknown(f"version of module {module_id}", version)
     return _show(call, row, release)
-
-
-def _newest(call: RouteCall, row: sqlite3.Row) -> dict[str, Any]:
-    return _show(call, row, call.parts.modules.shown_release(row["id"], None))
 
 
 def _show(call: RouteCall, row: sqlite3.Row, release: Release | None) -> dict[str, Any]:

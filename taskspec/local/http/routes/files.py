@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable
-from contextlib import ExitStack
 from pathlib import PurePosixPath
-from typing import Any, Self
+from typing import Any
 
 from starlette.responses import FileResponse, Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
@@ -16,7 +15,7 @@ from taskspec.local.db import fixtures
 from taskspec.local.db.blobs import Blobs, Incoming
 from taskspec.local.db.team_files import STORAGE_PREFIX, clean_path, mime_of, show_file
 from taskspec.local.http.call import Route, RouteCall, ServerParts, Upload, UploadRoute
-from taskspec.local.http.multipart import receive_form
+from taskspec.local.http.multipart import FileReceiver, receive_form
 from taskspec.local.refusal import invalid, unknown
 
 
@@ -107,25 +106,18 @@ async def upload_many(upload: Upload) -> list[dict[str, Any]]:
     fixtures.require(upload.params, "team")
     with _Triples(upload.parts.blobs) as triples:
         await receive_form(upload.headers, upload.body, triples)
-        if not triples.files:
+        if not triples.paths:
             raise invalid("file", "is required")
-        return _put(upload, triples.files)
+        return _put(upload, zip(triples.paths, triples.contents, strict=True))
 
 
-class _Triples:
+class _Triples(FileReceiver):
     """Receives the parts `name`, `path` and `file`, repeated for each file."""
 
     def __init__(self, blobs: Blobs) -> None:
-        self.files: list[tuple[str, Incoming]] = []
-        self._blobs = blobs
-        self._open = ExitStack()
+        super().__init__(blobs)
+        self.paths: list[str] = []
         self._texts: dict[str, str] = {}
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._open.close()
 
     def text(self, name: str, value: str) -> None:
         self._texts[name] = value
@@ -133,14 +125,8 @@ class _Triples:
     def file_begins(self, name: str, filename: str) -> None:  # noqa: ARG002 - all file parts of this form have the same name
         if "path" not in self._texts:
             raise invalid("path", "must come before its file")
-        path = clean_path(f"{self._texts.pop('path')}/{self._texts.pop('name', filename)}")
-        self.files.append((path, self._open.enter_context(self._blobs.incoming())))
-
-    def file_data(self, data: bytes) -> None:
-        self.files[-1][1].write(data)
-
-    def file_ends(self) -> None:
-        self.files[-1][1].finish()
+        self.paths.append(clean_path(f"{self._texts.pop('path')}/{self._texts.pop('name', filename)}"))
+        self.begin()
 
 
 def _put(upload: Upload, files: Iterable[tuple[str, Incoming]]) -> list[dict[str, Any]]:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from contextlib import ExitStack
-from typing import Any, Self
+from typing import Any
 
 from taskspec.local.db import timestamps
-from taskspec.local.db.blobs import Blobs, Incoming
+from taskspec.local.db.blobs import Blobs
 from taskspec.local.http.bodies import whole
 from taskspec.local.http.call import Route, RouteCall, ServerParts, Upload, UploadRoute
-from taskspec.local.http.multipart import receive_form
+from taskspec.local.http.multipart import FileReceiver, receive_form
 from taskspec.local.params import RequestFields, array_from_body
 from taskspec.local.refusal import Refusal, invalid, unknown
 
@@ -43,21 +42,13 @@ async def upload_new(upload: Upload) -> dict[str, Any]:
     return {"success": True}
 
 
-class _Pairs:
+class _Pairs(FileReceiver):
     """Receives descriptions and contents. A content must have the announced hash."""
 
     def __init__(self, blobs: Blobs) -> None:
-        self.contents: list[Incoming] = []
+        super().__init__(blobs)
         self.rows: list[tuple[str, str]] = []
-        self._blobs = blobs
-        self._open = ExitStack()
         self._announced: dict[str, RequestFields] = {}
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._open.close()
 
     def text(self, name: str, value: str) -> None:
         try:
@@ -73,13 +64,10 @@ class _Pairs:
         if record is None:
             raise invalid(name, "must come after its description")
         self.rows.append((record.text("fullpath"), record.text("hash")))
-        self.contents.append(self._open.enter_context(self._blobs.incoming()))
-
-    def file_data(self, data: bytes) -> None:
-        self.contents[-1].write(data)
+        self.begin()
 
     def file_ends(self) -> None:
-        self.contents[-1].finish()
+        super().file_ends()
         name, digest = self.rows[-1]
         if digest != self.contents[-1].hash:
             raise invalid("hash", f'is not the one of "{name}" as it arrived')

@@ -19,7 +19,7 @@ def add(call: RouteCall) -> dict[str, Any]:
     sender = call.headers.get("x-task-id")
     lines: dict[int, list[LogLine]] = defaultdict(list)
     for entry in call.params.objects("logs"):
-        given = entry if entry.has("task_id") else RequestFields({"task_id": sender, **_without_task(entry)})
+        given = entry if entry.has("task_id") else RequestFields({**entry.values, "task_id": sender})
         lines[given.id("task_id")].append(from_record(entry.values, moment))
     for task_id in lines:
         if call.parts.launches.find(task_id) is None:
@@ -57,10 +57,6 @@ def _since(params: RequestFields) -> str | None:
     if moment is None:
         raise params.invalid("sinceTime", "must be an ISO-8601 time")
     return moment
-
-
-def _without_task(entry: RequestFields) -> dict[str, Any]:
-    return {key: value for key, value in entry.values.items() if key != "task_id"}
 
 
 ROUTES: dict[str, Route] = {"tasks.logs.add": add, "tasks.log.download": download}
