@@ -84,7 +84,6 @@ class Source:
         return line, offset - self._line_starts[line - 1] + 1
 
     def line(self, number: int) -> str:
-        """The text of a line, counted from 1; empty beyond the end."""
         self.position(0)
         if not 1 <= number <= len(self._line_starts):
             return ""

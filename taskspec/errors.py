@@ -69,14 +69,10 @@ class TaskspecError(Exception):
 
 
 class UsageError(TaskspecError):
-    """The command line asks for something impossible."""
-
     exit_code = ExitCode.SPEC
 
 
 class SpecError(TaskspecError):
-    """The spec is wrong; `diagnostics` are the problems."""
-
     exit_code = ExitCode.SPEC
 
     def __init__(self, diagnostics: Sequence[Diagnostic]) -> None:
@@ -85,8 +81,6 @@ class SpecError(TaskspecError):
 
 
 class ApiError(TaskspecError):
-    """Talking to the server failed."""
-
     exit_code = ExitCode.CONNECTION
 
 

@@ -77,7 +77,6 @@ class Unknown(Opaque):
 
 
 def unknowns(value: Json) -> Iterator[Unknown]:
-    """Every unknown leaf of a value."""
     return (leaf for leaf in leaf_values(value) if isinstance(leaf, Unknown))
 
 
@@ -103,7 +102,6 @@ class ServiceId(int):
 
     @property
     def unknown(self) -> Unknown:
-        """The unknown value that replaces a pending number."""
         return Unknown(f"tasks.{self.address}.id")
 
     def __bool__(self) -> bool:
@@ -139,7 +137,6 @@ def symbolic(value: Json) -> Json:
 
 
 def pending_ids(value: Json) -> Iterator[ServiceId]:
-    """Every pending id of a service in a value."""
     return (leaf for leaf in leaf_values(value) if isinstance(leaf, ServiceId) and leaf.is_pending)
 
 
@@ -158,7 +155,6 @@ def weight_of(value: Json, limit: int, each: int = 4) -> int:
 
 
 def weighs_more_than(value: Json, limit: int) -> bool:
-    """Whether the weight of a value exceeds `limit`."""
     return weight_of(value, limit) > limit
 
 

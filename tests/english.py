@@ -118,11 +118,12 @@ def banned_words(texts: list[Text]) -> list[str]:
 
 
 def long_sentences(texts: list[Text]) -> list[str]:
+    """The sentences with too many words. A paragraph of a help text that is laid out by hand begins with `\\b`."""
     return [
         f"line {number}, {count} words: {sentence.strip()}"
         for number, text in texts
         for sentence in _SENTENCE_END.split(text)
-        if (count := len(_WORD.findall(sentence))) > MAX_WORDS
+        if not text.startswith("\b") and (count := len(_WORD.findall(sentence))) > MAX_WORDS
     ]
 
 

@@ -205,7 +205,7 @@ def test_no_circle_of_packages(depth: int) -> None:
         return ".".join(parts)
 
     for name, others in modules_needed().items():
-        # What a package itself exports is no module of it: it stands above the modules.
+        # The exports of a package are not a module of it: they stand above the modules.
         if name not in packages:
             deeper = {cut(i) for i in others if i not in packages}
             needs.setdefault(cut(name), set()).update(deeper - {cut(name)})

@@ -1,6 +1,6 @@
 """Pages, docstrings, comments and messages are plain technical English: docs/writing.md has the rules.
 
-`python tests/english.py` counts what is left to do in each folder.
+`python tests/english.py` counts the offences in each folder.
 """
 
 from __future__ import annotations
@@ -32,61 +32,12 @@ PAGES = [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]
 HAS_BANNED_WORDS = {"tests/english.py", "tests/test_english.py"}
 """The files that must name the banned words."""
 
-TO_DO = frozenset(
-    {
-        "taskspec",
-        "taskspec/cli",
-        "taskspec/cli/commands",
-        "taskspec/engine",
-        "taskspec/engine/executors",
-        "taskspec/engine/launches",
-        "taskspec/engine/protocol",
-        "taskspec/engine/rules",
-        "taskspec/engine/run",
-        "taskspec/engine/schedule",
-        "taskspec/engine/server",
-        "taskspec/files",
-        "taskspec/fmt",
-        "taskspec/local",
-        "taskspec/local/agent",
-        "taskspec/local/apps",
-        "taskspec/local/db",
-        "taskspec/local/http",
-        "taskspec/local/http/routes",
-        "taskspec/operations",
-        "taskspec/plan",
-        "taskspec/scaffold",
-        "taskspec/secrets",
-        "taskspec/specfile",
-        "taskspec/specfile/fields",
-        "taskspec/specfile/regex",
-        "taskspec/specfile/yaml",
-        "taskspec/state",
-        "taskspec/template",
-        "taskspec/template/expansion",
-        "taskspec/template/expressions",
-        "taskspec/template/references",
-        "tests",
-        "tests/cli",
-        "tests/crash",
-        "tests/engine",
-        "tests/fmt",
-        "tests/local",
-        "tests/plan",
-        "tests/specfile",
-        "tests/state",
-        "tests/template",
-    }
-)
-"""Folders with Python files that are not rewritten yet: their files are not checked."""
+ALLOWED = {"taskspec/scaffold/draft.py": {"world"}, "tests/template/test_sandbox.py": {"floor"}}
+"""Banned words in data that is not prose: a greeting, and a method of rounding."""
 
 
 def name_of(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
-
-
-def folder_of(path: Path) -> str:
-    return name_of(path.parent)
 
 
 FILES = [
@@ -96,7 +47,7 @@ FILES = [
     if "cases" not in path.parts and name_of(path) not in HAS_BANNED_WORDS
 ]
 checked = pytest.mark.parametrize("page", PAGES, ids=name_of)
-checked_files = pytest.mark.parametrize("path", [path for path in FILES if folder_of(path) not in TO_DO], ids=name_of)
+checked_files = pytest.mark.parametrize("path", FILES, ids=name_of)
 
 
 def texts_of(page: Path) -> list[Text]:
@@ -124,16 +75,14 @@ def test_sentences_are_short(page: Path) -> None:
 @checked_files
 def test_banned_words_are_not_used_in_code(path: Path) -> None:
     source = path.read_text(encoding="utf-8")
-    assert banned_words([*docstrings(source), *comments(source), *messages(source)]) == []
+    found = banned_words([*docstrings(source), *comments(source), *messages(source)])
+    allowed = ALLOWED.get(name_of(path), set())
+    assert [place for place in found if place.rpartition(": ")[2] not in allowed] == []
 
 
 @checked_files
 def test_sentences_of_docstrings_are_short(path: Path) -> None:
     assert long_sentences(docstrings(path.read_text(encoding="utf-8"))) == []
-
-
-def test_folders_still_to_do_exist() -> None:
-    assert {folder_of(path) for path in FILES} >= TO_DO
 
 
 def test_the_guide_names_every_banned_word() -> None:

@@ -33,19 +33,9 @@ _HOMES = {
 }
 
 __all__ = [
-    "Api",
-    "Credentials",
-    "KubernetesSettings",
-    "LaunchStatus",
-    "RestartPolicy",
-    "StartRequest",
-    "TaskFinishedWithError",
-    "TaskInfo",
-    "Timeouts",
-    "Transport",
-    "WaitingTimeExceeded",
-    "from_environment",
-]
+    "Api", "Credentials", "KubernetesSettings", "LaunchStatus", "RestartPolicy", "StartRequest",
+    "TaskFinishedWithError", "TaskInfo", "Timeouts", "Transport", "WaitingTimeExceeded", "from_environment",
+]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:

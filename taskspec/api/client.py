@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from pathlib import Path
+from typing import Self
 
 from taskspec.api.credentials import ENV_FILE, from_environment
 from taskspec.api.resources.agent_api import AgentApi
@@ -16,11 +18,6 @@ from taskspec.api.resources.team_api import TeamApi, UserApi, WorkspaceApi
 from taskspec.api.tasks.task_api import TaskApi
 from taskspec.api.transport import READ_RETRIES, Timeouts, Transport
 from taskspec.errors import UsageError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-    from typing import Self
 
 
 class Api:

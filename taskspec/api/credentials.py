@@ -5,15 +5,13 @@ Reads one file and never changes the environment. Facts: wire protocol, section 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from taskspec.api.address import normalise
 from taskspec.errors import UsageError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 ADDRESS_NAME: Final = "SERVER_ADDRESS"
 TOKEN_NAME: Final = "API_TOKEN"  # noqa: S105 - the name of the variable, not its value

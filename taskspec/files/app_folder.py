@@ -59,14 +59,12 @@ class AppFolder:
 
     @property
     def targets(self) -> tuple[str, ...]:
-        """The targets that the app declares."""
         menu = self.config.get("context_menu")
         listed = menu.get("target") if isinstance(menu, dict) else None
         return tuple(place for place in listed if isinstance(place, str)) if isinstance(listed, list) else ()
 
     @property
     def needs_gpu(self) -> bool:
-        """Whether the app requires a GPU."""
         return needs_gpu(self.config)
 
 

@@ -76,7 +76,6 @@ class ProjectFiles:
     _texts: dict[Path, str] = field(default_factory=dict)
 
     def reader(self, folder: Path) -> Callable[[str], str]:
-        """Return a reader for paths that are relative to `folder`. It raises UsageError."""
         return lambda path: self.text(folder, path)
 
     def text(self, folder: Path, path: str) -> str:

@@ -9,15 +9,12 @@ import signal
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import FrameType
 
 from taskspec.errors import LocalServerError
 from taskspec.local.agent.agent import AgentSettings
 from taskspec.local.home import ServerHome, find_home, try_lock
 from taskspec.local.server import DEFAULT_IDLE_SECONDS, ServerOptions, run_server
-
-if TYPE_CHECKING:
-    from types import FrameType
 
 IDLE_VARIABLE = "TASKSPEC_SERVER_IDLE"
 ENVIRONMENTS_VARIABLE = "TASKSPEC_APP_ENVIRONMENTS"

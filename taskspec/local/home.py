@@ -11,17 +11,14 @@ import json
 import os
 import secrets
 import stat
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import platformdirs
 
 from taskspec.errors import LocalServerError
 from taskspec.files import file_lock
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 HOME_VARIABLE = "TASKSPEC_HOME"
 
@@ -36,52 +33,33 @@ class ServerInfo:
     started: str
 
 
+class _Inside:
+    """A path inside of the folder of a server, as a read-only attribute."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __get__(self, home: ServerHome, _owner: type) -> Path:
+        return home.path / self._name
+
+
 @dataclass(frozen=True, slots=True)
 class ServerHome:
     """The folder of one local server: database, token, app copies, run directories."""
 
     path: Path
 
-    @property
-    def database(self) -> Path:
-        return self.path / "server.db"
-
-    @property
-    def lock(self) -> Path:
-        return self.path / "server.lock"
-
-    @property
-    def info(self) -> Path:
-        return self.path / "server.json"
-
-    @property
-    def log(self) -> Path:
-        return self.path / "server.log"
-
-    @property
-    def token(self) -> Path:
-        return self.path / "token"
-
-    @property
-    def modules(self) -> Path:
-        return self.path / "modules"
-
-    @property
-    def tasks(self) -> Path:
-        return self.path / "tasks"
-
-    @property
-    def storage(self) -> Path:
-        """Contents of Team Files and of the files of launches."""
-        return self.path / "storage"
-
-    @property
-    def environments(self) -> Path:
-        return self.path / "environments"
-
-    @property
-    def agent_storage(self) -> Path:
-        return self.path / "agent_storage"
+    database = _Inside("server.db")
+    lock = _Inside("server.lock")
+    info = _Inside("server.json")
+    log = _Inside("server.log")
+    token = _Inside("token")
+    modules = _Inside("modules")
+    tasks = _Inside("tasks")
+    storage = _Inside("storage")
+    """Contents of Team Files and of the files of launches."""
+    environments = _Inside("environments")
+    agent_storage = _Inside("agent_storage")
 
     def task(self, task_id: int) -> Path:
         return self.tasks / str(task_id)

@@ -7,12 +7,10 @@ from __future__ import annotations
 
 import json
 import math
-from typing import TYPE_CHECKING, Any
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
 
 from taskspec.local.refusal import Refusal, invalid
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
 
 LARGEST_ID = 2**63 - 1
 DEEPEST = 100

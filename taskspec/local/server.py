@@ -9,9 +9,9 @@ import os
 import socket
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import uvicorn
 
@@ -32,12 +32,6 @@ from taskspec.local.db.team_files import TeamFiles
 from taskspec.local.home import ServerHome, ServerInfo, read_info, read_token, write_info
 from taskspec.local.http.call import ServerParts
 from taskspec.local.http.http_app import HttpApp
-
-if TYPE_CHECKING:
-    import socket
-    from collections.abc import Mapping
-
-    from taskspec.local.home import ServerHome
 
 LOOPBACK = "127.0.0.1"
 _BACKLOG = 2048

@@ -12,17 +12,15 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from taskspec.api.tasks.waiting import poll_until
 from taskspec.api.wire import LOCAL_PREFIX
 from taskspec.errors import LocalServerError
 from taskspec.local.home import ServerHome, ServerInfo, is_held, read_info, read_token, try_lock
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
 
 START_SECONDS = 30.0
 STOP_SECONDS = 15.0

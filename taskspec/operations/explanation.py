@@ -17,8 +17,6 @@ from taskspec.values import Path, show_path
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """The explanation of one planned task."""
-
     planned: Planned
     task: TaskDecl | None
     changes: tuple[Change, ...]

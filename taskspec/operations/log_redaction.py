@@ -38,7 +38,7 @@ def _learn_what_is_sent(project: Project) -> None:
     for instance in project.expansion.instances:
         evaluator.tasks.put(instance.task.name, instance.key, unknown_view(instance.address, instance.task.results))
     for instance in project.expansion.instances:
-        scope = evaluator.scope(instance)
+        scope = evaluator.names(instance)
         for written in _sent(instance.task):
             with suppress(RenderError):
                 evaluator.renderer.render(written, scope)

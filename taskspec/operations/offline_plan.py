@@ -45,7 +45,6 @@ def plan_offline(project: Project, request: Request, server: Server, selection: 
 
 
 def _as_recorded(state: State) -> World:
-    """The launches as they are recorded."""
     return {
         address: Observed(record.task_id or 0, NOT_ASKED, record.phase is Phase.ENDED, {})
         for address, record in state.records.items()
@@ -53,7 +52,6 @@ def _as_recorded(state: State) -> World:
 
 
 def not_checked(project: Project, plan: Plan) -> Iterator[str]:
-    """The checks that need the server, one line each."""
     launches = [task.request for task in plan.tasks if isinstance(task.request, LaunchRequest)]
     apps = {str(request.facts.identity) for request in launches if not request.is_checked}
     if apps:

@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 
 
 def this_actor(why: str = "") -> Actor:
-    """The user who runs this process."""
     owner = this_owner()
     return Actor(f"{owner.user}@{owner.host}", why)
 
@@ -66,7 +65,6 @@ def forget(store: StateStore, address: str, actor: Actor) -> list[Record]:
 
 
 def forget_all(store: StateStore, actor: Actor) -> list[Record]:
-    """Drop every record."""
     records = list(store.load().records.values())
     _forget(store, records, actor)
     return records
@@ -207,7 +205,6 @@ def _differences(info: TaskInfo, request: LaunchRequest, workspace: int) -> Iter
 
 
 def export(path: Path, server: Server) -> dict[str, Json]:
-    """The whole state as one document: schemas/state.schema.json."""
     require(path)
     with open_store(path, clock=time.time) as store:
         return export_document(store.lineage, server.label, store.events())
@@ -228,8 +225,6 @@ def import_state(path: Path, server: Server, shown_as: str, content: bytes, acto
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """A state without a changed event."""
-
     events: int
     lineage: str
     format: int

@@ -38,8 +38,6 @@ HIDDEN = Hidden()
 
 
 class OriginKind(StrEnum):
-    """Where a value comes from."""
-
     LITERAL = "literal"
     EXPRESSION = "expression"
     VARIABLE = "variable"
@@ -69,8 +67,6 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """One value that would be sent, and its origin."""
-
     path: Path
     value: Json
     origin: Origin
@@ -95,7 +91,6 @@ class Origins:
             yield from self._of_call(request)
 
     def _condition(self) -> Iterator[Explained]:
-        """The condition of the task, where it has one."""
         if self._place(("when",)) is not None and not self.instance.is_folded:
             value = self.project.evaluator.condition(self.instance)
             yield self._explained(("when",), value, self._setting("when", value))
@@ -126,7 +121,6 @@ class Origins:
 
     @property
     def _name(self) -> str:
-        """The name of the task in its own spec."""
         return self.instance.task.name.removeprefix(joined(self._unit, ""))
 
     def _spec(self, unit: str) -> SpecFile:
@@ -207,7 +201,6 @@ class Origins:
         return None
 
     def _variable(self, reference: Reference, value: Json) -> Origin:
-        """A variable of the spec on the command line."""
         name = str(reference.steps[0])
         assigned = self.variables[name]
         default = self.project.spec.span(("variables", name, "default")) if assigned.origin == "default" else None
@@ -228,10 +221,9 @@ class Origins:
         return Origin(OriginKind.VARIABLE, reference.text, value, "default of the variable", place)
 
     def _value(self, reference: Reference, unit: str) -> Json:
-        """The value of a reference in this plan."""
         evaluator = self.project.evaluator
         if unit == self._unit:
-            scope = evaluator.scope(self.instance)
+            scope = evaluator.names(self.instance)
         else:
             names = evaluator.units[unit].names() if unit else evaluator.base
             scope = {"tasks": evaluator.tasks, **names}

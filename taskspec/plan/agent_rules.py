@@ -57,7 +57,6 @@ class AgentChoice:
 
 
 def is_rule(agent: AgentRule | Json) -> TypeGuard[AgentRule]:
-    """Whether a rule chooses the agent, rather than its name or id."""
     return isinstance(agent, AgentRule)
 
 
@@ -100,7 +99,6 @@ _GPU_TEXTS = {Gpu.REQUIRED: "with a GPU", Gpu.PREFERRED: "best with a GPU", Gpu.
 
 
 def describe(rule: AgentRule) -> str:
-    """A rule as text for the user."""
     gpu = _GPU_TEXTS[rule.gpu] if rule.gpu is not None else None
     name = f'named "{rule.name}"' if rule.name is not ABSENT else None
     order = "the first of them" if rule.prefer is Preference.FIRST else "the one with the most free memory"

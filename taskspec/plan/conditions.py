@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
+from taskspec.diagnostics import Code
 from taskspec.graph import TaskGraph
 from taskspec.json_tree import map_leaves
 from taskspec.plan.decide_service import may_run
-from taskspec.plan.evaluator import Evaluator
 from taskspec.plan.model import Action, Observed, Planned, PlannedTask, Reason
+from taskspec.plan.task_scope import TaskScope
 from taskspec.secrets.redaction import HIDDEN
 from taskspec.specfile.fields.kinds import Partial, RunOn
+from taskspec.specfile.fields.value_types import described
 from taskspec.specfile.model import TaskDecl
 from taskspec.state.model import Record
 from taskspec.template.expansion.instances import Instance
+from taskspec.template.expressions.absent_views import reads_absent
+from taskspec.template.expressions.render import RenderError
 from taskspec.values import Json, Opaque, Unknown, canonical, symbolic
+from taskspec.wording import shorten
 
 _SUCCESS = RunOn.SUCCESS
 _SHOWN = 80
@@ -34,8 +40,6 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True)
 class PriorLaunch:
-    """What is known of a node before its plan."""
-
     node: int
     record: Record | None
     observed: Observed | None
@@ -51,7 +55,7 @@ def is_plain_task(task: TaskDecl) -> bool:
 class Conditions:
     """The tasks that a plan skips, as far as the walk has come."""
 
-    evaluator: Evaluator
+    scope: TaskScope
     graph: TaskGraph
     instances: tuple[Instance, ...]
     skipped: dict[int, Skipped] = field(default_factory=dict)
@@ -60,7 +64,6 @@ class Conditions:
     """Nodes of which nothing will succeed: joins only when all members are skipped."""
 
     def pass_on(self, join: int) -> None:
-        """What a join makes of its members."""
         members = self.graph.predecessors[join]
         first = next((self.skipped[before] for before in members if before in self.skipped), None)
         if first is not None:
@@ -103,8 +106,8 @@ class Conditions:
             return above
         if instance.task.run_on is RunOn.FAILURE and not may_fail:
             return Skipped(Reason.RUNS_ON_FAILURE, NOTHING_CAN_FAIL, node)
-        if self.evaluator.condition(instance) is False:
-            return Skipped(Reason.CONDITION_FALSE, explain(self.evaluator, instance), node)
+        if holds(self.scope, instance) is False:
+            return Skipped(Reason.CONDITION_FALSE, explain(self.scope, instance), node)
         return None
 
     def _needed(self, node: int, instance: Instance) -> Skipped | None:
@@ -145,36 +148,58 @@ def _stop(skip: PlannedTask, running: Observed | None) -> Planned:
     )
 
 
-def conditional(evaluator: Evaluator, instance: Instance, planned: PlannedTask) -> PlannedTask:
+def conditional(scope: TaskScope, instance: Instance, planned: PlannedTask) -> PlannedTask:
     """What is planned for a task that is not plain, saying what it still depends on."""
     task = instance.task
     if task.run_on is RunOn.FAILURE and planned.action.launches:
         planned = replace(planned, reason=Reason.RUNS_ON_FAILURE, detail="")
     elif task.run_on is RunOn.ALWAYS and planned.reason is Reason.NEVER_LAUNCHED:
         planned = replace(planned, reason=Reason.RUNS_ALWAYS)
-    condition = evaluator.condition(instance)
+    condition = holds(scope, instance)
     if isinstance(condition, Unknown):
         planned = replace(planned, condition=f"if {task.when} {condition.describe()}")
     return planned
 
 
-def explain(evaluator: Evaluator, instance: Instance) -> str:
+def holds(scope: TaskScope, instance: Instance) -> bool | Unknown:
+    """Whether the task is wanted. Raises SpecError when that is neither true nor false, or cannot be evaluated."""
+    when = instance.task.when
+    value = scope.render(instance, ("when",), when) if isinstance(when, str) else when
+    if isinstance(value, bool | Unknown):
+        return value
+    advice = f"write {{{{ {when} }}}}" if value == when else "compare it with something"
+    message = f"a condition must be true or false, and this one is {described(value)}; {advice}"
+    raise scope.failed(instance, ("when",), Code.WRONG_VALUE, message)
+
+
+def reads(scope: TaskScope, instance: Instance, value: Json) -> Iterator[tuple[str, Json]]:
+    """What the expressions of a value read, each as written with its value; nothing that may be a secret."""
+    specs = (scope.spec, *scope.spec.units.values())
+    guarded = any(variable.sensitive for spec in specs for variable in spec.variables.values())
+    texts = {reference.text: reference for reference in scope.renderer.references(value)}
+    for text, reference in texts.items():
+        if guarded and reference.root != "tasks":
+            continue
+        with suppress(RenderError):
+            yield text, scope.renderer.render(f"{{{{ {text} }}}}", scope.names(instance))
+
+
+def reads_absent_task(scope: TaskScope, text: str) -> bool:
+    """Whether an expression reads a task that did not succeed."""
+    return reads_absent(scope.tasks, scope.renderer.references(text))
+
+
+def explain(scope: TaskScope, instance: Instance) -> str:
     """The condition as written, and the values it read; nothing for one that is simply false."""
     if not isinstance(instance.task.when, str):
         return ""
-    values = ", ".join(f"{text} = {_shown(value)}" for text, value in evaluator.reads(instance, instance.task.when))
+    values = ", ".join(f"{text} = {_shown(value)}" for text, value in reads(scope, instance, instance.task.when))
     return f"{instance.task.when} with {values}" if values else instance.task.when
 
 
 def _shown(value: Json) -> str:
-    plain = _plain(symbolic(value))
-    text = plain if isinstance(value, Opaque) else canonical(plain)
-    return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
-
-
-def _plain(value: Json) -> Json:
-    """A value with a text in the place of every unknown and every secret."""
-    return map_leaves(value, _shown_leaf)
+    plain = map_leaves(symbolic(value), _shown_leaf)
+    return shorten(plain if isinstance(value, Opaque) else canonical(plain), _SHOWN)
 
 
 def _shown_leaf(leaf: Json) -> Json:

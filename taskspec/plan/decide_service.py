@@ -148,7 +148,6 @@ def _unwanted(task: PlannedTask) -> PlannedTask:
 
 
 def _by(acting: list[str]) -> str:
-    """For whom a service is started."""
     if not acting:
         return "it is to be kept up"
     more = f" and {len(acting) - SHOWN_USERS} more" if len(acting) > SHOWN_USERS else ""

@@ -1,4 +1,4 @@
-"""The plan: visit each instance in the order of the graph, evaluate it with what is known, and decide. Pure."""
+"""The plan: visit each instance in the order of the graph, evaluate it with what is known, and decide. No request."""
 
 from __future__ import annotations
 
@@ -9,14 +9,22 @@ from taskspec.diagnostics import Code, Diagnostic, Severity
 from taskspec.errors import SpecError
 from taskspec.plan import decide_service
 from taskspec.plan.conditions import Conditions, PriorLaunch, conditional, is_plain_task
-from taskspec.plan.decide import UNKNOWN_OUTCOME, Situation, decide, decide_call, may_not_be_repeated
+from taskspec.plan.decide import (
+    UNKNOWN_OUTCOME,
+    Situation,
+    Upstream,
+    decide,
+    decide_call,
+    may_not_be_repeated,
+    meet,
+    through,
+)
 from taskspec.plan.deferred_tasks import plan_folded, unfold
 from taskspec.plan.evaluator import Evaluator
 from taskspec.plan.model import Action, Observed, Plan, Planned, PlannedTask, Reason
 from taskspec.plan.plan_inputs import PlanInputs, chosen_nodes
 from taskspec.plan.request import LaunchRequest, Request, slips
 from taskspec.plan.request_diff import changes_of, is_certain
-from taskspec.plan.upstream import Upstream, meet, through
 from taskspec.specfile.fields.kinds import Kind
 from taskspec.specfile.model import CallDecl
 from taskspec.state.model import Outcome, Record

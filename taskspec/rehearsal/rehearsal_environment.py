@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from taskspec.api import Api
+from taskspec.api import Api, TaskInfo
 from taskspec.engine.executors.call_protocol import CallOrder, Pause
 from taskspec.engine.journal import Journal
 from taskspec.engine.server.connection import LOCAL_WORKSPACE, Server
@@ -26,9 +26,6 @@ from taskspec.template.expressions.expression import Dynamic, Step
 from taskspec.template.expressions.render import Renderer, templates_in
 from taskspec.template.references.reference_check import section_of
 from taskspec.values import ABSENT, Json
-
-if TYPE_CHECKING:
-    from taskspec.api import Api, TaskInfo
 
 
 @dataclass(frozen=True, slots=True)

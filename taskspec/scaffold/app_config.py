@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from taskspec.api.resources.module_info import ModuleInfo
 from taskspec.files.app_folder import AppFolder
 from taskspec.scaffold.naming import identifier
 from taskspec.specfile.fields.targets import TARGETS
 from taskspec.values import Json
-
-if TYPE_CHECKING:
-    from taskspec.api.resources.module_info import ModuleInfo
 
 _SERVING = frozenset({"serve", "deployed_nn", "deployed_nn_object_segmentation"})
 _PROJECT = {"project_id": "{{ launch.output.project.id }}"}

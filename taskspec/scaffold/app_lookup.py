@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from taskspec.api import TaskInfo
+from taskspec.api.resources.module_info import ModuleInfo
 from taskspec.diagnostics import choices
 from taskspec.engine.server.connection import Server
 from taskspec.errors import NotFound, UsageError
@@ -13,10 +14,6 @@ from taskspec.files.app_folder import read_app_folder
 from taskspec.scaffold.app_config import DescribedApp, folder_app, published_app
 from taskspec.scaffold.from_launches import ObservedLaunch
 from taskspec.specfile.model import is_folder
-
-if TYPE_CHECKING:
-    from taskspec.api import TaskInfo
-    from taskspec.api.resources.module_info import ModuleInfo
 
 
 def find_app(server: Server, module: str, version: str | None, base: Path) -> DescribedApp:

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from taskspec.api import TaskInfo
 from taskspec.fmt.tree import Entry, Leaf, block, entry, leaf, node
 from taskspec.json_tree import leaf_values, leaves
 from taskspec.scaffold.app_config import DescribedApp
@@ -18,9 +19,6 @@ from taskspec.scaffold.naming import identifier, literal, looks_like_a_secret, n
 from taskspec.specfile.fields.targets import TARGETS
 from taskspec.specfile.model import LOG_LEVEL, RESTART_POLICY
 from taskspec.values import ABSENT, Json, Path, canonical, show_path
-
-if TYPE_CHECKING:
-    from taskspec.api import TaskInfo
 
 COMMON = ("agent", "workspace", "restart_policy", "log_level")
 """Settings that move to `defaults` when they are equal for every launch."""

@@ -23,8 +23,6 @@ _FEW = 40
 
 
 class HiddenTexts:
-    """The secret texts, and the search for them."""
-
     def __init__(self) -> None:
         self._forms: set[str] = set()
         self._pattern: re.Pattern[str] | None = None

@@ -8,8 +8,6 @@ from enum import StrEnum
 
 
 class SecretKind(StrEnum):
-    """What kind of place holds a secret."""
-
     ENV = "env"
     FILE = "file"
     CMD = "cmd"

@@ -50,7 +50,6 @@ class Sensitive(Opaque):
 
     @property
     def mark(self) -> str:
-        """The text that replaces it in comparisons and records."""
         if not self._mark and not self.is_withheld:
             self._mark = self._secrets.mark(self._content, self._origins)
         return self._mark or HIDDEN
@@ -60,7 +59,6 @@ class Sensitive(Opaque):
         return HIDDEN if self.is_withheld else self._secrets.mark(content, self._origins)
 
     def combined(self, others: Iterable[Sensitive], content: Json) -> Sensitive:
-        """The result of an expression over this and other secrets."""
         origins = self._origins.union(*(other._origins for other in others))
         return self._secrets.derived(content, origins)
 
@@ -69,7 +67,6 @@ class Sensitive(Opaque):
         return Sensitive(self._secrets, _WITHHELD)
 
     def reveal(self) -> Json:
-        """The content. Raises WithheldError when it is withheld."""
         if self.is_withheld:
             raise WithheldError
         return self._content
@@ -109,7 +106,6 @@ class Secrets:
         return bool(self._values)
 
     def has(self, name: str) -> bool:
-        """Whether the secret called `name` was looked up."""
         return self._values.get(name) is not None
 
     def keep(self, name: str, value: Json) -> Sensitive:
@@ -118,7 +114,6 @@ class Secrets:
         return self.derived(value, (name,))
 
     def unread(self, name: str) -> Sensitive:
-        """Register a secret that is not looked up."""
         self._values.setdefault(name, None)
         return Sensitive(self, _WITHHELD, (name,))
 
@@ -142,11 +137,9 @@ class Secrets:
         return Sensitive(self, content, origins)
 
     def know(self, text: str) -> None:
-        """Redact this text from now on, in every spelling."""
         self._texts.add(text)
 
     def scrub(self, text: str) -> str:
-        """Return the text with every known secret redacted."""
         return self._texts.hide(text)
 
     def scrub_tail(self, text: str) -> str:
@@ -193,12 +186,10 @@ def _texts(value: Json) -> Iterator[str]:
 
 
 def sensitive_in(value: Json) -> Iterator[Sensitive]:
-    """Every sensitive leaf of a value."""
     return (leaf for leaf in leaf_values(value) if isinstance(leaf, Sensitive))
 
 
 def is_sensitive(value: Json) -> bool:
-    """Whether a part of the value is secret."""
     return next(sensitive_in(value), None) is not None
 
 

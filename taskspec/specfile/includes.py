@@ -8,14 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from taskspec.diagnostics import Code, Diagnostic
 from taskspec.specfile.yaml.document import SourceDocument
 from taskspec.values import Json
-
-if TYPE_CHECKING:
-    pass
 
 SEPARATOR = "."
 DEPTH_LIMIT = 8
@@ -32,7 +29,6 @@ class Include:
 
 
 def read_includes(data: Mapping[str, Any]) -> dict[str, Include]:
-    """The includes of a spec as written."""
     written: Mapping[str, Any] = data.get("include") or {}
     return {
         name: Include(name, body, {})

@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from taskspec.diagnostics import Code, Diagnostic, choices
+from taskspec.specfile.fields.value_types import shown
 from taskspec.specfile.model import SpecFile, TaskDecl
 from taskspec.values import Json, Path, canonical
 
@@ -109,7 +110,7 @@ class _Combining:
             return
         left = [values for values in self.found if not _fits(rule, values)]
         if len(left) == len(self.found):
-            self.flaws.append(Flaw((EXCLUDE, index), f"exclude {_shown(rule)} fits no combination", _values(self)))
+            self.flaws.append(Flaw((EXCLUDE, index), f"exclude {shown(rule)} fits no combination", _values(self)))
         self.found = left
 
     def include(self, index: int, rule: Mapping[str, Json]) -> None:
@@ -119,7 +120,7 @@ class _Combining:
         fitting = [values for values in self.found if _fits(named, values)]
         problem = self._include_problem(named, extra, fitting)
         if problem:
-            self.flaws.append(Flaw((INCLUDE, index), f"include {_shown(rule)} {problem}", _values(self)))
+            self.flaws.append(Flaw((INCLUDE, index), f"include {shown(rule)} {problem}", _values(self)))
         elif fitting:
             for values in fitting:
                 values.update(extra)
@@ -149,14 +150,9 @@ def _key(axes: Sequence[str], values: Combination) -> str:
     return ",".join(str(scalar_text(values[axis])) for axis in axes)
 
 
-def _shown(rule: Mapping[str, Json]) -> str:
-    text = canonical(rule)
-    return text if len(text) <= 80 else text[:79] + "…"
-
-
 def _values(combining: _Combining) -> str:
-    shown = (f"{axis}: {_shown(combining.matrix[axis])}" for axis in combining.axes)
-    return f"The axes are {'; '.join(shown)}."
+    axes = (f"{axis}: {shown(combining.matrix[axis])}" for axis in combining.axes)
+    return f"The axes are {'; '.join(axes)}."
 
 
 def check_fan_out(spec: SpecFile, task: TaskDecl) -> Iterator[Diagnostic]:

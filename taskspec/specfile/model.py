@@ -55,8 +55,6 @@ class Variable:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """A condition that a finished launch must meet."""
-
     condition: Json
     message: Json
 
@@ -106,8 +104,6 @@ class _Declared:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Launched(_Declared):
-    """What every task declares that launches an app."""
-
     title: str | None
     module: str | int
     version: str | None

@@ -115,7 +115,6 @@ def _task(name: str, body: Mapping[str, Any], defaults: Mapping[str, Any]) -> Ta
 
 
 def _shared(name: str, body: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields that every kind of task has."""
     both = {**defaults, **body}
     pool = both.get("pool", {})
     return {
@@ -143,7 +142,6 @@ def _shared(name: str, body: Mapping[str, Any], defaults: Mapping[str, Any]) -> 
 
 
 def _launched(body: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields that jobs and services have."""
     both, settings = {**defaults, **body}, _merged("settings", body, defaults)
     return {
         "title": body.get("title"),

@@ -16,8 +16,6 @@ NO_PROFILE = ""
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """What the chosen profile says."""
-
     name: str
     server: str | None = None
     variables: Mapping[str, Json] = field(default_factory=dict)

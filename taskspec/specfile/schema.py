@@ -279,10 +279,7 @@ def _owner(path: Path, whole: str) -> str:
     """The name of the value at `path` in messages."""
     if not path:
         return whole
-    if path[0] == "tasks" and len(path) >= 2:
-        task = f'task "{path[1]}"'
-        return task if len(path) == 2 else f'"{".".join(map(str, path[2:]))}" of {task}'
-    if path[0] == "variables" and len(path) >= 2:
-        variable = f'variable "{path[1]}"'
-        return variable if len(path) == 2 else f'"{".".join(map(str, path[2:]))}" of {variable}'
+    if path[0] in ("tasks", "variables") and len(path) >= 2:
+        owner = f'{str(path[0])[:-1]} "{path[1]}"'
+        return owner if len(path) == 2 else f'"{".".join(map(str, path[2:]))}" of {owner}'
     return f'"{".".join(map(str, path))}"'

@@ -9,7 +9,7 @@ from typing import Any
 from taskspec.diagnostics import Code, Diagnostic, Span, choices, until_enough
 from taskspec.errors import SpecError
 from taskspec.secrets.sensitive import Secrets
-from taskspec.specfile.fields.value_types import VariableType
+from taskspec.specfile.fields.value_types import VariableType, has_type
 from taskspec.specfile.model import SpecFile, Variable
 from taskspec.specfile.regex.matcher import Matcher
 from taskspec.specfile.regex.pattern_parser import PatternError
@@ -18,16 +18,6 @@ from taskspec.specfile.yaml.yaml_reader import read_document
 from taskspec.values import Json, canonical, is_encodable
 
 ENVIRONMENT_PREFIX = "TASKSPEC_VAR_"
-
-_PYTHON_TYPES: Mapping[VariableType, tuple[type, ...]] = {
-    VariableType.STRING: (str,),
-    VariableType.INTEGER: (int,),
-    VariableType.NUMBER: (int, float),
-    VariableType.BOOLEAN: (bool,),
-    VariableType.LIST: (list,),
-    VariableType.MAP: (dict,),
-}
-
 
 _UNREADABLE = frozenset(code for code in Code if code.name.startswith("YAML_"))
 """Problems of a --var-file as a whole: what it would have given is not missing."""
@@ -220,10 +210,7 @@ def _unwritable(variable: Variable, assigned: Assigned, span: Span) -> list[Diag
 
 
 def _unfit(variable: Variable, value: Any, matcher: Matcher) -> str:
-    kinds = _PYTHON_TYPES.get(variable.type)
-    if kinds and (
-        not isinstance(value, kinds) or (isinstance(value, bool) and variable.type is not VariableType.BOOLEAN)
-    ):
+    if not has_type(value, variable.type):
         return f"must be of type {variable.type}"
     if variable.enum and canonical(value) not in {canonical(item) for item in variable.enum}:
         return f"must be one of {', '.join(canonical(item) for item in variable.enum)}"

@@ -28,7 +28,6 @@ def chain_link(previous: str, row: Row) -> str:
 
 
 def row_of(stored: StoredEvent) -> Row:
-    """An event as a row of the journal."""
     event = stored.event
     return stored.number, stored.at, stored.run, event.kind.value, event.address, event.key, canonical(event.body)
 
@@ -58,7 +57,6 @@ _MISUSE = (sqlite3.ProgrammingError, sqlite3.IntegrityError, sqlite3.DataError, 
 
 
 def is_there(path: Path) -> bool:
-    """Whether there is a state. Raises StateError when there was one and the file is gone."""
     with usable(path):
         if path.exists():
             return True
@@ -154,7 +152,6 @@ _MIGRATIONS: dict[int, Callable[[sqlite3.Connection], None]] = {2: _migration_2}
 
 
 def format_of(connection: sqlite3.Connection) -> int:
-    """The format of the file."""
     return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
@@ -181,7 +178,6 @@ def marker_of(path: Path) -> Path:
 
 
 def mark(path: Path, lineage: str) -> None:
-    """Write the marker of a state, durably and atomically, unless it exists."""
     marker = marker_of(path)
     if marker.exists():
         return
@@ -260,7 +256,6 @@ def _unusable(path: Path, why: str) -> StateError:
 
 
 def damaged(path: Path, why: str) -> StateError:
-    """The error for a file with content that taskspec cannot have written."""
     return StateError(
         f'state "{path}" is damaged or foreign: {why}',
         remedy=f'restore it from a backup. Moving it and "{marker_of(path)}" away makes taskspec forget every launch: '

@@ -65,12 +65,10 @@ def started(
 
 
 def refused(address: str, key: str, message: str) -> Event:
-    """The server does not have the launch, for certain."""
     return Event(EventKind.REFUSED, address, key, {"message": message})
 
 
 def ready(address: str, key: str, results: Mapping[str, Json]) -> Event:
-    """The service is up."""
     return Event(EventKind.READY, address, key, {"results": dict(results)})
 
 
@@ -79,7 +77,6 @@ def ended(address: str, key: str, outcome: Outcome, summary: str, results: Mappi
 
 
 def retired(address: str, key: str, task_id: int) -> Event:
-    """A launch that a service replaced is stopped."""
     return Event(EventKind.RETIRED, address, key, {"task_id": task_id})
 
 
@@ -103,7 +100,6 @@ def moved(address: str, to: str, actor: Actor) -> Event:
 
 
 def imported(events: int, actor: Actor) -> Event:
-    """The state was made from an export with this number of events."""
     return Event(EventKind.IMPORTED, body=actor.body(events=events))
 
 

@@ -67,7 +67,6 @@ def read_owner(text: str) -> Owner:
 
 
 def this_owner() -> Owner:
-    """The running process as an owner."""
     import psutil  # noqa: PLC0415 - a plan takes no lease and need not wait for it
 
     return Owner(

@@ -112,14 +112,11 @@ class Record:
 
     @property
     def is_call(self) -> bool:
-        """Whether it was a call, which launches nothing."""
         return "body" in self.inputs
 
 
 @dataclass(frozen=True, slots=True)
 class RunRecord:
-    """One invocation of apply."""
-
     run: str
     started_at: str
     ended_at: str = ""
@@ -144,7 +141,6 @@ class State:
 
 
 def fold(lineage: str, events: Iterable[StoredEvent]) -> State:
-    """Compute the state from a journal."""
     records: dict[str, Record] = {}
     runs: dict[str, RunRecord] = {}
     attempts: dict[str, int] = {}

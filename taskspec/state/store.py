@@ -117,13 +117,11 @@ class StateStore:
             self._connection.execute("UPDATE lease SET owner = NULL")
 
     def holder(self) -> Lease | None:
-        """The lease in the file."""
         with usable(self.path):
             return self._lease()
 
     @property
     def format(self) -> int:
-        """The format the file is in."""
         with usable(self.path):
             return database.format_of(self._connection)
 

@@ -83,8 +83,6 @@ class Names(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class RootNames:
-    """The names of the spec that is not included by another."""
-
     renderer: Renderer
     base: Mapping[str, Json]
     tasks: TasksView
@@ -149,7 +147,6 @@ class Views:
         return Views(tasks, units)
 
     def take(self, other: Views) -> None:
-        """Go on from the views of another plan."""
         self.tasks, self.units = other.tasks, other.units
 
 

@@ -10,8 +10,7 @@ from taskspec.errors import SpecError
 from taskspec.graph import CycleError, build_graph
 from taskspec.secrets.sensitive import contents
 from taskspec.specfile.model import SpecFile
-from taskspec.template.expressions.render import Renderer, RenderError, templates_in
-from taskspec.template.expressions.undefined import ExpressionError
+from taskspec.template.expressions.render import Renderer, RenderError
 from taskspec.values import Json, weighs_more_than
 
 LOCAL_LIMIT = 2**20
@@ -47,13 +46,8 @@ class _Locals:
             raise SpecError([self._cycle([names[node] for node in reversed(error.cycle)])]) from None
 
     def _needed(self, name: str) -> list[str]:
-        needed: list[str] = []
-        for _, text in templates_in(self.spec.locals[name]):
-            try:
-                references = self.renderer.parse(text).references
-            except ExpressionError:
-                continue
-            needed.extend(str(r.steps[0]) for r in references if r.root == "local" and r.steps)
+        read = self.renderer.references(self.spec.locals[name])
+        needed = (str(reference.steps[0]) for reference in read if reference.root == "local" and reference.steps)
         return [other for other in needed if other in self.spec.locals]
 
     def _cycle(self, names: list[str]) -> Diagnostic:

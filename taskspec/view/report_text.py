@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
 
+from taskspec.engine.events import RunReport, TaskEnded
 from taskspec.state.model import Outcome
 from taskspec.values import Json
 from taskspec.view.labels import show
 from taskspec.view.summaries import report_summary
 from taskspec.view.terminal_text import Paint, clean, one_line
-
-if TYPE_CHECKING:
-    from taskspec.engine.events import RunReport, TaskEnded
 
 
 def draw_report(report: RunReport, paint: Paint, *, spec: str = "") -> str:

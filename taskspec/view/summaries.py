@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from taskspec.engine.events import RunReport
 from taskspec.plan.model import Action, Plan, PlannedTask
 from taskspec.specfile.model import TaskDecl
 from taskspec.state.model import Outcome
 from taskspec.template.expansion.for_each import item_limit
 from taskspec.view.labels import duration
 from taskspec.view.terminal_text import clean
-
-if TYPE_CHECKING:
-    from taskspec.engine.events import RunReport
 
 _PLANNED = (
     (Action.START, "to start"),

@@ -47,7 +47,7 @@ def project(folder: Path, spec: Callable[[str], Path], monkeypatch: pytest.Monke
     program = (
         "import json, os, pathlib, sys\n"
         "params = {k.removeprefix('modal.state.'): v for k, v in os.environ.items() if k.startswith('modal.state.')}\n"
-        "print('told:', json.dumps({k: v for k, v in params.items() if 'token' in k.lower()}))\n"
+        "print('params:', json.dumps({k: v for k, v in params.items() if 'token' in k.lower()}))\n"
         "pathlib.Path(sys.argv[1]).write_text(json.dumps(params))\n"
         "sys.exit(pathlib.Path(sys.argv[1]).with_name('fail').exists())\n"
     )
@@ -75,7 +75,7 @@ def test_a_secret_reaches_the_app_and_shows_nowhere(folder: Path, project: Path,
     said += [taskspec("logs", str(project), "good"), taskspec("logs", "--json", str(project), "next")]
     said += [taskspec("results", str(project), "--name", "token"), taskspec("results", "--name", "good.made")]
     assert "(sensitive" in said[0].out
-    assert "told:" in said[-4].out
+    assert "params:" in said[-4].out
     for one in said:
         assert not shows(one.out + one.err, CANARY), one
     written_by_apps = folder.glob("*.seen")

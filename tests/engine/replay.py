@@ -143,6 +143,7 @@ class World:
     calls: list[str] = field(default_factory=list)
     stops: list[int] = field(default_factory=list)
     published: list[str] = field(default_factory=list)
+    on_facts: Callable[[], None] = lambda: None
     _tries: dict[str, int] = field(default_factory=dict)
 
     def fate(self, address: str) -> Fate:
@@ -162,6 +163,7 @@ class World:
             case RegisterFolders():
                 return later, FoldersRegistered()
             case FetchFacts(address):
+                self.on_facts()
                 return later, FactsFetched(address)
             case StartLaunch():
                 return later, self._start(command, now, leaving)
@@ -300,9 +302,13 @@ def replay(
     interrupt: Moment | None = None,
     mode: OnInterrupt = OnInterrupt.DETACH,
     selection: Selection | None = None,
+    knows_server: bool = True,
     **pace: Any,
 ) -> Replayed:
-    """Plan a spec and carry the plan out from memory. `observed` is what the server says of launches on record."""
+    """Plan a spec and carry the plan out from memory. `observed` is what the server says of launches on record.
+
+    Unless the run `knows_server`, it has to ask for facts before its first start.
+    """
     memory = memory or Memory()
     world = world or World(dict(fates or {}))
     inputs = PlanInputs(
@@ -314,7 +320,7 @@ def replay(
         selection=selection or Selection(),
     )
     plan = make_plan(project.evaluator, inputs)
-    return Replay(project, plan, inputs, world, memory, interrupt, mode, pace).carry_out()
+    return Replay(project, plan, inputs, world, memory, interrupt, mode, pace, knows_server).carry_out()
 
 
 @dataclass(slots=True)
@@ -329,6 +335,7 @@ class Replay:
     interrupt: Moment | None
     mode: OnInterrupt
     pace: Mapping[str, Any]
+    knows_server: bool
     now: float = 1000.0
     commands: list[Command] = field(default_factory=list)
     reports: list[EngineEvent] = field(default_factory=list)
@@ -345,7 +352,9 @@ class Replay:
             server, self.memory, evaluator, catalogue, self, self._clock, self._clock, pace, inputs=self.inputs
         )  # type: ignore[arg-type]  # the journal of a replay only loads
         launching = Launching(self.plan.lineage, tools)
-        launching.watermarks[1] = 100
+        if self.knows_server:
+            launching.watermarks[1] = 100
+        self.world.on_facts = lambda: launching.watermarks.update({1: 100})
         deadline = self.now + pace.deadline if pace.deadline is not None else None
         leaving = Leaving(self.mode, pace.detach_within, deadline)
         setting = Setting(evaluator, launching, server, pace)

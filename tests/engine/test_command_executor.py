@@ -15,10 +15,10 @@ from taskspec.engine.executors.call_protocol import CallFailed, CallOrder
 from taskspec.engine.executors.command_executor import Commands, StillRunsError, guard
 from taskspec.specfile.fields.kinds import Kind, read_call
 
-PERFORM = """
+PERFORM = f"""
 import os, sys, time
 from pathlib import Path
-from tests.engine.test_command_executor import commands, order
+from {__name__} import commands, order
 commands(Path(sys.argv[1])).perform(order("-c", sys.argv[2]), time.sleep)
 """
 

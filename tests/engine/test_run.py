@@ -12,11 +12,12 @@ import pytest
 
 from taskspec.engine.executors.call_protocol import CallFailed, StillPending
 from taskspec.engine.interrupt import OnInterrupt
+from taskspec.engine.protocol.commands import FetchFacts, MakeCall, StartLaunch
 from taskspec.errors import NotSent, OutcomeUnknown, Refused
 from taskspec.operations.project import Project, Request, open_project
 from taskspec.state.model import EventKind
 
-from .replay import Fate, Memory, Moment, Replayed, World, replay, running
+from .replay import Fate, Launched, Memory, Moment, Replayed, World, after, replay, running
 
 Open = Callable[[str], Project]
 REFUSED = Refused("no such module", status=404)
@@ -58,6 +59,26 @@ CALL = "tasks: {only: {kind: request, service: 17, method: train}}"
 CALL_RESULT = """
 tasks:
   only: {kind: request, service: 17, method: train, results: {loss: "{{ response.loss }}"}}
+"""
+TWO = """
+tasks:
+  first: {module: owner/app, version: v1}
+  second: {module: owner/app, version: v1}
+"""
+TWO_CALLS = """
+tasks:
+  first: {kind: request, service: 17, method: train}
+  second: {kind: request, service: 17, method: test}
+"""
+FAN_OUT = """
+tasks:
+  items: {module: owner/app, version: v1, results: {names: "{{ launch.output.names }}"}}
+  train:
+    module: owner/app
+    version: v1
+    for_each: "{{ tasks.items.results.names }}"
+    params: {name: "{{ each.value }}"}
+  sum: {module: owner/app, version: v1, depends_on: train}
 """
 WAIT = "tasks: {only: {kind: wait, wait: {labeling_job: 3}, every: 5s, timeout: 1m}}"
 
@@ -218,3 +239,114 @@ def test_a_world_without_a_single_answer_is_left_at_once(opened: Open) -> None:
     done = replay(opened(JOB), world=World({}), interrupt=_after(1))
     assert done.outcomes == {"only": "pending"}
     assert done.events[-1].kind is EventKind.RUN_ENDED
+
+
+def test_an_interrupt_with_stop_stops_what_runs(opened: Open) -> None:
+    runs = {"only": Fate(ends=("runs",))}
+    done = replay(opened(JOB), runs, interrupt=_after(4), mode=OnInterrupt.STOP)
+    assert (done.outcomes, done.world.stops) == ({"only": "stopped"}, [101])
+    assert done.kinds("only") == ["intent", "started", "ended"]
+
+
+def test_an_interrupt_with_wait_waits_for_what_runs(opened: Open) -> None:
+    done = replay(opened(JOB), {"only": Fate(seconds=50.0)}, interrupt=_after(4), mode=OnInterrupt.WAIT)
+    assert (done.outcomes, done.world.stops) == ({"only": "succeeded"}, [])
+    assert done.seconds >= 50.0
+
+
+def test_an_interrupt_with_detach_leaves_what_runs_at_once(opened: Open) -> None:
+    done = replay(opened(JOB), {"only": Fate(seconds=50.0)}, interrupt=_after(4))
+    assert (done.outcomes, done.world.stops) == ({"only": "running"}, [])
+    assert done.summary("only") == "still running; the next apply attaches to it"
+    assert done.seconds < 2.0
+
+
+def test_facts_from_the_server_come_before_the_first_start(opened: Open) -> None:
+    done = replay(opened(TWO), knows_server=False)
+    assert [type(command) for command in done.commands[1:4]] == [FetchFacts, StartLaunch, StartLaunch]
+    assert done.outcomes == {"first": "succeeded", "second": "succeeded"}
+
+
+@pytest.mark.parametrize("mode", OnInterrupt)
+def test_a_launch_that_waits_for_facts_is_left_to_the_next_apply(opened: Open, mode: OnInterrupt) -> None:
+    done = replay(opened(TWO), knows_server=False, interrupt=after(FetchFacts), mode=mode)
+    assert (done.outcomes, done.world.starts) == ({"first": "pending", "second": "pending"}, [])
+    assert done.kinds("first") == []
+
+
+@pytest.mark.parametrize("mode", OnInterrupt)
+def test_a_call_that_waits_for_others_is_not_made_after_an_interrupt(opened: Open, mode: OnInterrupt) -> None:
+    done = replay(opened(TWO_CALLS), interrupt=after(MakeCall), mode=mode, parallelism=1)
+    assert done.world.calls == ["first"]
+    assert done.outcomes["second"] == "pending"
+
+
+FAILING = {"first": Fate(ends=("error",), answers=(REFUSED,), seconds=0.02)}
+
+
+def test_a_failure_that_ends_the_run_takes_back_a_call_that_waits(opened: Open) -> None:
+    done = replay(opened(TWO_CALLS), FAILING, parallelism=1, fail_fast=True)
+    assert (done.world.calls, done.outcomes) == (["first"], {"first": "failed", "second": "skipped"})
+
+
+def test_a_failure_that_ends_the_run_gives_up_tries_to_come(opened: Open) -> None:
+    spec = TWO.replace("second: {", "second: {retry: {attempts: 2, backoff: 9s}, ")
+    fates = {"first": Fate(ends=("error",), seconds=3.0), "second": Fate(ends=("error", "finished"))}
+    done = replay(opened(spec), fates, fail_fast=True)
+    assert done.outcomes == {"first": "failed", "second": "failed"}
+    assert "not tried again" in done.summary("second")
+    assert len(done.world.starts) == 2
+
+
+def test_a_service_is_stopped_after_its_last_user_and_not_before(opened: Open) -> None:
+    done = replay(opened(SERVICE), {"serve": Fate(ends=("runs",)), "only": Fate(seconds=7.0)})
+    assert done.outcomes == {"serve": "succeeded", "only": "succeeded"}
+    assert done.kinds("serve") == ["intent", "started", "ready", "ended"]
+    stopped = done.world.launches[101].stopped_at
+    assert stopped is not None
+    assert stopped >= done.world.launches[102].ends_at
+
+
+def test_a_service_that_dies_takes_later_users_with_it_and_leaves_those_that_run(opened: Open) -> None:
+    later = SERVICE + "  later: {module: owner/app, version: v1, depends_on: [serve, only]}\n"
+    fates = {"serve": Fate(ends=("error",), seconds=2.0), "only": Fate(seconds=5.0)}
+    done = replay(opened(later), fates)
+    assert done.outcomes == {"serve": "failed", "only": "succeeded", "later": "skipped"}
+    assert done.summary("later") == 'needs "serve", which died'
+
+
+def test_a_service_of_another_user_is_reused_and_never_stopped(opened: Open) -> None:
+    reuse = SERVICE.replace("kind: service", "kind: service, reuse: true, deadlines: {running: 1s}")
+    world = World({"serve": Fate(reusable=77), "only": Fate(seconds=3.0)})
+    world.launches[77] = Launched("serve", "runs", {}, 9e9, 0.0)
+    done = replay(opened(reuse), world=world)
+    assert done.outcomes["serve"] in ("succeeded", "failed")
+    assert done.world.stops == []
+    assert done.kinds("serve")[:2] == ["intent", "started"]
+
+
+def test_items_that_become_known_are_planned_in_the_same_run(opened: Open) -> None:
+    done = replay(opened(FAN_OUT), {"items": Fate(outputs=({"names": ["a", "b"]},))})
+    assert done.outcomes == {"items": "succeeded", "train[a]": "succeeded", "train[b]": "succeeded", "sum": "succeeded"}
+    assert "2 instances: a, b" in done.notices()
+    assert len({*done.world.starts}) == 4
+
+
+def test_instances_are_planned_while_other_launches_are_on_their_way(opened: Open) -> None:
+    """No launch is lost or started twice when the plan changes between its start and the server's answer."""
+    many = FAN_OUT + "\n".join(f"  t{n}: {{module: owner/app, version: v1}}" for n in range(20))
+    fates = {
+        "items": Fate(outputs=({"names": ["a", "b"]},), seconds=0.05),
+        **{f"t{n}": Fate(seconds=n / 9) for n in range(20)},
+    }
+    done = replay(opened(many), fates, parallelism=3)
+    assert set(done.outcomes.values()) == {"succeeded"}
+    assert len(done.world.starts) == len({*done.world.starts}) == 24
+
+
+def test_a_launch_that_fails_while_a_plan_is_made_is_not_started_again(opened: Open) -> None:
+    """Its log is still being read when the run goes on with the new plan."""
+    fates = {"items": Fate(outputs=({"names": ["a"]},)), "bad": Fate(ends=("error",))}
+    done = replay(opened(FAN_OUT + "  bad: {module: owner/app, version: v1}\n"), fates)
+    assert (done.outcomes["bad"], done.outcomes["sum"]) == ("failed", "succeeded")
+    assert done.kinds("bad") == ["intent", "started", "ended"]

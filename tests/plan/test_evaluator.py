@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from taskspec.errors import SpecError
 from taskspec.plan.evaluator import Evaluator
 from taskspec.plan.request import completes
-from taskspec.specfile.fields.launch_outputs import ErrorOutput, TextOutput, as_json
+from taskspec.specfile.fields.launch_outputs import Output, as_json
 from taskspec.template.expansion.instances import Instance
 from taskspec.values import Unknown
 
@@ -149,10 +149,10 @@ OUTPUTS = """
 def test_outputs_of_a_success_and_of_a_failure_are_apart(write: Callable[[str], Pipeline]) -> None:
     evaluator, instance = first(write(OUTPUTS))
     extra = {"launch": LAUNCH, "results": {"map": 0.9}, "failure": {"summary": "exit code 1"}}
-    succeeded = (TextOutput(title="map 0.9", description="launch 41"),)
+    succeeded = (Output("text", {"title": "map 0.9", "description": "launch 41"}),)
     assert evaluator.outputs(instance, extra, failed=False) == succeeded
     assert as_json(succeeded) == {"text": {"title": "map 0.9", "description": "launch 41"}}
-    assert evaluator.outputs(instance, extra, failed=True) == (ErrorOutput(title="failed: exit code 1"),)
+    assert evaluator.outputs(instance, extra, failed=True) == (Output("error", {"title": "failed: exit code 1"}),)
 
 
 def test_the_digest_of_outputs_follows_their_text_and_the_results(write: Callable[[str], Pipeline]) -> None:

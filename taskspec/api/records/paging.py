@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from taskspec.api.records.wire_record import WireRecord
 from taskspec.errors import NotFound, OutcomeUnknown, Refused
@@ -151,6 +151,20 @@ def _check_complete(method: str, first: Mapping[str, Any], found: int) -> None:
 
 R = TypeVar("R", bound=WireRecord)
 SHOWN = 8
+
+
+class Records(Paged, Generic[R]):
+    """The objects of one kind. `path` begins the names of their methods."""
+
+    record: type[R]
+    path: str
+
+    def get_info_by_id(self, id: int) -> R:
+        """Return the object. Raises NotFound; the SDK returns None."""
+        return self.record.parse(self._transport.post(f"{self.path}.info", {"id": id}))
+
+    def _list(self, data: Mapping[str, Any]) -> list[R]:
+        return [self.record.parse(row) for row in self.get_list_all_pages(f"{self.path}.list", data)]
 
 
 def by_name(name: str) -> list[dict[str, Any]]:

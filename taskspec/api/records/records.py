@@ -5,7 +5,8 @@ Pure. Facts: wire protocol, sections 3 and 6.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import Any
 
 from taskspec.api.records.wire_record import (
     WireRecord,
@@ -19,10 +20,6 @@ from taskspec.api.records.wire_record import (
     text,
 )
 from taskspec.api.wire import LaunchStatus
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from typing import Any
 
 
 class TaskInfo(WireRecord):
@@ -53,25 +50,13 @@ class TaskInfo(WireRecord):
         """The session name: the `task_name` of the start."""
         return as_text(self.meta.get("name")) or as_text(self.raw.get("name"))
 
-    @property
-    def output(self) -> Mapping[str, Any]:
-        return as_object(self.meta.get("output"))
-
-    @property
-    def params(self) -> Mapping[str, Any]:
-        return as_object(self.meta.get("params"))
-
-    @property
-    def app(self) -> Mapping[str, Any]:
-        return as_object(self.meta.get("app"))
-
-    @property
-    def app_name(self) -> str:
-        return as_text(self.app.get("name"))
-
-    @property
-    def app_version(self) -> str:
-        return as_text(self.app.get("version"))
+    output = json_object("meta", "output")
+    params = json_object("meta", "params")
+    app = json_object("meta", "app")
+    app_name = text("meta", "app", "name")
+    app_version = text("meta", "app", "version")
+    session_token = text("meta", "sessionToken")
+    """The token for direct requests to the app. A secret: never print it."""
 
     @property
     def app_id(self) -> int | None:
@@ -82,11 +67,6 @@ class TaskInfo(WireRecord):
     def module_id(self) -> int | None:
         value = self.app.get("moduleId", self.raw.get("moduleId"))
         return value if is_integer(value) else None
-
-    @property
-    def session_token(self) -> str:
-        """The token for direct requests to the app. A secret: never print it."""
-        return as_text(self.meta.get("sessionToken"))
 
 
 class StartedTask(WireRecord):
@@ -192,11 +172,7 @@ class FileInfo(WireRecord):
     full_storage_url = text("fullStorageUrl")
     hash = text("hash")
     is_dir = flag("isDir")
-
-    @property
-    def size(self) -> int | None:
-        value = as_object(self.raw.get("meta")).get("size")
-        return value if is_integer(value) else None
+    size = number("meta", "size")
 
 
 class LabelingInfo(WireRecord):

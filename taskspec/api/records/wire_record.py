@@ -33,12 +33,12 @@ def as_text(value: Any) -> str:
 
 
 class WireField(Generic[_Value]):
-    """A field of the JSON object as a read-only attribute; `read` gives the value also where it is missing."""
+    """A read-only attribute at a path of the JSON object; `read` gives the value also where the field is missing."""
 
-    __slots__ = ("_key", "_read")
+    __slots__ = ("_keys", "_read")
 
-    def __init__(self, key: str, read: Callable[[Any], _Value]) -> None:
-        self._key, self._read = key, read
+    def __init__(self, keys: tuple[str, ...], read: Callable[[Any], _Value]) -> None:
+        self._keys, self._read = keys, read
 
     @overload
     def __get__(self, record: None, owner: type) -> Self: ...
@@ -47,27 +47,32 @@ class WireField(Generic[_Value]):
     def __get__(self, record: WireRecord, owner: type) -> _Value: ...
 
     def __get__(self, record: WireRecord | None, owner: type) -> _Value | Self:
-        return self if record is None else self._read(record.raw.get(self._key))
+        if record is None:
+            return self
+        value: Any = record.raw
+        for key in self._keys:
+            value = as_object(value).get(key)
+        return self._read(value)
 
 
-def text(key: str) -> WireField[str]:
-    return WireField(key, as_text)
+def text(*keys: str) -> WireField[str]:
+    return WireField(keys, as_text)
 
 
-def optional_text(key: str) -> WireField[str | None]:
-    return WireField(key, lambda value: value if isinstance(value, str) else None)
+def optional_text(*keys: str) -> WireField[str | None]:
+    return WireField(keys, lambda value: value if isinstance(value, str) else None)
 
 
-def number(key: str) -> WireField[int | None]:
-    return WireField(key, lambda value: value if is_integer(value) else None)
+def number(*keys: str) -> WireField[int | None]:
+    return WireField(keys, lambda value: value if is_integer(value) else None)
 
 
-def json_object(key: str) -> WireField[Mapping[str, Any]]:
-    return WireField(key, as_object)
+def json_object(*keys: str) -> WireField[Mapping[str, Any]]:
+    return WireField(keys, as_object)
 
 
-def flag(key: str) -> WireField[bool]:
-    return WireField(key, lambda value: value is True)
+def flag(*keys: str) -> WireField[bool]:
+    return WireField(keys, lambda value: value is True)
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)

@@ -5,18 +5,18 @@ Facts: wire protocol, section 3.2.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from taskspec.api.records.paging import Paged, by_name, only_one
+from taskspec.api.records.paging import Records, by_name, only_one
 from taskspec.api.records.records import AgentInfo
 from taskspec.errors import OutcomeUnknown
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
 
-
-class AgentApi(Paged):
+class AgentApi(Records[AgentInfo]):
     """Agents of a team."""
+
+    record, path = AgentInfo, "agents"
 
     def get_list(
         self, team_id: int, filters: Sequence[Mapping[str, Any]] | None = None, with_gpu_info: bool = False
@@ -25,11 +25,7 @@ class AgentApi(Paged):
         data: dict[str, Any] = {"teamId": team_id, "filter": list(filters or ())}
         if with_gpu_info:
             data["extraFields"] = ["gpuInfo"]
-        return [AgentInfo.parse(row) for row in self.get_list_all_pages("agents.list", data)]
-
-    def get_info_by_id(self, id: int) -> AgentInfo:
-        """Return the agent. Raises NotFound; the SDK returns None."""
-        return AgentInfo.parse(self._transport.post("agents.info", {"id": id}))
+        return self._list(data)
 
     def get_info_by_name(self, team_id: int, name: str) -> AgentInfo:
         """Return the one agent of that name. Raises NotFound with similar names."""

@@ -6,21 +6,18 @@ Facts: wire protocol, sections 3.1 and 3.4.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from taskspec.api.records.paging import Paged, clause
+from taskspec.api.records.records import StartedTask, TaskInfo
 from taskspec.api.resources.module_info import ModuleInfo
 from taskspec.api.tasks.start_request import KubernetesSettings, StartRequest
+from taskspec.api.tasks.task_api import TaskApi
+from taskspec.api.transport import Transport
+from taskspec.api.wire import LaunchStatus
 from taskspec.errors import ApiError, NotFound, Refused, UsageError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-
-    from taskspec.api.records.records import StartedTask, TaskInfo
-    from taskspec.api.tasks.task_api import TaskApi
-    from taskspec.api.transport import Transport
-    from taskspec.api.wire import LaunchStatus
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,28 +8,24 @@ from __future__ import annotations
 import mimetypes
 import os
 import tempfile
+from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from taskspec.api.records.paging import Paged
+from taskspec.api.records.paging import Records
 from taskspec.api.records.records import FileInfo
 from taskspec.api.transport.form_data import FormPart, MultipartBody
 from taskspec.errors import NotFound, OutcomeUnknown, UsageError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
 
 Files = list[FileInfo]
 REMOVAL_SECONDS = 300.0
 """Seconds that a removal may take. It is never repeated, and without an answer its outcome is unknown."""
 
 
-class FileApi(Paged):
+class FileApi(Records[FileInfo]):
     """Files and folders of a team. Remote paths begin with a slash."""
 
-    def get_info_by_id(self, id: int) -> FileInfo:
-        """Return the file. Raises NotFound; the SDK returns None."""
-        return FileInfo.parse(self._transport.post("file-storage.info", {"id": id}))
+    record, path = FileInfo, "file-storage"
 
     def get_info_by_path(self, team_id: int, remote_path: str) -> FileInfo:
         """Return the file or folder at a path. Raises NotFound; the SDK returns None."""

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from taskspec.api.records.wire_record import as_object, is_integer
+from taskspec.api.transport import Transport
 from taskspec.errors import LocalServerError, UsageError
-
-if TYPE_CHECKING:
-    from taskspec.api.transport import Transport
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,14 +6,11 @@ Pure. Facts: wire protocol, section 3.1.
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from taskspec.api.records.wire_record import WireRecord, as_object, json_object, text
 from taskspec.errors import UsageError
 from taskspec.specfile.fields.targets import TARGETS
-
-if TYPE_CHECKING:
-    pass
 
 
 class ModuleInfo(WireRecord):

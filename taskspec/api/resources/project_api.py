@@ -5,64 +5,51 @@ The statuses are those of the vendor's SDK: pending, in_progress, on_review, com
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from taskspec.api.records.paging import Paged, by_name, only_one
+from taskspec.api.records.paging import Records, by_name, only_one
 from taskspec.api.records.records import LabelingInfo, ProjectInfo
 from taskspec.api.records.wire_record import is_integer
 from taskspec.errors import OutcomeUnknown
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+
+class _LabelingApi(Records[LabelingInfo]):
+    record = LabelingInfo
+
+    def get_status(self, id: int) -> str:
+        """The status as the server spells it."""
+        return self.get_info_by_id(id).status
+
+    def set_status(self, id: int, status: str) -> None:
+        """Set the status, as users do in the web interface."""
+        self._transport.tell(f"{self.path}.set-status", {"id": id, "status": status})
 
 
-class LabelingJobApi(Paged):
+class LabelingJobApi(_LabelingApi):
     """Labeling jobs."""
 
-    def get_info_by_id(self, id: int) -> LabelingInfo:
-        """Return the job. Raises NotFound; the SDK returns None."""
-        return LabelingInfo.parse(self._transport.post("jobs.info", {"id": id}))
-
-    def get_status(self, id: int) -> str:
-        """The status as the server spells it."""
-        return self.get_info_by_id(id).status
-
-    def set_status(self, id: int, status: str) -> None:
-        """Set the status of a job, as users do in the web interface."""
-        self._transport.tell("jobs.set-status", {"id": id, "status": status})
+    path = "jobs"
 
 
-class LabelingQueueApi(Paged):
+class LabelingQueueApi(_LabelingApi):
     """Labeling queues, which assign work item by item."""
 
-    def get_info_by_id(self, id: int) -> LabelingInfo:
-        """Return the queue. Raises NotFound; the SDK returns None."""
-        return LabelingInfo.parse(self._transport.post("labeling-queues.info", {"id": id}))
-
-    def get_status(self, id: int) -> str:
-        """The status as the server spells it."""
-        return self.get_info_by_id(id).status
-
-    def set_status(self, id: int, status: str) -> None:
-        """Set the status of a queue, as users do in the web interface."""
-        self._transport.tell("labeling-queues.set-status", {"id": id, "status": status})
+    path = "labeling-queues"
 
 
 REMOVAL_SECONDS = 300.0
 """Seconds that a removal may take. It is never repeated, and without an answer its outcome is unknown."""
 
 
-class ProjectApi(Paged):
+class ProjectApi(Records[ProjectInfo]):
     """Projects of a workspace."""
+
+    record, path = ProjectInfo, "projects"
 
     def get_list(self, workspace_id: int, filters: Sequence[Mapping[str, Any]] | None = None) -> list[ProjectInfo]:
         """List the projects of a workspace."""
-        data = {"workspaceId": workspace_id, "filter": list(filters or ())}
-        return [ProjectInfo.parse(row) for row in self.get_list_all_pages("projects.list", data)]
-
-    def get_info_by_id(self, id: int) -> ProjectInfo:
-        """Return the project. Raises NotFound; the SDK returns None."""
-        return ProjectInfo.parse(self._transport.post("projects.info", {"id": id}))
+        return self._list({"workspaceId": workspace_id, "filter": list(filters or ())})
 
     def get_info_by_name(self, parent_id: int, name: str) -> ProjectInfo:
         """Return the one project of that name in a workspace. Raises NotFound with similar names."""

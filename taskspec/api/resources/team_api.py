@@ -5,45 +5,36 @@ Facts: wire protocol, section 3.3.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from taskspec.api.records.paging import Paged, by_name, clause, only_one
+from taskspec.api.records.paging import SHOWN, Records, by_name, clause, only_one
 from taskspec.api.records.records import TeamInfo, UserInfo, WorkspaceInfo
 from taskspec.errors import NotFound
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
 
-
-class TeamApi(Paged):
+class TeamApi(Records[TeamInfo]):
     """Teams of the user."""
+
+    record, path = TeamInfo, "teams"
 
     def get_list(self, filters: Sequence[Mapping[str, Any]] | None = None) -> list[TeamInfo]:
         """List the teams of the user."""
-        return [TeamInfo.parse(row) for row in self.get_list_all_pages("teams.list", {"filter": list(filters or ())})]
-
-    def get_info_by_id(self, id: int) -> TeamInfo:
-        """Return the team. Raises NotFound; the SDK returns None."""
-        return TeamInfo.parse(self._transport.post("teams.info", {"id": id}))
+        return self._list({"filter": list(filters or ())})
 
     def get_info_by_name(self, name: str) -> TeamInfo:
         """Return the one team of that name. Raises NotFound with similar names."""
         return only_one("team", name, self.get_list(by_name(name)), self.get_list)
 
 
-SHOWN = 8
-
-
-class UserApi(Paged):
+class UserApi(Records[UserInfo]):
     """The user of the token, and the members of teams."""
+
+    record, path = UserInfo, "users"
 
     def get_my_info(self) -> UserInfo:
         """Return the user of the token. Raises Unauthorized for an invalid token."""
         return UserInfo.parse(self._transport.post("users.me", {}))
-
-    def get_info_by_id(self, id: int) -> UserInfo:
-        """Return the user. Raises NotFound; the SDK returns None."""
-        return UserInfo.parse(self._transport.post("users.info", {"id": id}))
 
     def get_member_info_by_login(self, team_id: int, login: str) -> UserInfo:
         """Return the member with that login. Raises NotFound with the existing logins; the SDK returns None."""
@@ -57,17 +48,14 @@ class UserApi(Paged):
         raise NotFound(f'the team has no member "{login}"', status=404, remedy=f"its members: {logins}")
 
 
-class WorkspaceApi(Paged):
+class WorkspaceApi(Records[WorkspaceInfo]):
     """Workspaces of a team."""
+
+    record, path = WorkspaceInfo, "workspaces"
 
     def get_list(self, team_id: int, filters: Sequence[Mapping[str, Any]] | None = None) -> list[WorkspaceInfo]:
         """List the workspaces of a team."""
-        data = {"teamId": team_id, "filter": list(filters or ())}
-        return [WorkspaceInfo.parse(row) for row in self.get_list_all_pages("workspaces.list", data)]
-
-    def get_info_by_id(self, id: int) -> WorkspaceInfo:
-        """Return the workspace. Raises NotFound; the SDK returns None."""
-        return WorkspaceInfo.parse(self._transport.post("workspaces.info", {"id": id}))
+        return self._list({"teamId": team_id, "filter": list(filters or ())})
 
     def get_info_by_name(self, team_id: int, name: str) -> WorkspaceInfo:
         """Return the one workspace of that name. Raises NotFound with similar names."""

@@ -6,24 +6,23 @@ A poll of thousands of launches takes a few pages of one list method, never one 
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
-from taskspec.api.records.paging import PAGE_LIMIT, Paged, clause
+from taskspec.api.records.paging import PAGE_LIMIT, Records, clause
 from taskspec.api.records.records import TaskInfo
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 METHOD = "tasks.list"
 
 
-class ListCalls(Paged):
+class ListCalls(Records[TaskInfo]):
     """Lists of launches."""
+
+    record, path = TaskInfo, "tasks"
 
     def get_list(self, workspace_id: int, filters: Sequence[Mapping[str, Any]] | None = None) -> list[TaskInfo]:
         """List the launches of a workspace that match the filters, in order of id."""
-        data = {"workspaceId": workspace_id, "filter": [dict(item) for item in filters or ()]}
-        return self._tasks(data)
+        return self._list({"workspaceId": workspace_id, "filter": [dict(item) for item in filters or ()]})
 
     def get_many(self, workspace_id: int, ids: Iterable[int]) -> dict[int, TaskInfo]:
         """Return those of the launches that the server still knows, by id."""
@@ -32,7 +31,7 @@ class ListCalls(Paged):
         for start in range(0, len(wanted), PAGE_LIMIT):
             part = wanted[start : start + PAGE_LIMIT]
             data = {"workspaceId": workspace_id, "filter": [clause("id", "in", part)], "per_page": PAGE_LIMIT}
-            found.update((task.id, task) for task in self._tasks(data))
+            found.update((task.id, task) for task in self._list(data))
         return {each: found[each] for each in wanted if each in found}
 
     def highest_id(self, workspace_id: int) -> int:
@@ -47,8 +46,7 @@ class ListCalls(Paged):
         Unlike pages by number, pages by id cannot skip a launch while others are added or removed.
         """
         data = {"workspaceId": workspace_id, "filter": [clause("id", ">", after_id)], "per_page": limit}
-        rows = self.get_list_all_pages(METHOD, data, limit=limit)
-        tasks = [TaskInfo.parse(row) for row in rows]
+        tasks = [TaskInfo.parse(row) for row in self.get_list_all_pages(METHOD, data, limit=limit)]
         ids = [task.id for task in tasks]
         if ids == sorted(ids) and all(each > after_id for each in ids):
             return tasks
@@ -78,26 +76,8 @@ class ListCalls(Paged):
         """Return a copy of the JSON of a launch."""
         return copy.deepcopy(dict(info))
 
-    def _tasks(self, data: Mapping[str, Any]) -> list[TaskInfo]:
-        return [TaskInfo.parse(row) for row in self.get_list_all_pages(METHOD, data)]
-
 
 FIELDS = (
-    "id",
-    "type",
-    "status",
-    "description",
-    "workspaceId",
-    "teamId",
-    "userId",
-    "userLogin",
-    "createdBy",
-    "agentId",
-    "agentName",
-    "moduleId",
-    "appId",
-    "startedAt",
-    "finishedAt",
-    "settings",
-    "meta",
-)
+    "id", "type", "status", "description", "workspaceId", "teamId", "userId", "userLogin", "createdBy", "agentId",
+    "agentName", "moduleId", "appId", "startedAt", "finishedAt", "settings", "meta",
+)  # fmt: skip

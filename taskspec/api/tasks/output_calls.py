@@ -5,16 +5,14 @@ Each call replaces the previous output. Facts: wire protocol, sections 2.6 and 7
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 from urllib.parse import urljoin
 
 from taskspec.api.records.paging import Paged
 from taskspec.api.records.records import FileInfo, ProjectInfo
 from taskspec.api.records.wire_record import as_object
 from taskspec.errors import OutcomeUnknown, UsageError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
 
 ICON_COLOR = "#33c94c"
 ICON_BACKGROUND = "#d9f7e4"

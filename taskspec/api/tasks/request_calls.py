@@ -6,13 +6,11 @@ Facts: wire protocol, section 2.7. A call may have any effect, so it is repeated
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from taskspec.api.records.paging import Paged
 from taskspec.errors import NotSent, OutcomeUnknown, Refused, Unauthorized, UsageError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
 
 METHOD = "tasks.request.direct"
 MARGIN = 10.0

@@ -6,14 +6,12 @@ Pure. Facts: wire protocol, section 2.4.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from taskspec.api.wire import DESCRIPTION_LIMIT
 from taskspec.errors import UsageError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
 
 
 @dataclass(frozen=True, slots=True)

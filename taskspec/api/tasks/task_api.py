@@ -7,23 +7,20 @@ that this one corrects. Facts: wire protocol, section 2.
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
-from taskspec.api.records.records import StartedTask, TaskInfo
+from taskspec.api.records.records import StartedTask
 from taskspec.api.records.wire_record import as_object, is_integer
 from taskspec.api.tasks.list_calls import ListCalls
 from taskspec.api.tasks.output_calls import FieldCalls, OutputCalls
 from taskspec.api.tasks.request_calls import RequestCalls
 from taskspec.api.tasks.start_request import KubernetesSettings, StartRequest
 from taskspec.api.tasks.upload_calls import UploadCalls
-from taskspec.api.tasks.waiting import MAX_WAIT_ATTEMPTS, WAIT_ATTEMPT_TIMEOUT_SEC, check_ended_well, wait_for
+from taskspec.api.tasks.waiting import MAX_WAIT_ATTEMPTS, WAIT_ATTEMPT_TIMEOUT_SEC, TaskFinishedWithError, wait_for
+from taskspec.api.transport import Transport
 from taskspec.api.wire import LaunchStatus, PluginTaskType, RestartPolicy
 from taskspec.errors import OutcomeUnknown, UsageError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-
-    from taskspec.api.transport import Transport
 
 
 class TaskApi(ListCalls, OutputCalls, FieldCalls, RequestCalls, UploadCalls):
@@ -98,17 +95,14 @@ class TaskApi(ListCalls, OutputCalls, FieldCalls, RequestCalls, UploadCalls):
         """Run an ended launch again under the same id. Never repeated. The SDK has no such method."""
         self._transport.tell("tasks.resume", {"id": id}, safe=False)
 
-    def get_info_by_id(self, id: int) -> TaskInfo:
-        """Return the launch. Raises NotFound; the SDK returns None."""
-        return TaskInfo.parse(self._transport.post("tasks.info", {"id": id}))
-
     def get_status(self, task_id: int) -> LaunchStatus:
         """Return the status. Raises OutcomeUnknown for an unknown one, which `get_info_by_id` shows."""
         return _status(task_id, self.get_info_by_id(task_id).raw_status)
 
     def raise_for_status(self, status: LaunchStatus | str) -> None:
         """Raise TaskFinishedWithError for `error`, as a member or as text; the SDK ignores the text."""
-        check_ended_well(_known(status))
+        if _known(status) is LaunchStatus.ERROR:
+            raise TaskFinishedWithError(None, LaunchStatus.ERROR)
 
     def wait(
         self,

@@ -7,16 +7,14 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from taskspec.api.records.paging import Paged
 from taskspec.api.transport.form_data import FormPart, MultipartBody, json_part
 from taskspec.errors import OutcomeUnknown, UsageError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
 
 HASH_BATCH = 900
 FILE_BATCH = 50
@@ -51,7 +49,7 @@ class UploadCalls(Paged):
             _PendingUpload(Path(path), name, _hash(Path(path))) for path, name in zip(abs_paths, names, strict=True)
         ]
         known = self._known({row.hash for row in rows})
-        report = progress_cb or _ignore
+        report = progress_cb or (lambda _: None)
         for batch in _batches([row for row in rows if row.hash in known], FILE_BATCH):
             files = [{"name": row.name, "hash": row.hash} for row in batch]
             self._transport.tell("tasks.files.bulk.add-by-hash", {"taskId": task_id, "files": files})
@@ -89,7 +87,3 @@ def _hash(path: Path) -> str:
 
 def _batches(items: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
     return (items[start : start + size] for start in range(0, len(items), size))
-
-
-def _ignore(_: int) -> None:
-    """Stand in for a missing progress callback."""

@@ -6,13 +6,10 @@ Facts: wire protocol, section 2.3.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import Final, TypeVar
 
 from taskspec.api.wire import LaunchStatus
 from taskspec.errors import ApiError, UsageError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 MAX_WAIT_ATTEMPTS: Final = 999
 WAIT_ATTEMPT_TIMEOUT_SEC: Final = 1
@@ -36,12 +33,6 @@ class TaskFinishedWithError(ApiError):
 
 class WaitingTimeExceeded(ApiError):
     """The wait is over, but the launch may still run."""
-
-
-def check_ended_well(status: LaunchStatus, task_id: int | None = None) -> None:
-    """Raise when a launch with this status has failed."""
-    if status is LaunchStatus.ERROR:
-        raise TaskFinishedWithError(task_id, status)
 
 
 def wait_for(

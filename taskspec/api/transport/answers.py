@@ -63,7 +63,8 @@ class HttpReply:
         if self.status < 400 or self.status >= 500 or self.status in UNKNOWN_STATUSES:
             remedy = "the request may have been carried out; check before sending it again"
             return OutcomeUnknown(message, status=self.status, remedy=remedy)
-        return _refused(message, self.status, self._clean(code))
+        kind, remedy = _REFUSALS.get(self.status, _USUAL)
+        return kind(message, status=self.status, code=self._clean(code), remedy=remedy)
 
     def _moved(self, message: str) -> Refused:
         target = self._clean(self.location) or "another address"
@@ -117,18 +118,12 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _refused(message: str, status: int, code: str) -> Refused:
-    if status in {401, 403}:
-        remedy = "check API_TOKEN, and that its user may do this"
-        return Unauthorized(message, status=status, code=code, remedy=remedy)
-    if status == 404:
-        return NotFound(
-            message, status=status, code=code, remedy="check the id or name, and that this is the right server"
-        )
-    if status == 429:
-        return Refused(message, status=status, code=code, remedy="wait a little; the server asks for fewer requests")
-    if status == 402:
-        return Refused(
-            message, status=status, code=code, remedy="the plan of this Supervisely account does not allow it"
-        )
-    return Refused(message, status=status, code=code, remedy="change the request; sending it again will not help")
+_FORBIDDEN = (Unauthorized, "check API_TOKEN, and that its user may do this")
+_REFUSALS: dict[int, tuple[type[Refused], str]] = {
+    401: _FORBIDDEN,
+    402: (Refused, "the plan of this Supervisely account does not allow it"),
+    403: _FORBIDDEN,
+    404: (NotFound, "check the id or name, and that this is the right server"),
+    429: (Refused, "wait a little; the server asks for fewer requests"),
+}
+_USUAL = (Refused, "change the request; sending it again will not help")

@@ -9,13 +9,11 @@ import io
 import json
 import os
 import secrets
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING, Self
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-    from pathlib import Path
+from pathlib import Path
+from typing import IO, Self
 
 CHUNK = 2**16
 

@@ -12,26 +12,21 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final, Self
 
+from requests import Response, Session
 from requests.exceptions import ConnectTimeout, InvalidProxyURL, InvalidURL, ProxyError, RequestException, SSLError
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, MaxRetryError, NewConnectionError
 
 from taskspec.api.address import is_loopback, normalise
 from taskspec.api.transport.answers import HttpReply, printable
 from taskspec.api.transport.connections import DeadlineWatch, FreshAdapter, KeptAdapter, Sessions, new_session, patience
+from taskspec.api.transport.form_data import MultipartBody
 from taskspec.api.wire import API_PREFIX, LOCAL_PREFIX
 from taskspec.errors import ApiError, NotSent, OutcomeUnknown, UsageError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-    from typing import Self
-
-    from requests import Response, Session
-
-    from taskspec.api.transport.form_data import MultipartBody
 
 _OBJECT = re.compile(r"^\w+\([^)]*\): ")
 

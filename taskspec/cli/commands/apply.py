@@ -61,10 +61,7 @@ LOCAL_POLL_SECONDS = 0.25
     help="What Ctrl-C and SIGTERM do with launches that run.",
 )
 @click.option(
-    "--deadline",
-    type=options.DURATION,
-    metavar="DURATION",
-    help="Detach after so long: 90s, 30m, 12h. Default: never.",
+    "--deadline", type=options.DURATION, metavar="DURATION", help="Detach after so long: 90s, 30m, 12h. Default: never."
 )
 @click.option(
     "--fail-fast/--keep-going",

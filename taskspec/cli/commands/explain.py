@@ -25,11 +25,7 @@ from taskspec.view.explain_text import draw_explanation, explanation_document
 @options.json_option
 @options.no_color_option
 def command(
-    reading: options.Reading,
-    arguments: tuple[str, ...],
-    value_path: str,
-    as_json: bool,
-    no_color: bool,
+    reading: options.Reading, arguments: tuple[str, ...], value_path: str, as_json: bool, no_color: bool
 ) -> int:
     """Explain one task of the plan: its action, the origin of each value, and the tasks that it waits for.
 

@@ -34,13 +34,7 @@ _NOT_HIDDEN = (
 @click.option("-f", "--follow", is_flag=True, help="Follow the log until the launch has ended.")
 @click.option("--tail", type=click.IntRange(0), metavar="N", help="Only the last N lines.")
 @options.json_option
-def command(
-    reading: options.Reading,
-    arguments: tuple[str, ...],
-    follow: bool,
-    tail: int | None,
-    as_json: bool,
-) -> int:
+def command(reading: options.Reading, arguments: tuple[str, ...], follow: bool, tail: int | None, as_json: bool) -> int:
     """The log of the last launch of an ADDRESS: train, or train[yolo].
 
     Secrets of the spec that can be looked up, as for apply, are redacted.

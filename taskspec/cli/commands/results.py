@@ -23,12 +23,7 @@ from taskspec.view.report_text import draw_results
 @click.option("--name", help="Only the value of this result: a result of the spec, or ADDRESS.RESULT.")
 @options.json_option
 @options.no_color_option
-def command(
-    request: Request,
-    name: str | None,
-    as_json: bool,
-    no_color: bool,
-) -> int:
+def command(request: Request, name: str | None, as_json: bool, no_color: bool) -> int:
     """Results of the last successful launches: those of the spec, then those of each task."""
     server = options.server(request.secrets)
     project = open_project(request, variables_required=False)

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
+from taskspec.api.tasks.waiting import poll_until
 from taskspec.engine.executors.call_protocol import CallFailed, CallOrder, Pause
 from taskspec.files.file_lock import try_lock
 from taskspec.secrets.sensitive import Secrets
@@ -128,12 +129,12 @@ class Commands:
         return process
 
     def _await(self, process: subprocess.Popen[bytes], limit: float | None, pause: Pause) -> None:
-        began, nap = self.clock(), _NAP_SHORTEST
-        while process.poll() is None:
-            if limit is not None and self.clock() - began > limit:
-                raise CallFailed(f"the command did not end within {show(limit)} and was killed", remedy="see `timeout`")
-            pause(nap)
-            nap = min(nap * 1.5, _NAP_LONGEST)
+        code = poll_until(
+            process.poll, clock=self.clock, pause=pause, timeout=limit, first=_NAP_SHORTEST, longest=_NAP_LONGEST
+        )
+        if code is None:
+            message = f"the command did not end within {show(limit or 0)} and was killed"
+            raise CallFailed(message, remedy="see `timeout`")
 
 
 @contextlib.contextmanager

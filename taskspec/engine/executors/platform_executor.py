@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from taskspec.api import LaunchStatus, TaskInfo
+from taskspec.api.tasks.waiting import poll_until
 from taskspec.engine.executors.call_protocol import CallFailed, CallOrder, Pause, team_of, workspace_of
 from taskspec.engine.server.connection import Server
 from taskspec.files.uploads import files_beside
@@ -50,17 +51,18 @@ class Platform:
 
     def _end_of(self, task: int, order: CallOrder, pause: Pause) -> TaskInfo:
         """The task of a clone, once it has ended."""
-        began, nap, limit = self.clock(), LOOK_SHORTEST, order.call.timeout
-        while True:
+        limit = order.call.timeout
+
+        def ended() -> TaskInfo | None:
             info = self.server.api.task.get_info_by_id(task)
-            if info.status is not None and info.status.is_terminal:
-                return info
-            if limit is not None and self.clock() - began > limit:
-                raise CallFailed(
-                    f"task {task} is still {info.raw_status} after {show(limit)}", remedy="raise `timeout`"
-                )
-            pause(nap)
-            nap = min(nap * 1.5, LOOK_LONGEST)
+            return info if info.status is not None and info.status.is_terminal else None
+
+        info = poll_until(
+            ended, clock=self.clock, pause=pause, timeout=limit, first=LOOK_SHORTEST, longest=LOOK_LONGEST
+        )
+        if info is None:
+            raise CallFailed(f"task {task} did not end within {show(limit or 0)}", remedy="raise `timeout`")
+        return info
 
     def _upload_files(self, order: CallOrder, arguments: Mapping[str, Json], pause: Pause) -> Json:
         files = files_beside(self.folder / order.folder, arguments["from"])

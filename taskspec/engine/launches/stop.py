@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
+from taskspec.api.tasks.waiting import poll_until
 from taskspec.errors import ApiError, NotFound, OutcomeUnknown
 
 if TYPE_CHECKING:
@@ -20,25 +22,27 @@ def stop_and_wait(
 
     Raises ApiError when it goes on running.
     """
-    end = clock() + STOP_SECONDS
     try:
-        info = api.task.get_info_by_id(task_id)
-        if info.status is not None and info.status.is_terminal:
-            return info
+        before = _ended(api, task_id)
+        if before is not None:
+            return before
         api.task.stop(task_id)
-        wait = 0.05
-        while clock() < end:
-            info = api.task.get_info_by_id(task_id)
-            if info.status is not None and info.status.is_terminal:
-                return None
-            pause(wait)
-            wait = min(wait * 1.5, 2.0)
+        look = partial(_ended, api, task_id)
+        if poll_until(look, clock=clock, pause=pause, timeout=STOP_SECONDS, first=0.05, longest=2.0) is not None:
+            return None
+        status = api.task.get_info_by_id(task_id).raw_status
     except NotFound:
         return None
     raise OutcomeUnknown(
-        f"launch {task_id} is still {info.raw_status} {STOP_SECONDS:g} s after it was asked to stop",
+        f"launch {task_id} is still {status} {STOP_SECONDS:g} s after it was asked to stop",
         remedy="stop it in the web interface, then apply again",
     )
+
+
+def _ended(api: Api, task_id: int) -> TaskInfo | None:
+    """The launch if it has ended."""
+    info = api.task.get_info_by_id(task_id)
+    return info if info.status is not None and info.status.is_terminal else None
 
 
 def try_stop(api: Api, task_id: int, clock: Callable[[], float], pause: Callable[[float], None]) -> str:
@@ -60,13 +64,14 @@ def restart(api: Api, task_id: int, clock: Callable[[], float], pause: Callable[
         api.task.resume(task_id)
     except OutcomeUnknown:
         pause(1.0)  # it may have been carried out all the same: the look below tells
-    end = clock() + RESTART_SECONDS
-    while clock() < end:
-        if _moment(api.task.get_info_by_id(task_id)) != before:
-            return
-        pause(0.2)
+
+    def is_changed() -> bool | None:
+        return _moment(api.task.get_info_by_id(task_id)) != before or None
+
+    if poll_until(is_changed, clock=clock, pause=pause, timeout=RESTART_SECONDS, first=0.2, longest=0.2):
+        return
     raise OutcomeUnknown(
-        f"launch {task_id} was asked to restart and is as it was after {RESTART_SECONDS:g} s",
+        f"launch {task_id} was asked to restart and has not changed after {RESTART_SECONDS:g} s",
         remedy="use `how: relaunch`",
     )
 

@@ -235,8 +235,6 @@ class OnHold:
 
 NotSent = Preparing | Searching | Replacing | Digesting | CallQueued
 """The task has had its turn, and its launch or call was not sent yet."""
-InCall = Digesting | Calling | OnHold
-"""Calls that began; they do not count as launches."""
 Watched = Running | StartingService | RunningService
 LaunchState = (
     Preparing

@@ -34,7 +34,7 @@ from taskspec.engine.protocol.states import (
 from taskspec.engine.rules.launch_rules import Step
 from taskspec.errors import LockHeld, NotSent, Refused, TaskspecError
 from taskspec.plan.request import CallRequest, start_key
-from taskspec.specfile.fields.kinds import Call, Kind, can_be_repeated
+from taskspec.specfile.fields.kinds import Call, can_be_repeated
 from taskspec.specfile.fields.platform_calls import PlatformCall
 from taskspec.specfile.fields.retries_and_deadlines import FailureKind
 from taskspec.state import event_bodies
@@ -179,10 +179,6 @@ def _kind(error: Exception, facts: RunFacts) -> FailureKind:
         return FailureKind.REFUSED
     is_safe = isinstance(error, NotSent) or can_be_repeated(facts.task.kind, _call(facts))
     return FailureKind.ERROR if is_safe else FailureKind.UNKNOWN_START
-
-
-def is_wait(facts: RunFacts) -> bool:
-    return facts.task.kind is Kind.WAIT
 
 
 def _call(facts: RunFacts) -> Call:

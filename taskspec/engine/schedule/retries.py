@@ -43,10 +43,6 @@ class Retries:
         """The next try whose time has come."""
         return heapq.heappop(self._waiting) if self._waiting and self._waiting[0].due <= now else None
 
-    @property
-    def is_waiting(self) -> bool:
-        return bool(self._waiting)
-
     def clear(self) -> list[PendingRetry]:
         """All that wait, given up."""
         given_up, self._waiting = sorted(self._waiting), []

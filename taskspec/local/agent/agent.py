@@ -14,26 +14,20 @@ import asyncio
 import logging
 import secrets
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 from taskspec.api.wire import LaunchStatus, RestartPolicy
 from taskspec.errors import LocalServerError
 from taskspec.files.process_mark import mark_of
 from taskspec.local.agent.attempt import ExitVerdict, RunningAttempt, failure, judge, last_lines
-from taskspec.local.agent.launcher import RunDir
+from taskspec.local.agent.launcher import Job, Launcher, RunDir
 from taskspec.local.agent.process import LAST, Ports, find_by_argument, is_alive, reap
 from taskspec.local.agent.queue import Queue
-from taskspec.local.db.logs import LogLine
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from taskspec.local.agent.launcher import Job, Launcher
-    from taskspec.local.db.launches import Launches, LaunchRow
-    from taskspec.local.db.logs import Logs
-    from taskspec.local.db.server_database import Store
-    from taskspec.local.home import ServerHome
+from taskspec.local.db.launches import Launches, LaunchRow
+from taskspec.local.db.logs import LogLine, Logs
+from taskspec.local.db.server_database import Store
+from taskspec.local.home import ServerHome
 
 _logger = logging.getLogger(__name__)
 

@@ -7,14 +7,12 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from taskspec.json_tree import leaves
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
 LARGE_VALUE = 65536
 LARGE_MARK = "@.@SLY_LARGE_ENV@.@"

@@ -8,21 +8,18 @@ from __future__ import annotations
 import asyncio
 import re
 import signal
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from taskspec.api.wire import LaunchStatus
 from taskspec.files.process_mark import mark_of
 from taskspec.local.agent.app_call import AppCallError, AppExchange, NotListening
+from taskspec.local.agent.launcher import RunDir
 from taskspec.local.agent.process import ExitWatch, signal_group
+from taskspec.local.db.launches import LaunchRow
 from taskspec.local.db.logs import LogLine, Tail
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from pathlib import Path
-
-    from taskspec.local.agent.launcher import RunDir
-    from taskspec.local.db.launches import LaunchRow
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGKILL)
 

@@ -10,10 +10,8 @@ import os
 import re
 import shlex
 import shutil
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from collections.abc import Mapping
+from typing import Any
 
 DEFAULT_PORT = 8000
 DEFAULT_SCRIPT = "src/main.py"

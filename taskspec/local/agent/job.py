@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from taskspec.errors import LocalServerError
 from taskspec.local.agent.app_environment import EnvironmentValues, app_environment
 from taskspec.local.agent.command import command_of
 from taskspec.local.agent.launcher import Job, RunDir
+from taskspec.local.agent.venv import Environments
 from taskspec.local.db import fixtures
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
-
-    from taskspec.local.agent.venv import Environments
-    from taskspec.local.db.launches import LaunchRow
-    from taskspec.local.db.modules import Modules, Release
-    from taskspec.local.db.server_database import Store
-    from taskspec.local.home import ServerHome
+from taskspec.local.db.launches import LaunchRow
+from taskspec.local.db.modules import Modules, Release
+from taskspec.local.db.server_database import Store
+from taskspec.local.home import ServerHome
 
 
 @dataclass(frozen=True, slots=True)

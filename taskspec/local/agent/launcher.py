@@ -9,15 +9,13 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from pathlib import Path
+from typing import Protocol
 
 from taskspec.errors import LocalServerError
 from taskspec.local.agent.command import plain_words
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
 
 # The claim comes first and is atomic, so two shims run the app once (noclobber opens with O_EXCL; mkdir would need one
 # more process). The trap keeps the shim alive when its group receives a stop signal; the app gets the default handler.

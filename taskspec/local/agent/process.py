@@ -10,15 +10,12 @@ import contextlib
 import os
 import signal
 import socket
+from collections.abc import Callable, Iterator
 from itertools import islice
-from typing import TYPE_CHECKING
 
 import psutil
 
 from taskspec.files.process_mark import mark_of
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
 
 POLL_SECONDS = 0.2
 

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from taskspec.local.db.launches import Launches, LaunchRow
+from taskspec.local.db.launches import Launches, LaunchRow
 
 # A start takes about a millisecond, during which the server answers no request.
 _STARTS_AT_A_TIME = 8

@@ -11,12 +11,9 @@ import shlex
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from taskspec.local.agent import venv_program
-
-if TYPE_CHECKING:
-    from taskspec.local.agent.launcher import Job
+from taskspec.local.agent.launcher import Job
 
 FILE = "requirements.txt"
 

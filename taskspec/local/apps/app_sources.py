@@ -10,16 +10,14 @@ import posixpath
 import shutil
 import tarfile
 import tempfile
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, Any
 
 from taskspec.files.app_folder import SIZE_LIMIT, AppFolderError, app_files, read_app_folder
 from taskspec.local.apps.git import RepositoryError, Revision, at_branch, at_tag, write_archive
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
 
 
 @dataclass(frozen=True, slots=True)

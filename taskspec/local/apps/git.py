@@ -9,12 +9,9 @@ import os
 import shutil
 import subprocess
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from taskspec.errors import UsageError
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 _SECONDS = 120
 # No hooks and watchers of the user run, and git must not ask for a password.

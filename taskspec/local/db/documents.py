@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from jsonpatch import JsonPatch, JsonPatchException, JsonPointerException
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from taskspec.local.db.server_database import Store
 
-    from taskspec.local.db.server_database import Store
-
-    Step = str | int
+Step = str | int
 
 _STEP = re.compile(r"([^.\[\]]+)|\[(\d{1,6})\]")
 _PATH = re.compile(r"[^.\[\]]+(\.[^.\[\]]+|\[\d{1,6}\])*")

@@ -3,30 +3,24 @@
 from __future__ import annotations
 
 import getpass
+import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from taskspec.local.db import timestamps
-from taskspec.local.db.listing import Column, ColumnKind, Listing
-
-if TYPE_CHECKING:
-    import sqlite3
-
-    from taskspec.local.db.server_database import Store
+from taskspec.local.db.listing import Column, Listing, table_columns
+from taskspec.local.db.server_database import Store
+from taskspec.local.params import RequestFields
+from taskspec.local.refusal import unknown
 
 TEAM = WORKSPACE = USER = AGENT = 1
 
-_NAMED = {
-    "id": Column("id", ColumnKind.NUMBER),
-    "name": Column("name"),
-    "createdAt": Column("created_at", ColumnKind.DATE),
-    "updatedAt": Column("updated_at", ColumnKind.DATE),
-}
-TEAMS = Listing("teams", {**_NAMED, "description": Column("description")})
-WORKSPACES = Listing("workspaces", {**_NAMED, "description": Column("description")})
-MEMBERS = Listing("users", {**{k: v for k, v in _NAMED.items() if k != "name"}, "login": Column("login")})
-AGENTS = Listing("agents", {**_NAMED, "status": Column("status")})
+_DESCRIPTION = {"description": Column("description")}
+TEAMS = Listing("teams", {**table_columns("name"), **_DESCRIPTION})
+WORKSPACES = Listing("workspaces", {**table_columns("name"), **_DESCRIPTION})
+MEMBERS = Listing("users", {**table_columns(), "login": Column("login")})
+AGENTS = Listing("agents", {**table_columns("name"), "status": Column("status")})
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,17 +59,25 @@ def read_context(store: Store) -> Context:
     return Context(row["team"], row["workspace"], row["login"], row["agent"])
 
 
+def require(params: RequestFields, noun: str) -> int:
+    """Return the team or workspace that a request names, which must be the only one."""
+    number = params.id(f"{noun}Id")
+    if number != TEAM:
+        raise unknown(noun, number)
+    return number
+
+
 def show_team(row: sqlite3.Row) -> dict[str, Any]:
-    return {**_show_named(row), "description": row["description"], "role": "admin", "usage": {"plan": None}}
+    return {**show_named(row), "description": row["description"], "role": "admin", "usage": {"plan": None}}
 
 
 def show_workspace(row: sqlite3.Row) -> dict[str, Any]:
-    return {**_show_named(row), "description": row["description"], "teamId": row["team_id"]}
+    return {**show_named(row), "description": row["description"], "teamId": row["team_id"]}
 
 
 def show_agent(row: sqlite3.Row) -> dict[str, Any]:
     return {
-        **_show_named(row),
+        **show_named(row),
         "token": None,
         "status": row["status"],
         "userId": USER,
@@ -110,13 +112,9 @@ def show_user(row: sqlite3.Row) -> dict[str, Any]:
     }
 
 
-def _show_named(row: sqlite3.Row) -> dict[str, Any]:
-    return {
-        "id": row["id"],
-        "name": row["name"],
-        "createdAt": row["created_at"],
-        "updatedAt": row["updated_at"],
-    }
+def show_named(row: sqlite3.Row) -> dict[str, Any]:
+    """Return the fields that every object of the wire has."""
+    return {"id": row["id"], "name": row["name"], "createdAt": row["created_at"], "updatedAt": row["updated_at"]}
 
 
 def _login() -> str:

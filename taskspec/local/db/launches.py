@@ -7,17 +7,14 @@ from __future__ import annotations
 
 import json
 import secrets
+import sqlite3
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from taskspec.api.wire import ACTIVE, LaunchStatus
 from taskspec.local.db import timestamps
-
-if TYPE_CHECKING:
-    import sqlite3
-    from collections.abc import Mapping
-
-    from taskspec.local.db.server_database import Store
+from taskspec.local.db.server_database import Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,28 +64,10 @@ class Launches:
         self._store = store
 
     def add(self, request: NewLaunch) -> int:
-        return self._store.write(
-            "INSERT INTO launches (workspace_id, user_id, agent_id, module_id, release_id, status, description, name,"
-            " log_level, restart_policy, session_token, params, settings, meta, created_at)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                request.workspace_id,
-                request.user_id,
-                request.agent_id,
-                request.module_id,
-                request.release_id,
-                LaunchStatus.QUEUED,
-                request.description,
-                request.name,
-                request.log_level,
-                request.restart_policy,
-                secrets.token_urlsafe(24),
-                json.dumps(request.params),
-                json.dumps(request.settings),
-                json.dumps(request.meta),
-                timestamps.now(),
-            ),
-        )
+        values = {each.name: getattr(request, each.name) for each in fields(request)}
+        documents = {name: json.dumps(values[name]) for name in ("params", "settings", "meta")}
+        fresh = {"status": LaunchStatus.QUEUED, "session_token": secrets.token_urlsafe(24)}
+        return self._store.insert("launches", **{**values, **documents, **fresh, "created_at": timestamps.now()})
 
     def find(self, task_id: int) -> LaunchRow | None:
         row = self._store.one(f"SELECT {_COLUMNS} FROM launches WHERE id = ?", (task_id,))  # noqa: S608 - constants
@@ -204,5 +183,5 @@ class Launches:
 
 
 def _launch(row: sqlite3.Row) -> LaunchRow:
-    values = {name: row[name] for name in row.keys()}  # noqa: SIM118 - iterating a Row gives its values
+    values = dict(zip(row.keys(), row, strict=True))
     return LaunchRow(**values | {"status": LaunchStatus(row["status"]), "stop_requested": bool(row["stop_requested"])})

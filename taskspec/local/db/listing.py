@@ -7,18 +7,15 @@ from __future__ import annotations
 
 import json
 import re
+import sqlite3
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from taskspec.local.db import timestamps
-
-if TYPE_CHECKING:
-    import sqlite3
-    from collections.abc import Callable, Mapping, Sequence
-
-    from taskspec.local.db.server_database import Store
-    from taskspec.local.params import RequestFields
+from taskspec.local.db.server_database import Store
+from taskspec.local.params import RequestFields
 
 PAGE_LIMIT = 500
 
@@ -35,6 +32,16 @@ class Column:
 
     sql: str
     kind: ColumnKind = ColumnKind.TEXT
+
+
+def table_columns(*texts: str) -> dict[str, Column]:
+    """The id, the given texts, and the times of a table."""
+    dates = {"createdAt": "created_at", "updatedAt": "updated_at"}
+    return {
+        "id": Column("id", ColumnKind.NUMBER),
+        **{name: Column(name) for name in texts},
+        **{name: Column(sql, ColumnKind.DATE) for name, sql in dates.items()},
+    }
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from taskspec.api.wire import LaunchStatus
 from taskspec.local.db import timestamps
-
-if TYPE_CHECKING:
-    import sqlite3
-    from collections.abc import Iterable, Mapping
-    from pathlib import Path
-
-    from taskspec.local.db.server_database import Store
+from taskspec.local.db.server_database import Store
 
 LINE_LIMIT = 64 * 1024
 # The server answers no request while it parses one chunk.

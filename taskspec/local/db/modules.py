@@ -5,19 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import sqlite3
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
+from taskspec.local.apps.app_sources import AppSource
 from taskspec.local.db import timestamps
+from taskspec.local.db.server_database import Store
 from taskspec.local.refusal import Refusal
-
-if TYPE_CHECKING:
-    import sqlite3
-    from collections.abc import Mapping
-    from pathlib import Path
-
-    from taskspec.local.apps.app_sources import AppSource
-    from taskspec.local.db.server_database import Store
 
 _BOTH_SPELLINGS = {
     "modal_template_state": "modalTemplateState",
@@ -26,7 +23,10 @@ _BOTH_SPELLINGS = {
     "need_gpu": "needGPU",
 }
 _KEPT_RELEASES = 256
-_SELECT = "SELECT r.*, m.name FROM releases r JOIN modules m ON m.id = r.module_id"
+_SELECT = (
+    "SELECT r.id, r.module_id, m.name AS module_name, r.version, r.branch, r.digest, r.config, r.config_dir"
+    " FROM releases r JOIN modules m ON m.id = r.module_id"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +75,7 @@ class Modules:
     def renew(self, module_id: int, source: AppSource) -> Release:
         """Record and return the release for the current content of a branch."""
         self._write_release(module_id, source)
-        row = self._store.one(
-            f"{_SELECT} WHERE r.module_id = ? AND r.version = ?",
-            (module_id, source.version),
-        )
+        row = self._store.one(f"{_SELECT} WHERE r.module_id = ? AND r.version = ?", (module_id, source.version))
         if row is None:  # impossible: the statement above wrote it
             raise LookupError(source.version)
         return _release(row)
@@ -191,13 +188,5 @@ def wire_config(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _release(row: sqlite3.Row) -> Release:
-    return Release(
-        id=row["id"],
-        module_id=row["module_id"],
-        module_name=row["name"],
-        version=row["version"],
-        branch=row["branch"],
-        digest=row["digest"],
-        config=json.loads(row["config"]),
-        config_dir=row["config_dir"],
-    )
+    values = dict(zip(row.keys(), row, strict=True))
+    return Release(**values | {"config": json.loads(row["config"])})

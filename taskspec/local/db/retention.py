@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-from typing import TYPE_CHECKING
+from pathlib import Path
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from taskspec.local.db.server_database import Store
-    from taskspec.local.db.team_files import TeamFiles
-    from taskspec.local.home import ServerHome
+from taskspec.local.db.server_database import Store
+from taskspec.local.db.team_files import TeamFiles
+from taskspec.local.home import ServerHome
 
 _PRUNED = ".pruned-"
 

@@ -9,17 +9,15 @@ from __future__ import annotations
 import contextlib
 import re
 import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from taskspec.errors import LocalServerError
 from taskspec.local.db.migrations import MIGRATIONS
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
-    from pathlib import Path
-
-    Values = Sequence[Any] | Mapping[str, Any]
+Values = Sequence[Any] | Mapping[str, Any]
 
 
 def matches_pattern(value: object, pattern: str, fold: int) -> bool | None:
@@ -71,6 +69,11 @@ class Store:
     def write(self, sql: str, values: Values = ()) -> int:
         """Run one statement. Return the id of the inserted row."""
         return self._connection.execute(sql, values).lastrowid or 0
+
+    def insert(self, table: str, **values: Any) -> int:
+        """Insert one row of the given columns. Return its id."""
+        marks = ", ".join("?" * len(values))
+        return self.write(f"INSERT INTO {table} ({', '.join(values)}) VALUES ({marks})", tuple(values.values()))  # noqa: S608 - constants
 
     def write_many(self, sql: str, rows: Iterable[Values]) -> None:
         self._connection.executemany(sql, rows)

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+import sqlite3
+from typing import Any
 
 from taskspec.local.db.listing import Column, ColumnKind, Listing
-
-if TYPE_CHECKING:
-    import sqlite3
-
-    from taskspec.local.db.server_database import Store
+from taskspec.local.db.server_database import Store
 
 LISTING = Listing(
     source=(

@@ -6,19 +6,16 @@ Facts: wire protocol, section 3.5.
 from __future__ import annotations
 
 import mimetypes
+import sqlite3
+from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import quote
 
 from taskspec.local.db import fixtures, timestamps
+from taskspec.local.db.blobs import Blobs, Incoming
+from taskspec.local.db.server_database import Store
 from taskspec.local.refusal import Refusal, invalid
-
-if TYPE_CHECKING:
-    import sqlite3
-    from collections.abc import Iterable, Iterator
-
-    from taskspec.local.db.blobs import Blobs, Incoming
-    from taskspec.local.db.server_database import Store
 
 STORAGE_PREFIX = "/storage/"
 PATH_LIMIT = 4096

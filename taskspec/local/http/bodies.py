@@ -8,17 +8,14 @@ from __future__ import annotations
 import asyncio
 import json
 import math
-from typing import TYPE_CHECKING, Any
+from collections.abc import AsyncIterable, AsyncIterator
+from typing import Any
 
+from starlette.requests import Request
 from starlette.responses import Response
 
 from taskspec.json_tree import map_leaves
 from taskspec.local.refusal import Refusal
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, AsyncIterator
-
-    from starlette.requests import Request
 
 BODY_LIMIT = 32 * 1024 * 1024
 BODY_SECONDS = 60.0

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+import sqlite3
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from taskspec.local.agent.agent import Agent
+from taskspec.local.db.blobs import Blobs
+from taskspec.local.db.documents import Documents
+from taskspec.local.db.fixtures import Context
+from taskspec.local.db.launches import Launches, LaunchRow
+from taskspec.local.db.logs import Logs
+from taskspec.local.db.modules import Modules
+from taskspec.local.db.server_database import Store
+from taskspec.local.db.team_files import TeamFiles
+from taskspec.local.home import ServerHome, ServerInfo
+from taskspec.local.params import RequestFields
 from taskspec.local.refusal import unknown
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from taskspec.local.agent.agent import Agent
-    from taskspec.local.db.blobs import Blobs
-    from taskspec.local.db.documents import Documents
-    from taskspec.local.db.fixtures import Context
-    from taskspec.local.db.launches import Launches, LaunchRow
-    from taskspec.local.db.logs import Logs
-    from taskspec.local.db.modules import Modules
-    from taskspec.local.db.server_database import Store
-    from taskspec.local.db.team_files import TeamFiles
-    from taskspec.local.home import ServerHome, ServerInfo
-    from taskspec.local.params import RequestFields
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +53,13 @@ class RouteCall:
         found = self.parts.launches.find(task_id)
         if found is None:
             raise unknown("task", task_id)
+        return found
+
+    def row(self, table: str, row_id: int, noun: str | None = None) -> sqlite3.Row:
+        """Return a row by its id. Raises a 404 that calls it `noun` when it does not exist."""
+        found = self.parts.store.one(f"SELECT * FROM {table} WHERE id = ?", (row_id,))  # noqa: S608 - constants
+        if found is None:
+            raise unknown(noun or table.removesuffix("s"), row_id)
         return found
 
 

@@ -9,10 +9,12 @@ from __future__ import annotations
 import hmac
 import inspect
 import logging
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from taskspec.local.db.team_files import STORAGE_PREFIX
 from taskspec.local.http.bodies import chunks, json_response, whole
@@ -22,11 +24,6 @@ from taskspec.local.http.routes.files import content
 from taskspec.local.http.routes.table import READS, TABLE, UPLOADS
 from taskspec.local.params import RequestFields, from_body, from_query
 from taskspec.local.refusal import Refusal
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from starlette.types import Receive, Scope, Send
 
 _logger = logging.getLogger(__name__)
 
@@ -110,8 +107,4 @@ async def _params(request: Request) -> RequestFields:
 
 def _require_post(request: Request) -> None:
     if request.method != "POST":
-        raise Refusal(
-            405,
-            "METHOD_NOT_ALLOWED",
-            f"{request.method} is not supported: use POST, or GET to read",
-        )
+        raise Refusal(405, "METHOD_NOT_ALLOWED", f"{request.method} is not supported: use POST, or GET to read")

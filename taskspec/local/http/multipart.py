@@ -5,16 +5,14 @@ python-multipart parses. Everything has a limit except the length of a file.
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
 from taskspec.local.refusal import Refusal
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
 
 TEXT_LIMIT = 64 * 1024
 PART_LIMIT = 20_000

@@ -16,8 +16,6 @@ from taskspec.values import Json
 
 
 class Kind(StrEnum):
-    """What a task is."""
-
     JOB = "job"
     SERVICE = "service"
     REQUEST = "request"
@@ -78,8 +76,6 @@ class ServiceRule:
 
 @dataclass(frozen=True, slots=True)
 class Poll:
-    """A call that is repeated until its response meets a condition."""
-
     until: Json
     every: float
     attempts: int | None
@@ -105,8 +101,6 @@ class Call:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestCall(Call):
-    """A request to a service."""
-
     service: Json
     method: Json
     data: Mapping[str, Json] | None
@@ -144,8 +138,6 @@ class ApiCall(Call):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LocalCall(Call):
-    """A command on this machine."""
-
     command: Sequence[Json]
     env: Mapping[str, Json] | None
 
@@ -185,13 +177,8 @@ NEEDED_KEYS: Mapping[Kind, tuple[str, ...]] = {
 }
 CALL_BODY = ("service", "method", "data", "wait", "team", "call", "with", "command", "env")
 """Keys of calls whose values may hold expressions."""
-_TIMEOUTS: Mapping[Kind, float | None] = {
-    Kind.REQUEST: 600.0,
-    Kind.WAIT: None,
-    Kind.API: 600.0,
-    Kind.LOCAL: None,
-}
-"""Seconds; None for no limit."""
+_TIMEOUTS: Mapping[Kind, float] = {Kind.REQUEST: 600.0, Kind.API: 600.0}
+"""Seconds. The other calls have no limit."""
 
 
 def keys_of(kind: object) -> frozenset[str]:
@@ -201,7 +188,6 @@ def keys_of(kind: object) -> frozenset[str]:
 
 
 def read_service(body: Mapping[str, Any]) -> ServiceRule:
-    """The rule of a service as written."""
     reuse = body.get("reuse", False)
     return ServiceRule(
         ready=Readiness(body.get("ready", Readiness.READY)),
@@ -212,8 +198,7 @@ def read_service(body: Mapping[str, Any]) -> ServiceRule:
 
 
 def read_call(kind: Kind, body: Mapping[str, Any]) -> Call:
-    """The call of a request, a wait, an api call or a command as written."""
-    timeout = seconds(body["timeout"]) if "timeout" in body else _TIMEOUTS[kind]
+    timeout = seconds(body["timeout"]) if "timeout" in body else _TIMEOUTS.get(kind)
     match kind:
         case Kind.REQUEST:
             poll = body.get("poll")

@@ -16,8 +16,6 @@ from taskspec.values import ABSENT, Json, Path, Unknown
 
 
 class Gpu(StrEnum):
-    """Whether an agent must have a GPU."""
-
     REQUIRED = "required"
     PREFERRED = "preferred"
     NONE = "none"
@@ -39,7 +37,6 @@ class AgentRule:
     prefer: Preference | None = None
 
     def as_json(self) -> dict[str, Json]:
-        """The rule as a spec has it."""
         name = {} if self.name is ABSENT else {"name": self.name}
         words = {"gpu": self.gpu, "prefer": self.prefer}
         return {**{key: word.value for key, word in words.items() if word is not None}, **name}
@@ -70,7 +67,6 @@ class LaunchSettings:
 
 
 def read_settings(written: Mapping[str, Any]) -> LaunchSettings:
-    """Settings as written or as rendered."""
     return LaunchSettings(
         users=tuple(written.get("users", ())),
         limit_by_workspace=written.get("limit_by_workspace", False),

@@ -41,7 +41,6 @@ class ResultDecl:
 
 
 def is_declaration(written: Json) -> bool:
-    """Whether a result is a map that declares, rather than a value."""
     return isinstance(written, Mapping) and not written.keys().isdisjoint((*SOURCES, "type"))
 
 

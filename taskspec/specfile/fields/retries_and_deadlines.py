@@ -33,8 +33,6 @@ def show(duration: float) -> str:
 
 
 class Stage(StrEnum):
-    """Stages of a launch that can have a deadline of their own."""
-
     QUEUED = "queued"
     STARTING = "starting"
     RUNNING = "running"

@@ -8,6 +8,7 @@ from typing import Any
 
 from taskspec.secrets.sensitive import Sensitive
 from taskspec.values import Json, canonical
+from taskspec.wording import shorten
 
 SHOWN = 80
 
@@ -34,18 +35,20 @@ _TYPES: Mapping[VariableType, tuple[tuple[type, ...], str]] = {
 
 def unfit(value: Json, wanted: VariableType | None) -> str:
     """What is wrong with the type of a result; empty when nothing is."""
-    if wanted is None or wanted not in _TYPES:
+    if wanted is None or has_type(value, wanted):
         return ""
-    kinds, words = _TYPES[wanted]
-    if isinstance(value, kinds) and (not isinstance(value, bool) or wanted is VariableType.BOOLEAN):
-        return ""
-    return f"must be {words} and is {described(value)}"
+    return f"must be {_TYPES[wanted][1]} and is {described(value)}"
+
+
+def has_type(value: Json, wanted: VariableType) -> bool:
+    """Whether a value is of a type. A truth value is not a number."""
+    if wanted is VariableType.ANY:
+        return True
+    return isinstance(value, _TYPES[wanted][0]) and (not isinstance(value, bool) or wanted is VariableType.BOOLEAN)
 
 
 def shown(value: Any) -> str:
-    """A value as JSON, cut where it is long."""
-    text = canonical(value)
-    return text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"
+    return shorten(canonical(value), SHOWN)
 
 
 def described(value: Any) -> str:
@@ -59,7 +62,6 @@ def described(value: Any) -> str:
 
 
 def kind_of(value: Any) -> str:
-    """The type of a value in one word."""
     if isinstance(value, bool):
         return "boolean"
     kinds = ((str, "text"), (int, "integer"), (float, "number"), (Mapping, "map"), (list, "list"))

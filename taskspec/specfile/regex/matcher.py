@@ -23,8 +23,6 @@ _States = tuple[int, ...]
 
 @dataclass(slots=True)
 class Matcher:
-    """Matches texts against patterns until the steps are used up."""
-
     steps: int = STEP_LIMIT
 
     def matches(self, pattern: str, text: str) -> bool:

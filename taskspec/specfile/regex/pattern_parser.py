@@ -204,30 +204,23 @@ class _Parser:
         return self._choice() if found[2] == ":" else None
 
     def _repeated(self, part: Tree) -> Tree:
-        low, high = self._times()
-        if (low, high) == (1, 1):
+        times = self._times()
+        if times is None:
             return part
         if self._took("+"):
             raise PatternError("it has a repeat that does not give back")
         self._took("?")
-        return Repeat(part, low, high)
+        return part if times == (1, 1) else Repeat(part, *times)
 
-    def _times(self) -> tuple[int, int | None]:
+    def _times(self) -> tuple[int, int | None] | None:
         for sign, times in (("*", (0, None)), ("+", (1, None)), ("?", (0, 1))):
             if self._took(sign):
                 return times
         found = _COUNT.match(self.text, self.at)
         if found is None or found.group() == "{}":
-            return 1, 1
+            return None
         self.at = found.end()
         exact, low, high = found.groups()
         if exact is not None:
-            return (int(exact), int(exact)) if int(exact) != 1 else self._once()
+            return int(exact), int(exact)
         return int(low or 0), int(high) if high else None
-
-    def _once(self) -> tuple[int, int]:
-        """`{1}`, which a sign may still follow."""
-        if self._took("+"):
-            raise PatternError("it has a repeat that does not give back")
-        self._took("?")
-        return 1, 1

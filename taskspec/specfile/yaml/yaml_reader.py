@@ -1,7 +1,7 @@
 """Bytes to a SourceDocument: plain values that still know where each of them stands.
 
 The only module that imports yaml. It works on parser events with limits of its own, so that a hostile spec costs no
-more than its size: no tags, no merge keys, no unbounded expansion of aliases, no recursion.
+more than its size. It refuses tags, merge keys and unbounded expansion of aliases, and it does not recurse.
 """
 
 from __future__ import annotations

@@ -10,22 +10,17 @@ import re
 
 from taskspec.values import INTEGER_LIMIT
 
+
+def _spellings(*words: str) -> frozenset[str]:
+    return frozenset(spelling for word in words for spelling in (word, word.capitalize(), word.upper()))
+
+
 CONSTANTS: dict[str, bool | None] = {
-    "": None,
-    "~": None,
-    "null": None,
-    "Null": None,
-    "NULL": None,
-    "true": True,
-    "True": True,
-    "TRUE": True,
-    "false": False,
-    "False": False,
-    "FALSE": False,
+    **dict.fromkeys(("", "~", *_spellings("null"))),
+    **dict.fromkeys(_spellings("true"), True),
+    **dict.fromkeys(_spellings("false"), False),
 }
-_YAML_1_1_BOOLEANS = frozenset(
-    spelling for word in ("yes", "no", "on", "off") for spelling in (word, word.capitalize(), word.upper())
-)
+_YAML_1_1_BOOLEANS = _spellings("yes", "no", "on", "off")
 _INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]*)")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _TRAILING_ZERO = re.compile(r"[-+]?[0-9]*\.[0-9]+0")  # 3.10 but not 1.0

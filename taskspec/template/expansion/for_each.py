@@ -13,11 +13,10 @@ from taskspec.specfile.matrix import combine, scalar_text
 from taskspec.specfile.model import SpecFile, TaskDecl
 from taskspec.template.expressions.absent_views import reads_absent
 from taskspec.template.expressions.expression import Scope
-from taskspec.template.expressions.render import Renderer, RenderError, templates_in
+from taskspec.template.expressions.render import Renderer, RenderError
 from taskspec.template.expressions.task_views import TasksView
-from taskspec.template.expressions.undefined import ExpressionError
 from taskspec.template.included_scope import PartScope
-from taskspec.values import Json, Path, Unknown, unknowns
+from taskspec.values import Json, Path, Unknown, is_known, unknowns
 
 KEY_LIMIT = 128
 INSTANCE_LIMIT = 200_000
@@ -36,16 +35,7 @@ class Items:
 
 def waits_for_results(task: TaskDecl, renderer: Renderer) -> bool:
     """Whether the items of a task come from what another task gives."""
-    if not task.has_for_each:
-        return False
-    for _, text in templates_in(task.for_each):
-        try:
-            references = renderer.parse(text).references
-        except ExpressionError:
-            continue
-        if any(reference.root == "tasks" for reference in references):
-            return True
-    return False
+    return task.has_for_each and any(read.root == "tasks" for read in renderer.references(task.for_each))
 
 
 def item_limit(task: TaskDecl) -> int:
@@ -92,14 +82,11 @@ class ItemReader:
         """Whether items cannot be had because a task that this one needs did not succeed: there will be none."""
         if self.tasks is None or task.run_on is not RunOn.SUCCESS:
             return False
-        references = self.renderer.parse(error.text).references
-        return any(r.root == "tasks" and r.steps and reads_absent(self.tasks, r.steps[0]) for r in references)
+        return reads_absent(self.tasks, self.renderer.references(error.text))
 
     def _is_open(self, task: TaskDecl, written: Json) -> bool:
         """Whether the keys are not known: the values of a map may be unknown, its keys are not."""
-        if isinstance(written, Mapping) and task.has_for_each:
-            return False
-        return next(unknowns(written), None) is not None
+        return not (isinstance(written, Mapping) and task.has_for_each) and not is_known(written)
 
     def _came_in(self, task: TaskDecl, section: str) -> bool:
         """Whether the items of a task in an included spec come from a result, by way of its inputs."""
@@ -112,12 +99,8 @@ class ItemReader:
 
     def _named(self, task: TaskDecl) -> tuple[str, ...]:
         """The tasks whose results the items come from, as a reader knows them."""
-        found: dict[str, None] = {}
-        for _, text in templates_in(task.for_each):
-            for reference in self.renderer.parse(text).references:
-                if reference.root == "tasks" and reference.steps:
-                    found[joined(task.unit, str(reference.steps[0]))] = None
-        return tuple(found)
+        found = (read for read in self.renderer.references(task.for_each) if read.root == "tasks" and read.steps)
+        return tuple(dict.fromkeys(joined(task.unit, str(read.steps[0])) for read in found))
 
     def _matrix(self, task: TaskDecl, written: Json) -> Iterator[tuple[str, Json]]:
         pairs, flaws = combine(written, INSTANCE_LIMIT)

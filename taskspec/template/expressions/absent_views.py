@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from taskspec.template.expressions.expression import Reference
 from taskspec.template.expressions.task_views import FanOutView, TasksView, TaskView
 from taskspec.template.expressions.undefined import ExpressionError, ScopeObject
 from taskspec.values import Json, Unknown
@@ -94,8 +95,12 @@ def succeeded(cells: Mapping[str, Any]) -> dict[str, Any]:
     return {key: view for key, view in cells.items() if not isinstance(view, AbsentView)}
 
 
-def reads_absent(tasks: TasksView, name: object) -> bool:
-    """Whether a task of this name, or an instance of it, did not succeed."""
+def reads_absent(tasks: TasksView, references: Iterable[Reference]) -> bool:
+    """Whether one of the references is to a task that did not succeed, or has an instance that did not."""
+    return any(read.root == "tasks" and read.steps and _is_absent(tasks, read.steps[0]) for read in references)
+
+
+def _is_absent(tasks: TasksView, name: object) -> bool:
     try:
         found = tasks.look_up(name)
     except KeyError:

@@ -1,4 +1,4 @@
-"""Values with expressions in them become values: the one evaluator, used by the plan and again just before a launch.
+"""Renders values: every expression in them is replaced by what it gives.
 
 What an expression gives is never evaluated a second time.
 """
@@ -6,11 +6,12 @@ What an expression gives is never evaluated a second time.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 
 from taskspec.diagnostics import Code, Diagnostic, Span
 from taskspec.json_tree import leaves
 from taskspec.template.expressions.budget import Budget
-from taskspec.template.expressions.expression import Expression, Expressions, Scope, is_template
+from taskspec.template.expressions.expression import Expression, Expressions, Reference, Scope, is_template
 from taskspec.template.expressions.functions import FUNCTION_NAMES, Functions
 from taskspec.template.expressions.undefined import ExpressionError
 from taskspec.values import Json, Path, Unknown, not_json
@@ -26,15 +27,10 @@ class RenderError(Exception):
         self.error = error
 
     def diagnostic(self, span: Span, owner: str) -> Diagnostic:
-        shown = self.text if len(self.text) <= 80 else self.text[:77] + "…"
         code = Code.TEMPLATE_UNDEFINED if self.error.name else Code.TEMPLATE_FAILED
-        return Diagnostic(
-            code,
-            f"{owner}: {self.error.message}",
-            span,
-            detail=f"while evaluating {shown}",
-            remedy=self.error.remedy,
-        )
+        shown = self.text if len(self.text) <= 80 else self.text[:77] + "…"
+        detail = f"while evaluating {shown}"
+        return Diagnostic(code, f"{owner}: {self.error.message}", span, detail, self.error.remedy)
 
 
 class Renderer:
@@ -55,6 +51,12 @@ class Renderer:
 
     def parse(self, text: str) -> Expression:
         return self._expressions.parse(text)
+
+    def references(self, value: Json) -> Iterator[Reference]:
+        """What the expressions of a value read. One that cannot be parsed is left out: its problem is reported."""
+        for _, text in templates_in(value):
+            with suppress(ExpressionError):
+                yield from self.parse(text).references
 
     def render(self, value: Json, scope: Scope, path: Path = ()) -> Json:
         """`value` with every expression replaced by what it gives. Raises RenderError at the first that fails."""

@@ -130,7 +130,6 @@ def parse(sandbox: Sandbox, text: str) -> nodes.Template:
 
 
 def _walk(tree: nodes.Node) -> Iterator[tuple[nodes.Node, int]]:
-    """Every node with its depth."""
     stack = [(tree, 0)]
     while stack:
         node, depth = stack.pop()

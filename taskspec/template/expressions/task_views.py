@@ -39,7 +39,6 @@ class TaskView(ScopeObject):
 
 
 def unknown_view(address: str, results: Sequence[str] | Mapping[str, Json]) -> TaskView:
-    """An instance that has still to run."""
     base = f"tasks.{address}"
     unknown = {name: Unknown(f"{base}.results.{name}") for name in results}
     return TaskView(address, Unknown(f"{base}.id"), unknown, outcome=None)

@@ -23,8 +23,6 @@ class ExpressionError(Exception):
 
 
 class MissingError(UndefinedError):
-    """A missing name was used; `name` is what is missing."""
-
     def __init__(self, message: str | None = None, name: str = "") -> None:
         super().__init__(message)
         self.name = name

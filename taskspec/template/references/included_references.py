@@ -14,7 +14,6 @@ from taskspec.errors import SpecError
 from taskspec.specfile.includes import SEPARATOR, joined
 from taskspec.specfile.model import SpecFile
 from taskspec.template.expressions.render import Renderer, templates_in
-from taskspec.template.expressions.undefined import ExpressionError
 from taskspec.template.included_scope import Part
 from taskspec.template.references.reference_check import BODY, Analysis, Dependency, Location, ReferenceChecker, analyse
 from taskspec.template.references.surroundings import IncludeContext, IncludedResults, ValueSource
@@ -55,7 +54,6 @@ class _Flows:
     _open: list[str] = field(default_factory=list)
 
     def analysis(self, prefix: str) -> Analysis:
-        """The analysis of one part, or of the root where there is no prefix."""
         if prefix not in self._analyses:
             self._enter(prefix)
             self._analyses[prefix] = analyse(*self._written(prefix), self._within(prefix))
@@ -85,7 +83,6 @@ class _Flows:
         )
 
     def inputs(self, prefix: str) -> Mapping[str, tuple[ValueSource, ...]]:
-        """For each input of a part, the tasks it comes from."""
         if prefix not in self._inputs:
             part = self.parts[prefix]
             spec, renderer = self._written(part.parent)
@@ -123,15 +120,10 @@ def _local_flows(
 ) -> Iterator[ValueSource]:
     """The tasks a local comes from, through the variables and locals it is made of."""
     seen.add(name)
-    for _, text in templates_in(spec.locals[name]):
-        try:
-            references = renderer.parse(text).references
-        except ExpressionError:
-            continue  # reported where the locals themselves are analysed
-        for reference in references:
-            other = reference.steps[0] if reference.steps else ""
-            if reference.root == "var":
-                names = [other] if isinstance(other, str) and other else [n for root, n in inflow if root == "var"]
-                yield from (flow for var in names for flow in inflow.get(("var", var), ()))
-            elif reference.root == "local" and isinstance(other, str) and other in spec.locals and other not in seen:
-                yield from _local_flows(spec, renderer, other, inflow, seen)
+    for reference in renderer.references(spec.locals[name]):
+        other = reference.steps[0] if reference.steps else ""
+        if reference.root == "var":
+            names = [other] if isinstance(other, str) and other else [n for root, n in inflow if root == "var"]
+            yield from (flow for var in names for flow in inflow.get(("var", var), ()))
+        elif reference.root == "local" and isinstance(other, str) and other in spec.locals and other not in seen:
+            yield from _local_flows(spec, renderer, other, inflow, seen)

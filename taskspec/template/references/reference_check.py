@@ -122,12 +122,10 @@ class ReferenceChecker:
     within: IncludeContext = ALONE
 
     def result(self, name: str, value: Json) -> Iterator[Dependency]:
-        """The dependencies of one of the spec's results."""
         for path, text in templates_in(value):
             yield from self.sources(text, Location(self.spec, None, ("results", name, *path)), _BODY)
 
     def task(self, task: TaskDecl) -> Iterator[Dependency]:
-        """The dependencies of a task."""
         for index, name in enumerate(task.depends_on):
             place = Location(self.spec, task.name, (DEPENDS_ON, index))
             if name in self.spec.tasks:

@@ -1,7 +1,7 @@
 """Where secrets may go: found from the references of a spec, before any secret is looked up.
 
-A secret may be a part of params, of the data of a request, of a command's environment, of a local, of a result or of
-a check. Names, titles, addresses and outputs are visible to all users, and refuse it.
+A secret may be a part of params, the data of a request, a command's environment, a local, a result or a check. Names,
+titles, addresses and outputs are visible to all users, and refuse it.
 """
 
 from __future__ import annotations
@@ -11,9 +11,8 @@ from dataclasses import dataclass, field
 
 from taskspec.diagnostics import Code, Diagnostic
 from taskspec.specfile.model import SpecFile, TaskDecl
-from taskspec.template.expressions.expression import Dynamic, Reference, is_template
+from taskspec.template.expressions.expression import Dynamic, Reference
 from taskspec.template.expressions.render import Renderer, templates_in
-from taskspec.template.expressions.undefined import ExpressionError
 from taskspec.template.included_scope import Part
 from taskspec.template.references.location import Location
 from taskspec.template.references.reference_check import CALLS, ROOTS, section_of, written_path
@@ -87,13 +86,7 @@ class _Look:
 
     def _secret_of(self, text: str, task: TaskDecl | None) -> Reference | None:
         """The first reference of an expression that leads to a secret."""
-        if not is_template(text):
-            return None
-        try:
-            references = self.renderer.parse(text).references
-        except ExpressionError:
-            return None
-        return next((r for r in references if self._is_secret(r, text, task)), None)
+        return next((r for r in self.renderer.references(text) if self._is_secret(r, text, task)), None)
 
     def _is_secret(self, reference: Reference, text: str, task: TaskDecl | None) -> bool:
         steps = reference.steps
@@ -131,7 +124,6 @@ class _Look:
 
 
 def in_sight(section: str) -> str:
-    """Why a section must not hold a secret."""
     return f"`{section}`, which {_SHOWN.get(section, 'is written into plans and reports')}"
 
 

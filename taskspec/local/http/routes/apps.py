@@ -5,52 +5,35 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import sqlite3
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from starlette.background import BackgroundTask
-from starlette.responses import FileResponse
+from starlette.responses import FileResponse, Response
 
 from taskspec.api.wire import ACTIVE
 from taskspec.local.apps.app_sources import write_gzip
 from taskspec.local.db import fixtures
-from taskspec.local.db.listing import Column, ColumnKind, Condition, Listing, read_page
-from taskspec.local.db.modules import wire_config
+from taskspec.local.db.listing import Column, ColumnKind, Condition, Listing, read_page, table_columns
+from taskspec.local.db.modules import Release, wire_config
 from taskspec.local.db.task_view import LISTING as TASKS
 from taskspec.local.db.task_view import show_task
+from taskspec.local.http.call import Route, RouteCall
 from taskspec.local.http.routes.catalogue import modules_where
 from taskspec.local.refusal import unknown
 
-if TYPE_CHECKING:
-    import sqlite3
-    from collections.abc import Mapping
-
-    from starlette.responses import Response
-
-    from taskspec.local.db.modules import Release
-    from taskspec.local.http.call import Route, RouteCall
-    from taskspec.local.params import RequestFields
-
 SESSION_LIMIT = 500
 _RUNNING = ", ".join(f"'{status}'" for status in sorted(ACTIVE))
-LISTING = Listing(
-    "modules",
-    {
-        "id": Column("id", ColumnKind.NUMBER),
-        "moduleId": Column("id", ColumnKind.NUMBER),
-        "name": Column("name"),
-        "slug": Column("slug"),
-        "createdAt": Column("created_at", ColumnKind.DATE),
-        "updatedAt": Column("updated_at", ColumnKind.DATE),
-    },
-)
+LISTING = Listing("modules", {**table_columns("name", "slug"), "moduleId": Column("id", ColumnKind.NUMBER)})
 
 
 def list_apps(call: RouteCall) -> dict[str, Any]:
     """List apps by filter, by their config, and with `onlyRunning` those with a session."""
     params = call.params
-    _require_team(params)
+    fixtures.require(params, "team")
     conditions = []
     for field, key in (("sessionTags", "session_tags"), ("integratedInto", "integrated_into"), ("context", "target")):
         wanted = {str(item) for item in params.array(field, ())}
@@ -65,16 +48,12 @@ def list_apps(call: RouteCall) -> dict[str, Any]:
 
 
 def info(call: RouteCall) -> dict[str, Any]:
-    app_id = call.params.id("id")
-    row = call.parts.store.one("SELECT * FROM modules WHERE id = ?", (app_id,))
-    if row is None:
-        raise unknown("app", app_id)
-    return _show(call, row, only_running=False)
+    return _show(call, call.row("modules", call.params.id("id"), "app"), only_running=False)
 
 
 def list_sessions(call: RouteCall) -> dict[str, Any]:
     """List the launches of one app."""
-    _require_team(call.params)
+    fixtures.require(call.params, "team")
     app_id = call.params.id("appId")
     if call.parts.modules.find_id(id=app_id) is None:
         raise unknown("app", app_id)
@@ -85,9 +64,8 @@ def list_sessions(call: RouteCall) -> dict[str, Any]:
 def _show(call: RouteCall, row: sqlite3.Row, *, only_running: bool) -> dict[str, Any]:
     release = call.parts.modules.shown_release(row["id"], None)
     return {
-        "id": row["id"],
+        **fixtures.show_named(row),
         "moduleId": row["id"],
-        "name": row["name"],
         "slug": row["slug"],
         "config": wire_config(release.config) if release else {},
         "createdBy": fixtures.USER,
@@ -97,8 +75,6 @@ def _show(call: RouteCall, row: sqlite3.Row, *, only_running: bool) -> dict[str,
         "isShared": False,
         "repo": None,
         "tasks": _sessions(call, row["id"], only_running=only_running),
-        "createdAt": row["created_at"],
-        "updatedAt": row["updated_at"],
     }
 
 
@@ -119,12 +95,6 @@ def _says(key: str, wanted: set[str]) -> Any:
         return bool(wanted & {str(item) for item in (value if isinstance(value, list) else ())})
 
     return says
-
-
-def _require_team(params: RequestFields) -> None:
-    team = params.id("teamId")
-    if team != fixtures.TEAM:
-        raise unknown("team", team)
 
 
 async def download(call: RouteCall) -> Response:

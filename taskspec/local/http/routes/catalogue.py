@@ -5,34 +5,22 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import sqlite3
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from taskspec.files.app_folder import AppFolderError
 from taskspec.local.apps.app_sources import AppSource, from_branch, from_folder, from_tag
 from taskspec.local.apps.git import RepositoryError
-from taskspec.local.db.listing import Column, ColumnKind, Condition, Listing, read_page
-from taskspec.local.db.modules import default_slug, wire_config
+from taskspec.local.db import fixtures
+from taskspec.local.db.listing import Condition, Listing, read_page, table_columns
+from taskspec.local.db.modules import Release, default_slug, wire_config
+from taskspec.local.http.call import Route, RouteCall
+from taskspec.local.params import RequestFields
 from taskspec.local.refusal import unknown
 
-if TYPE_CHECKING:
-    import sqlite3
-    from collections.abc import Callable, Mapping
-
-    from taskspec.local.db.modules import Release
-    from taskspec.local.http.call import Route, RouteCall
-    from taskspec.local.params import RequestFields
-
-LISTING = Listing(
-    "modules",
-    {
-        "id": Column("id", ColumnKind.NUMBER),
-        "slug": Column("slug"),
-        "name": Column("name"),
-        "createdAt": Column("created_at", ColumnKind.DATE),
-        "updatedAt": Column("updated_at", ColumnKind.DATE),
-    },
-)
+LISTING = Listing("modules", table_columns("slug", "name"))
 
 
 def list_modules(call: RouteCall) -> dict[str, Any]:
@@ -71,16 +59,13 @@ def _newest(call: RouteCall, row: sqlite3.Row) -> dict[str, Any]:
 def _show(call: RouteCall, row: sqlite3.Row, release: Release | None) -> dict[str, Any]:
     config = wire_config(release.config) if release else {}
     return {
-        "id": row["id"],
+        **fixtures.show_named(row),
         "slug": row["slug"],
-        "name": row["name"],
         "type": config.get("type") or "app",
         "config": config,
         "readme": "",
         "repositoryModuleUrl": None,
         "repo": None,
-        "createdAt": row["created_at"],
-        "updatedAt": row["updated_at"],
         "meta": {"releases": call.parts.modules.versions(row["id"])},
     }
 

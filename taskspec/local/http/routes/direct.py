@@ -8,22 +8,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING, Any
+from collections.abc import AsyncIterator, Coroutine
+from typing import Any
 from urllib.parse import quote
 
+from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from taskspec.local.agent.app_call import AppAnswer, AppCallError, AppExchange, Headers, NotListening
+from taskspec.local.db.launches import LaunchRow
 from taskspec.local.http.bodies import chunks
+from taskspec.local.http.call import Route, RouteCall, ServerParts
 from taskspec.local.refusal import Refusal, unknown
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Coroutine
-
-    from starlette.requests import Request
-
-    from taskspec.local.db.launches import LaunchRow
-    from taskspec.local.http.call import Route, RouteCall, ServerParts
 
 NET_PREFIX = "/net/"
 DEFAULT_SECONDS = 60.0

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from taskspec.local.db import documents
 from taskspec.local.db import documents as documentpatch
+from taskspec.local.http.call import Route, RouteCall
 from taskspec.local.params import RequestFields
-
-if TYPE_CHECKING:
-    from taskspec.local.http.call import Route, RouteCall
 
 
 def set_fields(call: RouteCall) -> dict[str, Any]:

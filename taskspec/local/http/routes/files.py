@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
+import sqlite3
+from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from starlette.responses import FileResponse, Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from taskspec.local.apps.app_sources import Member, TarStream
 from taskspec.local.db import fixtures
-from taskspec.local.db.blobs import Blobs
+from taskspec.local.db.blobs import Blobs, Incoming
 from taskspec.local.db.team_files import STORAGE_PREFIX, clean_path, mime_of, show_file
+from taskspec.local.http.call import Route, RouteCall, ServerParts, Upload, UploadRoute
 from taskspec.local.http.multipart import receive_form
 from taskspec.local.refusal import invalid, unknown
-
-if TYPE_CHECKING:
-    import sqlite3
-    from collections.abc import Iterable
-
-    from starlette.responses import Response
-    from starlette.types import Receive, Scope, Send
-
-    from taskspec.local.db.blobs import Blobs, Incoming
-    from taskspec.local.http.call import Route, RouteCall, ServerParts, Upload, UploadRoute
-    from taskspec.local.params import RequestFields
 
 
 def content(path: str, parts: ServerParts) -> Response:
@@ -58,16 +51,12 @@ def file_response(row: sqlite3.Row, blobs: Blobs) -> Response:
 
 
 def info(call: RouteCall) -> dict[str, Any]:
-    file_id = call.params.id("id")
-    row = call.parts.files.by_id(file_id)
-    if row is None:
-        raise unknown("file", file_id)
-    return show_file(row, call.parts.info.address)
+    return show_file(call.row("files", call.params.id("id")), call.parts.info.address)
 
 
 def list_files(call: RouteCall) -> list[dict[str, Any]]:
     """Return an array, which is empty when the folder does not exist."""
-    _require_team(call.params)
+    fixtures.require(call.params, "team")
     path = clean_path(call.params.text("path", "/"))
     rows = call.parts.files.listed(path, recursive=call.params.flag("recursive", True))
     return [show_file(row, call.parts.info.address) for row in rows]
@@ -75,7 +64,7 @@ def list_files(call: RouteCall) -> list[dict[str, Any]]:
 
 def download(call: RouteCall) -> Response:
     """Send the bytes of a file. A folder is sent as a tar, in which it is the top folder."""
-    _require_team(call.params)
+    fixtures.require(call.params, "team")
     path = clean_path(call.params.text("path"))
     row = call.parts.files.find(path)
     if row is not None and row["hash"] is not None:
@@ -85,13 +74,13 @@ def download(call: RouteCall) -> Response:
 
 
 def remove(call: RouteCall) -> dict[str, Any]:
-    _require_team(call.params)
+    fixtures.require(call.params, "team")
     call.parts.files.remove([clean_path(call.params.text("path"))])
     return {"success": True}
 
 
 def remove_many(call: RouteCall) -> dict[str, Any]:
-    _require_team(call.params)
+    fixtures.require(call.params, "team")
     paths = call.params.array("paths")
     for index, path in enumerate(paths):
         if not isinstance(path, str):
@@ -104,7 +93,7 @@ async def upload(upload: Upload) -> dict[str, Any]:
     """Receive one file: a raw body under the path of the query, or a form of an older SDK."""
     if upload.headers.get("content-type", "").startswith("multipart/"):
         return (await upload_many(upload))[0]
-    _require_team(upload.params)
+    fixtures.require(upload.params, "team")
     path = clean_path(upload.params.text("path"))
     with upload.parts.blobs.incoming() as content:
         async for chunk in upload.body:
@@ -115,7 +104,7 @@ async def upload(upload: Upload) -> dict[str, Any]:
 
 async def upload_many(upload: Upload) -> list[dict[str, Any]]:
     """Receive a form of triples: name, folder, content. Keep all files or none. The answer has their order."""
-    _require_team(upload.params)
+    fixtures.require(upload.params, "team")
     with _Triples(upload.parts.blobs) as triples:
         await receive_form(upload.headers, upload.body, triples)
         if not triples.files:
@@ -171,12 +160,6 @@ def _members(call: RouteCall, path: str) -> list[Member]:
         )
         for row in rows
     ]
-
-
-def _require_team(params: RequestFields) -> None:
-    team = params.id("teamId")
-    if team != fixtures.TEAM:
-        raise unknown("team", team)
 
 
 ROUTES: dict[str, Route] = {

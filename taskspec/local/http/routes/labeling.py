@@ -7,17 +7,14 @@ editor.
 from __future__ import annotations
 
 import json
+import sqlite3
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from taskspec.local.db import fixtures, timestamps
+from taskspec.local.http.call import Route, RouteCall
 from taskspec.local.params import RequestFields
 from taskspec.local.refusal import unknown
-
-if TYPE_CHECKING:
-    import sqlite3
-
-    from taskspec.local.http.call import Route, RouteCall
 
 NAME_LIMIT = 255
 STATUSES = ("pending", "in_progress", "on_review", "completed", "stopped", "review_completed")
@@ -30,9 +27,8 @@ def add(kind: str, call: RouteCall) -> Any:
     count = len(call.params.array("userIds", ())) or 1 if kind == "job" else 1
     rows = []
     for _ in range(count):
-        number = call.parts.store.write(
-            "INSERT INTO labeling (kind, name, status, created_at, updated_at) VALUES (?, ?, 'pending', ?, ?)",
-            (kind, name, moment, moment),
+        number = call.parts.store.insert(
+            "labeling", kind=kind, name=name, status="pending", created_at=moment, updated_at=moment
         )
         rows.append(_show(_row(kind, call, number)))
     return rows if kind == "job" else rows[0]
@@ -61,8 +57,7 @@ def _row(kind: str, call: RouteCall, number: int) -> sqlite3.Row:
 
 def _show(row: sqlite3.Row) -> dict[str, Any]:
     return {
-        "id": row["id"],
-        "name": row["name"],
+        **fixtures.show_named(row),
         "status": row["status"],
         "teamId": fixtures.TEAM,
         "workspaceId": fixtures.WORKSPACE,
@@ -71,8 +66,6 @@ def _show(row: sqlite3.Row) -> dict[str, Any]:
         "labelers": [],
         "reviewers": [],
         "jobs": [],
-        "createdAt": row["created_at"],
-        "updatedAt": row["updated_at"],
     }
 
 
@@ -82,10 +75,8 @@ def add_node(call: RouteCall, direction: str) -> dict[str, Any]:
     if not node.has("id"):
         raise node.invalid("id", "is required")
     call.params.text("type")
-    call.parts.store.write(
-        "INSERT INTO workflow (direction, node, content, created_at) VALUES (?, ?, ?, ?)",
-        (direction, json.dumps(node.values), json.dumps(call.params.values), timestamps.now()),
-    )
+    texts = {"node": json.dumps(node.values), "content": json.dumps(call.params.values)}
+    call.parts.store.insert("workflow", direction=direction, created_at=timestamps.now(), **texts)
     return {}
 
 

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import sqlite3
+from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 from taskspec.local.db import fixtures
 from taskspec.local.db.listing import Condition, Listing, read_page
-from taskspec.local.refusal import unknown
+from taskspec.local.http.call import Route, RouteCall
 
-if TYPE_CHECKING:
-    import sqlite3
-    from collections.abc import Callable
-
-    from taskspec.local.http.call import Route, RouteCall
-
+Show = Callable[[sqlite3.Row], dict[str, Any]]
 # The SDK warns about a lower version.
 INSTANCE_VERSION = "6.18.3"
 
@@ -22,82 +20,45 @@ def version(_call: RouteCall) -> dict[str, Any]:
     return {"version": INSTANCE_VERSION}
 
 
-def me(call: RouteCall) -> dict[str, Any]:
-    return _one(call, "users", fixtures.USER, fixtures.show_user)
-
-
-def user(call: RouteCall) -> dict[str, Any]:
-    return _one(call, "users", call.params.id("id"), fixtures.show_user)
-
-
 def list_members(call: RouteCall) -> dict[str, Any]:
     """List all users, because there is one team."""
-    _team(call)
-    return read_page(call.parts.store, fixtures.MEMBERS, call.params, fixtures.show_user)
-
-
-def list_teams(call: RouteCall) -> dict[str, Any]:
-    return read_page(call.parts.store, fixtures.TEAMS, call.params, fixtures.show_team)
-
-
-def team(call: RouteCall) -> dict[str, Any]:
-    return _one(call, "teams", call.params.id("id"), fixtures.show_team)
-
-
-def list_workspaces(call: RouteCall) -> dict[str, Any]:
-    return _of_team(call, fixtures.WORKSPACES, fixtures.show_workspace)
-
-
-def workspace(call: RouteCall) -> dict[str, Any]:
-    return _one(call, "workspaces", call.params.id("id"), fixtures.show_workspace)
-
-
-def list_agents(call: RouteCall) -> dict[str, Any]:
-    return _of_team(call, fixtures.AGENTS, fixtures.show_agent)
-
-
-def agent(call: RouteCall) -> dict[str, Any]:
-    return _one(call, "agents", call.params.id("id"), fixtures.show_agent)
+    fixtures.require(call.params, "team")
+    return _all(fixtures.MEMBERS, fixtures.show_user, call)
 
 
 def available_agents(call: RouteCall) -> list[dict[str, Any]]:
     """Return an array, as the SDK needs it. It is empty when this machine lacks a requested capability."""
     params, types = call.params, fixtures.agent_types()
-    rows = call.parts.store.all("SELECT * FROM agents WHERE team_id = ?", (_team(call),))
+    rows = call.parts.store.all("SELECT * FROM agents WHERE team_id = ?", (fixtures.require(call.params, "team"),))
     needs_gpu = params.flag("needGPU") or bool(params.text("minNvidiaDriverVersion", ""))
     if params.text("type", "app") not in types or (needs_gpu and "app_gpu" not in types):
         return []
     return [fixtures.show_agent(row) for row in rows]
 
 
-def _of_team(call: RouteCall, listing: Listing, show: Callable[[sqlite3.Row], dict[str, Any]]) -> dict[str, Any]:
-    return read_page(call.parts.store, listing, call.params, show, (Condition("team_id = ?", (_team(call),)),))
+def _all(listing: Listing, show: Show, call: RouteCall) -> dict[str, Any]:
+    return read_page(call.parts.store, listing, call.params, show)
 
 
-def _team(call: RouteCall) -> int:
-    team_id = call.params.id("teamId")
-    if team_id != fixtures.TEAM:
-        raise unknown("team", team_id)
-    return team_id
+def _of_team(listing: Listing, show: Show, call: RouteCall) -> dict[str, Any]:
+    here = Condition("team_id = ?", (fixtures.require(call.params, "team"),))
+    return read_page(call.parts.store, listing, call.params, show, (here,))
 
 
-def _one(call: RouteCall, table: str, row_id: int, show: Callable[[sqlite3.Row], dict[str, Any]]) -> dict[str, Any]:
-    row = call.parts.store.one(f"SELECT * FROM {table} WHERE id = ?", (row_id,))  # noqa: S608 - the table is a constant
-    if row is None:
-        raise unknown(table.removesuffix("s"), row_id)
-    return show(row)
+def _one(table: str, show: Show, call: RouteCall) -> dict[str, Any]:
+    return show(call.row(table, call.params.id("id")))
 
 
 ROUTES: dict[str, Route] = {
     "instance.version": version,
-    "users.me": me,
-    "users.info": user,
+    "users.me": lambda call: fixtures.show_user(call.row("users", fixtures.USER)),
+    "users.info": partial(_one, "users", fixtures.show_user),
     "members.list": list_members,
-    "teams.list": list_teams,
-    "teams.info": team,
-    "workspaces.list": list_workspaces,
-    "workspaces.info": workspace,
-    "agents.list": list_agents,
-    "agents.info": agent,
+    "teams.list": partial(_all, fixtures.TEAMS, fixtures.show_team),
+    "teams.info": partial(_one, "teams", fixtures.show_team),
+    "workspaces.list": partial(_of_team, fixtures.WORKSPACES, fixtures.show_workspace),
+    "workspaces.info": partial(_one, "workspaces", fixtures.show_workspace),
+    "agents.list": partial(_of_team, fixtures.AGENTS, fixtures.show_agent),
+    "agents.info": partial(_one, "agents", fixtures.show_agent),
     "agents.available": available_agents,
 }

@@ -4,44 +4,26 @@ from __future__ import annotations
 
 import json
 import secrets
-from typing import TYPE_CHECKING, Any
+import sqlite3
+from typing import Any
 
 from taskspec.local.db import fixtures, timestamps
-from taskspec.local.db.listing import Column, ColumnKind, Condition, Listing, read_page
-from taskspec.local.refusal import Refusal, unknown
-
-if TYPE_CHECKING:
-    import sqlite3
-
-    from taskspec.local.http.call import Route, RouteCall, ServerParts
+from taskspec.local.db.listing import Condition, Listing, read_page, table_columns
+from taskspec.local.http.call import Route, RouteCall, ServerParts
+from taskspec.local.refusal import Refusal
 
 NAME_LIMIT = 255
 TYPES = ("images", "videos", "volumes", "point_clouds", "point_cloud_episodes", "meshes")
-LISTING = Listing(
-    "projects",
-    {
-        "id": Column("id", ColumnKind.NUMBER),
-        "name": Column("name"),
-        "type": Column("type"),
-        "description": Column("description"),
-        "createdAt": Column("created_at", ColumnKind.DATE),
-        "updatedAt": Column("updated_at", ColumnKind.DATE),
-    },
-)
+LISTING = Listing("projects", table_columns("name", "type", "description"))
 
 
 def show_project(row: sqlite3.Row) -> dict[str, Any]:
     return {
-        "id": row["id"],
-        "name": row["name"],
-        "description": row["description"],
-        "readme": row["readme"],
-        "type": row["type"],
+        **fixtures.show_named(row),
+        **{name: row[name] for name in ("description", "readme", "type")},
         "workspaceId": row["workspace_id"],
         "teamId": fixtures.TEAM,
         "createdBy": row["created_by"],
-        "createdAt": row["created_at"],
-        "updatedAt": row["updated_at"],
         "settings": json.loads(row["settings"]),
         "customData": json.loads(row["custom_data"]),
         # The SDK's lookup for an output crashes without a string here (wire protocol 2.6).
@@ -64,24 +46,23 @@ def record_clone(parts: ServerParts, project_id: int, name: str) -> int:
     store, moment = parts.store, timestamps.now()
     module_id, release_id = _release(parts)
     output = {"project": {"id": project_id, "title": name, "preview": ""}}
-    return store.write(
-        "INSERT INTO launches (workspace_id, user_id, agent_id, module_id, release_id, status, type, description, name,"
-        " log_level, restart_policy, session_token, params, settings, meta, output, created_at, started_at,"
-        " finished_at) VALUES (?, ?, ?, ?, ?, 'finished', 'clone', '', ?, 'info', 'never', ?, '{}', '{}', '{}',"
-        " ?, ?, ?, ?)",
-        (
-            fixtures.WORKSPACE,
-            fixtures.USER,
-            fixtures.AGENT,
-            module_id,
-            release_id,
-            f"{TITLE}: {name}",
-            secrets.token_urlsafe(24),
-            json.dumps(output),
-            moment,
-            moment,
-            moment,
-        ),
+    return store.insert(
+        "launches",
+        workspace_id=fixtures.WORKSPACE,
+        user_id=fixtures.USER,
+        agent_id=fixtures.AGENT,
+        module_id=module_id,
+        release_id=release_id,
+        status="finished",
+        type="clone",
+        description="",
+        name=f"{TITLE}: {name}",
+        log_level="info",
+        restart_policy="never",
+        session_token=secrets.token_urlsafe(24),
+        output=json.dumps(output),
+        **dict.fromkeys(("params", "settings", "meta"), "{}"),
+        **dict.fromkeys(("created_at", "started_at", "finished_at"), moment),
     )
 
 
@@ -103,45 +84,38 @@ def _release(parts: ServerParts) -> tuple[int, int]:
     return module_id, int(release["id"]) if release is not None else 0
 
 
-_TEXTS = {"name": "name", "description": "description", "readme": "readme", "type": "type"}
+_TEXTS = ("name", "description", "readme", "type")
 _OBJECTS = {"customData": "custom_data", "settings": "settings"}
 
 
 def add(call: RouteCall) -> dict[str, Any]:
     params, moment = call.params, timestamps.now()
-    workspace = params.id("workspaceId")
-    if workspace != fixtures.WORKSPACE:
-        raise unknown("workspace", workspace)
-    name = _name(call)
-    project_id = call.parts.store.write(
-        "INSERT INTO projects (workspace_id, name, type, description, readme, settings, custom_data, created_by,"
-        " created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            workspace,
-            name,
-            params.choice("type", TYPES, "images"),
-            params.text("description", ""),
-            params.text("readme", ""),
-            json.dumps(params.mapping("settings", {})),
-            json.dumps(params.mapping("customData", {})),
-            fixtures.USER,
-            moment,
-            moment,
-        ),
+    workspace, name = fixtures.require(params, "workspace"), _name(call)
+    project_id = call.parts.store.insert(
+        "projects",
+        workspace_id=workspace,
+        name=name,
+        type=params.choice("type", TYPES, "images"),
+        description=params.text("description", ""),
+        readme=params.text("readme", ""),
+        settings=json.dumps(params.mapping("settings", {})),
+        custom_data=json.dumps(params.mapping("customData", {})),
+        created_by=fixtures.USER,
+        created_at=moment,
+        updated_at=moment,
     )
-    return show_project(_row(call, project_id))
+    return show_project(call.row("projects", project_id))
 
 
 def info(call: RouteCall) -> dict[str, Any]:
-    return show_project(_row(call, call.params.id("id")))
+    return show_project(call.row("projects", call.params.id("id")))
 
 
 def list_projects(call: RouteCall) -> dict[str, Any]:
     """List the projects of a workspace, or of the team."""
     params = call.params
     if params.has("teamId"):
-        if params.id("teamId") != fixtures.TEAM:
-            raise unknown("team", params.id("teamId"))
+        fixtures.require(params, "team")
         return read_page(call.parts.store, LISTING, params, show_project)
     here = Condition("workspace_id = ?", (params.id("workspaceId"),))
     return read_page(call.parts.store, LISTING, params, show_project, (here,))
@@ -149,8 +123,8 @@ def list_projects(call: RouteCall) -> dict[str, Any]:
 
 def edit(call: RouteCall) -> dict[str, Any]:
     """Change the given fields and return the project."""
-    row, params = _row(call, call.params.id("id")), call.params
-    changes: dict[str, object] = {column: params.text(name) for name, column in _TEXTS.items() if params.has(name)}
+    row, params = call.row("projects", call.params.id("id")), call.params
+    changes: dict[str, object] = {name: params.text(name) for name in _TEXTS if params.has(name)}
     if params.has("name") and params.text("name") != row["name"]:
         changes["name"] = _name(call)
     if params.has("type"):
@@ -159,21 +133,18 @@ def edit(call: RouteCall) -> dict[str, Any]:
     changes["updated_at"] = timestamps.now()
     columns = ", ".join(f"{column} = ?" for column in changes)
     call.parts.store.write(f"UPDATE projects SET {columns} WHERE id = ?", (*changes.values(), row["id"]))  # noqa: S608 - constants
-    return show_project(_row(call, row["id"]))
+    return show_project(call.row("projects", row["id"]))
 
 
 def clone(call: RouteCall) -> dict[str, Any]:
     """Copy a project under another name at once, and record a finished task for it."""
-    workspace, row = call.params.id("workspaceId"), _row(call, call.params.id("id"))
-    if workspace != fixtures.WORKSPACE:
-        raise unknown("workspace", workspace)
+    fixtures.require(call.params, "workspace")
+    row = call.row("projects", call.params.id("id"))
     name, moment = _name(call), timestamps.now()
     kept = ("workspace_id", "type", "description", "readme", "settings", "custom_data", "created_by")
-    columns = ", ".join((*kept, "name", "created_at", "updated_at"))
     with call.parts.store.transaction():
-        project_id = call.parts.store.write(
-            f"INSERT INTO projects ({columns}) VALUES ({', '.join('?' * (len(kept) + 3))})",  # noqa: S608 - constants
-            (*(row[column] for column in kept), name, moment, moment),
+        project_id = call.parts.store.insert(
+            "projects", name=name, created_at=moment, updated_at=moment, **{column: row[column] for column in kept}
         )
         task_id = record_clone(call.parts, project_id, name)
     return {"taskId": task_id}
@@ -181,7 +152,7 @@ def clone(call: RouteCall) -> dict[str, Any]:
 
 def archive(call: RouteCall) -> dict[str, Any]:
     """Remove a project. Unlike the real server, this server cannot restore it."""
-    row = _row(call, call.params.id("id"))
+    row = call.row("projects", call.params.id("id"))
     call.parts.store.write("DELETE FROM projects WHERE id = ?", (row["id"],))
     return {"success": True}
 
@@ -194,13 +165,6 @@ def _name(call: RouteCall) -> str:
     if call.parts.store.one("SELECT 1 FROM projects WHERE name = ?", (name,)):
         raise Refusal(400, "NONUNIQUE", f'project "{name}" exists already')
     return name
-
-
-def _row(call: RouteCall, project_id: int) -> sqlite3.Row:
-    row = call.parts.store.one("SELECT * FROM projects WHERE id = ?", (project_id,))
-    if row is None:
-        raise unknown("project", project_id)
-    return row
 
 
 ROUTES: dict[str, Route] = {

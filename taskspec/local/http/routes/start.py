@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from taskspec.api.wire import DESCRIPTION_LIMIT, RestartPolicy
 from taskspec.local.apps.app_sources import from_branch
 from taskspec.local.apps.git import RepositoryError
 from taskspec.local.db import fixtures
 from taskspec.local.db.launches import NewLaunch
+from taskspec.local.db.modules import Release
+from taskspec.local.http.call import Route, RouteCall
+from taskspec.local.params import RequestFields
 from taskspec.local.refusal import unknown
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from taskspec.local.db.modules import Release
-    from taskspec.local.http.call import Route, RouteCall
-    from taskspec.local.params import RequestFields
 
 LOG_LEVELS = ("trace", "debug", "info", "warn", "warning", "error", "fatal")
 # `on_startup` is accepted, but the local server restarts no app when it starts.
@@ -52,7 +49,7 @@ def _request(params: RequestFields, release: Release, user: int) -> NewLaunch:
     params.mapping("advancedSettings", {})
     params.flag("proxyKeepUrl")
     return NewLaunch(
-        workspace_id=_workspace(params),
+        workspace_id=fixtures.require(params, "workspace"),
         user_id=user,
         agent_id=_agent(params),
         module_id=release.module_id,
@@ -104,13 +101,6 @@ async def _branch_release(call: RouteCall, module_id: int, branch: str) -> Relea
     except (RepositoryError, OSError) as error:
         raise call.params.invalid("appVersion", f"cannot be read: {error}") from None
     return call.parts.modules.renew(module_id, source)
-
-
-def _workspace(params: RequestFields) -> int:
-    workspace = params.id("workspaceId")
-    if workspace != fixtures.WORKSPACE:
-        raise unknown("workspace", workspace)
-    return workspace
 
 
 def _agent(params: RequestFields) -> int:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 from taskspec.api.wire import API_PREFIX, LOCAL_PREFIX
+from taskspec.local.http.call import Route, UploadRoute
 from taskspec.local.http.routes import (
     apps,
     catalogue,
@@ -20,9 +20,6 @@ from taskspec.local.http.routes import (
     tasklogs,
     tasks,
 )
-
-if TYPE_CHECKING:
-    from taskspec.local.http.call import Route, UploadRoute
 
 _API = {
     **start.ROUTES,

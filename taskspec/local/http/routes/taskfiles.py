@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import json
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from taskspec.local.db import timestamps
+from taskspec.local.db.blobs import Blobs, Incoming
 from taskspec.local.http.bodies import whole
+from taskspec.local.http.call import Route, RouteCall, ServerParts, Upload, UploadRoute
 from taskspec.local.http.multipart import receive_form
 from taskspec.local.params import RequestFields, array_from_body
 from taskspec.local.refusal import Refusal, invalid, unknown
-
-if TYPE_CHECKING:
-    from taskspec.local.db.blobs import Blobs, Incoming
-    from taskspec.local.http.call import Route, RouteCall, ServerParts, Upload, UploadRoute
 
 
 async def known_hashes(upload: Upload) -> list[str]:
@@ -113,7 +111,4 @@ def _write(parts: ServerParts, task_id: int, rows: list[tuple[str, str]]) -> Non
 
 
 ROUTES: dict[str, Route] = {"tasks.files.bulk.add-by-hash": add_by_hash}
-UPLOADS: dict[str, UploadRoute] = {
-    "images.internal.hashes.list": known_hashes,
-    "tasks.files.bulk.upload": upload_new,
-}
+UPLOADS: dict[str, UploadRoute] = {"images.internal.hashes.list": known_hashes, "tasks.files.bulk.upload": upload_new}

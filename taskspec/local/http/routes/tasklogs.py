@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from taskspec.api.wire import LaunchStatus
 from taskspec.local.db import timestamps
 from taskspec.local.db.logs import LogLine, from_record
+from taskspec.local.http.call import Route, RouteCall
 from taskspec.local.params import LARGEST_ID, RequestFields
 from taskspec.local.refusal import unknown
-
-if TYPE_CHECKING:
-    from taskspec.local.http.call import Route, RouteCall
 
 
 def add(call: RouteCall) -> dict[str, Any]:

@@ -4,32 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sqlite3
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import taskspec
 from taskspec.api.wire import LaunchStatus
 from taskspec.local.db import fixtures, retention, timestamps
 from taskspec.local.db.listing import Condition, read_page
+from taskspec.local.db.logs import Logs
 from taskspec.local.db.task_view import LISTING, read_task, show_task
+from taskspec.local.http.call import Route, RouteCall
 from taskspec.local.refusal import Refusal, unknown
-
-if TYPE_CHECKING:
-    import sqlite3
-
-    from taskspec.local.db.logs import Logs
-    from taskspec.local.http.call import Route, RouteCall
 
 # Keys that the server sets. `tasks.meta.update` cannot change them.
 _OWN_META = frozenset({"id", "app", "params", "output", "sessionToken", "error", "attempt"})
 
 
 def list_tasks(call: RouteCall) -> dict[str, Any]:
-    workspace = call.params.id("workspaceId")
-    if workspace != fixtures.WORKSPACE:
-        raise unknown("workspace", workspace)
-    here = Condition("l.workspace_id = ?", (workspace,))
+    here = Condition("l.workspace_id = ?", (fixtures.require(call.params, "workspace"),))
     show = partial(_show_with_progress, call.parts.logs) if call.params.flag("withProgress") else show_task
     return read_page(call.parts.store, LISTING, call.params, show, (here,))
 
