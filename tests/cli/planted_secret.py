@@ -1,4 +1,4 @@
-"""A canary: a secret of the tests, and every place and spelling in which it may not turn up."""
+"""A planted secret, and every place and spelling in which it may not turn up."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Canaries in every place where a spec may hold a secret, and nowhere in what any command says or writes.
+"""Planted secrets in every place where a spec may hold a secret, and nowhere in what any command says or writes.
 
 They come from the environment, a file and a command. They go through expressions into params, the data of requests and
 the environment of commands. They come back in results, errors, logs and what commands print. The local server keeps the
@@ -19,20 +19,20 @@ import pytest
 from taskspec.operations.project import Project
 from tests.apps import source
 
-from .canary import forms, holding, shows
-from .conftest import Command, Said
+from .conftest import Command, CommandResult
+from .planted_secret import forms, holding, shows
 
-PARAM = '7f"3a-canary\\e1<c9> &ü/+p'
-DATA = "b25d-canary'%0a;41 f?=d"
-ENV = "09e8-canary{{7a}}b6|e"
-FILE = "1d4c-canary-3b90\nc55a-canary-62fe\nend"
+PARAM = '7f"3a-hidden\\e1<c9> &ü/+p'
+DATA = "b25d-hidden'%0a;41 f?=d"
+ENV = "09e8-hidden{{7a}}b6|e"
+FILE = "1d4c-hidden-3b90\nc55a-hidden-62fe\nend"
 EVERY = (PARAM, DATA, ENV, FILE, *FILE.split("\n")[:2])
 
 SPEC = """\
 variables:
-  token: {type: string, sensitive: true, default: "env:CANARY_PARAM"}
+  token: {type: string, sensitive: true, default: "env:PLANTED_PARAM"}
   key: {type: string, sensitive: true, default: "cmd:cat key.txt"}
-  inner: {type: string, sensitive: true, default: "env:CANARY_ENV"}
+  inner: {type: string, sensitive: true, default: "env:PLANTED_ENV"}
   pem: {type: string, sensitive: true, default: "file:pem.txt"}
 locals:
   header: "Bearer {{ var.token }}"
@@ -86,26 +86,26 @@ FAILING = {"bad", "error", "refuse", "missing", "print_and_fail"}
 
 
 @dataclass
-class Ears:
-    """Runs commands and remembers all they have said."""
+class RecordedCommands:
+    """Runs commands and keeps their results."""
 
     taskspec: Command
     spec: Path
-    heard: list[Said] = field(default_factory=list)
+    results: list[CommandResult] = field(default_factory=list)
 
-    def __call__(self, line: str, *more: str) -> Said:
-        said = self.taskspec(*line.replace("SPEC", str(self.spec)).split(), *more)
-        self.heard.append(said)
-        return said
+    def __call__(self, line: str, *more: str) -> CommandResult:
+        result = self.taskspec(*line.replace("SPEC", str(self.spec)).split(), *more)
+        self.results.append(result)
+        return result
 
 
 @pytest.fixture
-def ears(
+def recorded(
     folder: Path, spec: Callable[[str], Path], taskspec: Command, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Ears]:
+) -> Iterator[RecordedCommands]:
     """A project full of secrets. All output and files are searched at the end."""
-    monkeypatch.setenv("CANARY_PARAM", PARAM)
-    monkeypatch.setenv("CANARY_ENV", ENV)
+    monkeypatch.setenv("PLANTED_PARAM", PARAM)
+    monkeypatch.setenv("PLANTED_ENV", ENV)
     reports = folder / "reports"
     reports.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(reports))
@@ -119,103 +119,105 @@ def ears(
     for name, line in {"good": f"python3 main.py '{seen}'", "serve": "python3 main.py"}.items():
         config = {"name": name, "entrypoint": line, "port": 8000, "modal_template_state": {}}
         (folder / name / "config.json").write_text(json.dumps(config))
-    found = Ears(taskspec, spec(SPEC))
+    found = RecordedCommands(taskspec, spec(SPEC))
     yield found
-    for said in found.heard:
-        assert not shows(said.out + said.err, *EVERY), said
+    for result in found.results:
+        assert not shows(result.out + result.err, *EVERY), result
     assert holding(folder, *EVERY, besides=[folder / "key.txt", folder / "pem.txt", seen]) == set()
 
 
-def launch_of(ears: Ears, address: str) -> str:
-    document = json.loads(ears("status --json SPEC").out)
+def launch_of(recorded: RecordedCommands, address: str) -> str:
+    document = json.loads(recorded("status --json SPEC").out)
     return next(str(task["task_id"]) for task in document["tasks"] if task["address"] == address)
 
 
 def test_a_secret_reaches_whom_it_is_for_and_shows_in_no_command(
-    ears: Ears, folder: Path, shared_home: Path, caplog: pytest.LogCaptureFixture
+    recorded: RecordedCommands, folder: Path, shared_home: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
     before = ["validate SPEC", "validate --json SPEC", "fmt --diff SPEC", "graph SPEC", "plan --offline SPEC"]
     before += ["plan --offline --json SPEC", "plan --allow-cmd --full SPEC", "plan --allow-cmd --json SPEC"]
     before += ["graph --format mermaid SPEC", "plan SPEC"]
-    codes = [ears(line).code for line in before]
+    codes = [recorded(line).code for line in before]
     assert codes == [0] * 9 + [3], codes  # the last one may not run the command
-    assert "1 succeeded" in ears("apply --rehearse --allow-cmd --target good SPEC").out
-    applied = ears("apply --allow-cmd --allow-local SPEC")
+    assert "1 succeeded" in recorded("apply --rehearse --allow-cmd --target good SPEC").out
+    applied = recorded("apply --allow-cmd --allow-local SPEC")
     assert applied.code == 1, applied
-    outcomes = {task["address"]: task["outcome"] for task in json.loads(ears("status --json SPEC").out)["tasks"]}
+    outcomes = {task["address"]: task["outcome"] for task in json.loads(recorded("status --json SPEC").out)["tasks"]}
     assert {address for address, outcome in outcomes.items() if outcome != "succeeded"} == FAILING, applied
     assert json.loads((folder / "good.seen").read_text())["token"] == PARAM
     assert "bad key" in applied.err
-    assert "asked /echo" in ears("logs --allow-cmd SPEC serve").out
-    number = launch_of(ears, "good")
+    assert "asked /echo" in recorded("logs --allow-cmd SPEC serve").out
+    number = launch_of(recorded, "good")
     after = ["status SPEC", "results SPEC", "results --json SPEC", "runs SPEC", "runs --json SPEC"]
     after += [
         "logs --allow-cmd SPEC good",
         "logs --allow-cmd --json SPEC bad",
-        "explain --var key=env:CANARY_PARAM SPEC ask",
+        "explain --var key=env:PLANTED_PARAM SPEC ask",
     ]
-    after += ["explain --var key=env:CANARY_PARAM --json SPEC print", "state list SPEC", "state list --json SPEC"]
+    after += ["explain --var key=env:PLANTED_PARAM --json SPEC print", "state list SPEC", "state list --json SPEC"]
     after += ["state show SPEC ask", "state show --json SPEC print", "state verify SPEC", "state export SPEC"]
     after += ["lock show SPEC", "lock show --json SPEC", "stop SPEC", "server status", f"init --from-task {number}"]
     after += ["plan --allow-cmd SPEC", "plan --offline --json SPEC", "results --name ask.key SPEC"]
     after += ["plan --allow-cmd --json --rerun good SPEC"]
-    codes = [ears(line).code for line in after if not line.startswith("init")]
+    codes = [recorded(line).code for line in after if not line.startswith("init")]
     assert codes == [0] * len(codes), codes
-    assert ears("apply --allow-cmd --allow-local --json SPEC").code == 1
+    assert recorded("apply --allow-cmd --allow-local --json SPEC").code == 1
     assert not shows(caplog.text, *EVERY)
     assert holding(shared_home, ENV) == set()
 
 
 def test_what_succeeded_with_the_same_secrets_is_kept_and_a_changed_one_is_noticed(
-    ears: Ears, folder: Path, monkeypatch: pytest.MonkeyPatch
+    recorded: RecordedCommands, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ears("apply --allow-cmd --allow-local SPEC")
+    recorded("apply --allow-cmd --allow-local SPEC")
 
     def kept() -> set[str]:
-        document = json.loads(ears("plan --allow-cmd --json SPEC").out)
+        document = json.loads(recorded("plan --allow-cmd --json SPEC").out)
         return {task["address"] for task in document["tasks"] if task["action"] == "keep"}
 
     assert kept() >= {"good", "ask", "again", "print"}
     (folder / "key.txt").write_text(DATA + "2")
     assert {"good", "ask", "print"} - kept() == {"ask"}
     (folder / "key.txt").write_text(DATA)
-    monkeypatch.setenv("CANARY_ENV", ENV + "2")
+    monkeypatch.setenv("PLANTED_ENV", ENV + "2")
     assert {"good", "ask", "print"} - kept() == {"print"}
 
 
-def test_a_bug_report_holds_no_secret(ears: Ears, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bug_report_holds_no_secret(
+    recorded: RecordedCommands, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def fail(project: Project) -> None:
         raise RuntimeError(f"raised by a fault: {PARAM!r} {FILE} {json.dumps(DATA)} {ENV}")
 
     monkeypatch.setattr("taskspec.plan.planner.final_results", fail)
-    said = ears("plan --allow-cmd SPEC")
-    assert said.code == 70
+    result = recorded("plan --allow-cmd SPEC")
+    assert result.code == 70
     (report,) = (folder / "reports").glob("taskspec-bug-*.txt")
     assert "raised by a fault" in report.read_text()
 
 
-def test_a_secret_that_an_app_hands_back_is_not_put_where_it_would_show(ears: Ears) -> None:
-    ears.spec.write_text("""\
+def test_a_secret_that_an_app_hands_back_is_not_put_where_it_would_show(recorded: RecordedCommands) -> None:
+    recorded.spec.write_text("""\
 taskspec: 1
-variables: {token: {type: string, sensitive: true, default: "env:CANARY_PARAM"}}
+variables: {token: {type: string, sensitive: true, default: "env:PLANTED_PARAM"}}
 tasks:
   good: {module: ./good, params: {token: "{{ var.token }}"}, results: {echo: "{{ launch.params.token }}"}}
   show: {kind: local, command: [touch, shown, "{{ tasks.good.results.echo }}"]}
 """)
-    said = ears("apply --allow-local SPEC")
-    assert said.code == 1
-    assert "a secret stands in `command`, which is in the list of processes" in said.out + said.err
-    assert not ears.spec.with_name("shown").exists()
+    result = recorded("apply --allow-local SPEC")
+    assert result.code == 1
+    assert "a secret stands in `command`, which is in the list of processes" in result.out + result.err
+    assert not recorded.spec.with_name("shown").exists()
 
 
-def test_logs_say_which_secret_they_could_not_hide(ears: Ears) -> None:
-    ears("apply --allow-cmd --allow-local --target good SPEC")
-    assert 'secret "key" cannot be looked up here' in ears("logs SPEC good").err
-    assert "cannot be looked up" not in ears("logs --allow-cmd SPEC good").err
+def test_logs_say_which_secret_they_could_not_hide(recorded: RecordedCommands) -> None:
+    recorded("apply --allow-cmd --allow-local --target good SPEC")
+    assert 'secret "key" cannot be looked up here' in recorded("logs SPEC good").err
+    assert "cannot be looked up" not in recorded("logs --allow-cmd SPEC good").err
 
 
 @pytest.mark.parametrize("secret", EVERY)
-def test_the_canaries_are_found_in_every_spelling(secret: str) -> None:
+def test_the_planted_secrets_are_found_in_every_spelling(secret: str) -> None:
     for form in forms(secret):
         assert shows(f"before {form} after", secret)

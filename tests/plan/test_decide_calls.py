@@ -12,7 +12,7 @@ from taskspec.plan.decide import Situation, decide_call
 from taskspec.specfile.model import Rerun
 from taskspec.state.model import Outcome, Phase, Record
 
-from .planning import Pipeline, changed, told
+from .planning import Pipeline, actions, changed
 
 INTENDED = Record("ask", "k", 1, "same", {"kind": "request", "body": {}}, 0, 1, "", phase=Phase.INTENDED)
 SUCCEEDED = replace(INTENDED, phase=Phase.ENDED, outcome=Outcome.SUCCEEDED)
@@ -52,7 +52,7 @@ def test_a_row_for_every_rule(expected: str) -> None:
     assert f"{decision.action}: {decision.reason}" == expected
 
 
-def test_a_launch_that_became_a_call_is_made_anew() -> None:
+def test_a_launch_that_became_a_call_is_made_again() -> None:
     assert decide_call(replace(UNCHANGED, record=LAUNCH)).reason == "inputs_changed"
 
 
@@ -71,13 +71,13 @@ def pipeline(tmp_path: Path) -> Pipeline:
 
 
 def test_calls_are_kept_although_the_server_knows_nothing_of_them(pipeline: Pipeline) -> None:
-    assert told(pipeline.plan(pipeline.applied(), {})) == {"ask": "keep: unchanged", "clean": "keep: unchanged"}
+    assert actions(pipeline.plan(pipeline.applied(), {})) == {"ask": "keep: unchanged", "clean": "keep: unchanged"}
 
 
 def test_time_is_no_part_of_what_a_call_is(pipeline: Pipeline) -> None:
     state = pipeline.applied()
     pipeline.path.write_text(SPEC.replace("10s", "3h"), encoding="utf-8")
-    assert told(pipeline.plan(state, {}))["ask"] == "keep: unchanged"
+    assert actions(pipeline.plan(state, {}))["ask"] == "keep: unchanged"
     pipeline.path.write_text(SPEC.replace("0.1", "0.2"), encoding="utf-8")
     (ask, _) = pipeline.plan(state, {}).tasks
     assert [(change.path, change.before, change.after) for change in ask.changes] == [
@@ -90,11 +90,11 @@ def test_a_destructive_call_that_was_cut_off_is_planned_only_when_a_person_asks(
     with pytest.raises(SpecError) as caught:
         pipeline.plan(state, {})
     assert [problem.code for problem in caught.value.diagnostics] == ["TS181"]
-    assert told(pipeline.plan(state, {}, reruns=("clean",)))["clean"] == "start: cut_off"
-    assert told(pipeline.plan(state, {}, excludes=("clean",))) == {"ask": "keep: unchanged"}
+    assert actions(pipeline.plan(state, {}, reruns=("clean",)))["clean"] == "start: cut_off"
+    assert actions(pipeline.plan(state, {}, excludes=("clean",))) == {"ask": "keep: unchanged"}
 
 
 def test_a_call_leaves_a_launch_of_the_same_address_nothing_to_go_by(pipeline: Pipeline) -> None:
     state = pipeline.applied()
     pipeline.path.write_text("taskspec: 1\ntasks: {ask: {module: acme/train, version: v1}}", encoding="utf-8")
-    assert told(pipeline.plan(state, {})) == {"ask": "start: never_launched"}
+    assert actions(pipeline.plan(state, {})) == {"ask": "start: never_launched"}

@@ -10,7 +10,7 @@ from taskspec.plan.model import Action, Observed
 from taskspec.state.model import Outcome, Phase, State
 from taskspec.values import Unknown, is_known
 
-from .planning import Pipeline, changed, finished, seen, told, world_with
+from .planning import Pipeline, actions, changed, finished, seen, world_with
 
 Write = Callable[[str], Pipeline]
 
@@ -43,9 +43,9 @@ def up(state: State) -> State:
     return changed(state, "serve", phase=Phase.STARTED, outcome=None)
 
 
-def test_a_first_plan_starts_a_service_for_whoever_uses_it(write: Write) -> None:
+def test_a_first_plan_starts_a_service_for_its_users(write: Write) -> None:
     plan = spec(write).plan()
-    assert told(plan)["serve"] == "start: service_needed"
+    assert actions(plan)["serve"] == "start: service_needed"
     assert next(task for task in plan.tasks if task.address == "serve").detail == "by score"
 
 
@@ -60,19 +60,19 @@ def test_what_a_user_sends_names_the_service_and_not_its_launch(write: Write) ->
 def test_a_finished_pipeline_needs_no_service(write: Write) -> None:
     pipeline = spec(write)
     plan = pipeline.plan(applied(pipeline))
-    assert told(plan)["serve"] == "keep: service_not_needed"
+    assert actions(plan)["serve"] == "keep: service_not_needed"
     assert not plan.has_changes
 
 
 @pytest.mark.parametrize("task_id", [7, 4711])
 def test_the_number_of_the_last_launch_is_no_input_of_a_user(write: Write, task_id: int) -> None:
     pipeline = spec(write)
-    assert told(pipeline.plan(applied(pipeline, task_id=task_id)))["score"] == "keep: unchanged"
+    assert actions(pipeline.plan(applied(pipeline, task_id=task_id)))["score"] == "keep: unchanged"
 
 
 def test_one_user_that_acts_brings_the_service_up_and_leaves_the_others_alone(write: Write) -> None:
     state = applied(spec(write))
-    assert told(spec(write, seed=2).plan(state)) == {
+    assert actions(spec(write, seed=2).plan(state)) == {
         "train": "keep: unchanged",
         "serve": "start: service_needed",
         "score": "rerun: inputs_changed",
@@ -83,14 +83,14 @@ def test_one_user_that_acts_brings_the_service_up_and_leaves_the_others_alone(wr
 def test_a_task_below_the_users_needs_no_service(write: Write) -> None:
     pipeline = spec(write)
     state = applied(pipeline)
-    assert told(pipeline.plan(state, world_with(state, report=None)))["serve"] == "keep: service_not_needed"
+    assert actions(pipeline.plan(state, world_with(state, report=None)))["serve"] == "keep: service_not_needed"
 
 
 def test_a_changed_service_reruns_its_users(write: Write) -> None:
     state = applied(spec(write))
     plan = spec(write, model="large").plan(state)
-    assert told(plan)["serve"] == "start: service_needed"
-    assert told(plan)["score"] == "rerun: inputs_changed"
+    assert actions(plan)["serve"] == "start: service_needed"
+    assert actions(plan)["score"] == "rerun: inputs_changed"
 
 
 def with_service(state: State, status: str) -> dict[str, Observed]:
@@ -101,60 +101,60 @@ def with_service(state: State, status: str) -> dict[str, Observed]:
 def test_a_service_that_runs_and_is_wanted_is_taken_over(write: Write, status: str) -> None:
     state = up(applied(spec(write)))
     plan = spec(write, seed=2).plan(state, with_service(state, status))
-    assert told(plan)["serve"] == "attach: still_running"
+    assert actions(plan)["serve"] == "attach: still_running"
 
 
 @pytest.mark.parametrize("status", ["terminating", "error", "stopped", "finished"])
-def test_a_service_that_has_gone_or_is_going_is_started_anew(write: Write, status: str) -> None:
+def test_a_service_that_has_gone_or_is_going_is_started_again(write: Write, status: str) -> None:
     state = up(applied(spec(write)))
-    assert told(spec(write, seed=2).plan(state, with_service(state, status)))["serve"] == "start: service_needed"
+    assert actions(spec(write, seed=2).plan(state, with_service(state, status)))["serve"] == "start: service_needed"
 
 
 def test_a_service_that_runs_with_other_inputs_is_replaced(write: Write) -> None:
     state = up(applied(spec(write)))
     plan = spec(write, model="large").plan(state, with_service(state, "started"))
-    assert told(plan)["serve"] == "rerun: inputs_changed"
-    assert told(plan)["score"] == "rerun: inputs_changed"
+    assert actions(plan)["serve"] == "rerun: inputs_changed"
+    assert actions(plan)["score"] == "rerun: inputs_changed"
 
 
 def test_a_service_that_was_left_running_and_is_not_needed_is_stopped(write: Write) -> None:
     pipeline = spec(write)
     state = up(applied(pipeline))
     plan = pipeline.plan(state, with_service(state, "started"))
-    assert told(plan)["serve"] == "stop: service_not_needed"
+    assert actions(plan)["serve"] == "stop: service_not_needed"
     assert plan.needs_approval
     assert plan.counts[Action.STOP] == 1
 
 
-def test_a_service_of_somebody_else_is_never_stopped(write: Write) -> None:
+def test_a_service_of_another_user_is_never_stopped(write: Write) -> None:
     pipeline = spec(write)
     state = up(applied(pipeline, reused=True))
     world = with_service(state, "started")
-    assert told(pipeline.plan(state, world))["serve"] == "keep: service_not_needed"
-    assert told(write("tasks: {other: {module: owner/a, version: v1}}").plan(state, world)) == {
+    assert actions(pipeline.plan(state, world))["serve"] == "keep: service_not_needed"
+    assert actions(write("tasks: {other: {module: owner/a, version: v1}}").plan(state, world)) == {
         "other": "start: never_launched"
     }
 
 
 def test_a_launch_that_was_to_be_replaced_is_stopped_with_it(write: Write) -> None:
     pipeline = spec(write)
-    assert told(pipeline.plan(applied(pipeline, replaces=(9,))))["serve"] == "stop: service_not_needed"
+    assert actions(pipeline.plan(applied(pipeline, replaces=(9,))))["serve"] == "stop: service_not_needed"
 
 
 @pytest.mark.parametrize(("status", "expected"), [("started", "keep: still_running"), (None, "start: service_needed")])
-def test_a_service_to_be_kept_is_wanted_although_nobody_uses_it(write: Write, status: str, expected: str) -> None:
+def test_a_service_to_be_kept_is_wanted_without_users(write: Write, status: str, expected: str) -> None:
     pipeline = spec(write, serve=", keep: true")
     state = up(applied(pipeline))
     world = with_service(state, status) if status else world_with(state, serve=None)
-    assert told(pipeline.plan(state, world))["serve"] == expected
+    assert actions(pipeline.plan(state, world))["serve"] == expected
 
 
 def test_a_user_that_still_runs_holds_its_service_and_one_that_has_ended_does_not(write: Write) -> None:
     pipeline = spec(write)
     state = changed(up(applied(pipeline)), "score", phase=Phase.STARTED, outcome=None)
     runs = {**with_service(state, "started"), "score": seen(state.records["score"], "started")}
-    assert told(pipeline.plan(state, runs))["serve"] == "attach: still_running"
-    assert told(pipeline.plan(state, with_service(state, "started")))["serve"] == "stop: service_not_needed"
+    assert actions(pipeline.plan(state, runs))["serve"] == "attach: still_running"
+    assert actions(pipeline.plan(state, with_service(state, "started")))["serve"] == "stop: service_not_needed"
 
 
 def test_what_a_service_is_made_from_reruns_its_users_through_it(write: Write) -> None:
@@ -166,14 +166,14 @@ def test_what_a_service_is_made_from_reruns_its_users_through_it(write: Write) -
     """
     state = applied(write(text.format(lr=1)))
     plan = write(text.format(lr=2)).plan(up(state), with_service(up(state), "started"))
-    assert told(plan) == {
+    assert actions(plan) == {
         "train": "rerun: inputs_changed",
         "serve": "rerun: upstream_reruns",
         "score": "rerun: upstream_reruns",
     }
 
 
-def test_results_of_a_service_that_is_launched_anew_are_not_known_to_those_who_run(write: Write) -> None:
+def test_results_of_a_service_that_is_launched_again_are_not_known_to_those_who_run(write: Write) -> None:
     text = """
         tasks:
           serve: {{kind: service, module: owner/serve, version: v1, results: {{url: "{{{{ launch.name }}}}"}}}}
@@ -182,7 +182,7 @@ def test_results_of_a_service_that_is_launched_anew_are_not_known_to_those_who_r
     """
     state = write(text.format(seed=1)).applied({"serve": {"url": "http://x"}})
     plan = write(text.format(seed=2)).plan(state)
-    assert told(plan) == {"serve": "start: service_needed", "one": "rerun: inputs_changed", "two": "keep: unchanged"}
+    assert actions(plan) == {"serve": "start: service_needed", "one": "rerun: inputs_changed", "two": "keep: unchanged"}
     one = next(task for task in plan.tasks if task.address == "one")
     assert one.request is not None
     assert isinstance(one.request.params["url"], Unknown)
@@ -207,7 +207,7 @@ def test_an_id_inside_text_is_not_known_before_the_service_is_up(write: Write) -
 
 
 def test_a_target_brings_the_service_it_needs(write: Write) -> None:
-    assert told(spec(write).plan(targets=("score",))) == {
+    assert actions(spec(write).plan(targets=("score",))) == {
         "serve": "start: service_needed",
         "score": "start: never_launched",
     }
@@ -217,12 +217,12 @@ def test_a_rerun_asked_for_by_name_replaces_a_service_that_runs(write: Write) ->
     pipeline = spec(write)
     state = up(applied(pipeline))
     plan = pipeline.plan(state, with_service(state, "started"), reruns=("serve",))
-    assert told(plan)["serve"] == "rerun: requested"
+    assert actions(plan)["serve"] == "rerun: requested"
 
 
 def test_the_past_of_a_failed_service_is_no_obstacle(write: Write) -> None:
     state = applied(spec(write), outcome=Outcome.FAILED)
-    assert told(spec(write, seed=2).plan(state))["serve"] == "start: service_needed"
+    assert actions(spec(write, seed=2).plan(state))["serve"] == "start: service_needed"
 
 
 def test_a_service_of_a_service_is_wanted_with_it(write: Write) -> None:
@@ -232,7 +232,7 @@ def test_a_service_of_a_service_is_wanted_with_it(write: Write) -> None:
           front: {kind: service, module: owner/front, version: v1, params: {model: "{{ tasks.model.id }}"}}
           score: {module: owner/score, version: v1, params: {session: "{{ tasks.front.id }}"}}
     """)
-    assert told(pipeline.plan()) == {
+    assert actions(pipeline.plan()) == {
         "model": "start: service_needed",
         "front": "start: service_needed",
         "score": "start: never_launched",

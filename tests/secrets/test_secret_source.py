@@ -28,7 +28,7 @@ def look(source: SecretSource, text: str, *, trusted: bool = False) -> str:
     return source.read(reference)
 
 
-def test_the_environment_and_files_beside_the_spec_are_for_specs_too(source: SecretSource) -> None:
+def test_the_environment_and_files_next_to_the_spec_are_for_specs_too(source: SecretSource) -> None:
     assert look(source, "env:HOOK") == "from the environment"
     assert look(source, "file:inside") == "a secret"
     assert look(source, "file:./inside") == "a secret"

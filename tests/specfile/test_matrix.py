@@ -82,7 +82,7 @@ def test_an_include_brings_back_what_an_exclude_took() -> None:
         ({"x": list(range(40)), "y": list(range(40))}, ()),
     ],
 )
-def test_what_is_wrong_is_told_at_its_place(matrix: dict[str, Any], path: tuple[Any, ...]) -> None:
+def test_what_is_wrong_is_reported_at_its_place(matrix: dict[str, Any], path: tuple[Any, ...]) -> None:
     assert paths(matrix) == [path]
 
 

@@ -16,7 +16,7 @@ from taskspec.specfile.variables import VariableFile, assign_variables
 from taskspec.view.diagnostic import draw_all
 from taskspec.view.terminal_text import Paint
 
-CANARY = "canary-7f3a"
+PLANTED = "hidden-7f3a"
 
 
 def spec_with(variable: str) -> bytes:
@@ -24,10 +24,10 @@ def spec_with(variable: str) -> bytes:
 
 
 def read(reference: SecretReference) -> str:
-    """A place that holds the canary for trusted references only."""
+    """A place that holds the planted secret for trusted references only."""
     if not reference.is_trusted:
         raise UnreadableSecret(f'"{reference}" is out of reach', "Ask.")
-    return CANARY
+    return PLANTED
 
 
 def assign(
@@ -47,10 +47,10 @@ def problems(variable: str, **given: object) -> tuple[list[Diagnostic], str]:
 
 
 def test_a_secret_in_the_spec_is_an_error_that_does_not_repeat_it() -> None:
-    found, drawn = problems(f'{{type: string, sensitive: true, default: "{CANARY}"}}')
+    found, drawn = problems(f'{{type: string, sensitive: true, default: "{PLANTED}"}}')
     assert [problem.code for problem in found] == [Code.SECRET_WRITTEN]
     assert "spec.yaml:3:" in drawn
-    assert CANARY not in drawn
+    assert PLANTED not in drawn
 
 
 @pytest.mark.parametrize("default", ['"env:"', "17", "[a]", '"ENV:X"', '"https://x"'])
@@ -68,7 +68,7 @@ def test_a_reference_from_the_command_line_or_the_environment_is_trusted(referen
         else assign("{sensitive: true}", environment={"TASKSPEC_VAR_token": reference})
     )
     assert isinstance(value, Sensitive)
-    assert reveal(value) == CANARY
+    assert reveal(value) == PLANTED
 
 
 @pytest.mark.parametrize("where", ["default", "file"])
@@ -91,17 +91,19 @@ def test_without_a_reader_nothing_is_looked_up() -> None:
 @pytest.mark.parametrize(
     "variable", ["{type: integer, sensitive: true}", "{sensitive: true, pattern: x, type: string}"]
 )
-@pytest.mark.parametrize("given", [f"token={CANARY}", "token=env:T"])
+@pytest.mark.parametrize("given", [f"token={PLANTED}", "token=env:T"])
 def test_a_secret_that_does_not_fit_is_not_shown(variable: str, given: str) -> None:
     found, drawn = problems(variable, flags=(given,))
     assert [problem.code for problem in found] == [Code.VARIABLE_VALUE]
-    assert CANARY not in drawn
+    assert PLANTED not in drawn
 
 
-@pytest.mark.parametrize("line", [f"token: [{CANARY}", f"token: !x {CANARY}", "token: 0777123", f"token: {CANARY}: x"])
+@pytest.mark.parametrize(
+    "line", [f"token: [{PLANTED}", f"token: !x {PLANTED}", "token: 0777123", f"token: {PLANTED}: x"]
+)
 def test_a_file_of_values_that_cannot_be_read_does_not_show_its_secrets(line: str) -> None:
     _, drawn = problems("{sensitive: true}", file=line + "\n")
-    assert CANARY not in drawn
+    assert PLANTED not in drawn
     assert "0777123" not in drawn
 
 

@@ -37,7 +37,7 @@ RUNS, FINISHED, STOPPED = (
         ),
     ],
 )
-def test_drift_is_told(record: Record, observed: Observed | None, in_spec: bool, outcome: str, note: str) -> None:
+def test_drift_is_reported(record: Record, observed: Observed | None, in_spec: bool, outcome: str, note: str) -> None:
     launch = RecordedLaunch(record, observed)
     line = draw_status([launch], {"train"} if in_spec else set(), Paint(enabled=False)).rstrip("\n")
     known = f"  train  {outcome:<9}  launch 41"

@@ -141,7 +141,7 @@ class TestArguments:
         assert (info.defaults, info.targets) == ({"x": 1}, ("images_project",))
 
     @pytest.mark.parametrize("meta", [None, {}, {"releases": []}, {"releases": None}])
-    def test_no_release_is_said_so(self, meta: Any) -> None:
+    def test_no_release_is_reported(self, meta: Any) -> None:
         info = ModuleInfo.parse(module(meta=meta))
         assert info.releases == ()
         with pytest.raises(UsageError, match="has no release"):

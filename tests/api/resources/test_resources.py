@@ -66,7 +66,7 @@ def test_two_of_one_name_are_refused_with_their_ids(server: Recorder, api: Api) 
         api.agent.get_info_by_name(3, "a")
 
 
-def test_no_thing_at_all_is_said_so(server: Recorder, api: Api) -> None:
+def test_an_empty_answer_is_reported(server: Recorder, api: Api) -> None:
     server.answer("teams.list", names())
     with pytest.raises(NotFound) as caught:
         api.team.get_info_by_name("a")

@@ -15,7 +15,7 @@ Write = Callable[[str], Path]
 SPEC = """
     variables:
       rate: {type: number, default: 0.5}
-      token: {type: string, sensitive: true, default: "env:CANARY"}
+      token: {type: string, sensitive: true, default: "env:PLANTED"}
     locals:
       half: "{{ var.rate / 2 }}"
       path: "x/{{ var.token }}"
@@ -36,13 +36,13 @@ SPEC = """
 
 @pytest.fixture(autouse=True)
 def a_secret(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CANARY", "canary-7f3a")
+    monkeypatch.setenv("PLANTED", "hidden-7f3a")
 
 
 def explained(taskspec: Command, *arguments: str) -> dict[str, Any]:
-    said = taskspec("explain", "spec.yaml", *arguments, "--json")
-    assert said.code == 0, said.err
-    document: dict[str, Any] = json.loads(said.out)
+    result = taskspec("explain", "spec.yaml", *arguments, "--json")
+    assert result.code == 0, result.err
+    document: dict[str, Any] = json.loads(result.out)
     return document
 
 
@@ -103,25 +103,25 @@ def test_a_variable_tells_who_gave_it_a_value(
 def test_what_is_made_from_a_secret_is_never_shown(taskspec: Command, spec: Write) -> None:
     spec(SPEC)
     for flags in (["--json"], []):
-        said = taskspec("explain", "spec.yaml", "second[a]", *flags)
-        assert said.code == 0
-        assert "canary" not in said.out
+        result = taskspec("explain", "spec.yaml", "second[a]", *flags)
+        assert result.code == 0
+        assert "hidden" not in result.out
     assert value(explained(taskspec, "second[a]"), "params.key")["sensitive"] is True
 
 
-def test_a_change_of_a_secret_is_told_without_it(taskspec: Command, spec: Write) -> None:
+def test_a_change_of_a_secret_is_reported_without_it(taskspec: Command, spec: Write) -> None:
     text = """
         variables: {token: {type: string, sensitive: true}}
         tasks: {only: {module: ./good, params: {key: "{{ var.token }}", n: 1}}}
     """
     spec(text)
-    assert taskspec("apply", "spec.yaml", "--var", "token=canary-1").code == 0
+    assert taskspec("apply", "spec.yaml", "--var", "token=hidden-1").code == 0
     spec(text.replace("n: 1", "n: 2"))
     for flags in ([], ["--json"], ["--path", "params.n"], ["--path", "params.n", "--json"]):
-        said = taskspec("explain", "spec.yaml", "only", "--var", "token=canary-2", *flags)
-        assert said.code == 0
-        assert "canary" not in said.out
-    document = explained(taskspec, "only", "--var", "token=canary-2")
+        result = taskspec("explain", "spec.yaml", "only", "--var", "token=hidden-2", *flags)
+        assert result.code == 0
+        assert "hidden" not in result.out
+    document = explained(taskspec, "only", "--var", "token=hidden-2")
     changes = {change["path"]: change for change in document["changes"]}
     assert changes["params.n"]["before"]["value"] == 1
     assert changes["params.key"] == {"path": "params.key", "sensitive": True}
@@ -133,9 +133,9 @@ def test_the_neighbours_come_with_their_actions(taskspec: Command, spec: Write) 
     assert [(task["address"], task["action"]) for task in document["waits_for"]] == [("first", "start")]
     assert [task["address"] for task in document["needed_by"]] == ["third"]
     assert [task["address"] for task in explained(taskspec, "third")["waits_for"]] == ["second[a]", "second[b]"]
-    said = taskspec("explain", "spec.yaml", "second[a]").out
-    assert "Retry: 2 attempts in all" in said
-    assert "Deadlines: queued 1d" in said
+    result = taskspec("explain", "spec.yaml", "second[a]").out
+    assert "Retry: 2 attempts in all" in result
+    assert "Deadlines: queued 1d" in result
 
 
 def test_a_result_is_known_after_its_launch_has_ended(taskspec: Command, spec: Write) -> None:
@@ -151,10 +151,10 @@ def test_a_result_is_known_after_its_launch_has_ended(taskspec: Command, spec: W
 
 def test_a_wrong_address_or_path_names_the_nearest(taskspec: Command, spec: Write) -> None:
     spec(SPEC)
-    said = taskspec("explain", "spec.yaml", "frist")
-    assert (said.code, 'Did you mean "first"?' in said.err) == (3, True)
-    said = taskspec("explain", "spec.yaml", "first", "--path", "params.lrr")
-    assert (said.code, 'Did you mean "params.lr"?' in said.err) == (3, True)
+    result = taskspec("explain", "spec.yaml", "frist")
+    assert (result.code, 'Did you mean "first"?' in result.err) == (3, True)
+    result = taskspec("explain", "spec.yaml", "first", "--path", "params.lrr")
+    assert (result.code, 'Did you mean "params.lr"?' in result.err) == (3, True)
     assert taskspec("explain").code == 3
 
 
@@ -191,8 +191,8 @@ def test_a_value_inside_an_included_spec_leads_to_the_input_and_on_to_what_that_
 ) -> None:
     (folder / "part.yaml").write_text(PART)
     spec(WHOLE)
-    said = json.loads(taskspec("explain", "spec.yaml", "part.use", "--json").out)
-    values = {entry["path"]: entry for entry in said["values"]}
+    result = json.loads(taskspec("explain", "spec.yaml", "part.use", "--json").out)
+    values = {entry["path"]: entry for entry in result["values"]}
     assert values["params.size"]["value"] == 10
     local = values["params.size"]["origin"]["parts"][0]
     given = local["parts"][0]
@@ -206,13 +206,13 @@ def test_a_value_inside_an_included_spec_leads_to_the_input_and_on_to_what_that_
 def test_a_value_that_a_profile_gives_names_it(taskspec: Command, spec: Write, folder: Path) -> None:
     (folder / "part.yaml").write_text(PART)
     spec(WHOLE)
-    said = taskspec("explain", "spec.yaml", "own", "--profile", "prod").out
-    assert 'defaults of profile "prod"' in said
+    result = taskspec("explain", "spec.yaml", "own", "--profile", "prod").out
+    assert 'defaults of profile "prod"' in result
     assert 'profile "prod"' in taskspec("explain", "spec.yaml", "part.use", "--profile", "prod").out
 
 
 CALLS = """
-    variables: {n: {type: integer, default: 3}, token: {type: string, sensitive: true, default: "env:CANARY"}}
+    variables: {n: {type: integer, default: 3}, token: {type: string, sensitive: true, default: "env:PLANTED"}}
     tasks:
       serve: {kind: service, module: ./good}
       ask:
@@ -258,7 +258,7 @@ def test_a_call_hides_its_secrets_and_names_its_service(taskspec: Command, spec:
     assert service["value"] == {"unknown": ["tasks.serve.id"]}
     assert service["origin"]["parts"][0]["note"] == "the id of a service: known once it is up"
     for address in ("ask", "command"):
-        assert "canary" not in taskspec("explain", "spec.yaml", address).out
+        assert "hidden" not in taskspec("explain", "spec.yaml", address).out
     assert value(explained(taskspec, "command"), "env.TOKEN")["sensitive"] is True
 
 

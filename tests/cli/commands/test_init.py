@@ -14,7 +14,7 @@ from taskspec.local.server_client import Endpoint
 from tests.cli.conftest import Command
 
 Config = Callable[..., str]
-SECRET = "canary-7f3a"
+SECRET = "hidden-7f3a"
 
 
 @pytest.fixture
@@ -49,14 +49,14 @@ def launch(api: Api, slug: str, title: str = "by hand", version: str = "v1.0.0",
 
 
 def planned(taskspec: Command, *arguments: str) -> dict[str, Any]:
-    said = taskspec("plan", *arguments, "--json")
-    assert said.code == 0, said.err
-    return {task["address"]: task for task in json.loads(said.out)["tasks"]}
+    result = taskspec("plan", *arguments, "--json")
+    assert result.code == 0, result.err
+    return {task["address"]: task for task in json.loads(result.out)["tasks"]}
 
 
 def test_the_first_spec_runs_as_it_is(taskspec: Command, folder: Path) -> None:
-    said = taskspec("init")
-    assert (said.code, said.err) == (0, "")
+    result = taskspec("init")
+    assert (result.code, result.err) == (0, "")
     assert taskspec("fmt", "--check", "pipeline.yaml").code == 0
     assert "Applied: 2 succeeded" in taskspec("apply", "pipeline.yaml").out
     assert "Hello, launch " in taskspec("logs", "pipeline.yaml", "again").out
@@ -87,8 +87,8 @@ def test_a_task_for_an_app_is_pinned_to_its_newest_release_and_shows_what_it_tak
             "deep": {"a": [1, {"b": 2}]},
         },
     )
-    said = taskspec("init", "--from", slug)
-    assert said.code == 0
+    result = taskspec("init", "--from", slug)
+    assert result.code == 0
     for line in (
         "    version: v1.1.0\n",
         '      files_folder: "{{ var.loader_folder }}"\n',
@@ -96,9 +96,9 @@ def test_a_task_for_an_app_is_pinned_to_its_newest_release_and_shows_what_it_tak
         "    #   depth: 3  # integer\n",
         '    #   project_id: "{{ launch.output.project.id }}"\n',
     ):
-        assert line in said.out
-    assert SECRET not in said.out
-    Path("spec.yaml").write_text(said.out)
+        assert line in result.out
+    assert SECRET not in result.out
+    Path("spec.yaml").write_text(result.out)
     assert taskspec("validate", "spec.yaml").code == 0
     assert taskspec("fmt", "--check", "spec.yaml").code == 0
     task = planned(taskspec, "spec.yaml", "--var", "loader_folder=/data")["loader"]
@@ -125,12 +125,12 @@ def test_an_app_that_stays_up_is_a_service(taskspec: Command, registered: Config
     assert "kind: service" not in taskspec("init", "--from", registered("batch", categories=["train"])).out
 
 
-def test_a_release_can_be_named_and_a_wrong_one_is_told(taskspec: Command, registered: Config) -> None:
+def test_a_release_can_be_named_and_a_wrong_one_is_reported(taskspec: Command, registered: Config) -> None:
     registered("pinned")
     slug = registered("pinned", "v2.0.0")
     assert "version: v1.0.0" in taskspec("init", "--from", slug, "--version", "v1.0.0").out
-    said = taskspec("init", "--from", slug, "--version", "v2.0.1")
-    assert (said.code, 'Did you mean "v2.0.0"?' in said.err) == (3, True)
+    result = taskspec("init", "--from", slug, "--version", "v2.0.1")
+    assert (result.code, 'Did you mean "v2.0.0"?' in result.err) == (3, True)
     assert taskspec("init", "--from", "no/such-app").code == 4
 
 
@@ -142,8 +142,8 @@ def test_a_task_is_added_to_a_spec_with_its_comments(taskspec: Command, folder: 
     assert "first: {module: ./good}  # keep\n" in text
     assert list(planned(taskspec, "spec.yaml")) == ["first", "good"]
     before = Path("spec.yaml").read_bytes()
-    said = taskspec("init", "--from", "./good", "--append", "spec.yaml")
-    assert (said.code, "--name" in said.err, Path("spec.yaml").read_bytes()) == (3, True, before)
+    result = taskspec("init", "--from", "./good", "--append", "spec.yaml")
+    assert (result.code, "--name" in result.err, Path("spec.yaml").read_bytes()) == (3, True, before)
     assert taskspec("init", "--from", "./good", "--append", "spec.yaml", "--name", "third").code == 0
 
 
@@ -160,9 +160,9 @@ def test_a_task_is_added_to_a_spec_with_its_comments(taskspec: Command, folder: 
     ],
 )
 def test_what_cannot_be_is_a_message(taskspec: Command, folder: Path, arguments: tuple[str, ...]) -> None:
-    said = taskspec("init", *arguments)
-    assert (said.code, said.out) == (3, "")
-    assert "Error" in said.err
+    result = taskspec("init", *arguments)
+    assert (result.code, result.out) == (3, "")
+    assert "Error" in result.err
 
 
 def test_launches_become_a_spec_that_means_the_same(taskspec: Command, registered: Config, api: Api) -> None:
@@ -174,8 +174,8 @@ def test_launches_become_a_spec_that_means_the_same(taskspec: Command, registere
     )
     api.task.set_output_project(first, 987654, "made")
     second = launch(api, use, "train", mode="fast", slyProjectId=987654, sessionId=first, epochs=first)
-    said = taskspec("init", "--from-task", str(second), str(first), "--out", "spec.yaml")
-    assert said.code == 0, said.err
+    result = taskspec("init", "--from-task", str(second), str(first), "--out", "spec.yaml")
+    assert result.code == 0, result.err
     text = Path("spec.yaml").read_text()
     assert SECRET not in text
     assert "depth" not in text
@@ -197,8 +197,8 @@ def test_launches_become_a_spec_that_means_the_same(taskspec: Command, registere
     after = planned(taskspec, "spec.yaml", *given)
     assert after["maker"]["action"] == "keep"
     assert after["train"]["inputs"]["params"] == api.task.get_info_by_id(second).params["state"]
-    said = taskspec("state", "adopt", "spec.yaml", "train", str(second), *given)
-    assert said.code == 0, said.err
+    result = taskspec("state", "adopt", "spec.yaml", "train", str(second), *given)
+    assert result.code == 0, result.err
 
 
 def test_what_a_launch_was_given_itself_is_no_result_of_it(taskspec: Command, registered: Config, api: Api) -> None:
@@ -221,19 +221,19 @@ def test_a_session_token_is_never_written(taskspec: Command, registered: Config,
     first = launch(api, slug)
     token = api.task.get_info_by_id(first).session_token
     second = launch(api, slug, door=f"/net/{token}/run")
-    said = taskspec("init", "--from-task", str(first), str(second))
-    assert (said.code, token in said.out, "sensitive: true" in said.out) == (0, False, True)
+    result = taskspec("init", "--from-task", str(first), str(second))
+    assert (result.code, token in result.out, "sensitive: true" in result.out) == (0, False, True)
 
 
 def test_what_looks_like_a_secret_is_never_written(taskspec: Command, registered: Config, api: Api) -> None:
     pem = "-----BEGIN " + "PRIVATE KEY-----\nMIIEvQIBADANBgkqh\n-----END PRIVATE KEY-----"
     number = launch(api, registered("shaped"), pem=pem, from_="s3://reader:hunter22@store/lemons")
-    said = taskspec("init", "--from-task", str(number))
-    assert (said.code, "MIIEvQIBADANBgkqh" in said.out, "hunter22" in said.out) == (0, False, False)
-    assert "{{ var.shaped_pem }}" in said.out
+    result = taskspec("init", "--from-task", str(number))
+    assert (result.code, "MIIEvQIBADANBgkqh" in result.out, "hunter22" in result.out) == (0, False, False)
+    assert "{{ var.shaped_pem }}" in result.out
 
 
-def test_a_default_that_a_launch_did_without_is_told(taskspec: Command, registered: Config, api: Api) -> None:
+def test_a_default_that_a_launch_did_without_is_reported(taskspec: Command, registered: Config, api: Api) -> None:
     number = launch(api, registered("lacking", modal_template_state={"depth": 3}), other=1)
     assert "started without depth" in taskspec("init", "--from-task", str(number)).out
 
@@ -241,11 +241,11 @@ def test_a_default_that_a_launch_did_without_is_told(taskspec: Command, register
 def test_launches_of_one_app_get_names_of_their_own(taskspec: Command, registered: Config, api: Api) -> None:
     slug = registered("twin")
     ids = [launch(api, slug), launch(api, slug), launch(api, slug, "train[Big one]")]
-    said = taskspec("init", "--from-task", *map(str, ids))
-    assert "  train_big_one:\n    title: train[Big one]\n" in said.out
-    assert "  twin:\n" in said.out
-    assert "  twin_2:\n" in said.out
+    result = taskspec("init", "--from-task", *map(str, ids))
+    assert "  train_big_one:\n    title: train[Big one]\n" in result.out
+    assert "  twin:\n" in result.out
+    assert "  twin_2:\n" in result.out
 
 
-def test_an_unknown_launch_is_told(taskspec: Command, folder: Path) -> None:
+def test_an_unknown_launch_is_reported(taskspec: Command, folder: Path) -> None:
     assert taskspec("init", "--from-task", "99999999").code == 4

@@ -88,21 +88,21 @@ def writer(path: Path) -> Iterator[Writer]:
 
 @pytest.mark.parametrize("command", ["apply spec.yaml", "stop spec.yaml", "state forget spec.yaml only"])
 def test_5_at_once_while_another_run_writes_and_it_is_said_who(taskspec: Command, writer: Writer, command: str) -> None:
-    said = taskspec(*command.split())
-    assert (said.code, said.out) == (5, "")
-    assert f"process {writer.process.pid}" in said.err
-    assert "--lock-timeout" in said.err
-    assert "Waiting" not in said.err
+    result = taskspec(*command.split())
+    assert (result.code, result.out) == (5, "")
+    assert f"process {writer.process.pid}" in result.err
+    assert "--lock-timeout" in result.err
+    assert "Waiting" not in result.err
 
 
 def test_5_when_the_writer_is_still_there_after_the_timeout(taskspec: Command, writer: Writer) -> None:
-    said = taskspec("apply", "spec.yaml", "--lock-timeout", "0.3s")
-    assert said.code == 5
-    assert said.err.count("Waiting up to 0.3s: another run is writing") == 1
+    result = taskspec("apply", "spec.yaml", "--lock-timeout", "0.3s")
+    assert result.code == 5
+    assert result.err.count("Waiting up to 0.3s: another run is writing") == 1
 
 
 @pytest.mark.parametrize("command", ["apply", "stop"])
-def test_whoever_waits_says_so_once_and_goes_on_when_the_writer_has_ended(writer: Writer, command: str) -> None:
+def test_a_waiting_command_reports_it_once_and_goes_on_when_the_writer_has_ended(writer: Writer, command: str) -> None:
     arguments = [sys.executable, "-m", "taskspec", command, "spec.yaml", "--lock-timeout", "10m"]
     waiting = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
@@ -134,10 +134,10 @@ def test_readers_never_wait_for_a_writer_nor_for_an_open_transaction(
         assert [taskspec(*reader) for reader in readers] == before
         assert taskspec("lock", "show", "spec.yaml").code == 0
         other.execute("ROLLBACK")
-    assert {said.code for said in before} == {0}
+    assert {result.code for result in before} == {0}
 
 
-def test_nobody_writes(taskspec: Command, spec: Write) -> None:
+def test_no_one_writes(taskspec: Command, spec: Write) -> None:
     spec(GOOD)
     for _ in range(2):
         assert taskspec("lock", "show", "spec.yaml").out == "No process writes to this state.\n"
@@ -147,9 +147,9 @@ def test_nobody_writes(taskspec: Command, spec: Write) -> None:
 
 
 def test_the_writer_is_shown_with_everything_that_is_known(taskspec: Command, writer: Writer) -> None:
-    said = taskspec("lock", "show", "spec.yaml").out
-    assert f"process {writer.process.pid} writes to this state." in said
-    assert "The lease is held." in said
+    result = taskspec("lock", "show", "spec.yaml").out
+    assert f"process {writer.process.pid} writes to this state." in result
+    assert "The lease is held." in result
     document = json.loads(taskspec("lock", "show", "spec.yaml", "--json").out)
     assert (document["held"], document["pid"], document["is_over"]) == (True, writer.process.pid, False)
     assert document["since"] <= document["renewed_at"]
@@ -164,9 +164,9 @@ def test_a_writer_that_died_is_shown_as_over_and_needs_no_breaking(taskspec: Com
 
 
 def test_without_a_terminal_a_lock_is_broken_only_by_y(taskspec: Command, writer: Writer) -> None:
-    said = taskspec("lock", "break", "spec.yaml")
-    assert (said.code, said.out) == (3, "")
-    assert "-y" in said.err
+    result = taskspec("lock", "break", "spec.yaml")
+    assert (result.code, result.out) == (3, "")
+    assert "-y" in result.err
     assert writer.writes() == "wrote"
 
 

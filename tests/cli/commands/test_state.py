@@ -117,17 +117,17 @@ def test_6_and_the_first_bad_event_when_the_state_was_tampered_with(taskspec: Co
     with closing(sqlite3.connect(applied / ".taskspec" / "spec" / "local.db", isolation_level=None)) as other:
         other.execute("UPDATE journal SET body = replace(body, 'false', 'true') WHERE number = ?", (started,))
     for command in (("state", "verify"), ("plan",), ("apply",), ("status",)):
-        said = taskspec(*command, "spec.yaml")
-        assert said.code == 6
-        assert f"event {started} was changed after it was written" in said.err
+        result = taskspec(*command, "spec.yaml")
+        assert result.code == 6
+        assert f"event {started} was changed after it was written" in result.err
 
 
 def test_an_export_fits_its_schema_and_is_the_same_every_time(taskspec: Command, applied: Path) -> None:
-    said = taskspec("state", "export", "spec.yaml")
-    document = json.loads(said.out)
+    result = taskspec("state", "export", "spec.yaml")
+    document = json.loads(result.out)
     STATE.validate(document)
     assert len(document["events"]) == len(journal(applied))
-    assert taskspec("state", "export", "spec.yaml") == said
+    assert taskspec("state", "export", "spec.yaml") == result
 
 
 def elsewhere(folder: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -167,9 +167,9 @@ def test_a_state_that_was_lost_comes_back_by_import(taskspec: Command, applied: 
 
 def test_a_state_is_never_imported_over_another(taskspec: Command, applied: Path) -> None:
     (applied / "state.json").write_text(taskspec("state", "export", "spec.yaml").out, encoding="utf-8")
-    said = taskspec("state", "import", "spec.yaml", "state.json")
-    assert said.code == 6
-    assert "away" in said.err
+    result = taskspec("state", "import", "spec.yaml", "state.json")
+    assert result.code == 6
+    assert "away" in result.err
     assert taskspec("state", "export", "spec.yaml").out == (applied / "state.json").read_text(encoding="utf-8")
 
 
@@ -217,9 +217,9 @@ def test_6_and_nothing_is_made_of_an_export_that_is_not_whole(
     damage(document)
     (applied / "state.json").write_text(json.dumps(document), encoding="utf-8")
     there = elsewhere(applied, tmp_path_factory, monkeypatch)
-    said = taskspec("state", "import", "spec.yaml", "state.json")
-    assert said.code == 6
-    assert "state.json" in said.err
+    result = taskspec("state", "import", "spec.yaml", "state.json")
+    assert result.code == 6
+    assert "state.json" in result.err
     assert not (there / ".taskspec").exists()
 
 
@@ -230,9 +230,9 @@ def test_a_state_of_another_server_is_not_imported(
     document["server"] = "app.example.com"
     (applied / "state.json").write_text(json.dumps(document), encoding="utf-8")
     elsewhere(applied, tmp_path_factory, monkeypatch)
-    said = taskspec("state", "import", "spec.yaml", "state.json")
-    assert said.code == 3
-    assert "app.example.com" in said.err
+    result = taskspec("state", "import", "spec.yaml", "state.json")
+    assert result.code == 3
+    assert "app.example.com" in result.err
 
 
 def test_what_is_forgotten_is_started_again_and_the_journal_says_why(taskspec: Command, applied: Path) -> None:
@@ -267,8 +267,8 @@ def test_a_task_that_was_renamed_is_kept_once_its_record_is_moved(
     before = json.loads(taskspec("state", "show", "spec.yaml", "first", "--json").out)
     spec(TWO.replace("first", "import"))
     assert "1 to start" in taskspec("plan", "spec.yaml").out
-    said = taskspec("state", "mv", "spec.yaml", "first", "import", "--why", "a better name")
-    assert (said.code, said.out, said.err) == (0, "first → import\n", "")
+    result = taskspec("state", "mv", "spec.yaml", "first", "import", "--why", "a better name")
+    assert (result.code, result.out, result.err) == (0, "first → import\n", "")
     assert KEPT in taskspec("plan", "spec.yaml").out
     after = json.loads(taskspec("state", "show", "spec.yaml", "import", "--json").out)
     assert after == {**before, "address": "import"}
@@ -288,9 +288,9 @@ def test_a_tasks_name_moves_and_forgets_all_of_its_instances(taskspec: Command, 
 def test_no_record_is_moved_onto_another(taskspec: Command, applied: Path) -> None:
     count = len(journal(applied))
     for old, new, words in (("first", "second", '"second" already'), ("nobody", "x", '"nobody"')):
-        said = taskspec("state", "mv", "spec.yaml", old, new)
-        assert said.code == 3
-        assert words in said.err
+        result = taskspec("state", "mv", "spec.yaml", old, new)
+        assert result.code == 3
+        assert words in result.err
     assert len(journal(applied)) == count
 
 
@@ -303,18 +303,18 @@ def test_a_start_that_may_still_arrive_is_neither_forgotten_nor_moved_nor_replac
     launch = start_by_hand(api, applied, "good", lr=0.1)
     for command in ("forget spec.yaml first", "forget spec.yaml --all", "mv spec.yaml first import",
                     f"adopt spec.yaml first {launch}"):  # fmt: skip
-        said = taskspec("state", *command.split())
-        assert said.code == 3
-        assert "it is not known whether it reached the server" in said.err
+        result = taskspec("state", *command.split())
+        assert result.code == 3
+        assert "it is not known whether it reached the server" in result.err
     assert json.loads(taskspec("state", "show", "spec.yaml", "first", "--json").out)["phase"] == "intended"
     api.task.wait(launch, "finished", wait_attempts=600, wait_attempt_timeout_sec=0.05)
 
 
 def test_a_move_to_an_address_that_the_spec_does_not_have_is_noted(taskspec: Command, applied: Path) -> None:
-    said = taskspec("state", "mv", "spec.yaml", "first", "frist")
-    assert said.code == 0
-    assert 'the spec has no "frist"' in said.err
-    assert "first" in said.err
+    result = taskspec("state", "mv", "spec.yaml", "first", "frist")
+    assert result.code == 0
+    assert 'the spec has no "frist"' in result.err
+    assert "first" in result.err
 
 
 def start_by_hand(api: Api, folder: Path, name: str, **state: Any) -> int:
@@ -334,8 +334,8 @@ def test_a_launch_that_was_started_by_hand_is_taken_over(
     if has_ended:
         (folder / "gate").touch()
         api.task.wait(launch, "finished", wait_attempts=600, wait_attempt_timeout_sec=0.05)
-    said = taskspec("state", "adopt", "spec.yaml", "only", str(launch), "--why", "started on Friday")
-    assert (said.code, said.err) == (0, "")
+    result = taskspec("state", "adopt", "spec.yaml", "only", str(launch), "--why", "started on Friday")
+    assert (result.code, result.err) == (0, "")
     (folder / "gate").touch()
     plan = taskspec("plan", "spec.yaml").out
     assert "Plan: 1 to attach." in plan
@@ -355,10 +355,10 @@ def test_a_launch_that_the_spec_would_not_send_is_adopted_only_by_force(
     launch = start_by_hand(api, folder, "good", lr=0.2, more="x")
     (folder / "good" / "old").unlink()
     api.task.wait(launch, "finished", wait_attempts=600, wait_attempt_timeout_sec=0.05)
-    said = taskspec("state", "adopt", "spec.yaml", "only", str(launch))
-    assert said.code == 3
+    result = taskspec("state", "adopt", "spec.yaml", "only", str(launch))
+    assert result.code == 3
     for words in ("params.lr: 0.2 → 0.1", 'params.more: "x" → (not set)', "version: ", "--force"):
-        assert words in said.err
+        assert words in result.err
     assert taskspec("state", "list", "spec.yaml").out == "There are no records.\n"
     assert taskspec("state", "adopt", "spec.yaml", "only", str(launch), "--force").code == 0
     taskspec("apply", "spec.yaml")
@@ -379,21 +379,21 @@ def test_what_cannot_be_adopted(taskspec: Command, applied: Path, api: Api) -> N
         ("first", "x", 3, '"x"'),
         ("first", other + 1000, 4, str(other + 1000)),
     ):
-        said = taskspec("state", "adopt", "spec.yaml", address, str(launch))
-        assert said.code == code
-        assert words in said.err
+        result = taskspec("state", "adopt", "spec.yaml", address, str(launch))
+        assert result.code == code
+        assert words in result.err
     assert len(journal(applied)) == count
 
 
-def test_what_needs_results_that_nobody_knows_cannot_be_adopted_yet(
+def test_what_needs_results_that_are_unknown_cannot_be_adopted_yet(
     taskspec: Command, spec: Write, folder: Path, api: Api
 ) -> None:
     spec(TWO)
     launch = start_by_hand(api, folder, "good", lr=0.1)
     api.task.wait(launch, "finished", wait_attempts=600, wait_attempt_timeout_sec=0.05)
-    said = taskspec("state", "adopt", "spec.yaml", "second", str(launch), "--force")
-    assert said.code == 3
-    assert "tasks.first.results.id" in said.err
+    result = taskspec("state", "adopt", "spec.yaml", "second", str(launch), "--force")
+    assert result.code == 3
+    assert "tasks.first.results.id" in result.err
 
 
 @pytest.mark.parametrize(
@@ -413,5 +413,5 @@ def test_every_command_of_a_group_explains_itself(taskspec: Command, group: str)
         line.split()[0] for line in taskspec(group, "--help").out.split("Commands:")[1].splitlines() if line.strip()
     ]
     for name in listed:
-        said = taskspec(group, name, "--help")
-        assert f"Usage: taskspec {group} {name}" in said.out
+        result = taskspec(group, name, "--help")
+        assert f"Usage: taskspec {group} {name}" in result.out

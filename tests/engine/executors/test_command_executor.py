@@ -60,7 +60,7 @@ def test_a_command_that_outlives_its_taskspec_is_not_run_again_until_it_has_ende
     assert (tmp_path / "again").exists()
 
 
-def test_what_left_the_group_of_a_command_that_ended_is_in_nobodys_way(tmp_path: Path) -> None:
+def test_what_left_the_group_of_a_command_that_ended_does_not_matter(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "end")
     leaves = (
         "import subprocess; subprocess.Popen(['sh', '-c', 'read x < end'], start_new_session=True, close_fds=False)"

@@ -12,7 +12,7 @@ from taskspec.engine.executors.command_executor import KEPT_BYTES, Commands
 from taskspec.secrets.sensitive import Secrets
 from taskspec.specfile.fields.kinds import Kind, read_call
 
-SECRET = "7f3a-canary-of-a-command-e1c9"
+SECRET = "7f3a-hidden-of-a-command-e1c9"
 
 
 def test_a_secret_that_the_limit_cuts_through_is_hidden_to_its_end(tmp_path: Path) -> None:

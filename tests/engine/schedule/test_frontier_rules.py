@@ -79,12 +79,12 @@ def check(graph: TaskGraph, modes: Sequence[Mode], ends: Sequence[End], tasks: S
     causes: dict[int, int] = {}
     running: list[int] = []
 
-    def told(skips: Sequence[Skip]) -> None:
+    def note_skips(skips: Sequence[Skip]) -> None:
         for node, cause in skips:
             assert node not in became, "reported twice"
             became[node], causes[node] = "skipped", cause
 
-    told(frontier.skipped_at_once)
+    note_skips(frontier.skipped_at_once)
     while not frontier.is_done:
         while len(running) < width and (node := frontier.pop()) is not None:
             assert modes[node] is Mode.PLAIN or ancestors(graph, node).intersection(range(graph.first_join)) <= set(
@@ -96,7 +96,7 @@ def check(graph: TaskGraph, modes: Sequence[Mode], ends: Sequence[End], tasks: S
         assert node not in became, "handed out after it was skipped, or twice"
         became[node] = str(ends[node])
         end = {End.SUCCESS: frontier.succeed, End.FAILURE: frontier.fail, End.NOT_WANTED: frontier.skip}
-        told(end[ends[node]](node))
+        note_skips(end[ends[node]](node))
     assert frontier.pop() is None
     assert not running
     right, blamed = expected(graph, modes, ends, tasks)
@@ -166,13 +166,13 @@ def test_after_a_stop_only_clean_up_is_handed_out_and_all_have_an_outcome(
     running: list[int] = []
     because: dict[int, int] = {}
 
-    def told(skips: Sequence[Skip]) -> None:
+    def note_skips(skips: Sequence[Skip]) -> None:
         for node, cause in skips:
             assert node not in ended
             assert node not in running
             ended[node], because[node] = "skipped", cause
 
-    told(frontier.skipped_at_once)
+    note_skips(frontier.skipped_at_once)
     is_stopped = False
     while not frontier.is_done:
         while len(running) < width and (node := frontier.pop()) is not None:
@@ -182,12 +182,12 @@ def test_after_a_stop_only_clean_up_is_handed_out_and_all_have_an_outcome(
         node = running.pop(0)
         ended[node] = str(ends[node])
         if ends[node] is End.FAILURE:
-            told(frontier.fail(node))
+            note_skips(frontier.fail(node))
             if not is_stopped:
-                told(frontier.stop(node, wanted))
+                note_skips(frontier.stop(node, wanted))
                 is_stopped = True
         else:
-            told(frontier.succeed(node) if ends[node] is End.SUCCESS else frontier.skip(node))
+            note_skips(frontier.succeed(node) if ends[node] is End.SUCCESS else frontier.skip(node))
     assert ended.keys() == wanted
     for node in wanted:
         assert modes[node] is not Mode.ALWAYS or ended[node] != "skipped"
@@ -208,7 +208,7 @@ def test_a_long_chain_of_skipped_nodes_ends_in_its_clean_up_without_recursion() 
     assert frontier.pop() == 19_999
 
 
-def test_clean_up_waits_for_what_runs_beside_a_failure() -> None:
+def test_clean_up_waits_for_what_runs_next_to_a_failure() -> None:
     graph = build_graph(4, [(0, 2), (1, 2), (2, 3)])
     frontier = Frontier(graph, frozenset(range(4)), {3: Rule(RunOn.ALWAYS)})
     assert [frontier.pop(), frontier.pop()] == [0, 1]

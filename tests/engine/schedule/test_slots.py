@@ -58,7 +58,7 @@ def test_no_place_is_overfull_no_fitting_node_waits_and_every_node_begins(
     assert sorted(begun) == list(range(len(written)))
 
 
-def test_what_does_not_fit_holds_up_nobody_behind_it() -> None:
+def test_what_does_not_fit_holds_up_none_behind_it() -> None:
     slots = Slots({A: 2})
     slots.offer(0, (0, 0), ((A, 1),))
     slots.offer(1, (0, 1), ((A, 2),))

@@ -1,4 +1,4 @@
-"""A real local server for all engine tests, and a workshop with a spec, its apps and its state for each."""
+"""A real local server for all engine tests, and a project with a spec, its apps and its state for each."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from taskspec.local.home import ServerHome
 from tests.waiting import kill_apps_of
 
 from .faultserver import FaultServer
-from .workshop import Workshop
+from .spec_project import SpecProject
 
 
 @pytest.fixture(scope="session")
@@ -26,9 +26,9 @@ def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[server_client
 
 
 @pytest.fixture
-def workshop(tmp_path: Path, endpoint: server_client.Endpoint) -> Iterator[Workshop]:
-    with Workshop.on_the_local_server(tmp_path, endpoint) as workshop:
-        yield workshop
+def project(tmp_path: Path, endpoint: server_client.Endpoint) -> Iterator[SpecProject]:
+    with SpecProject.on_the_local_server(tmp_path, endpoint) as project:
+        yield project
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def faults() -> Iterator[FaultServer]:
 
 
 @pytest.fixture
-def remote(tmp_path: Path, faults: FaultServer) -> Iterator[Workshop]:
-    """A workshop whose launches go to the fault server."""
-    with Workshop.on_a_server(tmp_path, faults.address) as workshop:
-        yield workshop
+def remote(tmp_path: Path, faults: FaultServer) -> Iterator[SpecProject]:
+    """A project whose launches go to the fault server."""
+    with SpecProject.on_a_server(tmp_path, faults.address) as project:
+        yield project

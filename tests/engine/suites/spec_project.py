@@ -46,7 +46,7 @@ def set_output(output, task_id=None):
 
 
 @dataclass(slots=True)
-class Told:
+class EventLog:
     """Keeps the reports of an apply, and lets a test act on them."""
 
     react: Callable[[EngineEvent], None] | None = None
@@ -96,12 +96,12 @@ class DyingJournal:
 
 
 @dataclass(frozen=True, slots=True)
-class Applied:
+class ApplyResult:
     """The plan, the report and the events of an apply."""
 
     plan: Plan
     report: RunReport
-    told: Told
+    log: EventLog
 
     @property
     def outcomes(self) -> dict[str, str]:
@@ -112,7 +112,7 @@ class Applied:
 
 
 @dataclass(slots=True)
-class Workshop:
+class SpecProject:
     """One spec with its apps. Launches above `watermark` are those of this test."""
 
     folder: Path
@@ -121,9 +121,9 @@ class Workshop:
 
     @classmethod
     def on_the_local_server(cls, folder: Path, endpoint: Endpoint) -> Self:
-        workshop = cls(folder, Server("local", True, 1, lambda: (endpoint.address, endpoint.token)))
-        workshop.watermark = workshop.server.api.task.highest_id(1)
-        return workshop
+        project = cls(folder, Server("local", True, 1, lambda: (endpoint.address, endpoint.token)))
+        project.watermark = project.server.api.task.highest_id(1)
+        return project
 
     @classmethod
     def on_a_server(cls, folder: Path, address: str) -> Self:
@@ -193,13 +193,13 @@ class Workshop:
         allow_local: bool = False,
         dies_before: EventKind | None = None,
         **pace: Any,
-    ) -> Applied:
+    ) -> ApplyResult:
         """Plan and apply. `react` sees every event with the run that reported it; `between` comes after the plan.
 
         With `dies_before`, raises Dead when the first event of that kind is to be recorded.
         """
         project = open_project(self.request)
-        told = Told()
+        log = EventLog()
         quick = Pace(**{"results_grace": 0.0, "settle": 0.2, "poll_longest": 0.1, **pace})
         try:
             with state_file.writing(self.state_path) as store:
@@ -210,13 +210,13 @@ class Workshop:
                 commands = self.folder / "commands" if allow_local else None
                 journal = store if dies_before is None else DyingJournal(store, dies_before)
                 environment = real_environment(project, self.server, planned.plan, commands=commands)
-                run = prepare_apply(project, self.server, planned, journal, told, quick, environment)
+                run = prepare_apply(project, self.server, planned, journal, log, quick, environment)
                 if react is not None:
-                    told.react = lambda event: react(run, event)
+                    log.react = lambda event: react(run, event)
                 report = run.go()
         finally:
             self.journal()
-        return Applied(planned.plan, report, told)
+        return ApplyResult(planned.plan, report, log)
 
     def journal(self) -> list[StoredEvent]:
         """Every event on record; each fits its schema."""

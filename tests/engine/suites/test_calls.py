@@ -25,35 +25,35 @@ from taskspec.specfile.fields.kinds import Kind, read_call
 from taskspec.state.model import Outcome, Phase
 from tests.apps import source
 
-from .workshop import Applied, Workshop, interrupt_once_running, until
+from .spec_project import ApplyResult, SpecProject, interrupt_once_running, until
 
 
 @pytest.fixture
-def service(workshop: Workshop) -> Iterator[int]:
+def service(project: SpecProject) -> Iterator[int]:
     """A running service; it writes every method it is asked for into the file `asked`."""
-    folder = workshop.folder / "service"
+    folder = project.folder / "service"
     folder.mkdir()
     config = {"name": "service", "entrypoint": "python3 program.py", "port": 8000}
     (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
-    program = source("calls").replace('"CALLS"', repr(str(workshop.folder / "asked")))
+    program = source("calls").replace('"CALLS"', repr(str(project.folder / "asked")))
     (folder / "program.py").write_text(program, encoding="utf-8")
-    api = workshop.server.api
+    api = project.server.api
     module = api.local.register_module(folder)
     launch = api.task.start(agent_id=1, workspace_id=1, module_id=module.module_id, app_version=module.version)
     number = int(launch["id"])
     until(lambda: api.task.is_running(number), "the service")
-    (workshop.folder / "asked").write_text("")
+    (project.folder / "asked").write_text("")
     yield number
     api.task.stop(number)
-    workshop.end_of(number)
+    project.end_of(number)
 
 
-def asked(workshop: Workshop) -> list[str]:
-    return (workshop.folder / "asked").read_text().split()
+def asked(project: SpecProject) -> list[str]:
+    return (project.folder / "asked").read_text().split()
 
 
-def test_a_request_gives_results_and_is_kept(workshop: Workshop, service: int) -> None:
-    workshop.spec(f"""
+def test_a_request_gives_results_and_is_kept(project: SpecProject, service: int) -> None:
+    project.spec(f"""
         tasks:
           evaluate:
             kind: request
@@ -68,66 +68,66 @@ def test_a_request_gives_results_and_is_kept(workshop: Workshop, service: int) -
             method: echo
             data: {{seen: "{{{{ tasks.evaluate.results.deep }}}}"}}
         """)
-    applied = workshop.apply()
+    applied = project.apply()
     assert applied.outcomes == {"evaluate": "succeeded", "after": "succeeded"}
-    assert workshop.record("evaluate").results == {"deep": True}
-    assert workshop.kinds("evaluate") == ["intent", "ended"]
-    assert workshop.record("after").inputs["body"]["data"] == {"seen": True}
-    before = asked(workshop)
-    again = workshop.apply()
+    assert project.record("evaluate").results == {"deep": True}
+    assert project.kinds("evaluate") == ["intent", "ended"]
+    assert project.record("after").inputs["body"]["data"] == {"seen": True}
+    before = asked(project)
+    again = project.apply()
     assert again.outcomes == {"evaluate": "kept", "after": "kept"}
-    assert asked(workshop) == before
+    assert asked(project) == before
 
 
-def test_an_error_in_the_answer_is_a_failure(workshop: Workshop, service: int) -> None:
-    workshop.spec(f"tasks: {{ask: {{kind: request, service: {service}, method: fails}}}}")
-    applied = workshop.apply()
+def test_an_error_in_the_answer_is_a_failure(project: SpecProject, service: int) -> None:
+    project.spec(f"tasks: {{ask: {{kind: request, service: {service}, method: fails}}}}")
+    applied = project.apply()
     assert applied.outcomes == {"ask": "failed"}
     assert "no such model" in applied.ended("ask").summary
-    assert workshop.plan().tasks[0].reason is Reason.LAST_LAUNCH_FAILED
+    assert project.plan().tasks[0].reason is Reason.LAST_LAUNCH_FAILED
 
 
-def test_a_lost_answer_is_not_asked_for_again(workshop: Workshop, service: int) -> None:
-    workshop.spec(f"""
+def test_a_lost_answer_is_not_asked_for_again(project: SpecProject, service: int) -> None:
+    project.spec(f"""
         tasks: {{ask: {{kind: request, service: {service}, method: breaks, retry: {{attempts: 3, backoff: 0}}}}}}
         """)
-    applied = workshop.apply()
+    applied = project.apply()
     assert applied.outcomes == {"ask": "failed"}
     assert "idempotent: true" in applied.ended("ask").summary
-    assert asked(workshop) == ["breaks"]
+    assert asked(project) == ["breaks"]
 
 
-def test_an_idempotent_request_is_asked_again(workshop: Workshop, service: int) -> None:
-    workshop.spec(
+def test_an_idempotent_request_is_asked_again(project: SpecProject, service: int) -> None:
+    project.spec(
         f"tasks: {{ask: {{kind: request, service: {service}, method: breaks, idempotent: true, timeout: 3s}}}}"
     )
-    assert workshop.apply().outcomes == {"ask": "failed"}
-    assert len(asked(workshop)) > 1
+    assert project.apply().outcomes == {"ask": "failed"}
+    assert len(asked(project)) > 1
 
 
 def test_an_app_that_gave_no_answer_is_asked_again_only_where_that_does_no_harm(
-    workshop: Workshop, service: int
+    project: SpecProject, service: int
 ) -> None:
-    workshop.spec(f"tasks: {{ask: {{kind: request, service: {service}, method: flaky}}}}")
-    assert "the service may have done what was asked" in workshop.apply().ended("ask").summary
-    assert asked(workshop) == ["flaky"]
-    workshop.spec(
+    project.spec(f"tasks: {{ask: {{kind: request, service: {service}, method: flaky}}}}")
+    assert "the service may have done what was asked" in project.apply().ended("ask").summary
+    assert asked(project) == ["flaky"]
+    project.spec(
         f"tasks: {{ask: {{kind: request, service: {service}, method: flaky, idempotent: true, timeout: 30s}}}}"
     )
-    assert workshop.apply().outcomes == {"ask": "succeeded"}
-    assert asked(workshop) == ["flaky"] * 3
+    assert project.apply().outcomes == {"ask": "succeeded"}
+    assert asked(project) == ["flaky"] * 3
 
 
-def test_what_an_app_says_about_a_request_it_refuses_is_told(workshop: Workshop, service: int) -> None:
-    workshop.spec(f"tasks: {{ask: {{kind: request, service: {service}, method: fastapi}}}}")
-    summary = workshop.apply().ended("ask").summary
+def test_what_an_app_says_about_a_request_it_refuses_is_reported(project: SpecProject, service: int) -> None:
+    project.spec(f"tasks: {{ask: {{kind: request, service: {service}, method: fastapi}}}}")
+    summary = project.apply().ended("ask").summary
     assert f"fastapi of launch {service} was refused" in summary
     assert "body.lr: field required" in summary
     assert "`method`" in summary
 
 
-def test_a_poll_that_gives_up_shows_the_last_answer(workshop: Workshop, service: int) -> None:
-    workshop.spec(f"""
+def test_a_poll_that_gives_up_shows_the_last_answer(project: SpecProject, service: int) -> None:
+    project.spec(f"""
         tasks:
           ask:
             kind: request
@@ -136,12 +136,12 @@ def test_a_poll_that_gives_up_shows_the_last_answer(workshop: Workshop, service:
             data: {{a: 7}}
             poll: {{until: "{{{{ response.count > 5 }}}}", every: 0.01, attempts: 2}}
         """)
-    summary = workshop.apply().ended("ask").summary
+    summary = project.apply().ended("ask").summary
     assert 'not met after 2 requests: {{ response.count > 5 }} is False, and it answered {"count":2' in summary
 
 
-def test_a_poll_asks_until_its_condition_holds(workshop: Workshop, service: int) -> None:
-    workshop.spec(f"""
+def test_a_poll_asks_until_its_condition_holds(project: SpecProject, service: int) -> None:
+    project.spec(f"""
         tasks:
           ask:
             kind: request
@@ -150,13 +150,13 @@ def test_a_poll_asks_until_its_condition_holds(workshop: Workshop, service: int)
             poll: {{until: "{{{{ response.status == 'done' }}}}", every: 0.01}}
             results: {{map: "{{{{ response.map }}}}"}}
         """)
-    assert workshop.apply().outcomes == {"ask": "succeeded"}
-    assert workshop.record("ask").results == {"map": 0.5}
-    assert asked(workshop) == ["progress"] * 3
+    assert project.apply().outcomes == {"ask": "succeeded"}
+    assert project.record("ask").results == {"map": 0.5}
+    assert asked(project) == ["progress"] * 3
 
 
-def test_a_poll_gives_up_after_its_attempts(workshop: Workshop, service: int) -> None:
-    workshop.spec(f"""
+def test_a_poll_gives_up_after_its_attempts(project: SpecProject, service: int) -> None:
+    project.spec(f"""
         tasks:
           ask:
             kind: request
@@ -164,13 +164,13 @@ def test_a_poll_gives_up_after_its_attempts(workshop: Workshop, service: int) ->
             method: echo
             poll: {{until: "{{{{ response.count > 100 }}}}", every: 0.01, attempts: 2}}
         """)
-    applied = workshop.apply()
+    applied = project.apply()
     assert "not met after 2 requests" in applied.ended("ask").summary
-    assert asked(workshop) == ["echo", "echo"]
+    assert asked(project) == ["echo", "echo"]
 
 
-def test_a_poll_fails_once_its_service_has_ended(workshop: Workshop, service: int) -> None:
-    workshop.spec(f"""
+def test_a_poll_fails_once_its_service_has_ended(project: SpecProject, service: int) -> None:
+    project.spec(f"""
         tasks:
           ask:
             kind: request
@@ -178,30 +178,30 @@ def test_a_poll_fails_once_its_service_has_ended(workshop: Workshop, service: in
             method: leave
             poll: {{until: "{{{{ response.done }}}}", every: 0.3}}
         """)
-    summary = workshop.apply().ended("ask").summary
+    summary = project.apply().ended("ask").summary
     assert f"the service is error (launch {service})" in summary
 
 
 def test_an_interrupt_leaves_a_long_request_at_once_and_the_next_apply_asks_again(
-    workshop: Workshop, service: int
+    project: SpecProject, service: int
 ) -> None:
-    workshop.spec(f"tasks: {{ask: {{kind: request, service: {service}, method: hang, timeout: 3h}}}}")
+    project.spec(f"tasks: {{ask: {{kind: request, service: {service}, method: hang, timeout: 3h}}}}")
 
     def interrupt(run: Apply, event: EngineEvent) -> None:
         if isinstance(event, CallBegan):
             run.interrupt()
 
-    applied = workshop.apply(interrupt)
+    applied = project.apply(interrupt)
     assert applied.report.detached
     assert applied.outcomes == {"ask": "pending"}
-    assert workshop.record("ask").phase is Phase.INTENDED
-    (task,) = workshop.plan().tasks
+    assert project.record("ask").phase is Phase.INTENDED
+    (task,) = project.plan().tasks
     assert (task.action, task.reason) == (Action.START, Reason.CUT_OFF)
 
 
-def test_a_long_request_takes_no_room_from_launches(workshop: Workshop, service: int) -> None:
-    workshop.app("quick", shell="true")
-    workshop.spec(f"""
+def test_a_long_request_takes_no_room_from_launches(project: SpecProject, service: int) -> None:
+    project.app("quick", shell="true")
+    project.spec(f"""
         tasks:
           ask: {{kind: request, service: {service}, method: hang, timeout: 3h}}
           launch: {{module: ./quick}}
@@ -211,39 +211,39 @@ def test_a_long_request_takes_no_room_from_launches(workshop: Workshop, service:
         if getattr(event, "outcome", None) is Outcome.SUCCEEDED:
             run.interrupt()
 
-    applied = workshop.apply(interrupt, parallelism=1)
+    applied = project.apply(interrupt, parallelism=1)
     assert applied.outcomes == {"ask": "pending", "launch": "succeeded"}
 
 
-def test_a_destructive_call_that_was_cut_off_asks_for_a_person(workshop: Workshop, service: int) -> None:
-    workshop.spec(f"""
+def test_a_destructive_call_that_was_cut_off_asks_for_a_person(project: SpecProject, service: int) -> None:
+    project.spec(f"""
         tasks: {{ask: {{kind: request, service: {service}, method: breaks, destructive: true}}}}
         """)
-    assert workshop.apply().outcomes == {"ask": "failed"}
+    assert project.apply().outcomes == {"ask": "failed"}
     with pytest.raises(SpecError) as caught:
-        workshop.plan()
+        project.plan()
     assert "--rerun 'ask'" in caught.value.diagnostics[0].remedy
-    (task,) = workshop.plan(Selection(reruns=("ask",))).tasks
+    (task,) = project.plan(Selection(reruns=("ask",))).tasks
     assert task.reason is Reason.CUT_OFF
 
 
-def test_a_failed_call_is_tried_again_where_its_rule_says_so(workshop: Workshop) -> None:
-    workshop.spec("""
+def test_a_failed_call_is_tried_again_where_its_rule_says_so(project: SpecProject) -> None:
+    project.spec("""
         tasks:
           flaky:
             kind: local
             command: [sh, -c, "test -e once || { touch once; echo no luck >&2; exit 4; }"]
             retry: {attempts: 2, backoff: 0}
         """)
-    applied = workshop.apply(allow_local=True)
+    applied = project.apply(allow_local=True)
     assert applied.outcomes == {"flaky": "succeeded"}
-    assert workshop.kinds("flaky") == ["intent", "ended", "intent", "ended"]
-    assert any("exit code 4: no luck" in notice for notice in applied.told.notices())
+    assert project.kinds("flaky") == ["intent", "ended", "intent", "ended"]
+    assert any("exit code 4: no luck" in notice for notice in applied.log.notices())
 
 
-def test_a_file_is_waited_for(workshop: Workshop) -> None:
+def test_a_file_is_waited_for(project: SpecProject) -> None:
     path = f"/waited/{time.time_ns()}.txt"
-    workshop.spec(f"""
+    project.spec(f"""
         tasks:
           file:
             kind: wait
@@ -251,22 +251,22 @@ def test_a_file_is_waited_for(workshop: Workshop) -> None:
             every: 0.01
             results: {{size: "{{{{ response.size }}}}"}}
         """)
-    (workshop.folder / "local.txt").write_text("four")
+    (project.folder / "local.txt").write_text("four")
 
     def upload(_: Apply, event: EngineEvent) -> None:
         if isinstance(event, CallBegan):
-            workshop.server.api.file.upload(1, workshop.folder / "local.txt", path)
+            project.server.api.file.upload(1, project.folder / "local.txt", path)
 
-    assert workshop.apply(upload).outcomes == {"file": "succeeded"}
-    assert workshop.record("file").results == {"size": 4}
-
-
-def test_a_file_that_does_not_come_is_a_failure(workshop: Workshop) -> None:
-    workshop.spec("tasks: {file: {kind: wait, wait: {team_file: /never}, every: 0.01, timeout: 0.05}}")
-    assert 'no "/never"' in workshop.apply().ended("file").summary
+    assert project.apply(upload).outcomes == {"file": "succeeded"}
+    assert project.record("file").results == {"size": 4}
 
 
-def test_a_wait_lasts_as_long_as_it_may_and_looks_once_more_at_the_end(workshop: Workshop) -> None:
+def test_a_file_that_does_not_come_is_a_failure(project: SpecProject) -> None:
+    project.spec("tasks: {file: {kind: wait, wait: {team_file: /never}, every: 0.01, timeout: 0.05}}")
+    assert 'no "/never"' in project.apply().ended("file").summary
+
+
+def test_a_wait_lasts_as_long_as_it_may_and_looks_once_more_at_the_end(project: SpecProject) -> None:
     now, naps = [100.0], list[float]()
 
     def pause(seconds: float) -> None:
@@ -276,41 +276,41 @@ def test_a_wait_lasts_as_long_as_it_may_and_looks_once_more_at_the_end(workshop:
     body = {"wait": {"team_file": "/never"}}
     call = read_call(Kind.WAIT, {**body, "timeout": 8, "every": 5})
     with pytest.raises(CallFailed, match="after 8s"):
-        Waits(workshop.server, lambda: now[0]).perform(CallOrder("wait", Kind.WAIT, body, call, 1), pause)
+        Waits(project.server, lambda: now[0]).perform(CallOrder("wait", Kind.WAIT, body, call, 1), pause)
     assert naps == [5, 3]
 
 
-def labeling(workshop: Workshop, method: str = "jobs.add") -> int:
-    answer: Any = workshop.server.api.transport.post(method, {"name": "lemons", "userIds": [1]})
+def labeling(project: SpecProject, method: str = "jobs.add") -> int:
+    answer: Any = project.server.api.transport.post(method, {"name": "lemons", "userIds": [1]})
     return int((answer[0] if isinstance(answer, list) else answer)["id"])
 
 
 @pytest.mark.parametrize(("key", "add"), [("labeling_job", "jobs.add"), ("labeling_queue", "labeling-queues.add")])
-def test_people_outlast_an_apply_and_the_next_one_goes_on(workshop: Workshop, key: str, add: str) -> None:
-    number = labeling(workshop, add)
-    workshop.app("quick", shell="true")
-    workshop.spec(f"""
+def test_people_outlast_an_apply_and_the_next_one_goes_on(project: SpecProject, key: str, add: str) -> None:
+    number = labeling(project, add)
+    project.app("quick", shell="true")
+    project.spec(f"""
         tasks:
           review: {{kind: wait, wait: {{{key}: {number}}}, results: {{name: "{{{{ response.name }}}}"}}}}
           train: {{module: ./quick, title: "{{{{ each.key }}}}", for_each: [a], depends_on: review}}
           other: {{module: ./quick}}
         """)
-    applied = workshop.apply()
+    applied = project.apply()
     assert applied.outcomes == {"review": "pending", "train[a]": "pending", "other": "succeeded"}
     assert applied.report.pending
     assert not applied.report.failed
     assert 'lemons" is pending' in applied.ended("review").summary
     assert applied.ended("train[a]").because_of == "review"
-    assert workshop.plan().tasks[0].reason is Reason.STILL_PENDING
-    getattr(workshop.server.api, key).set_status(number, "completed")
-    assert workshop.apply().outcomes == {"review": "succeeded", "train[a]": "succeeded", "other": "kept"}
-    assert workshop.record("review").results == {"name": "lemons"}
+    assert project.plan().tasks[0].reason is Reason.STILL_PENDING
+    getattr(project.server.api, key).set_status(number, "completed")
+    assert project.apply().outcomes == {"review": "succeeded", "train[a]": "succeeded", "other": "kept"}
+    assert project.record("review").results == {"name": "lemons"}
 
 
-def test_people_are_looked_for_again_while_others_work(workshop: Workshop) -> None:
-    number = labeling(workshop)
-    workshop.waiting_app("slow")
-    workshop.spec(f"""
+def test_people_are_looked_for_again_while_others_work(project: SpecProject) -> None:
+    number = labeling(project)
+    project.waiting_app("slow")
+    project.spec(f"""
         tasks:
           review: {{kind: wait, wait: {{labeling_job: {number}}}, every: 0.01}}
           slow: {{module: ./slow}}
@@ -318,61 +318,61 @@ def test_people_are_looked_for_again_while_others_work(workshop: Workshop) -> No
 
     def complete(_: Apply, event: EngineEvent) -> None:
         if getattr(event, "status", "") == "started":
-            workshop.server.api.labeling_job.set_status(number, "completed")
+            project.server.api.labeling_job.set_status(number, "completed")
         elif getattr(event, "address", "") == "review" and getattr(event, "outcome", None) is Outcome.SUCCEEDED:
-            workshop.open_gate()
+            project.open_gate()
 
-    assert workshop.apply(complete).outcomes == {"review": "succeeded", "slow": "succeeded"}
+    assert project.apply(complete).outcomes == {"review": "succeeded", "slow": "succeeded"}
 
 
 def test_a_run_sleeps_while_others_work_and_people_are_waited_for(
-    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+    project: SpecProject, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begin, turns = Run.begin_ready, list[int]()
     monkeypatch.setattr(Run, "begin_ready", lambda run, now: (turns.append(1), begin(run, now)))
-    number = labeling(workshop)
-    workshop.app("slow", shell="sleep 1")
-    workshop.spec(f"""
+    number = labeling(project)
+    project.app("slow", shell="sleep 1")
+    project.spec(f"""
         tasks:
           review: {{kind: wait, wait: {{labeling_job: {number}}}}}
           slow: {{module: ./slow}}
         """)
-    assert workshop.apply().outcomes == {"review": "pending", "slow": "succeeded"}
+    assert project.apply().outcomes == {"review": "pending", "slow": "succeeded"}
     assert len(turns) < 300, "the loop went round without anything to do"
 
 
-def test_an_apply_has_the_patience_for_people_it_was_given(workshop: Workshop) -> None:
-    number = labeling(workshop)
-    workshop.spec(f"tasks: {{review: {{kind: wait, wait: {{labeling_job: {number}}}, every: 0.01, timeout: 1h}}}}")
+def test_an_apply_has_the_patience_for_people_it_was_given(project: SpecProject) -> None:
+    number = labeling(project)
+    project.spec(f"tasks: {{review: {{kind: wait, wait: {{labeling_job: {number}}}, every: 0.01, timeout: 1h}}}}")
 
     def complete(_: Apply, event: EngineEvent) -> None:
         if isinstance(event, CallBegan):
-            workshop.server.api.labeling_job.set_status(number, "in_progress")
-            threading.Timer(0.2, workshop.server.api.labeling_job.set_status, (number, "completed")).start()
+            project.server.api.labeling_job.set_status(number, "in_progress")
+            threading.Timer(0.2, project.server.api.labeling_job.set_status, (number, "completed")).start()
 
-    assert workshop.apply(complete).outcomes == {"review": "succeeded"}
-
-
-def test_work_that_people_stopped_is_a_failure(workshop: Workshop) -> None:
-    number = labeling(workshop)
-    workshop.server.api.labeling_job.set_status(number, "stopped")
-    workshop.spec(f"tasks: {{review: {{kind: wait, wait: {{labeling_job: {number}}}}}}}")
-    assert "was stopped" in workshop.apply().ended("review").summary
+    assert project.apply(complete).outcomes == {"review": "succeeded"}
 
 
-def test_platform_calls_give_results(workshop: Workshop) -> None:
+def test_work_that_people_stopped_is_a_failure(project: SpecProject) -> None:
+    number = labeling(project)
+    project.server.api.labeling_job.set_status(number, "stopped")
+    project.spec(f"tasks: {{review: {{kind: wait, wait: {{labeling_job: {number}}}}}}}")
+    assert "was stopped" in project.apply().ended("review").summary
+
+
+def test_platform_calls_give_results(project: SpecProject) -> None:
     mark = str(time.time_ns())
-    api = workshop.server.api
-    project = api.transport.post("projects.add", {"workspaceId": 1, "name": f"lemons {mark}"})["id"]
-    (workshop.folder / "data" / "sub").mkdir(parents=True)
-    (workshop.folder / "data" / "a.txt").write_text("a")
-    (workshop.folder / "data" / "sub" / "b.txt").write_text("b")
-    workshop.spec(f"""
+    api = project.server.api
+    project_id = api.transport.post("projects.add", {"workspaceId": 1, "name": f"lemons {mark}"})["id"]
+    (project.folder / "data" / "sub").mkdir(parents=True)
+    (project.folder / "data" / "a.txt").write_text("a")
+    (project.folder / "data" / "sub" / "b.txt").write_text("b")
+    project.spec(f"""
         tasks:
           clone:
             kind: api
             call: clone_project
-            with: {{project: {project}, name: copy {mark}}}
+            with: {{project: {project_id}, name: copy {mark}}}
             results: {{id: "{{{{ response.project }}}}"}}
           upload:
             kind: api
@@ -397,56 +397,56 @@ def test_platform_calls_give_results(workshop: Workshop) -> None:
             with: {{project: "{{{{ tasks.clone.results.id }}}}"}}
             results: {{name: "{{{{ response.name }}}}"}}
         """)
-    applied = workshop.apply()
+    applied = project.apply()
     assert set(applied.outcomes.values()) == {"succeeded"}, applied.report
-    assert workshop.record("upload").results["count"] == 2
-    assert workshop.record("copy").results["paths"] == [f"/copied/{mark}/a.txt", f"/copied/{mark}/sub/b.txt"]
+    assert project.record("upload").results["count"] == 2
+    assert project.record("copy").results["paths"] == [f"/copied/{mark}/a.txt", f"/copied/{mark}/sub/b.txt"]
     assert api.file.exists(1, f"/copied/{mark}/sub/b.txt")
     assert not api.file.exists(1, f"/up/{mark}")
-    assert workshop.record("drop").results == {"name": f"copy {mark}"}
-    assert [info.id for info in api.project.get_list(1) if mark in info.name] == [project]
+    assert project.record("drop").results == {"name": f"copy {mark}"}
+    assert [info.id for info in api.project.get_list(1) if mark in info.name] == [project_id]
 
 
 @pytest.mark.parametrize("path", ["../secret", "/etc/passwd", "link"])
-def test_nothing_outside_the_folder_of_the_spec_is_uploaded(workshop: Workshop, path: str) -> None:
-    (workshop.folder / "link").symlink_to("/etc/passwd")
-    workshop.spec(f"tasks: {{up: {{kind: api, call: upload_files, with: {{from: {path}, to: /x}}}}}}")
+def test_nothing_outside_the_folder_of_the_spec_is_uploaded(project: SpecProject, path: str) -> None:
+    (project.folder / "link").symlink_to("/etc/passwd")
+    project.spec(f"tasks: {{up: {{kind: api, call: upload_files, with: {{from: {path}, to: /x}}}}}}")
     with pytest.raises(SpecError) as caught:
-        workshop.plan()
+        project.plan()
     assert "not inside the folder" in caught.value.diagnostics[0].summary
 
 
-def test_an_upload_is_made_again_when_a_file_has_changed(workshop: Workshop) -> None:
-    data = workshop.folder / "data"
+def test_an_upload_is_made_again_when_a_file_has_changed(project: SpecProject) -> None:
+    data = project.folder / "data"
     data.mkdir()
     (data / "a.txt").write_text("one")
-    (data / ".secret").write_text("canary")
+    (data / ".secret").write_text("hidden")
     (data / "link").symlink_to("/etc/passwd")
-    workshop.spec("""
+    project.spec("""
         tasks:
           up: {kind: api, call: upload_files, with: {from: data, to: /again}, results: {paths: "{{ response.paths }}"}}
         """)
-    assert workshop.apply().outcomes == {"up": "succeeded"}
-    assert workshop.record("up").results == {"paths": ["/again/a.txt"]}
-    assert workshop.apply().outcomes == {"up": "kept"}
+    assert project.apply().outcomes == {"up": "succeeded"}
+    assert project.record("up").results == {"paths": ["/again/a.txt"]}
+    assert project.apply().outcomes == {"up": "kept"}
     (data / "a.txt").write_text("two")
-    (task,) = workshop.plan().tasks
+    (task,) = project.plan().tasks
     assert (task.action, task.reason) == (Action.RERUN, Reason.INPUTS_CHANGED)
 
 
-def test_a_running_launch_that_became_a_call_is_stopped_first(workshop: Workshop) -> None:
-    workshop.waiting_app("slow")
-    workshop.spec("tasks: {x: {module: ./slow}}")
-    workshop.apply(interrupt_once_running("x"))
-    (launch,) = workshop.launches()
-    workshop.spec('tasks: {x: {kind: local, command: ["true"]}}')
-    assert "will be stopped first" in workshop.plan().tasks[0].detail
-    assert workshop.apply(allow_local=True).outcomes == {"x": "succeeded"}
-    assert workshop.info(launch.id).raw_status == "stopped"
+def test_a_running_launch_that_became_a_call_is_stopped_first(project: SpecProject) -> None:
+    project.waiting_app("slow")
+    project.spec("tasks: {x: {module: ./slow}}")
+    project.apply(interrupt_once_running("x"))
+    (launch,) = project.launches()
+    project.spec('tasks: {x: {kind: local, command: ["true"]}}')
+    assert "will be stopped first" in project.plan().tasks[0].detail
+    assert project.apply(allow_local=True).outcomes == {"x": "succeeded"}
+    assert project.info(launch.id).raw_status == "stopped"
 
 
-def test_a_call_whose_inputs_turn_out_the_same_is_kept(workshop: Workshop) -> None:
-    workshop.spec("""
+def test_a_call_whose_inputs_turn_out_the_same_is_kept(project: SpecProject) -> None:
+    project.spec("""
         tasks:
           first:
             kind: local
@@ -459,13 +459,13 @@ def test_a_call_whose_inputs_turn_out_the_same_is_kept(workshop: Workshop) -> No
             rerun: inputs_change
             results: {runs: "{{ response.json }}"}
         """)
-    assert workshop.apply(allow_local=True).outcomes == {"first": "succeeded", "second": "succeeded"}
-    assert workshop.apply(allow_local=True).outcomes == {"first": "succeeded", "second": "kept"}
-    assert workshop.record("second").results == {"runs": 1}
+    assert project.apply(allow_local=True).outcomes == {"first": "succeeded", "second": "succeeded"}
+    assert project.apply(allow_local=True).outcomes == {"first": "succeeded", "second": "kept"}
+    assert project.record("second").results == {"runs": 1}
 
 
-def test_a_command_gives_what_it_prints(workshop: Workshop) -> None:
-    workshop.spec("""
+def test_a_command_gives_what_it_prints(project: SpecProject) -> None:
+    project.spec("""
         tasks:
           measure:
             kind: local
@@ -478,26 +478,26 @@ def test_a_command_gives_what_it_prints(workshop: Workshop) -> None:
             env: {WHO: me, SOME: 2}
             results: {said: "{{ response.json }}", code: "{{ response.exit_code }}"}
         """)
-    assert workshop.apply(allow_local=True).outcomes == {"measure": "succeeded"}
-    assert workshop.record("measure").results == {"said": ["me", str(workshop.folder), ["1", "true"]], "code": 0}
+    assert project.apply(allow_local=True).outcomes == {"measure": "succeeded"}
+    assert project.record("measure").results == {"said": ["me", str(project.folder), ["1", "true"]], "code": 0}
 
 
-def test_commands_are_off_unless_allowed_and_nothing_starts_then(workshop: Workshop) -> None:
-    workshop.app("quick", shell="true")
-    workshop.spec('tasks: {launch: {module: ./quick}, run: {kind: local, command: ["true"]}}')
+def test_commands_are_off_unless_allowed_and_nothing_starts_then(project: SpecProject) -> None:
+    project.app("quick", shell="true")
+    project.spec('tasks: {launch: {module: ./quick}, run: {kind: local, command: ["true"]}}')
     with pytest.raises(UsageError, match='"run" would run commands'):
-        workshop.apply()
-    assert workshop.journal() == []
-    assert list(workshop.launches()) == []
+        project.apply()
+    assert project.journal() == []
+    assert list(project.launches()) == []
 
 
-def test_a_command_that_does_not_exist_is_a_failure(workshop: Workshop) -> None:
-    workshop.spec("tasks: {run: {kind: local, command: [no-such-program]}}")
-    assert 'program "no-such-program"' in workshop.apply(allow_local=True).ended("run").summary
+def test_a_command_that_does_not_exist_is_a_failure(project: SpecProject) -> None:
+    project.spec("tasks: {run: {kind: local, command: [no-such-program]}}")
+    assert 'program "no-such-program"' in project.apply(allow_local=True).ended("run").summary
 
 
-def running(workshop: Workshop) -> list[psutil.Process]:
-    mark = str(workshop.folder)
+def running(project: SpecProject) -> list[psutil.Process]:
+    mark = str(project.folder)
     return [p for p in psutil.process_iter() if p.pid != os.getpid() and mark in " ".join(_command(p))]
 
 
@@ -509,9 +509,9 @@ def _command(process: psutil.Process) -> list[str]:
 
 
 @pytest.mark.parametrize("mode", ["detach", "stop"])
-def test_an_interrupt_kills_a_command_and_its_children(workshop: Workshop, mode: str) -> None:
-    marker = workshop.folder / "running"
-    workshop.spec(f"""
+def test_an_interrupt_kills_a_command_and_its_children(project: SpecProject, mode: str) -> None:
+    marker = project.folder / "running"
+    project.spec(f"""
         tasks:
           run:
             kind: local
@@ -527,35 +527,35 @@ def test_an_interrupt_kills_a_command_and_its_children(workshop: Workshop, mode:
 
             threading.Thread(target=later, daemon=True).start()
 
-    applied = workshop.apply(interrupt, allow_local=True, on_interrupt=OnInterrupt(mode))
+    applied = project.apply(interrupt, allow_local=True, on_interrupt=OnInterrupt(mode))
     assert applied.outcomes == {"run": "pending"}
-    until(lambda: not running(workshop), "the end of the command")
+    until(lambda: not running(project), "the end of the command")
 
 
-def test_a_command_has_its_time(workshop: Workshop) -> None:
-    workshop.spec("tasks: {run: {kind: local, command: [sleep, 100], timeout: 0.1}}")
-    assert "did not end within" in workshop.apply(allow_local=True).ended("run").summary
+def test_a_command_has_its_time(project: SpecProject) -> None:
+    project.spec("tasks: {run: {kind: local, command: [sleep, 100], timeout: 0.1}}")
+    assert "did not end within" in project.apply(allow_local=True).ended("run").summary
 
 
-def test_only_the_end_of_a_long_output_is_kept(workshop: Workshop) -> None:
-    workshop.spec("""
+def test_only_the_end_of_a_long_output_is_kept(project: SpecProject) -> None:
+    project.spec("""
         tasks:
           run:
             kind: local
             command: [sh, -c, "yes 0123456 | head -c 1000000; echo end"]
             results: {size: "{{ response.stdout | length }}", json: "{{ response.json }}"}
         """)
-    workshop.apply(allow_local=True)
-    assert workshop.record("run").results == {"size": 64 * 1024, "json": None}
+    project.apply(allow_local=True)
+    assert project.record("run").results == {"size": 64 * 1024, "json": None}
 
 
-def test_a_job_that_becomes_a_call_and_back(workshop: Workshop) -> None:
-    workshop.app("quick", shell="true")
+def test_a_job_that_becomes_a_call_and_back(project: SpecProject) -> None:
+    project.app("quick", shell="true")
     job, call = "tasks: {x: {module: ./quick}}", 'tasks: {x: {kind: local, command: ["true"]}}'
-    reasons: list[Applied] = []
+    reasons: list[ApplyResult] = []
     for text in (job, call, job):
-        workshop.spec(text)
-        reasons.append(workshop.apply(allow_local=True))
+        project.spec(text)
+        reasons.append(project.apply(allow_local=True))
     assert [str(a.plan.tasks[0].reason) for a in reasons] == ["never_launched", "inputs_changed", "never_launched"]
     assert all(a.outcomes == {"x": "succeeded"} for a in reasons)
-    assert len(list(workshop.launches())) == 2
+    assert len(list(project.launches())) == 2

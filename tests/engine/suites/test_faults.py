@@ -25,7 +25,7 @@ from taskspec.state.store import open_store
 
 from . import faultserver as fault
 from .faultserver import FaultServer
-from .workshop import Dead, Workshop, until
+from .spec_project import Dead, SpecProject, until
 
 ONE = "tasks: {only: {module: owner/app, version: v1}}"
 KEY = "0123456789abcdef0123"
@@ -149,7 +149,9 @@ def test_a_look_that_was_not_answered_does_not_count(faults: FaultServer, virtua
     assert faults.starts() == {KEY: 1}
 
 
-def test_when_nobody_can_say_the_start_is_given_up_and_never_sent_again(faults: FaultServer, virtual: Virtual) -> None:
+def test_when_no_answer_can_be_had_the_start_is_given_up_and_never_sent_again(
+    faults: FaultServer, virtual: Virtual
+) -> None:
     faults.script("tasks.run.app", fault.ACCEPT_THEN_DROP)
     faults.script("tasks.list", *[fault.BAD_GATEWAY_BEFORE] * 1000)
     with starter(faults.address, virtual).api as api, pytest.raises(OutcomeUnknown) as unknown:
@@ -204,16 +206,16 @@ def test_a_description_keeps_the_key_whole_within_the_limit(text: str, length: i
     assert len(described) == length
 
 
-def test_an_apply_through_lost_answers_starts_each_task_once(remote: Workshop, faults: FaultServer) -> None:
+def test_an_apply_through_lost_answers_starts_each_task_once(remote: SpecProject, faults: FaultServer) -> None:
     remote.spec("tasks: {cell: {module: owner/app, version: v1, for_each: [a, b, c, d, e]}}")
     faults.script("tasks.run.app", fault.ACCEPT_THEN_DROP, None, fault.BAD_GATEWAY_AFTER, fault.DROP, fault.TRUNCATED)
     applied = remote.apply()
     assert set(applied.outcomes.values()) == {"succeeded"}
     assert sorted(faults.starts().values()) == [1] * 5
-    assert remote.apply().told.started() == []
+    assert remote.apply().log.started() == []
 
 
-def test_reads_that_fail_for_a_while_are_waited_out(remote: Workshop, faults: FaultServer) -> None:
+def test_reads_that_fail_for_a_while_are_waited_out(remote: SpecProject, faults: FaultServer) -> None:
     remote.spec(ONE)
     faults.status_of_new = "started"
 
@@ -225,8 +227,8 @@ def test_reads_that_fail_for_a_while_are_waited_out(remote: Workshop, faults: Fa
     assert remote.apply(trouble).outcomes == {"only": "succeeded"}
 
 
-def test_a_launch_the_server_has_lost_fails_and_is_started_anew_by_the_next_apply(
-    remote: Workshop, faults: FaultServer
+def test_a_launch_the_server_has_lost_fails_and_is_started_again_by_the_next_apply(
+    remote: SpecProject, faults: FaultServer
 ) -> None:
     remote.spec(ONE)
     faults.status_of_new = "started"
@@ -243,7 +245,7 @@ def test_a_launch_the_server_has_lost_fails_and_is_started_anew_by_the_next_appl
 
 
 def test_a_permission_lost_on_the_way_ends_the_run_and_the_next_one_attaches(
-    remote: Workshop, faults: FaultServer
+    remote: SpecProject, faults: FaultServer
 ) -> None:
     remote.spec(ONE)
     faults.status_of_new = "started"
@@ -262,7 +264,7 @@ def test_a_permission_lost_on_the_way_ends_the_run_and_the_next_one_attaches(
 
 
 def test_an_apply_that_dies_with_the_answer_in_its_hands_attaches_when_it_is_repeated(
-    remote: Workshop, faults: FaultServer
+    remote: SpecProject, faults: FaultServer
 ) -> None:
     """The server has the launch, the journal only has the intent."""
     remote.spec(ONE)
@@ -274,12 +276,12 @@ def test_an_apply_that_dies_with_the_answer_in_its_hands_attaches_when_it_is_rep
     faults.finish_all()
     second = remote.apply()
     assert second.outcomes == {"only": "succeeded"}
-    assert (second.told.started(), second.told.attached()) == ([], ["only"])
+    assert (second.log.started(), second.log.attached()) == ([], ["only"])
     assert list(faults.starts().values()) == [1]
 
 
 def test_an_apply_that_dies_with_two_launches_of_one_key_on_the_server_ends_with_one_running(
-    remote: Workshop, faults: FaultServer
+    remote: SpecProject, faults: FaultServer
 ) -> None:
     remote.spec(ONE)
     faults.status_of_new = "started"
@@ -292,29 +294,29 @@ def test_an_apply_that_dies_with_two_launches_of_one_key_on_the_server_ends_with
     second = remote.apply()
     assert second.outcomes == {"only": "succeeded"}
     assert (remote.record("only").task_id, faults.stopped) == (1001, [1002])
-    assert any("started more than once" in notice and "1002" in notice for notice in second.told.notices())
+    assert any("started more than once" in notice and "1002" in notice for notice in second.log.notices())
 
 
 PROGRAM = """
 import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[3])
-from tests.engine.suites.workshop import Workshop
+from tests.engine.suites.spec_project import SpecProject
 
-with Workshop.on_a_server(Path(sys.argv[1]), sys.argv[2]) as workshop:
-    workshop.apply()
+with SpecProject.on_a_server(Path(sys.argv[1]), sys.argv[2]) as project:
+    project.apply()
 """
 
 
-def other_process(workshop: Workshop, faults: FaultServer) -> subprocess.Popen[bytes]:
+def other_process(project: SpecProject, faults: FaultServer) -> subprocess.Popen[bytes]:
     root = Path(__file__).parents[3]
-    arguments = [sys.executable, "-c", PROGRAM, str(workshop.folder), faults.address, str(root)]
+    arguments = [sys.executable, "-c", PROGRAM, str(project.folder), faults.address, str(root)]
     return subprocess.Popen(arguments, stderr=subprocess.DEVNULL, cwd=root)
 
 
 @pytest.mark.parametrize("kind", [fault.HANG_AFTER, fault.HANG_BEFORE])
 def test_an_apply_killed_between_intent_and_answer_starts_once_when_it_is_repeated(
-    remote: Workshop, faults: FaultServer, kind: str
+    remote: SpecProject, faults: FaultServer, kind: str
 ) -> None:
     remote.spec(ONE)
     faults.script("tasks.run.app", kind)
@@ -332,7 +334,7 @@ def test_an_apply_killed_between_intent_and_answer_starts_once_when_it_is_repeat
 
 
 def test_a_start_of_a_dead_apply_that_arrives_during_the_next_one_is_waited_for(
-    remote: Workshop, faults: FaultServer
+    remote: SpecProject, faults: FaultServer
 ) -> None:
     remote.spec(ONE)
     faults.script("tasks.run.app", fault.DELIVERED_LATE)
@@ -354,7 +356,7 @@ def test_a_start_of_a_dead_apply_that_arrives_during_the_next_one_is_waited_for(
     assert (list(faults.starts().values()), faults.calls["tasks.run.app"]) == ([1], 1)
 
 
-def test_the_intent_is_durable_before_the_start_is_sent(remote: Workshop, faults: FaultServer) -> None:
+def test_the_intent_is_durable_before_the_start_is_sent(remote: SpecProject, faults: FaultServer) -> None:
     remote.spec("tasks: {cell: {module: owner/app, version: v1, for_each: [a, b, c]}}")
     seen: list[bool] = []
 
@@ -367,7 +369,7 @@ def test_the_intent_is_durable_before_the_start_is_sent(remote: Workshop, faults
     assert seen == [True, True, True]
 
 
-def test_an_interrupted_apply_does_not_wait_for_a_start_that_hangs(remote: Workshop, faults: FaultServer) -> None:
+def test_an_interrupted_apply_does_not_wait_for_a_start_that_hangs(remote: SpecProject, faults: FaultServer) -> None:
     remote.spec(ONE)
     faults.script("tasks.run.app", fault.HANG_AFTER)
 
@@ -391,7 +393,7 @@ def test_an_interrupted_apply_does_not_wait_for_a_start_that_hangs(remote: Works
     assert list(faults.starts().values()) == [1]
 
 
-def test_an_older_apply_that_lost_its_lease_sends_nothing_more(remote: Workshop, faults: FaultServer) -> None:
+def test_an_older_apply_that_lost_its_lease_sends_nothing_more(remote: SpecProject, faults: FaultServer) -> None:
     remote.spec(ONE)
 
     def take_over() -> None:

@@ -11,7 +11,7 @@ from taskspec.engine.apply_loop import Apply
 from taskspec.engine.events import EngineEvent, RunBegan
 
 from .faultserver import FORBIDDEN, HANG_BEFORE, FaultServer
-from .workshop import Workshop
+from .spec_project import SpecProject
 
 ONE = "{module: owner/app, version: v1"
 SPECS = {
@@ -49,9 +49,9 @@ def held_back(folder: Path, case: str, method: str = "", earlier: int = 0) -> tu
                 starts[0] = server.calls["tasks.run.app"]
             run.interrupt()
 
-        with Workshop.on_a_server(folder, server.address) as workshop:
-            workshop.spec(f"tasks:\n  {tasks}\n")
-            workshop.apply(react, between=hold_back)
+        with SpecProject.on_a_server(folder, server.address) as project:
+            project.spec(f"tasks:\n  {tasks}\n")
+            project.apply(react, between=hold_back)
             is_held = server.held.is_set() and not server.let_go.is_set()
             server.release.set()
         return server.order[began[0] :], is_held, server.calls["tasks.run.app"] - starts[0]
@@ -76,8 +76,8 @@ def test_an_interrupt_ends_the_run_whichever_call_is_held_back(tmp_path: Path, c
 def test_a_launch_that_waits_for_facts_is_not_begun_once_a_failure_has_ended_the_run(
     tmp_path: Path, fail_fast: bool, expected: dict[str, str]
 ) -> None:
-    with FaultServer() as server, Workshop.on_a_server(tmp_path, server.address) as workshop:
-        workshop.spec(f"tasks:\n  first: {ONE}}}\n  second: {ONE}}}\n")
-        applied = workshop.apply(between=lambda: server.script("tasks.list", FORBIDDEN), fail_fast=fail_fast)
+    with FaultServer() as server, SpecProject.on_a_server(tmp_path, server.address) as project:
+        project.spec(f"tasks:\n  first: {ONE}}}\n  second: {ONE}}}\n")
+        applied = project.apply(between=lambda: server.script("tasks.list", FORBIDDEN), fail_fast=fail_fast)
         assert applied.outcomes == expected
         assert server.calls["tasks.run.app"] == list(expected.values()).count("succeeded")

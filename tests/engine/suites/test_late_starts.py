@@ -11,21 +11,21 @@ from taskspec.state.model import EventKind, Phase
 
 from . import faultserver as fault
 from .faultserver import FaultServer
-from .workshop import Dead, Workshop
+from .spec_project import Dead, SpecProject
 
 SPEC = "tasks: {only: {module: owner/app, version: v1, params: {x: %d}}}"
 
 
-def cut_off(workshop: Workshop, faults: FaultServer, kind: str) -> None:
+def cut_off(project: SpecProject, faults: FaultServer, kind: str) -> None:
     """An apply that dies when its first start is answered, so that only the intent is on record."""
     faults.script("tasks.run.app", kind)
     with pytest.raises(Dead):
-        workshop.apply(dies_before=EventKind.STARTED)
-    assert workshop.record("only").phase is Phase.INTENDED
+        project.apply(dies_before=EventKind.STARTED)
+    assert project.record("only").phase is Phase.INTENDED
 
 
 def test_a_cut_off_start_that_arrived_is_stopped_before_a_changed_one_is_sent(
-    remote: Workshop, faults: FaultServer
+    remote: SpecProject, faults: FaultServer
 ) -> None:
     faults.status_of_new = "started"
     remote.spec(SPEC % 1)
@@ -37,7 +37,9 @@ def test_a_cut_off_start_that_arrived_is_stopped_before_a_changed_one_is_sent(
     assert sorted(faults.starts().values()) == [1, 1]
 
 
-def test_a_cut_off_start_is_waited_for_although_the_inputs_have_changed(remote: Workshop, faults: FaultServer) -> None:
+def test_a_cut_off_start_is_waited_for_although_the_inputs_have_changed(
+    remote: SpecProject, faults: FaultServer
+) -> None:
     """The old start is still on its way while the new apply plans; it is looked for until the window is over."""
     faults.status_of_new = "started"
     remote.spec(SPEC % 1)
@@ -54,7 +56,7 @@ def test_a_cut_off_start_is_waited_for_although_the_inputs_have_changed(remote: 
     assert faults.stopped == [1001]
 
 
-def test_a_twin_that_turns_up_at_the_end_of_the_run_is_stopped(remote: Workshop, faults: FaultServer) -> None:
+def test_a_twin_that_turns_up_at_the_end_of_the_run_is_stopped(remote: SpecProject, faults: FaultServer) -> None:
     faults.status_of_new = "started"
     remote.spec(SPEC % 1)
     faults.script("tasks.run.app", fault.DROP)
@@ -68,10 +70,12 @@ def test_a_twin_that_turns_up_at_the_end_of_the_run_is_stopped(remote: Workshop,
     applied = remote.apply(late)
     assert applied.outcomes == {"only": "succeeded"}
     assert faults.stopped == [1007]
-    assert applied.told.notices() == ["started more than once; the later launch 1007 was stopped"]
+    assert applied.log.notices() == ["started more than once; the later launch 1007 was stopped"]
 
 
-def test_a_twin_that_turns_up_after_the_run_is_stopped_by_the_next_one(remote: Workshop, faults: FaultServer) -> None:
+def test_a_twin_that_turns_up_after_the_run_is_stopped_by_the_next_one(
+    remote: SpecProject, faults: FaultServer
+) -> None:
     remote.spec(SPEC % 1)
     faults.script("tasks.run.app", fault.DROP)
     assert remote.apply().outcomes == {"only": "succeeded"}
@@ -85,14 +89,14 @@ def test_a_twin_that_turns_up_after_the_run_is_stopped_by_the_next_one(remote: W
     assert faults.stopped == [1009]
 
 
-def test_a_start_that_was_answered_is_not_looked_for_again(remote: Workshop, faults: FaultServer) -> None:
+def test_a_start_that_was_answered_is_not_looked_for_again(remote: SpecProject, faults: FaultServer) -> None:
     remote.spec(SPEC % 1)
     remote.apply()
     assert not remote.record("only").resent
 
 
-def test_a_failure_on_a_server_with_a_web_interface_is_told_with_its_link(
-    remote: Workshop, faults: FaultServer
+def test_a_failure_on_a_server_with_a_web_interface_is_reported_with_its_link(
+    remote: SpecProject, faults: FaultServer
 ) -> None:
     faults.status_of_new = "error"
     remote.spec(SPEC % 1)

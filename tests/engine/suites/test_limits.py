@@ -12,13 +12,13 @@ from taskspec.engine.events import EngineEvent, LaunchStarted, TaskEnded
 from taskspec.plan.plan_inputs import Selection
 
 from .faultserver import FaultServer
-from .workshop import Applied, Workshop, interrupt_once_running
+from .spec_project import ApplyResult, SpecProject, interrupt_once_running
 
 
-def most_at_once(applied: Applied, group: Callable[[str], str]) -> dict[str, int]:
+def most_at_once(applied: ApplyResult, group: Callable[[str], str]) -> dict[str, int]:
     """The most launches of each group that were there at one time, by the reports of the run."""
     now, most = Counter[str](), Counter[str]()
-    for event in applied.told.events:
+    for event in applied.log.events:
         if isinstance(event, LaunchStarted):
             now[group(event.address)] += 1
             most[group(event.address)] = max(most[group(event.address)], now[group(event.address)])
@@ -31,27 +31,27 @@ def task(address: str) -> str:
     return address.split("[", maxsplit=1)[0]
 
 
-def started(applied: Applied) -> Sequence[str]:
-    return applied.told.started()
+def started(applied: ApplyResult) -> Sequence[str]:
+    return applied.log.started()
 
 
-def test_no_more_instances_of_a_task_run_at_once_than_it_allows(workshop: Workshop) -> None:
-    workshop.app("quick", shell="true")
-    workshop.spec("""
+def test_no_more_instances_of_a_task_run_at_once_than_it_allows(project: SpecProject) -> None:
+    project.app("quick", shell="true")
+    project.spec("""
         tasks:
           one: {module: ./quick, for_each: [a, b, c, d], max_parallel: 1}
           free: {module: ./quick, for_each: [a, b, c, d]}
     """)
-    applied = workshop.apply()
+    applied = project.apply()
     assert set(applied.outcomes.values()) == {"succeeded"}
     assert most_at_once(applied, task)["one"] == 1
     assert len(started(applied)) == 8
 
 
-def test_a_pool_is_shared_by_tasks_and_what_does_not_fit_lets_others_pass(workshop: Workshop) -> None:
-    workshop.app("quick", shell="true")
-    workshop.waiting_app("slow")
-    workshop.spec("""
+def test_a_pool_is_shared_by_tasks_and_what_does_not_fit_lets_others_pass(project: SpecProject) -> None:
+    project.app("quick", shell="true")
+    project.waiting_app("slow")
+    project.spec("""
         pools: {gpu: 2}
         tasks:
           first: {module: ./slow, pool: gpu}
@@ -65,16 +65,16 @@ def test_a_pool_is_shared_by_tasks_and_what_does_not_fit_lets_others_pass(worksh
         if isinstance(event, TaskEnded):
             ended.append(event.address)
             if {"small", "free"} <= set(ended):
-                workshop.open_gate()
+                project.open_gate()
 
-    applied = workshop.apply(react)
+    applied = project.apply(react)
     assert set(applied.outcomes.values()) == {"succeeded"}
     assert started(applied)[-1] == "large"
 
 
-def test_the_higher_priority_goes_first_and_equals_keep_their_order(workshop: Workshop) -> None:
-    workshop.app("quick", shell="true")
-    workshop.spec("""
+def test_the_higher_priority_goes_first_and_equals_keep_their_order(project: SpecProject) -> None:
+    project.app("quick", shell="true")
+    project.spec("""
         tasks:
           a: {module: ./quick}
           b: {module: ./quick, priority: 1}
@@ -82,10 +82,12 @@ def test_the_higher_priority_goes_first_and_equals_keep_their_order(workshop: Wo
           d: {module: ./quick, for_each: [x, y], priority: 1}
           e: {module: ./quick}
     """)
-    assert started(workshop.apply(parallelism=1)) == ["b", "d[x]", "d[y]", "a", "e", "c"]
+    assert started(project.apply(parallelism=1)) == ["b", "d[x]", "d[y]", "a", "e", "c"]
 
 
-def test_slots_of_an_agent_are_counted_for_each_agent_as_it_is_rendered(remote: Workshop, faults: FaultServer) -> None:
+def test_slots_of_an_agent_are_counted_for_each_agent_as_it_is_rendered(
+    remote: SpecProject, faults: FaultServer
+) -> None:
     faults.status_of_new = "started"
     remote.spec("""
         slots_per_agent: 2
@@ -110,48 +112,48 @@ def test_slots_of_an_agent_are_counted_for_each_agent_as_it_is_rendered(remote: 
     assert {r.inputs["agent"] for r in remote.state.records.values()} == {1, 2, None}
 
 
-def test_a_slot_is_free_again_while_its_task_waits_for_another_try(workshop: Workshop) -> None:
-    workshop.app("bad", shell="exit 3")
-    workshop.app("quick", shell="true")
-    workshop.spec("""
+def test_a_slot_is_free_again_while_its_task_waits_for_another_try(project: SpecProject) -> None:
+    project.app("bad", shell="exit 3")
+    project.app("quick", shell="true")
+    project.spec("""
         pools: {one: 1}
         tasks:
           fails: {module: ./bad, pool: one, retry: {attempts: 2, backoff: 0.2s}}
           good: {module: ./quick, pool: one}
     """)
-    applied = workshop.apply()
+    applied = project.apply()
     assert applied.outcomes == {"fails": "failed", "good": "succeeded"}
     assert started(applied) == ["fails", "good", "fails"]
 
 
-def test_what_an_earlier_run_left_running_takes_its_slot(workshop: Workshop) -> None:
-    workshop.app("quick", shell="true")
-    workshop.waiting_app("slow")
-    workshop.spec("""
+def test_what_an_earlier_run_left_running_takes_its_slot(project: SpecProject) -> None:
+    project.app("quick", shell="true")
+    project.waiting_app("slow")
+    project.spec("""
         pools: {one: 1}
         tasks:
           quick: {module: ./quick, pool: one, priority: 9, depends_on: gate}
           gate: {module: ./quick}
           slow: {module: ./slow, pool: one}
     """)
-    workshop.apply(interrupt_once_running("slow"), selection=Selection(targets=("slow",)))
+    project.apply(interrupt_once_running("slow"), selection=Selection(targets=("slow",)))
 
     def react(_: Apply, event: EngineEvent) -> None:
         if isinstance(event, TaskEnded) and event.address == "gate":
-            workshop.open_gate()
+            project.open_gate()
 
-    applied = workshop.apply(react)
-    ends = [e.address for e in applied.told.events if isinstance(e, TaskEnded)]
+    applied = project.apply(react)
+    ends = [e.address for e in applied.log.events if isinstance(e, TaskEnded)]
     assert ends == ["gate", "slow", "quick"]
 
 
 @pytest.mark.parametrize("limit", ["pool: gpu", "max_parallel: 1"])
 def test_what_waits_for_a_slot_does_not_begin_after_the_failure_of_a_run_that_fails_fast(
-    workshop: Workshop, limit: str
+    project: SpecProject, limit: str
 ) -> None:
-    workshop.waiting_app("slow")
-    workshop.app("bad", shell="exit 3")
-    workshop.spec(f"""
+    project.waiting_app("slow")
+    project.app("bad", shell="exit 3")
+    project.spec(f"""
         fail_fast: true
         pools: {{gpu: 1}}
         tasks:
@@ -162,9 +164,9 @@ def test_what_waits_for_a_slot_does_not_begin_after_the_failure_of_a_run_that_fa
 
     def react(_: Apply, event: EngineEvent) -> None:
         if isinstance(event, TaskEnded) and event.address == "bad":
-            workshop.open_gate()
+            project.open_gate()
 
-    outcomes = workshop.apply(react).outcomes
+    outcomes = project.apply(react).outcomes
     assert outcomes["bad"] == "failed"
     assert sorted(outcomes[f"slow[{key}]"] for key in "abc") == ["skipped", "skipped", "succeeded"]
     assert outcomes["tidy"] == "failed"

@@ -9,21 +9,21 @@ import pytest
 
 from taskspec.plan.model import Action
 
-from .workshop import Workshop
+from .spec_project import SpecProject
 
 
-def write(workshop: Workshop, name: str, text: str) -> None:
-    path = workshop.folder / name
+def write(project: SpecProject, name: str, text: str) -> None:
+    path = project.folder / name
     path.parent.mkdir(exist_ok=True)
     path.write_text(dedent(text), encoding="utf-8")
 
 
-def test_a_fan_out_over_an_input_unfolds_once_the_task_it_comes_from_has_run(workshop: Workshop) -> None:
-    workshop.app("list", 'set_output({"experiment": {"data": {"names": ["north", "south"]}}})')
-    (workshop.folder / "parts").mkdir()
-    workshop.app("parts/take", 'set_output({"experiment": {"data": {"name": os.environ["modal.state.name"]}}})')
+def test_a_fan_out_over_an_input_unfolds_once_the_task_it_comes_from_has_run(project: SpecProject) -> None:
+    project.app("list", 'set_output({"experiment": {"data": {"names": ["north", "south"]}}})')
+    (project.folder / "parts").mkdir()
+    project.app("parts/take", 'set_output({"experiment": {"data": {"name": os.environ["modal.state.name"]}}})')
     write(
-        workshop,
+        project,
         "parts/each.yaml",
         """
         taskspec: 1
@@ -38,26 +38,26 @@ def test_a_fan_out_over_an_input_unfolds_once_the_task_it_comes_from_has_run(wor
         results: {names: "{{ tasks.take | map(attribute='results.name') | list }}"}
         """,
     )
-    workshop.spec(
+    project.spec(
         """
         include: {all: {spec: parts/each.yaml, inputs: {names: "{{ tasks.list.results.names }}"}}}
         tasks: {list: {module: ./list, results: {names: "{{ launch.output.experiment.data.names }}"}}}
         results: {names: "{{ tasks.all.results.names }}"}
         """
     )
-    folded = next(task for task in workshop.plan().tasks if task.address == "all.take[*]")
+    folded = next(task for task in project.plan().tasks if task.address == "all.take[*]")
     assert folded.detail == "list, at most 1,000"
-    applied = workshop.apply()
+    applied = project.apply()
     assert applied.outcomes == {"list": "succeeded", "all.take[north]": "succeeded", "all.take[south]": "succeeded"}
     assert applied.report.results == {"names": ["north", "south"]}
-    assert not workshop.plan().has_changes
+    assert not project.plan().has_changes
 
 
-def test_items_that_come_in_with_an_input_are_bounded_as_those_of_a_result_are(workshop: Workshop) -> None:
-    workshop.app("list", 'set_output({"experiment": {"data": {"names": ["a", "b", "c"]}}})')
-    workshop.app("take", shell="echo hello")
+def test_items_that_come_in_with_an_input_are_bounded_as_those_of_a_result_are(project: SpecProject) -> None:
+    project.app("list", 'set_output({"experiment": {"data": {"names": ["a", "b", "c"]}}})')
+    project.app("take", shell="echo hello")
     write(
-        workshop,
+        project,
         "each.yaml",
         """
         taskspec: 1
@@ -65,22 +65,22 @@ def test_items_that_come_in_with_an_input_are_bounded_as_those_of_a_result_are(w
         tasks: {take: {module: ./take, for_each: "{{ var.names }}", at_most: 2}}
         """,
     )
-    workshop.spec(
+    project.spec(
         """
         include: {all: {spec: each.yaml, inputs: {names: "{{ tasks.list.results.names }}"}}}
         tasks: {list: {module: ./list, results: {names: "{{ launch.output.experiment.data.names }}"}}}
         """
     )
-    applied = workshop.apply()
+    applied = project.apply()
     assert applied.outcomes["all.take[*]"] == "failed"
     assert "3 items, and at most 2 are allowed" in applied.ended("all.take[*]").summary
 
 
-def test_a_command_of_an_included_spec_runs_in_the_folder_of_that_spec(workshop: Workshop) -> None:
-    write(workshop, "parts/word.txt", "inside")
-    write(workshop, "word.txt", "outside")
+def test_a_command_of_an_included_spec_runs_in_the_folder_of_that_spec(project: SpecProject) -> None:
+    write(project, "parts/word.txt", "inside")
+    write(project, "word.txt", "outside")
     write(
-        workshop,
+        project,
         "parts/say.yaml",
         """
         taskspec: 1
@@ -88,43 +88,41 @@ def test_a_command_of_an_included_spec_runs_in_the_folder_of_that_spec(workshop:
         results: {word: "{{ tasks.say.results.word }}"}
         """,
     )
-    workshop.spec(
+    project.spec(
         """
         include: {part: parts/say.yaml}
         tasks: {say: {kind: local, command: [cat, word.txt], results: {word: "{{ response.stdout }}"}}}
         results: {inside: "{{ tasks.part.results.word }}", outside: "{{ tasks.say.results.word }}"}
         """
     )
-    applied = workshop.apply(allow_local=True)
+    applied = project.apply(allow_local=True)
     assert applied.report.results == {"inside": "inside", "outside": "outside"}
 
 
-def test_an_upload_of_an_included_spec_takes_files_beside_that_spec(workshop: Workshop) -> None:
-    write(workshop, "parts/word.txt", "inside")
+def test_an_upload_of_an_included_spec_takes_files_next_to_that_spec(project: SpecProject) -> None:
+    write(project, "parts/word.txt", "inside")
     write(
-        workshop,
+        project,
         "parts/send.yaml",
         """
         taskspec: 1
         tasks: {send: {kind: api, call: upload_files, with: {from: word.txt, to: /words}}}
         """,
     )
-    workshop.spec("include: {part: parts/send.yaml}\ntasks: {idle: {kind: local, command: ['true']}}")
-    assert workshop.apply(allow_local=True).outcomes == {"part.send": "succeeded", "idle": "succeeded"}
-    assert not workshop.plan().has_changes
-    write(workshop, "parts/word.txt", "changed")
-    again = {task.address: task.action for task in workshop.plan().tasks}
+    project.spec("include: {part: parts/send.yaml}\ntasks: {idle: {kind: local, command: ['true']}}")
+    assert project.apply(allow_local=True).outcomes == {"part.send": "succeeded", "idle": "succeeded"}
+    assert not project.plan().has_changes
+    write(project, "parts/word.txt", "changed")
+    again = {task.address: task.action for task in project.plan().tasks}
     assert again == {"part.send": Action.RERUN, "idle": Action.KEEP}
 
 
 @pytest.mark.parametrize("partial", ["fail", "continue"])
-def test_a_join_in_an_included_spec_may_go_on_with_a_part(workshop: Workshop, partial: str) -> None:
-    workshop.app("work", 'sys.exit(1) if os.environ["modal.state.key"] == "b" else None')
-    workshop.app(
-        "join", 'set_output({"experiment": {"data": {"ids": len(json.loads(os.environ["modal.state.ids"]))}}})'
-    )
+def test_a_join_in_an_included_spec_may_go_on_with_a_part(project: SpecProject, partial: str) -> None:
+    project.app("work", 'sys.exit(1) if os.environ["modal.state.key"] == "b" else None')
+    project.app("join", 'set_output({"experiment": {"data": {"ids": len(json.loads(os.environ["modal.state.ids"]))}}})')
     write(
-        workshop,
+        project,
         "part.yaml",
         json.dumps(
             {
@@ -141,7 +139,7 @@ def test_a_join_in_an_included_spec_may_go_on_with_a_part(workshop: Workshop, pa
             }
         ),
     )
-    workshop.spec("include: {part: part.yaml}\ntasks: {idle: {module: ./work, params: {key: a}}}")
-    applied = workshop.apply()
+    project.spec("include: {part: part.yaml}\ntasks: {idle: {module: ./work, params: {key: a}}}")
+    applied = project.apply()
     assert applied.outcomes["part.work[b]"] == "failed"
     assert applied.outcomes["part.join"] == ("succeeded" if partial == "continue" else "skipped")

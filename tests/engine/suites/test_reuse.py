@@ -10,15 +10,15 @@ from taskspec.errors import ExitCode, UsageError
 from taskspec.operations import state_file
 from taskspec.operations.project import Request, open_project
 
-from .workshop import Workshop
+from .spec_project import SpecProject
 
 
-def test_inputs_and_results_of_an_included_spec_travel_between_launches(workshop: Workshop) -> None:
-    (workshop.folder / "parts").mkdir()
-    workshop.app("make", 'set_output({"experiment": {"data": {"id": 21}}})')
-    workshop.app("parts/double", 'set_output({"experiment": {"data": {"id": 2 * int(os.environ["modal.state.id"])}}})')
-    workshop.app("last", 'assert os.environ["modal.state.id"] == "42"')
-    (workshop.folder / "parts" / "double.yaml").write_text(
+def test_inputs_and_results_of_an_included_spec_travel_between_launches(project: SpecProject) -> None:
+    (project.folder / "parts").mkdir()
+    project.app("make", 'set_output({"experiment": {"data": {"id": 21}}})')
+    project.app("parts/double", 'set_output({"experiment": {"data": {"id": 2 * int(os.environ["modal.state.id"])}}})')
+    project.app("last", 'assert os.environ["modal.state.id"] == "42"')
+    (project.folder / "parts" / "double.yaml").write_text(
         """
         taskspec: 1
         variables: {id: {type: integer}}
@@ -27,7 +27,7 @@ def test_inputs_and_results_of_an_included_spec_travel_between_launches(workshop
         results: {id: "{{ tasks.run.results.id }}"}
         """
     )
-    workshop.spec(
+    project.spec(
         """
         include: {twice: {spec: parts/double.yaml, inputs: {id: "{{ tasks.make.results.id }}"}}}
         tasks:
@@ -36,16 +36,16 @@ def test_inputs_and_results_of_an_included_spec_travel_between_launches(workshop
         results: {id: "{{ tasks.twice.results.id }}"}
         """
     )
-    applied = workshop.apply()
+    applied = project.apply()
     assert applied.outcomes == {"make": "succeeded", "twice.run": "succeeded", "last": "succeeded"}
     assert applied.report.results == {"id": 42}
-    assert not workshop.plan().has_changes
+    assert not project.plan().has_changes
 
 
-def test_an_unfit_input_fails_what_uses_it_and_nothing_else(workshop: Workshop) -> None:
-    workshop.app("make", 'set_output({"experiment": {"data": {"id": "many"}}})')
-    workshop.app("good", shell="echo hello")
-    (workshop.folder / "part.yaml").write_text(
+def test_an_unfit_input_fails_what_uses_it_and_nothing_else(project: SpecProject) -> None:
+    project.app("make", 'set_output({"experiment": {"data": {"id": "many"}}})')
+    project.app("good", shell="echo hello")
+    (project.folder / "part.yaml").write_text(
         """
         taskspec: 1
         variables: {id: {type: integer}}
@@ -54,41 +54,41 @@ def test_an_unfit_input_fails_what_uses_it_and_nothing_else(workshop: Workshop) 
           other: {module: ./good, results: {n: "{{ 1 + 1 }}"}}
         """
     )
-    workshop.spec(
+    project.spec(
         """
         include: {part: {spec: part.yaml, inputs: {id: "{{ tasks.make.results.id }}"}}}
         tasks: {make: {module: ./make, results: {id: "{{ launch.output.experiment.data.id }}"}}}
         """
     )
-    applied = workshop.apply()
+    applied = project.apply()
     assert applied.outcomes == {"make": "succeeded", "part.uses": "failed", "part.other": "succeeded"}
     assert 'must be of type integer, and is "many"' in applied.ended("part.uses").summary
 
 
-def test_a_null_param_is_sent_over_the_default_and_a_missing_one_sends_the_default(workshop: Workshop) -> None:
-    workshop.app("app", shell="true", defaults={"a": 1, "b": 2, "deep": {"x": 1, "y": 2}})
-    workshop.spec("tasks: {t: {module: ./app, params: {a: null, deep: {x: null}}}}")
-    workshop.apply()
-    [launch] = workshop.launches()
+def test_a_null_param_is_sent_over_the_default_and_a_missing_one_sends_the_default(project: SpecProject) -> None:
+    project.app("app", shell="true", defaults={"a": 1, "b": 2, "deep": {"x": 1, "y": 2}})
+    project.spec("tasks: {t: {module: ./app, params: {a: null, deep: {x: null}}}}")
+    project.apply()
+    [launch] = project.launches()
     assert launch.params["state"] == {"a": None, "b": 2, "deep": {"x": None, "y": 2}}
 
 
 @pytest.mark.parametrize("mapping", ["{a: 1}", "{}"])
-def test_null_and_not_given_are_different_inputs(workshop: Workshop, mapping: str) -> None:
-    workshop.app("app", shell="true", defaults={"a": 1})
-    workshop.spec("tasks: {t: {module: ./app, params: {a: null}}}")
-    workshop.apply()
-    workshop.spec(f"tasks: {{t: {{module: ./app, params: {mapping}}}}}")
-    [task] = workshop.plan().tasks
+def test_null_and_not_given_are_different_inputs(project: SpecProject, mapping: str) -> None:
+    project.app("app", shell="true", defaults={"a": 1})
+    project.spec("tasks: {t: {module: ./app, params: {a: null}}}")
+    project.apply()
+    project.spec(f"tasks: {{t: {{module: ./app, params: {mapping}}}}}")
+    [task] = project.plan().tasks
     assert [(change.path, change.before, change.after) for change in task.changes] == [(("params", "a"), None, 1)]
 
 
-def test_lists_are_built_from_lists_of_upstream(workshop: Workshop) -> None:
+def test_lists_are_built_from_lists_of_upstream(project: SpecProject) -> None:
     for name, ids in (("one", [1]), ("two", [2, 3])):
-        workshop.app(name, f'set_output({{"experiment": {{"data": {{"ids": {json.dumps(ids)}}}}}}})')
-    workshop.app("last", shell="true")
+        project.app(name, f'set_output({{"experiment": {{"data": {{"ids": {json.dumps(ids)}}}}}}})')
+    project.app("last", shell="true")
     ids = 'results: {ids: "{{ launch.output.experiment.data.ids }}"}'
-    workshop.spec(
+    project.spec(
         f"""
         tasks:
           one: {{module: ./one, {ids}}}
@@ -100,12 +100,12 @@ def test_lists_are_built_from_lists_of_upstream(workshop: Workshop) -> None:
               pairs: ["{{{{ tasks.one.results.ids }}}}", [null]]
         """
     )
-    assert workshop.apply().outcomes["last"] == "succeeded"
-    [launch] = [launch for launch in workshop.launches() if "all" in launch.params.get("state", {})]
+    assert project.apply().outcomes["last"] == "succeeded"
+    [launch] = [launch for launch in project.launches() if "all" in launch.params.get("state", {})]
     assert launch.params["state"] == {"all": [1, 2, 3], "pairs": [[1], [None]]}
 
 
-def test_a_profile_for_another_server_is_refused_before_anything_is_asked(remote: Workshop) -> None:
+def test_a_profile_for_another_server_is_refused_before_anything_is_asked(remote: SpecProject) -> None:
     remote.spec(
         """
         profiles: {prod: {server: "https://app.example.com"}, here: {server: "SERVER"}}

@@ -122,7 +122,7 @@ def test_every_problem_is_reported_at_its_place(text: str, found: list[tuple[Cod
     assert [(code, place) for code, place in places(text) if code is not Code.YAML_SYNTAX or place] == found
 
 
-def test_a_template_without_quotes_is_told_to_take_them() -> None:
+def test_a_template_without_quotes_is_asked_to_take_them() -> None:
     (problem,) = problems("lr: {{ var.lr }}\n")
     assert problem.summary == "a template must stand in quotes"
 

@@ -37,7 +37,7 @@ def test_addresses_come_from_the_values(for_each: Any, expected: dict[str, Any])
 
 
 @given(st.lists(st.sampled_from(["a", "b", "c", "d", "e"]), unique=True))
-def test_an_address_does_not_depend_on_what_stands_beside_it(items: list[str]) -> None:
+def test_an_address_does_not_depend_on_what_stands_next_to_it(items: list[str]) -> None:
     assert addresses(items) == {f"t[{item}]": item for item in items}
 
 
@@ -127,7 +127,7 @@ def ring(size: int) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7])
-def test_a_cycle_is_told_as_the_path_of_the_references_that_make_it(size: int) -> None:
+def test_a_cycle_is_reported_as_the_path_of_the_references_that_make_it(size: int) -> None:
     (problem,) = refused({**ring(size), "free": {}, "after": {"depends_on": "t0"}})
     assert problem.code is Code.CYCLE
     names = problem.summary.removeprefix("tasks wait for each other: ").split(" → ")

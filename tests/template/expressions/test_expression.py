@@ -99,7 +99,7 @@ def test_what_is_looked_for_and_not_known_yet_is_neither_there_nor_missing(text:
     assert isinstance(value(text), Unknown)
 
 
-def test_what_is_wrong_whatever_the_run_brings_is_told_at_once() -> None:
+def test_what_is_wrong_whatever_the_run_brings_is_reported_at_once() -> None:
     with pytest.raises(ExpressionError, match="requires string"):
         value("{{ 1 in 'a text' and tasks.open.results.report }}")
 

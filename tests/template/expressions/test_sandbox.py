@@ -82,7 +82,7 @@ def test_no_attack_evaluates(template: str, form: str) -> None:
         Renderer().render(form.format("") + template, SCOPE)
 
 
-def test_a_refusal_at_the_door_needs_no_value() -> None:
+def test_a_refusal_before_evaluation_needs_no_value() -> None:
     """What can be seen in the text is refused while the spec is validated, not when a launch is due."""
     for template in (
         "{{ var.s.__class__ }}",
