@@ -32,7 +32,7 @@ PAGES = [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]
 HAS_BANNED_WORDS = {"tests/english.py", "tests/test_english.py"}
 """The files that must name the banned words."""
 
-ALLOWED = {"taskspec/scaffold/draft.py": {"world"}, "tests/template/test_sandbox.py": {"floor"}}
+ALLOWED = {"taskspec/scaffold/draft.py": {"world"}, "tests/template/expressions/test_sandbox.py": {"floor"}}
 """Banned words in data that is not prose: a greeting, and a method of rounding."""
 
 

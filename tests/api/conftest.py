@@ -8,7 +8,7 @@ from taskspec.api import Api
 
 from .recorder import Recorder
 
-TOKEN = "canary-token-1f2e3d"
+TOKEN = "hidden-token-1f2e3d"
 
 
 @pytest.fixture(autouse=True)

@@ -17,15 +17,15 @@ from tests.waiting import kill_apps_of
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
-    """What a command said, and its exit code."""
+class CommandResult:
+    """The output of a command, and its exit code."""
 
     code: int
     out: str
     err: str
 
 
-Command = Callable[..., Said]
+Command = Callable[..., CommandResult]
 
 
 @pytest.fixture(scope="session")
@@ -79,10 +79,10 @@ def spec(folder: Path) -> Callable[[str], Path]:
 def taskspec(capfd: pytest.CaptureFixture[str]) -> Command:
     """Run a command line in this process."""
 
-    def command(*arguments: str) -> Said:
+    def command(*arguments: str) -> CommandResult:
         capfd.readouterr()
         code = run(arguments)
-        said = capfd.readouterr()
-        return Said(int(code), said.out, said.err)
+        result = capfd.readouterr()
+        return CommandResult(int(code), result.out, result.err)
 
     return command

@@ -14,8 +14,8 @@ def apply_and_leave(spec: str = "spec.yaml") -> int:
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as apply:
         try:
             assert apply.stdout is not None
-            told = (json.loads(line) for line in apply.stdout)
-            running = next(e for e in told if e["type"] == "status_changed" and e["status"] == "started")
+            events = (json.loads(line) for line in apply.stdout)
+            running = next(e for e in events if e["type"] == "status_changed" and e["status"] == "started")
             apply.send_signal(signal.SIGINT)
             assert apply.wait() == 8
         finally:

@@ -23,8 +23,8 @@ LOCAL = """
 
 def test_commands_need_the_word_of_the_person_at_the_keyboard(taskspec: Command, spec: Write) -> None:
     spec(LOCAL)
-    said = taskspec("plan", "spec.yaml")
-    assert "runs on this machine: apply needs --allow-local" in said.out
+    result = taskspec("plan", "spec.yaml")
+    assert "runs on this machine: apply needs --allow-local" in result.out
     refused = taskspec("apply", "spec.yaml")
     assert refused.code == 3
     assert '"say" would run commands on this machine' in refused.err
@@ -36,7 +36,7 @@ def test_commands_need_the_word_of_the_person_at_the_keyboard(taskspec: Command,
     assert "nothing to do" in kept.out
 
 
-def test_a_rehearsal_asks_nobody_and_runs_nothing(taskspec: Command, spec: Write, folder: Path) -> None:
+def test_a_rehearsal_asks_no_server_and_runs_nothing(taskspec: Command, spec: Write, folder: Path) -> None:
     spec(f"""
         tasks:
           train: {{module: ./good}}
@@ -49,9 +49,9 @@ def test_a_rehearsal_asks_nobody_and_runs_nothing(taskspec: Command, spec: Write
           first: {{kind: request, service: 5, method: list, results: {{first: "{{{{ response[0] }}}}"}}}}
           touch: {{kind: local, command: [touch, {folder / "touched"}], depends_on: review}}
         """)
-    said = taskspec("apply", "spec.yaml", "--rehearse")
-    assert said.code == 0, said
-    assert "Applied: 5 succeeded" in said.out
+    result = taskspec("apply", "spec.yaml", "--rehearse")
+    assert result.code == 0, result
+    assert "Applied: 5 succeeded" in result.out
     assert not (folder / "touched").exists()
 
 
@@ -63,10 +63,10 @@ def test_waiting_for_people_has_an_exit_code_of_its_own(taskspec: Command, spec:
           review: {{kind: wait, wait: {{labeling_job: {job["id"]}}}}}
           train: {{module: ./good, depends_on: review}}
         """)
-    said = taskspec("apply", "spec.yaml")
-    assert said.code == 7
-    assert "Pending:" in said.out
-    assert f'labeling job {job["id"]} "lemons" is pending' in said.out
-    assert "Applied: 2 pending" in said.out
+    result = taskspec("apply", "spec.yaml")
+    assert result.code == 7
+    assert "Pending:" in result.out
+    assert f'labeling job {job["id"]} "lemons" is pending' in result.out
+    assert "Applied: 2 pending" in result.out
     assert "still pending" in taskspec("plan", "spec.yaml").out
     assert "call" in taskspec("status", "spec.yaml").out

@@ -33,15 +33,15 @@ TWO = """
 
 def test_an_apply_puts_its_result_on_stdout_and_its_progress_on_stderr(taskspec: Command, spec: Write) -> None:
     spec(TWO)
-    said = taskspec("apply", "spec.yaml")
-    assert said.code == 0
-    assert "Plan: 2 to start." in said.out
-    assert "Applied: 2 succeeded in" in said.out
-    assert "said = finished" in said.out
-    assert "first: started launch" in said.err
-    assert "second: succeeded" in said.err
-    assert "started launch" not in said.out
-    assert "Plan:" not in said.err
+    result = taskspec("apply", "spec.yaml")
+    assert result.code == 0
+    assert "Plan: 2 to start." in result.out
+    assert "Applied: 2 succeeded in" in result.out
+    assert "said = finished" in result.out
+    assert "first: started launch" in result.err
+    assert "second: succeeded" in result.err
+    assert "started launch" not in result.out
+    assert "Plan:" not in result.err
 
 
 def test_a_plan_touches_nothing(taskspec: Command, spec: Write, folder: Path) -> None:
@@ -73,9 +73,9 @@ def test_a_plan_as_json_fits_its_schema(taskspec: Command, spec: Write) -> None:
 @pytest.mark.parametrize("module", ["./good", "./bad"])
 def test_an_apply_as_json_is_one_event_a_line_and_nothing_else(taskspec: Command, spec: Write, module: str) -> None:
     spec(f"tasks: {{a: {{module: {module}}}, b: {{module: ./good, depends_on: a}}}}")
-    said = taskspec("apply", "spec.yaml", "--json")
-    assert (said.code, said.err) == (int(module == "./bad"), "")
-    events = [json.loads(line) for line in said.out.splitlines()]
+    result = taskspec("apply", "spec.yaml", "--json")
+    assert (result.code, result.err) == (int(module == "./bad"), "")
+    events = [json.loads(line) for line in result.out.splitlines()]
     for event in events:
         EVENT.validate(event)
     assert (events[0]["type"], events[-1]["type"]) == ("run_began", "run_ended")
@@ -164,9 +164,9 @@ def test_status_tells_what_was_launched_and_what_left_the_spec(taskspec: Command
     assert taskspec("status", "spec.yaml").out == "Nothing was launched yet.\n"
     taskspec("apply", "spec.yaml")
     spec("tasks: {first: {module: ./good}}")
-    said = taskspec("status", "spec.yaml").out
-    assert "first   succeeded" in said
-    assert "no longer in the spec" in said
+    result = taskspec("status", "spec.yaml").out
+    assert "first   succeeded" in result
+    assert "no longer in the spec" in result
     document = json.loads(taskspec("status", "spec.yaml", "--json").out)
     assert {task["address"]: task["in_spec"] for task in document["tasks"]} == {"first": True, "second": False}
 
@@ -197,10 +197,10 @@ def test_the_graph_is_drawn_without_a_server(
 ) -> None:
     monkeypatch.setenv("TASKSPEC_HOME", "/dev/null/nowhere")
     spec(TWO)
-    said = taskspec("graph", "spec.yaml", "--format", kind)
-    assert said.code == 0
-    assert "first" in said.out
-    assert "second" in said.out
+    result = taskspec("graph", "spec.yaml", "--format", kind)
+    assert result.code == 0
+    assert "first" in result.out
+    assert "second" in result.out
 
 
 def test_validate_needs_no_server(taskspec: Command, spec: Write, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -209,9 +209,9 @@ def test_validate_needs_no_server(taskspec: Command, spec: Write, monkeypatch: p
     assert taskspec("validate", "spec.yaml").out == "spec.yaml is valid: 2 tasks, 2 to launch at most.\n"
     assert json.loads(taskspec("validate", "spec.yaml", "--json").out) == {"valid": True, "problems": []}
     spec("tasks: {a: {module: ./good, colr: red}}")
-    said = taskspec("validate", "spec.yaml", "--json")
-    assert said.code == 3
-    problem = json.loads(said.out)["problems"][0]
+    result = taskspec("validate", "spec.yaml", "--json")
+    assert result.code == 3
+    problem = json.loads(result.out)["problems"][0]
     assert (problem["place"]["line"], problem["severity"]) == (3, "error")
 
 
@@ -246,10 +246,12 @@ def test_variables_reach_the_spec(
     assert taskspec("plan", "spec.yaml").code == 3
 
 
-def test_a_version_that_does_not_exist_is_told_with_those_that_do(taskspec: Command, spec: Write, folder: Path) -> None:
+def test_a_version_that_does_not_exist_is_reported_with_those_that_do(
+    taskspec: Command, spec: Write, folder: Path
+) -> None:
     added = taskspec("server", "modules", "add", str(folder / "good"), "--slug", "me/good", "--version", "v1.0.0")
     assert added.code == 0
-    told = taskspec("plan", str(spec("tasks: {a: {module: me/good, version: v1.0.1}}")))
-    assert told.code == 3
-    assert 'has no release "v1.0.1"' in told.err
-    assert 'Did you mean "v1.0.0"?' in told.err
+    result = taskspec("plan", str(spec("tasks: {a: {module: me/good, version: v1.0.1}}")))
+    assert result.code == 3
+    assert 'has no release "v1.0.1"' in result.err
+    assert 'Did you mean "v1.0.0"?' in result.err

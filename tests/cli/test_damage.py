@@ -72,14 +72,14 @@ def test_6_with_the_path_and_the_way_out_and_nothing_started(
     before = api.task.highest_id(1)
     damage(path)
     for command in COMMANDS:
-        said = taskspec(*command.split(), "spec.yaml")
-        assert (said.code, said.out) == (6, ""), command
-        assert str(path) in said.err
-        assert len(said.err.strip().splitlines()) > 1, "a remedy follows"
+        result = taskspec(*command.split(), "spec.yaml")
+        assert (result.code, result.out) == (6, ""), command
+        assert str(path) in result.err
+        assert len(result.err.strip().splitlines()) > 1, "a remedy follows"
     assert api.task.highest_id(1) == before
 
 
-def test_what_the_remedy_says_begins_anew(taskspec: Command, path: Path) -> None:
+def test_what_the_remedy_says_begins_again(taskspec: Command, path: Path) -> None:
     path.unlink()
     assert str(path.with_suffix(".lineage")) in taskspec("apply", "spec.yaml").err
     path.with_suffix(".lineage").unlink()
@@ -113,11 +113,11 @@ def test_nothing_is_started_when_the_disk_is_full_before_the_intent(path: Path, 
     """A limit on the size of a file stands for the end of a disk; the largest one lets all but the intent pass."""
     before = api.task.highest_id(1)
     command = [sys.executable, "-c", FULL, str(limit), "apply", "spec.yaml", "--rerun", "big"]
-    said = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert said.returncode == 6, said.stderr
-    assert str(path) in said.stderr
-    assert "disk" in said.stderr
-    assert ("1 to rerun" in said.stdout) == (limit == 60_000)
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode == 6, result.stderr
+    assert str(path) in result.stderr
+    assert "disk" in result.stderr
+    assert ("1 to rerun" in result.stdout) == (limit == 60_000)
     assert api.task.highest_id(1) == before
 
 
@@ -127,11 +127,11 @@ def test_a_mistake_of_ours_while_writing_is_a_bug_report_and_the_state_stays(
     before = taskspec("state", "export", "spec.yaml").out
     monkeypatch.setattr(Actor, "body", lambda self, **more: {"who": object()})
     monkeypatch.setattr(tempfile, "tempdir", str(folder))
-    said = taskspec("state", "forget", "spec.yaml", "only")
-    assert said.code == 70
-    assert "this is a bug in taskspec" in said.err
+    result = taskspec("state", "forget", "spec.yaml", "only")
+    assert result.code == 70
+    assert "this is a bug in taskspec" in result.err
     for word in ("damaged", "estore", "ackup", "oving", "forget every launch"):
-        assert word not in said.err
+        assert word not in result.err
     assert len(list(folder.glob("taskspec-bug-*.txt"))) == 1
     monkeypatch.undo()
     monkeypatch.chdir(folder)

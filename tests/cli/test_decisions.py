@@ -22,11 +22,11 @@ CONDITIONAL = """
 
 def test_a_run_with_nothing_but_successes_and_false_conditions_exits_with_0(taskspec: Command, spec: Write) -> None:
     spec(CONDITIONAL)
-    said = taskspec("apply", "spec.yaml")
-    assert said.code == 0
-    assert "Applied: 1 succeeded, 1 skipped in" in said.out
-    assert "deploy  its condition is false: {{ var.deploy }} with var.deploy = false" in said.out
-    assert "deploy: skipped: its condition is false" in said.err
+    result = taskspec("apply", "spec.yaml")
+    assert result.code == 0
+    assert "Applied: 1 succeeded, 1 skipped in" in result.out
+    assert "deploy  its condition is false: {{ var.deploy }} with var.deploy = false" in result.out
+    assert "deploy: skipped: its condition is false" in result.err
     again = taskspec("plan", "spec.yaml", "--detailed-exitcode")
     assert again.code == 0
     assert "Plan: nothing to do, 1 to keep, 1 to skip." in again.out
@@ -56,17 +56,17 @@ CLEANED = """
 )
 def test_clean_up_and_exit_codes(taskspec: Command, spec: Write, app: str, tidy: str, code: int, counts: str) -> None:
     spec(CLEANED.replace("APP", app).replace("TIDY", tidy))
-    said = taskspec("apply", "spec.yaml")
-    assert said.code == code
-    assert f"Applied: {counts} in" in said.out
+    result = taskspec("apply", "spec.yaml")
+    assert result.code == code
+    assert f"Applied: {counts} in" in result.out
 
 
 def test_after_a_green_run_clean_up_is_no_change(taskspec: Command, spec: Write) -> None:
     spec(CLEANED.replace("APP", "good").replace("TIDY", "good"))
     taskspec("apply", "spec.yaml")
-    said = taskspec("plan", "spec.yaml", "--detailed-exitcode")
-    assert said.code == 0
-    assert "○ undo   only if something that it needs fails: nothing that it needs runs now" in said.out
+    result = taskspec("plan", "spec.yaml", "--detailed-exitcode")
+    assert result.code == 0
+    assert "○ undo   only if something that it needs fails: nothing that it needs runs now" in result.out
 
 
 FAST = """
@@ -96,9 +96,9 @@ def test_a_flag_decides_over_the_spec_whether_a_failure_ends_the_run(
     (folder / "opening" / "config.json").write_text(json.dumps(config), encoding="utf-8")
     opening = "      opens: {module: ./opening, depends_on: fails, run_on: failure}\n"
     spec(FAST.replace("FAST", written) + opening)
-    said = taskspec("apply", "spec.yaml", "--json", *flags)
-    assert said.code == 1
-    report = json.loads(said.out.splitlines()[-1])
+    result = taskspec("apply", "spec.yaml", "--json", *flags)
+    assert result.code == 1
+    report = json.loads(result.out.splitlines()[-1])
     ended = {task["address"]: task for task in report["tasks"]}
     assert ended["later"]["outcome"] == later
     assert ended["later"].get("reason") == ("fail_fast" if later == "skipped" else None)
@@ -106,17 +106,17 @@ def test_a_flag_decides_over_the_spec_whether_a_failure_ends_the_run(
 
 def test_clean_up_that_needs_nothing_is_a_mistake(taskspec: Command, spec: Write) -> None:
     spec("tasks: {undo: {module: ./good, run_on: failure}}")
-    said = taskspec("validate", "spec.yaml")
-    assert said.code == 3
-    assert "runs on failure and needs nothing" in said.err
+    result = taskspec("validate", "spec.yaml")
+    assert result.code == 3
+    assert "runs on failure and needs nothing" in result.err
 
 
 def test_a_condition_that_is_no_truth_value_is_a_mistake(taskspec: Command, spec: Write) -> None:
     spec('tasks: {only: {module: ./good, when: "{{ 1 + 1 }}"}}')
     for command in ("validate", "plan"):
-        said = taskspec(command, "spec.yaml")
-        assert said.code == 3
-        assert "a condition must be true or false, and this one is 2 (integer); compare it with something" in said.err
+        result = taskspec(command, "spec.yaml")
+        assert result.code == 3
+        assert "a condition must be true or false, and this one is 2 (integer); compare it with something" in result.err
 
 
 @pytest.mark.parametrize(
@@ -128,6 +128,6 @@ def test_a_rehearsal_decides_too(
     spec(CLEANED.replace("APP", "good").replace("TIDY", "good"))
     faults = f"taskspec_faults: 1\nlaunches:\n  - {{match: train, ends: {ends}}}\n"
     (folder / "faults.yaml").write_text(faults, encoding="utf-8")
-    said = taskspec("apply", "spec.yaml", "--rehearse", "--faults", "faults.yaml")
-    assert said.code == code
-    assert f"Applied: {counts} in" in said.out
+    result = taskspec("apply", "spec.yaml", "--rehearse", "--faults", "faults.yaml")
+    assert result.code == code
+    assert f"Applied: {counts} in" in result.out

@@ -23,7 +23,7 @@ Write = Callable[[str], Path]
 SCHEMA = load_schema("documents")
 PAGE = (Path(__file__).parents[2] / "docs" / "json.md").read_text(encoding="utf-8")
 SPEC = """
-    variables: {token: {type: string, sensitive: true, default: "env:CANARY"}}
+    variables: {token: {type: string, sensitive: true, default: "env:PLANTED"}}
     tasks:
       first: {module: ./good, results: {id: "{{ launch.id }}"}}
       second: {module: ./bad, params: {of: "{{ tasks.first.results.id }}", key: "{{ var.token }}"}}
@@ -34,12 +34,12 @@ SPEC = """
 
 @pytest.fixture(autouse=True)
 def a_secret(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CANARY", "canary-7f3a")
+    monkeypatch.setenv("PLANTED", "hidden-7f3a")
 
 
-def fits(kind: str, said: str) -> dict[str, Any]:
+def fits(kind: str, result: str) -> dict[str, Any]:
     """The document, which fits its definition and no other one of the file."""
-    document: dict[str, Any] = json.loads(said)
+    document: dict[str, Any] = json.loads(result)
     Draft7Validator({"$ref": f"#/definitions/{kind}", "definitions": SCHEMA["definitions"]}).validate(document)
     Draft7Validator(SCHEMA).validate(document)
     return document
@@ -67,9 +67,9 @@ def test_documents_fit_before_and_after_an_apply(taskspec: Command, spec: Write)
     spec(SPEC)
     for kind, commands in documents(taskspec).items():
         for command in commands:
-            said = taskspec(*command, "--json")
-            assert said.out, (command, said)
-            fits(kind, said.out)
+            result = taskspec(*command, "--json")
+            assert result.out, (command, result)
+            fits(kind, result.out)
     assert taskspec("apply", "spec.yaml").code == 1
     for kind, commands in documents(taskspec).items():
         for command in commands:
@@ -78,9 +78,9 @@ def test_documents_fit_before_and_after_an_apply(taskspec: Command, spec: Write)
         assert fits("record", taskspec("state", "show", "spec.yaml", address, "--json").out)["address"] == address
     assert fits("verified", taskspec("state", "verify", "spec.yaml", "--json").out)["events"] > 0
     spec(SPEC.replace("key:", "other: 1, key:").replace("results: {id:", "params: {lr: 2}, results: {id:", 1))
-    said = taskspec("explain", "spec.yaml", "first", "--json")
-    assert said.out, said.err
-    assert fits("explanation", said.out)["changes"]
+    result = taskspec("explain", "spec.yaml", "first", "--json")
+    assert result.out, result.err
+    assert fits("explanation", result.out)["changes"]
 
 
 def test_a_lock_that_is_held_fits(taskspec: Command, spec: Write, folder: Path) -> None:

@@ -40,7 +40,7 @@ def end(api: Api, task_id: int, status: str = "finished") -> None:
     api.task.wait(task_id, status, wait_attempts=600, wait_attempt_timeout_sec=0.05)
 
 
-def test_a_launch_that_was_stopped_by_hand_is_told_recorded_and_launched_again(
+def test_a_launch_that_was_stopped_by_hand_is_reported_recorded_and_launched_again(
     taskspec: Command, running: int, folder: Path, api: Api
 ) -> None:
     api.task.stop(running)
@@ -53,7 +53,9 @@ def test_a_launch_that_was_stopped_by_hand_is_told_recorded_and_launched_again(
     assert "succeeded" in taskspec("status", "spec.yaml").out
 
 
-def test_a_launch_that_ended_unseen_is_told_and_kept(taskspec: Command, running: int, folder: Path, api: Api) -> None:
+def test_a_launch_that_ended_unseen_is_reported_and_kept(
+    taskspec: Command, running: int, folder: Path, api: Api
+) -> None:
     (folder / "gate").touch()
     end(api, running)
     assert "finished since the last run" in taskspec("status", "spec.yaml").out
@@ -62,7 +64,7 @@ def test_a_launch_that_ended_unseen_is_told_and_kept(taskspec: Command, running:
     assert api.task.highest_id(1) == running
 
 
-def test_a_launch_that_left_the_spec_and_runs_is_told_and_stopped(
+def test_a_launch_that_left_the_spec_and_runs_is_reported_and_stopped(
     taskspec: Command, running: int, spec: Write, api: Api
 ) -> None:
     spec("tasks: {other: {module: ./good}}")
@@ -74,7 +76,9 @@ def test_a_launch_that_left_the_spec_and_runs_is_told_and_stopped(
     assert "still running" not in taskspec("status", "spec.yaml").out
 
 
-def test_a_launch_that_was_restarted_by_hand_is_told_and_attached_to(taskspec: Command, spec: Write, api: Api) -> None:
+def test_a_launch_that_was_restarted_by_hand_is_reported_and_attached_to(
+    taskspec: Command, spec: Write, api: Api
+) -> None:
     spec("tasks: {only: {module: ./good}}")
     assert taskspec("apply", "spec.yaml").code == 0
     task_id = json.loads(taskspec("status", "spec.yaml", "--json").out)["tasks"][0]["task_id"]

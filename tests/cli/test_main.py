@@ -29,10 +29,10 @@ REMOTE = "tasks: {only: {module: owner/app, version: v1, workspace: 1}}"
 
 @pytest.mark.parametrize("name", [*COMMANDS, *ALIASES])
 def test_every_command_explains_itself(taskspec: Command, name: str) -> None:
-    said = taskspec(name, "--help")
-    assert (said.code, said.err) == (ExitCode.DONE, "")
-    assert f"Usage: taskspec {name}" in said.out
-    assert len(said.out.splitlines()) > 5
+    result = taskspec(name, "--help")
+    assert (result.code, result.err) == (ExitCode.DONE, "")
+    assert f"Usage: taskspec {name}" in result.out
+    assert len(result.out.splitlines()) > 5
 
 
 @pytest.mark.parametrize("name", ["run", "start", "stop", "status"])
@@ -41,9 +41,9 @@ def test_every_command_of_the_server_explains_itself(taskspec: Command, name: st
 
 
 def test_the_help_lists_every_command_and_every_exit_code(taskspec: Command) -> None:
-    said = taskspec("--help").out
-    assert all(f"\n  {name} " in said for name in COMMANDS)
-    assert all(f"{int(code)} " in said for code in ExitCode)
+    result = taskspec("--help").out
+    assert all(f"\n  {name} " in result for name in COMMANDS)
+    assert all(f"{int(code)} " in result for code in ExitCode)
 
 
 def test_the_version_is_one_line(taskspec: Command) -> None:
@@ -67,10 +67,10 @@ def test_0_when_everything_is_done(taskspec: Command, spec: Write) -> None:
 
 def test_1_when_a_task_failed(taskspec: Command, spec: Write) -> None:
     spec(BAD)
-    said = taskspec("apply", "spec.yaml")
-    assert said.code == 1
-    assert "│ sorry" in said.out
-    assert "taskspec logs" in said.out
+    result = taskspec("apply", "spec.yaml")
+    assert result.code == 1
+    assert "│ sorry" in result.out
+    assert "taskspec logs" in result.out
 
 
 def test_2_when_a_plan_has_changes_and_the_code_was_asked_for(taskspec: Command, spec: Write) -> None:
@@ -98,18 +98,18 @@ def test_2_when_a_plan_has_changes_and_the_code_was_asked_for(taskspec: Command,
 )
 def test_3_when_the_usage_is_wrong(taskspec: Command, spec: Write, arguments: list[str], words: str) -> None:
     spec(GOOD)
-    said = taskspec(*arguments)
-    assert (said.code, said.out) == (3, "")
-    assert words in said.err
+    result = taskspec(*arguments)
+    assert (result.code, result.out) == (3, "")
+    assert words in result.err
 
 
-def test_3_when_the_spec_is_wrong_and_every_problem_is_told(taskspec: Command, spec: Write) -> None:
+def test_3_when_the_spec_is_wrong_and_every_problem_is_reported(taskspec: Command, spec: Write) -> None:
     spec("tasks: {a: {module: ./good, colr: red}, b: {module: ./good, params: {x: '{{ var.y }}'}}}")
     for command in ("validate", "plan", "apply"):
-        said = taskspec(command, "spec.yaml")
-        assert (said.code, said.out) == (3, "")
-        assert "colr" in said.err
-        assert "spec.yaml:3" in said.err
+        result = taskspec(command, "spec.yaml")
+        assert (result.code, result.out) == (3, "")
+        assert "colr" in result.err
+        assert "spec.yaml:3" in result.err
 
 
 @pytest.fixture
@@ -121,16 +121,16 @@ def closed_port() -> Iterator[int]:
 
 
 @pytest.mark.parametrize("command", ["plan", "apply"])
-def test_4_when_nobody_answers(
+def test_4_when_no_server_answers(
     taskspec: Command, spec: Write, monkeypatch: pytest.MonkeyPatch, closed_port: int, command: str
 ) -> None:
     monkeypatch.setenv("SERVER_ADDRESS", f"http://127.0.0.1:{closed_port}")
     monkeypatch.setenv("API_TOKEN", "a-secret-token")
     spec(REMOTE)
-    said = taskspec(command, "spec.yaml")
-    assert (said.code, said.out) == (4, "")
-    assert "SERVER_ADDRESS" in said.err
-    assert "a-secret-token" not in said.err
+    result = taskspec(command, "spec.yaml")
+    assert (result.code, result.out) == (4, "")
+    assert "SERVER_ADDRESS" in result.err
+    assert "a-secret-token" not in result.err
 
 
 def test_4_when_the_token_is_wrong(
@@ -139,10 +139,10 @@ def test_4_when_the_token_is_wrong(
     monkeypatch.setenv("SERVER_ADDRESS", endpoint.address)
     monkeypatch.setenv("API_TOKEN", "a-wrong-token")
     spec(REMOTE)
-    said = taskspec("plan", "spec.yaml")
-    assert said.code == 4
-    assert "API_TOKEN" in said.err
-    assert "a-wrong-token" not in said.err
+    result = taskspec("plan", "spec.yaml")
+    assert result.code == 4
+    assert "API_TOKEN" in result.err
+    assert "a-wrong-token" not in result.err
 
 
 def test_3_when_only_half_a_server_is_configured(
@@ -150,9 +150,9 @@ def test_3_when_only_half_a_server_is_configured(
 ) -> None:
     monkeypatch.setenv("SERVER_ADDRESS", "http://127.0.0.1:1")
     spec(GOOD)
-    said = taskspec("plan", "spec.yaml")
-    assert said.code == 3
-    assert "API_TOKEN is not" in said.err
+    result = taskspec("plan", "spec.yaml")
+    assert result.code == 3
+    assert "API_TOKEN is not" in result.err
 
 
 def other_apply() -> subprocess.Popen[str]:
@@ -176,9 +176,9 @@ def test_5_when_another_apply_writes_and_it_is_named(taskspec: Command, spec: Wr
     process = other_apply()
     try:
         wait_for_the_app(process)
-        said = taskspec("apply", "spec.yaml")
-        assert (said.code, said.out) == (5, "")
-        assert f"process {process.pid}" in said.err
+        result = taskspec("apply", "spec.yaml")
+        assert (result.code, result.out) == (5, "")
+        assert f"process {process.pid}" in result.err
         assert taskspec("plan", "spec.yaml").code == 0, "plan works meanwhile"
         assert "started" in taskspec("status", "spec.yaml").out
     finally:
@@ -193,10 +193,10 @@ def test_6_when_the_state_is_damaged_and_nothing_is_started(taskspec: Command, s
     path = spec(GOOD).parent / ".taskspec" / "spec" / "local.db"
     taskspec("apply", "spec.yaml")
     path.write_bytes(b"\0" * 8192)
-    said = taskspec(command, "spec.yaml")
-    assert (said.code, said.out) == (6, "")
-    assert "local.db" in said.err
-    assert "backup" in said.err
+    result = taskspec(command, "spec.yaml")
+    assert (result.code, result.out) == (6, "")
+    assert "local.db" in result.err
+    assert "backup" in result.err
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -219,7 +219,7 @@ def test_8_when_interrupted_and_launches_go_on(
     assert "attached to launch" in again.err
 
 
-def test_a_spec_with_mistakes_keeps_nobody_from_stopping_what_it_has_started(
+def test_a_spec_with_mistakes_does_not_prevent_stopping_what_it_has_started(
     taskspec: Command, spec: Write, folder: Path
 ) -> None:
     spec(WAITING)
@@ -228,10 +228,10 @@ def test_a_spec_with_mistakes_keeps_nobody_from_stopping_what_it_has_started(
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=30)
     (folder / "spec.yaml").write_text("tasks: {only: {modul: ./waiting}")
-    said = taskspec("stop", "spec.yaml")
-    assert said.code == 0
-    assert "only: launch" in said.out
-    assert "mistakes" in said.err
+    result = taskspec("stop", "spec.yaml")
+    assert result.code == 0
+    assert "only: launch" in result.out
+    assert "mistakes" in result.err
 
 
 def test_70_when_it_is_our_fault_with_a_report_to_send(
@@ -243,11 +243,11 @@ def test_70_when_it_is_our_fault_with_a_report_to_send(
     monkeypatch.setattr("taskspec.cli.commands.plan.open_project", stumble)
     monkeypatch.setattr(tempfile, "tempdir", str(folder))
     spec(GOOD)
-    said = taskspec("plan", "spec.yaml")
-    assert (said.code, said.out) == (70, "")
-    assert "Traceback" not in said.err
+    result = taskspec("plan", "spec.yaml")
+    assert (result.code, result.out) == (70, "")
+    assert "Traceback" not in result.err
     report = next(folder.glob("taskspec-bug-*.txt"))
-    assert str(report) in said.err
+    assert str(report) in result.err
     assert "ZeroDivisionError: oh dear" in report.read_text()
 
 
@@ -259,9 +259,9 @@ def test_130_when_interrupted_before_anything_started(
 
     monkeypatch.setattr("taskspec.cli.commands.apply.make", press_control_c)
     spec(GOOD)
-    said = taskspec("apply", "spec.yaml")
-    assert said.code == 130
-    assert "nothing was started" in said.err
+    result = taskspec("apply", "spec.yaml")
+    assert result.code == 130
+    assert "nothing was started" in result.err
 
 
 def test_a_closed_pipe_is_no_error(spec: Write) -> None:
@@ -315,6 +315,6 @@ def test_a_path_that_leads_nowhere_is_no_bug(taskspec: Command, folder: Path, co
     (folder / "app").mkdir(exist_ok=True)
     (folder / "app" / "config.json").write_text('{"name": "app"}')
     (folder / "spec.yaml").write_text("taskspec: 1\ntasks: {a: {module: ./app}}\n")
-    said = taskspec(*(path if part == "{}" else part for part in command.split()))
-    assert said.code in (0, 3, 6)
-    assert "bug" not in said.err
+    result = taskspec(*(path if part == "{}" else part for part in command.split()))
+    assert result.code in (0, 3, 6)
+    assert "bug" not in result.err

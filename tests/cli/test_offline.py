@@ -39,13 +39,13 @@ def sealed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.usefixtures("sealed")
 def test_an_offline_plan_says_what_it_could_not_check(spec: Callable[[str], Path], taskspec: Command) -> None:
     path = spec(SPEC)
-    said = taskspec("plan", "--offline", str(path))
-    assert said.code == 0, said
-    assert "Plan: 2 to start." in said.out
-    assert "params.token: (sensitive)" in said.out or '"(sensitive)"' in said.out
-    assert "Not checked: whether these apps exist at these versions, and their defaults: acme/far." in said.err
-    assert "Not checked: whether the agents exist." in said.err
-    assert "Not checked: secrets, which count as unchanged: token." in said.err
+    result = taskspec("plan", "--offline", str(path))
+    assert result.code == 0, result
+    assert "Plan: 2 to start." in result.out
+    assert "params.token: (sensitive)" in result.out or '"(sensitive)"' in result.out
+    assert "Not checked: whether these apps exist at these versions, and their defaults: acme/far." in result.err
+    assert "Not checked: whether the agents exist." in result.err
+    assert "Not checked: secrets, which count as unchanged: token." in result.err
     document = json.loads(taskspec("plan", "--offline", "--json", str(path)).out)
     assert [task["fingerprint"] is None for task in document["tasks"]] == [False, True]
     assert taskspec("validate", str(path)).code == 0
@@ -63,9 +63,9 @@ def test_an_offline_plan_goes_by_the_record(
     )
     assert taskspec("apply", str(path)).code == 0
     monkeypatch.delenv("HOOK")
-    said = taskspec("plan", "--offline", str(path))
-    assert "nothing to do, 1 to keep" in said.out, said
-    assert "the status of past launches" in said.err
+    result = taskspec("plan", "--offline", str(path))
+    assert "nothing to do, 1 to keep" in result.out, result
+    assert "the status of past launches" in result.err
     (folder / "good" / "more.py").write_text("print()")
     assert "1 to rerun" in taskspec("plan", "--offline", str(path)).out
 
@@ -82,11 +82,11 @@ def test_an_app_folder_outside_of_the_project_is_not_read(
     (folder / "linked_config").mkdir()
     (folder / "linked_config" / "config.json").symlink_to(outside / "config.json")
     path = spec(f"tasks: {{a: {{module: {json.dumps(module.format(outside=outside))}}}}}")
-    said = taskspec(*command, str(path))
-    assert said.code == 3
-    assert "TS173" in said.err
-    assert "spec.yaml:3:" in said.err
-    assert "not yours" not in said.out + said.err
+    result = taskspec(*command, str(path))
+    assert result.code == 3
+    assert "TS173" in result.err
+    assert "spec.yaml:3:" in result.err
+    assert "not yours" not in result.out + result.err
     assert taskspec(*command, "--allow-outside", str(path)).code == 0
 
 
@@ -101,9 +101,9 @@ def test_a_project_is_what_git_looks_after(folder: Path, spec: Callable[[str], P
 
 def test_a_record_that_leads_outside_is_not_read(folder: Path, spec: Callable[[str], Path], taskspec: Command) -> None:
     (folder / ".taskspec").symlink_to(folder.parent)
-    said = taskspec("plan", "--offline", str(spec("tasks: {a: {module: ./good}}")))
-    assert said.code == 3
-    assert "leads outside" in said.err
+    result = taskspec("plan", "--offline", str(spec("tasks: {a: {module: ./good}}")))
+    assert result.code == 3
+    assert "leads outside" in result.err
 
 
 @pytest.mark.parametrize(
@@ -113,8 +113,8 @@ def test_a_config_that_is_made_to_hurt_is_explained(
     folder: Path, spec: Callable[[str], Path], taskspec: Command, config: str
 ) -> None:
     (folder / "good" / "config.json").write_text(config)
-    said = taskspec("validate", str(spec("tasks: {a: {module: ./good}}")))
-    assert (said.code, "TS151" in said.err) == (3, True), said
+    result = taskspec("validate", str(spec("tasks: {a: {module: ./good}}")))
+    assert (result.code, "TS151" in result.err) == (3, True), result
 
 
 @pytest.mark.parametrize("mark", ["taskspec.root", "pyproject.toml"])
@@ -125,11 +125,13 @@ def test_without_git_a_file_of_the_project_marks_its_root(
     inner.mkdir()
     path = inner / "spec.yaml"
     path.write_text("taskspec: 1\ntasks: {a: {module: ../good}}\n")
-    said = taskspec("validate", str(path))
-    assert said.code == 3
-    assert f'outside of the project, "{inner}", which is the folder of the spec, since none above it holds' in said.err
-    assert "taskspec.root" in said.err
-    assert "--allow-outside" in said.err
+    result = taskspec("validate", str(path))
+    assert result.code == 3
+    assert (
+        f'outside of the project, "{inner}", which is the folder of the spec, since none above it holds' in result.err
+    )
+    assert "taskspec.root" in result.err
+    assert "--allow-outside" in result.err
     (folder / mark).touch()
     assert taskspec("validate", str(path)).code == 0
     assert taskspec("plan", "--offline", str(path)).code == 0
@@ -144,6 +146,8 @@ def test_a_marked_root_is_not_left_either(folder: Path, taskspec: Command, mark:
     for module in ("../../good", "../link"):
         path = inner / "specs" / "spec.yaml"
         path.write_text(f"taskspec: 1\ntasks: {{a: {{module: {module}}}}}\n")
-        said = taskspec("validate", str(path))
-        assert said.code == 3
-        assert f'outside of the project, "{inner}", which is the nearest folder above the spec with {mark}' in said.err
+        result = taskspec("validate", str(path))
+        assert result.code == 3
+        assert (
+            f'outside of the project, "{inner}", which is the nearest folder above the spec with {mark}' in result.err
+        )

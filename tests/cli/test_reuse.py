@@ -45,16 +45,16 @@ def test_every_command_refuses_the_profile_of_another_server(
     taskspec: Command, spec: Callable[[str], Path], arguments: tuple[str, ...]
 ) -> None:
     path = spec(PROFILES)
-    said = taskspec(*arguments, "--profile", "prod")
-    assert said.code == 3
-    assert 'profile "prod" is for https://app.example.com, and the configured server is local' in said.err
+    result = taskspec(*arguments, "--profile", "prod")
+    assert result.code == 3
+    assert 'profile "prod" is for https://app.example.com, and the configured server is local' in result.err
     assert not (path.parent / ".taskspec").exists()
 
 
 def test_a_profile_that_does_not_exist_names_the_nearest(taskspec: Command, spec: Callable[[str], Path]) -> None:
     spec(PROFILES)
-    said = taskspec("plan", "spec.yaml", "--profile", "prodd")
-    assert (said.code, 'Did you mean "prod"?' in said.err) == (3, True)
+    result = taskspec("plan", "spec.yaml", "--profile", "prodd")
+    assert (result.code, 'Did you mean "prod"?' in result.err) == (3, True)
 
 
 def test_a_choice_does_not_outlive_its_command(taskspec: Command, spec: Callable[[str], Path]) -> None:
@@ -85,10 +85,10 @@ def test_files_outside_of_the_project_need_permission(
 def test_a_long_text_is_shortened_in_a_plan(taskspec: Command, spec: Callable[[str], Path]) -> None:
     path = spec("""tasks: {one: {module: ./good, params: {note: "{{ file('long.txt') }}"}}}""")
     (path.parent / "long.txt").write_text("first line\n" + "word " * 20_000)
-    said = taskspec("plan", "spec.yaml")
-    assert said.code == 0
-    assert 'params.note: "first line' in said.out
-    assert max(map(len, said.out.splitlines())) < 200
+    result = taskspec("plan", "spec.yaml")
+    assert result.code == 0
+    assert 'params.note: "first line' in result.out
+    assert max(map(len, result.out.splitlines())) < 200
 
 
 def test_an_included_spec_is_valid_without_the_values_of_the_variables_it_is_given(

@@ -1,4 +1,4 @@
-"""A canary as a secret: it reaches the app, and nothing that taskspec writes or says holds it."""
+"""A planted secret: it reaches the app, and nothing that taskspec writes or says holds it."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from .canary import holding, shows
 from .conftest import Command
+from .planted_secret import holding, shows
 
-CANARY = '7f3a-canary"3a\\e1c9'
+PLANTED = '7f3a-hidden"3a\\e1c9'
 SHELL = "echo app says $TOKEN_COPY; "
 
 SPEC = """\
 variables:
-  token: {type: string, sensitive: true, default: "env:CANARY_OF_THE_TESTS"}
+  token: {type: string, sensitive: true, default: "env:PLANTED_OF_THE_TESTS"}
   url: {default: "https://example.org"}
 locals:
   header: "Bearer {{ var.token }}"
@@ -43,7 +43,7 @@ results:
 @pytest.fixture
 def project(folder: Path, spec: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch) -> Path:
     """A spec whose app writes its params, the secret among them, into its log, and fails if asked to."""
-    monkeypatch.setenv("CANARY_OF_THE_TESTS", CANARY)
+    monkeypatch.setenv("PLANTED_OF_THE_TESTS", PLANTED)
     program = (
         "import json, os, pathlib, sys\n"
         "params = {k.removeprefix('modal.state.'): v for k, v in os.environ.items() if k.startswith('modal.state.')}\n"
@@ -61,22 +61,22 @@ def project(folder: Path, spec: Callable[[str], Path], monkeypatch: pytest.Monke
 
 
 def test_a_secret_reaches_the_app_and_shows_nowhere(folder: Path, project: Path, taskspec: Command) -> None:
-    said = [taskspec("plan", str(project)), taskspec("plan", "--json", str(project)), taskspec("apply", str(project))]
-    assert said[-1].code == 0, said[-1]
+    result = [taskspec("plan", str(project)), taskspec("plan", "--json", str(project)), taskspec("apply", str(project))]
+    assert result[-1].code == 0, result[-1]
     seen = json.loads((folder / "good.seen").read_text())
-    assert CANARY in json.dumps(list(seen.values())) or any(CANARY in str(value) for value in seen.values())
+    assert PLANTED in json.dumps(list(seen.values())) or any(PLANTED in str(value) for value in seen.values())
     again = taskspec("apply", str(project))
     assert "nothing to do, 2 to keep" in again.out, again
     commands = (
         *("status", "results", "graph", "runs", "validate", "state list", "state export"),
         *("plan --full", "plan --json", "status --json", "results --json", "apply --json", "plan --rerun good"),
     )
-    said += [again, *(taskspec(*command.split(), str(project)) for command in commands)]
-    said += [taskspec("logs", str(project), "good"), taskspec("logs", "--json", str(project), "next")]
-    said += [taskspec("results", str(project), "--name", "token"), taskspec("results", "--name", "good.made")]
-    assert "(sensitive" in said[0].out
-    assert "params:" in said[-4].out
-    for one in said:
-        assert not shows(one.out + one.err, CANARY), one
+    result += [again, *(taskspec(*command.split(), str(project)) for command in commands)]
+    result += [taskspec("logs", str(project), "good"), taskspec("logs", "--json", str(project), "next")]
+    result += [taskspec("results", str(project), "--name", "token"), taskspec("results", "--name", "good.made")]
+    assert "(sensitive" in result[0].out
+    assert "params:" in result[-4].out
+    for one in result:
+        assert not shows(one.out + one.err, PLANTED), one
     written_by_apps = folder.glob("*.seen")
-    assert holding(folder, CANARY, besides=written_by_apps) == set()
+    assert holding(folder, PLANTED, besides=written_by_apps) == set()

@@ -15,10 +15,10 @@ import pytest
 from taskspec.api import Api
 from taskspec.local.server_client import Endpoint
 
-from .canary import holding, shows
 from .conftest import Command
+from .planted_secret import holding, shows
 
-TOKEN = "5e1d-canary-of-a-server-9b07"
+TOKEN = "5e1d-hidden-of-a-server-9b07"
 REMOTE = "tasks: {a: {module: acme/far, version: v1.0.0, workspace: 1}}"
 
 
@@ -29,8 +29,8 @@ class Chatty(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        said = f"no rights for {self.headers['x-api-key']} " + "x" * 250 + self.headers["x-api-key"]
-        content = json.dumps({"error": "forbidden", "message": said}).encode()
+        result = f"no rights for {self.headers['x-api-key']} " + "x" * 250 + self.headers["x-api-key"]
+        content = json.dumps({"error": "forbidden", "message": result}).encode()
         self.send_response(self.status)
         self.send_header("Location", f"/login?key={self.headers['x-api-key']}")
         self.send_header("Content-Length", str(len(content)))
@@ -73,9 +73,9 @@ def test_the_token_of_a_server_shows_nowhere(
         (home / "supervisely.env").write_text(f'SERVER_ADDRESS={chatty}\nAPI_TOKEN="{TOKEN}"\n')
     path = str(spec(REMOTE))
     lines = ("plan", "plan --json", "plan --offline", "validate", "apply", "apply --json", "status", "state list")
-    said = [taskspec(*line.split(), path) for line in lines]
-    assert said[0].code == (3 if status == 404 else 4), said
-    assert not [one for one in said if shows(one.out + one.err, TOKEN)]
+    result = [taskspec(*line.split(), path) for line in lines]
+    assert result[0].code == (3 if status == 404 else 4), result
+    assert not [one for one in result if shows(one.out + one.err, TOKEN)]
     assert not shows(caplog.text, TOKEN)
     assert holding(folder, TOKEN) == set()
 
@@ -90,9 +90,9 @@ def test_a_bug_report_holds_no_token(
     monkeypatch.setenv("API_TOKEN", TOKEN)
     monkeypatch.setattr("taskspec.cli.commands.graph.open_project", stumble)
     monkeypatch.setattr(tempfile, "tempdir", str(folder))
-    said = taskspec("graph", str(spec(REMOTE)))
-    assert said.code == 70
-    assert not shows(said.out + said.err, TOKEN)
+    result = taskspec("graph", str(spec(REMOTE)))
+    assert result.code == 70
+    assert not shows(result.out + result.err, TOKEN)
     assert next(folder.glob("taskspec-bug-*.txt")).read_text().endswith("'x-api-key': '(sensitive)'}}\n")
     assert holding(folder, TOKEN) == set()
 
@@ -103,10 +103,10 @@ def test_what_is_no_token_is_refused_without_a_word_of_it(
 ) -> None:
     monkeypatch.setenv("SERVER_ADDRESS", "http://127.0.0.1:1")
     monkeypatch.setenv("API_TOKEN", bad)
-    said = taskspec("plan", str(spec(REMOTE)))
-    assert said.code == 3
-    assert "API_TOKEN is not a valid token" in said.err
-    assert not shows(said.out + said.err, TOKEN)
+    result = taskspec("plan", str(spec(REMOTE)))
+    assert result.code == 3
+    assert "API_TOKEN is not a valid token" in result.err
+    assert not shows(result.out + result.err, TOKEN)
 
 
 def test_a_line_break_after_a_token_is_no_part_of_it(
@@ -123,9 +123,9 @@ def test_a_password_in_an_address_is_not_repeated(
 ) -> None:
     monkeypatch.setenv("SERVER_ADDRESS", address)
     monkeypatch.setenv("API_TOKEN", "a-token-of-the-tests")
-    said = taskspec("plan", str(spec(REMOTE)))
-    assert said.code == 3
-    assert not shows(said.out + said.err, TOKEN)
+    result = taskspec("plan", str(spec(REMOTE)))
+    assert result.code == 3
+    assert not shows(result.out + result.err, TOKEN)
 
 
 TELLING = """\
@@ -190,8 +190,8 @@ def test_the_token_of_a_launch_is_passed_on_and_shows_nowhere(
         line = f"python3 main.py '{folder / 'used'}'"
         (folder / name / "config.json").write_text(json.dumps({"name": name, "entrypoint": line, "port": 8000}))
     path = str(spec(SESSIONS))
-    said = [taskspec("apply", path)]
-    assert said[0].code == 1
+    result = [taskspec("apply", path)]
+    assert result[0].code == 1
     document = json.loads(taskspec("status", "--json", path).out)
     ids = {task["address"]: task["task_id"] for task in document["tasks"]}
     with Api(endpoint.address, endpoint.token) as api:
@@ -199,10 +199,10 @@ def test_the_token_of_a_launch_is_passed_on_and_shows_nowhere(
     assert all(tokens)
     assert (folder / "used").read_text() == f"open /net/{tokens[0]}/ with {endpoint.token}"
     lines = ("status --json", "results", "results --json", "state export", "plan --json", "plan --offline --json")
-    said += [taskspec(*line.split(), path) for line in lines]
-    said += [taskspec("logs", path, "serve"), taskspec("logs", "--json", path, "fail")]
-    kept = {task["address"] for task in json.loads(said[5].out)["tasks"] if task["action"] == "keep"}
+    result += [taskspec(*line.split(), path) for line in lines]
+    result += [taskspec("logs", path, "serve"), taskspec("logs", "--json", path, "fail")]
+    kept = {task["address"] for task in json.loads(result[5].out)["tasks"] if task["action"] == "keep"}
     assert kept >= {"ask", "use"}
-    for one in [*said, taskspec("apply", path, "--json"), taskspec("state", "show", path, "ask")]:
+    for one in [*result, taskspec("apply", path, "--json"), taskspec("state", "show", path, "ask")]:
         assert not shows(one.out + one.err, *tokens, endpoint.token), one
     assert holding(folder, *tokens, endpoint.token, besides=[folder / "used"]) == set()

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-TOKEN = "canary-token-1f2e3d"
+TOKEN = "hidden-token-1f2e3d"
 LISTS_THE_PARENT = [
     Difference("file-storage.list.body.path", "/x/a.txt", "/x"),
     Difference("file-storage.list.body.recursive", True, False),

@@ -48,7 +48,7 @@ def test_a_repository_inside_a_marked_folder_is_a_project_of_its_own(specs: Path
 
 
 @pytest.mark.parametrize("name", ["taskspec.root", "pyproject.toml"])
-def test_a_file_where_everybody_may_write_marks_nothing(specs: Path, name: str) -> None:
+def test_a_file_where_all_users_may_write_marks_nothing(specs: Path, name: str) -> None:
     top = mark(specs.parent.parent, name)
     top.chmod(0o1777)
     assert project_root(specs) == specs

@@ -57,7 +57,7 @@ def test_a_file_that_is_not_there_is_an_error_of_the_system(tmp_path: Path) -> N
         read_plain(tmp_path / "nowhere")
 
 
-def test_a_path_that_leads_nowhere_is_told_apart_from_one_where_nothing_is(tmp_path: Path) -> None:
+def test_a_path_that_leads_nowhere_is_distinguished_from_one_where_nothing_is(tmp_path: Path) -> None:
     (tmp_path / "loop").symlink_to("loop")
     (tmp_path / "file").touch()
     assert why_no_path(tmp_path / "loop") == "its links lead in a circle"

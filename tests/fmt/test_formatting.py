@@ -217,6 +217,6 @@ def test_invalid_yaml_is_the_usual_diagnostic() -> None:
 
 
 @pytest.mark.parametrize("character", ["\x85", "\u2028", "\u2029", "\r"])
-def test_a_line_end_that_nobody_sees_is_refused(character: str) -> None:
+def test_a_line_end_that_is_invisible_is_refused(character: str) -> None:
     with pytest.raises(SpecError):
         neat(f"a: 1 # x{character}b: 2\n")

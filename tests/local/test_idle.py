@@ -7,8 +7,9 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
+from tests.local.agent.test_agent import WAIT_FOR_GO
+
 from .serving import until, write_app
-from .test_agent import WAIT_FOR_GO
 
 if TYPE_CHECKING:
     from .serving import RunningServer

@@ -10,9 +10,9 @@ import pytest
 
 from taskspec.local import server_client
 from taskspec.local.home import find_home
+from tests.local.http.routes.test_apps import commit, git
 
 from .serving import write_app
-from .test_modules import commit, git
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

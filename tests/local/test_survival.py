@@ -14,9 +14,9 @@ import pytest
 
 from taskspec.local.agent.launcher import SHIM
 from taskspec.local.home import read_info
+from tests.local.agent.test_agent import WAIT_FOR_GO
 
 from .serving import until
-from .test_agent import WAIT_FOR_GO
 
 if TYPE_CHECKING:
     from .serving import RunningServer

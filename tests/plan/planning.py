@@ -126,6 +126,6 @@ def changed(state: State, address: str, **fields: Any) -> State:
     return replace(state, records={**state.records, address: replace(state.records[address], **fields)})
 
 
-def told(plan: Plan) -> dict[str, str]:
+def actions(plan: Plan) -> dict[str, str]:
     """A plan as a reader would say it: by address, `rerun: inputs_changed`."""
     return {task.address: f"{task.action}: {task.reason}" for task in (*plan.tasks, *plan.stops)}

@@ -12,7 +12,7 @@ from taskspec.errors import SpecError
 from taskspec.plan.model import Action, Plan, PlannedTask
 from taskspec.values import Unknown
 
-from .planning import Pipeline, changed, told, world_with
+from .planning import Pipeline, actions, changed, world_with
 
 Write = Callable[[str], Pipeline]
 
@@ -34,7 +34,7 @@ def task(plan: Plan, address: str) -> PlannedTask:
 
 def test_clean_up_is_planned_with_what_it_runs_on(write: Write) -> None:
     plan = write(CLEANED).plan()
-    assert told(plan) == {
+    assert actions(plan) == {
         "train": "start: never_launched",
         "undo": "start: runs_on_failure",
         "tidy": "start: runs_always",
@@ -48,7 +48,7 @@ def test_after_a_green_run_there_is_nothing_to_do(write: Write) -> None:
     pipeline = write(CLEANED)
     state = pipeline.applied()
     plan = pipeline.plan(changed(state, "train", results={"map": 1}))
-    assert told(plan) == {"train": "keep: unchanged", "undo": "skip: runs_on_failure", "tidy": "keep: unchanged"}
+    assert actions(plan) == {"train": "keep: unchanged", "undo": "skip: runs_on_failure", "tidy": "keep: unchanged"}
     assert not plan.has_changes
     assert not plan.needs_approval
 
@@ -73,7 +73,7 @@ def test_clean_up_in_other_standings(
 def test_clean_up_of_what_reruns_runs_again(write: Write) -> None:
     state = write(CLEANED).applied()
     plan = write(CLEANED.replace("0.2", "0.3")).plan(state)
-    assert told(plan) == {
+    assert actions(plan) == {
         "train": "rerun: inputs_changed",
         "undo": "rerun: runs_on_failure",
         "tidy": "rerun: upstream_reruns",
@@ -93,7 +93,7 @@ CONDITIONAL = """
 
 def test_what_needs_a_skipped_task_is_skipped_because_of_it(write: Write) -> None:
     plan = write(CONDITIONAL.replace("GO", "false")).plan()
-    assert told(plan) == {
+    assert actions(plan) == {
         "train": "skip: condition_false",
         "next": "skip: condition_false",
         "tell": "start: runs_always",
@@ -120,7 +120,7 @@ def test_a_condition_that_is_false_whatever_the_run_brings_says_what_it_read(wri
 def test_a_true_condition_changes_nothing(write: Write) -> None:
     pipeline = write(CONDITIONAL.replace("GO", "true"))
     plain = write(CONDITIONAL.replace("GO", "true").replace('when: "{{ var.go }}", ', ""))
-    assert told(pipeline.plan()) == told(plain.plan())
+    assert actions(pipeline.plan()) == actions(plain.plan())
 
 
 def test_a_past_success_is_no_result_of_a_skipped_task(write: Write) -> None:
@@ -149,7 +149,7 @@ def test_the_condition_of_a_task_that_is_not_chosen_is_not_asked(write: Write) -
           one: {module: owner/a, version: v1}
           wrong: {module: owner/a, version: v1, when: "{{ 1 }}"}
     """)
-    assert told(pipeline.plan(targets=("one",))) == {"one": "start: never_launched"}
+    assert actions(pipeline.plan(targets=("one",))) == {"one": "start: never_launched"}
     with pytest.raises(SpecError):
         pipeline.plan()
 
@@ -181,7 +181,7 @@ def test_a_secret_decides_nothing_that_others_see(write: Write) -> None:
           b: {module: owner/a, version: v1, when: "{{ local.copy == 'x' }}"}
     """)
     with pytest.raises(SpecError) as caught:
-        replace(pipeline, environment={"TOKEN": "canary-5f"}).plan()
+        replace(pipeline, environment={"TOKEN": "hidden-5f"}).plan()
     assert {problem.code for problem in caught.value.diagnostics} == {Code.SECRET_SHOWN}
 
 
@@ -205,7 +205,7 @@ DONE = {"train[a]": {"map": 1}, "train[b]": {"map": 2}}
 def test_what_a_join_that_goes_on_reads_is_unknown_until_all_have_ended(write: Write) -> None:
     pipeline = write(FANNED)
     state = pipeline.applied(DONE)
-    assert set(told(pipeline.plan(state)).values()) == {"keep: unchanged"}
+    assert set(actions(pipeline.plan(state)).values()) == {"keep: unchanged"}
     plan = pipeline.plan(state, world_with(state, **{"train[b]": None}))
     request = task(plan, "best").request
     assert request is not None
@@ -229,7 +229,7 @@ def test_a_join_of_which_one_instance_is_skipped(write: Write, partial: str, act
 
 def test_a_join_of_which_every_instance_is_skipped_is_skipped(write: Write) -> None:
     plan = write(FANNED.replace("each.key != 'SKIPPED'", "false")).plan()
-    assert set(told(plan).values()) == {"skip: condition_false"}
+    assert set(actions(plan).values()) == {"skip: condition_false"}
 
 
 def test_many_joins_agree_with_one(write: Write) -> None:

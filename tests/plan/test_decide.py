@@ -37,7 +37,7 @@ UNCHANGED = Situation(
 NEW = replace(UNCHANGED, record=None, observed=None)
 
 
-def told(now: Situation) -> str:
+def decided(now: Situation) -> str:
     decision = decide(now)
     return f"{decision.action}: {decision.reason}"
 
@@ -148,7 +148,7 @@ ORDER = [
 
 @pytest.mark.parametrize(("now", "expected"), [*RULES, *POLICIES, *ORDER])
 def test_the_first_rule_that_holds_chooses(now: Situation, expected: str) -> None:
-    assert told(now) == expected
+    assert decided(now) == expected
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from taskspec.state.model import State
 from taskspec.values import Unknown
 from taskspec.view.json_documents import plan_document
 
-from .planning import Pipeline, changed, seen, told
+from .planning import Pipeline, actions, changed, seen
 
 Write = Callable[[str], Pipeline]
 SPEC = """
@@ -56,14 +56,14 @@ def state_of(pipeline: Pipeline, *folders: str, cells: bool = False) -> State:
 
 def test_while_the_result_is_to_come_there_is_one_line(write: Write) -> None:
     plan = write(SPEC).plan()
-    assert told(plan)["train[*]"] == "start: instances_unknown"
+    assert actions(plan)["train[*]"] == "start: instances_unknown"
     assert [task.address for task in plan.tasks] == ["import", "train[*]", "evaluate[*]", "compare", "other"]
     assert plan.needs_approval
 
 
 def test_a_kept_result_is_unrolled(write: Write) -> None:
     pipeline = write(SPEC)
-    found = told(pipeline.plan(state_of(pipeline, "a", "b")))
+    found = actions(pipeline.plan(state_of(pipeline, "a", "b")))
     assert found["import"] == "keep: unchanged"
     assert found["train[b]"] == found["evaluate[a]"] == "start: never_launched"
     assert "train[*]" not in found
@@ -72,13 +72,13 @@ def test_a_kept_result_is_unrolled(write: Write) -> None:
 def test_what_was_launched_for_an_item_is_kept_with_it(write: Write) -> None:
     pipeline = write(SPEC)
     plan = pipeline.plan(state_of(pipeline, "a", "b", cells=True))
-    assert set(told(plan).values()) == {"keep: unchanged"}
+    assert set(actions(plan).values()) == {"keep: unchanged"}
     assert not plan.has_changes
 
 
 def test_a_result_that_will_be_made_again_is_unknown_again(write: Write) -> None:
     pipeline = write(SPEC)
-    found = told(pipeline.plan(state_of(pipeline, "a", "b", cells=True), reruns=("import",)))
+    found = actions(pipeline.plan(state_of(pipeline, "a", "b", cells=True), reruns=("import",)))
     assert found["train[*]"] == "start: instances_unknown"
     assert found["other"] == "keep: unchanged"
 
@@ -102,9 +102,9 @@ def test_more_items_than_allowed_are_refused_in_the_plan(write: Write) -> None:
 
 def test_a_selection_may_name_an_instance_that_is_not_known_yet(write: Write) -> None:
     pipeline = write(SPEC)
-    assert list(told(pipeline.plan(targets=("train[b]",)))) == ["import", "train[*]"]
-    assert list(told(pipeline.plan(state_of(pipeline, "a", "b"), targets=("train[b]",)))) == ["import", "train[b]"]
-    assert list(told(pipeline.plan(excludes=("train",)))) == ["import", "other"]
+    assert list(actions(pipeline.plan(targets=("train[b]",)))) == ["import", "train[*]"]
+    assert list(actions(pipeline.plan(state_of(pipeline, "a", "b"), targets=("train[b]",)))) == ["import", "train[b]"]
+    assert list(actions(pipeline.plan(excludes=("train",)))) == ["import", "other"]
     with pytest.raises(UsageError):
         pipeline.plan(state_of(pipeline, "a", "b"), targets=("train[c]",))
 

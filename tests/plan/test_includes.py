@@ -16,7 +16,7 @@ from taskspec.state.model import State
 from taskspec.values import Json, Unknown
 from taskspec.view.json_documents import plan_document
 
-from .planning import LINEAGE, Pipeline, finished, told
+from .planning import LINEAGE, Pipeline, actions, finished
 
 PREPARE = """
 taskspec: 1
@@ -155,10 +155,10 @@ def test_only_what_uses_an_input_waits_for_the_task_it_comes_from(folder: Path) 
 def test_an_input_from_a_task_that_is_kept_is_known(folder: Path) -> None:
     state = pipeline(folder, FED).applied(RESULTS)
     assert params(pipeline(folder, FED), "prepare.clean", state=state)["project"] == 10
-    assert set(told(pipeline(folder, FED).plan(state)).values()) == {"keep: unchanged"}
+    assert set(actions(pipeline(folder, FED).plan(state)).values()) == {"keep: unchanged"}
 
 
-def test_an_input_that_turns_out_unfit_is_told_where_it_is_used(folder: Path) -> None:
+def test_an_input_that_turns_out_unfit_is_reported_where_it_is_used(folder: Path) -> None:
     unfit = {**RESULTS, "upload": {"id": "many"}}
     write(folder, "parts/prepare.yaml", PREPARE.replace("{type: integer}", "{type: any}").replace(" * 2", ""))
     state = pipeline(folder, FED).applied(unfit)
@@ -246,7 +246,7 @@ def test_the_environment_and_the_command_line_reach_only_the_spec_they_name(fold
 def test_a_change_of_a_file_is_a_change_of_the_task_that_reads_it(folder: Path) -> None:
     state = pipeline(folder).applied(RESULTS)
     write(folder, "parts/note.txt", "bye\n")
-    said = told(pipeline(folder).plan(state))
+    said = actions(pipeline(folder).plan(state))
     assert said["prepare.load[a]"] == said["prepare.load[b]"] == "rerun: inputs_changed"
     assert said["train"] == "rerun: upstream_reruns"
 

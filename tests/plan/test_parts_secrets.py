@@ -16,7 +16,7 @@ from taskspec.plan.request import Facts, LaunchRequest, ModuleFacts
 from taskspec.secrets.sensitive import redacted, reveal
 from taskspec.values import Json
 
-CANARY = "canary-5b1e"
+PLANTED = "hidden-5b1e"
 PART = """
 taskspec: 1
 variables: {token: {sensitive: true, default: "env:TOKEN"}}
@@ -54,7 +54,7 @@ def params(folder: Path, root: str, environment: Mapping[str, str], address: str
     facts = {key: ModuleFacts(identity="acme/call", version="v1.0.0", is_branch=False, name="call", defaults={})}
     request = project.evaluator.request(instance, Facts(facts))
     assert isinstance(request, LaunchRequest)
-    assert CANARY not in json.dumps(request.inputs)
+    assert PLANTED not in json.dumps(request.inputs)
     return request.params
 
 
@@ -62,12 +62,12 @@ ALONE = "{taskspec: 1, include: {part: parts/part.yaml}, tasks: {one: {module: a
 
 
 def test_a_secret_of_an_included_spec_is_looked_up_and_hidden(folder: Path) -> None:
-    found = params(folder, ALONE, {"TOKEN": CANARY})
-    assert reveal(found) == {"header": f"Bearer {CANARY}"}
-    assert CANARY not in str(redacted(found))
+    found = params(folder, ALONE, {"TOKEN": PLANTED})
+    assert reveal(found) == {"header": f"Bearer {PLANTED}"}
+    assert PLANTED not in str(redacted(found))
 
 
-def test_a_secret_that_cannot_be_looked_up_is_told_with_its_place(folder: Path) -> None:
+def test_a_secret_that_cannot_be_looked_up_is_reported_with_its_place(folder: Path) -> None:
     (problem,) = refused(folder, ALONE, {})
     assert "TOKEN is not set" in problem.summary
     assert problem.span is not None
@@ -85,26 +85,26 @@ def test_a_secret_goes_in_with_an_input_whatever_the_variable_there_says(folder:
         include: {part: {spec: parts/part.yaml, inputs: {token: "{{ var.mine }}"}}}
         tasks: {one: {module: acme/one, version: v1.0.0}}
         """,
-        {"MINE": CANARY},
+        {"MINE": PLANTED},
     )
-    assert reveal(found) == {"header": f"Bearer {CANARY}"}
+    assert reveal(found) == {"header": f"Bearer {PLANTED}"}
 
 
-def test_a_file_is_looked_for_beside_the_spec_that_names_it(folder: Path) -> None:
-    (folder / "secret.txt").write_text(CANARY)
-    (folder / "parts" / "secret.txt").write_text(f"{CANARY}-inside")
+def test_a_file_is_looked_for_next_to_the_spec_that_names_it(folder: Path) -> None:
+    (folder / "secret.txt").write_text(PLANTED)
+    (folder / "parts" / "secret.txt").write_text(f"{PLANTED}-inside")
     (folder / "parts" / "part.yaml").write_text(PART.replace("env:TOKEN", "file:secret.txt"))
-    assert reveal(params(folder, ALONE, {})) == {"header": f"Bearer {CANARY}-inside"}
+    assert reveal(params(folder, ALONE, {})) == {"header": f"Bearer {PLANTED}-inside"}
     given = ALONE.replace("parts/part.yaml", "{spec: parts/part.yaml, inputs: {token: 'file:secret.txt'}}")
-    assert reveal(params(folder, given, {})) == {"header": f"Bearer {CANARY}"}
+    assert reveal(params(folder, given, {})) == {"header": f"Bearer {PLANTED}"}
 
 
 def test_a_secret_written_as_an_input_is_refused_and_not_shown(folder: Path) -> None:
-    given = ALONE.replace("parts/part.yaml", f"{{spec: parts/part.yaml, inputs: {{token: {CANARY}}}}}")
+    given = ALONE.replace("parts/part.yaml", f"{{spec: parts/part.yaml, inputs: {{token: {PLANTED}}}}}")
     (problem,) = refused(folder, given, {})
     assert "its secret is written in the spec" in problem.summary
     assert problem.span is not None
-    assert CANARY not in problem.span.source.text
+    assert PLANTED not in problem.span.source.text
 
 
 def test_a_secret_does_not_reach_a_title_by_way_of_an_included_spec(folder: Path) -> None:
@@ -113,7 +113,7 @@ def test_a_secret_does_not_reach_a_title_by_way_of_an_included_spec(folder: Path
         include: {part: parts/part.yaml}
         tasks: {one: {module: acme/one, version: v1.0.0, title: "{{ tasks.part.results.header }}"}}
     """
-    problems = refused(folder, outside, {"TOKEN": CANARY}, "one")
+    problems = refused(folder, outside, {"TOKEN": PLANTED}, "one")
     (problem,) = (problem for problem in problems if problem.code is Code.SECRET_SHOWN)
     assert '"tasks.part.results.header" is secret' in problem.summary
     (folder / "parts" / "part.yaml").write_text(
@@ -127,7 +127,7 @@ def test_a_secret_does_not_reach_a_title_by_way_of_an_included_spec(folder: Path
         include: {part: {spec: parts/part.yaml, inputs: {token: "{{ var.mine }}"}}}
         tasks: {one: {module: acme/one, version: v1.0.0}}
     """
-    problems = refused(folder, inside, {"MINE": CANARY})
+    problems = refused(folder, inside, {"MINE": PLANTED})
     assert [problem.code for problem in problems] == [Code.SECRET_SHOWN]
     assert '"var.token" is secret' in problems[0].summary
 
@@ -140,7 +140,7 @@ def test_secrets_of_one_name_in_two_specs_are_both_hidden(folder: Path) -> None:
         tasks: {one: {module: acme/one, version: v1.0.0, params: {token: "{{ var.token }}"}}}
     """
     (folder / "spec.yaml").write_text(dedent(root))
-    project = open_project(Request(folder / "spec.yaml", "spec.yaml", {"TOKEN": CANARY, "OTHER": "the-other-one"}))
-    said = project.evaluator.secrets.scrub(f"first {CANARY}, then the-other-one")
-    assert CANARY not in said
+    project = open_project(Request(folder / "spec.yaml", "spec.yaml", {"TOKEN": PLANTED, "OTHER": "the-other-one"}))
+    said = project.evaluator.secrets.scrub(f"first {PLANTED}, then the-other-one")
+    assert PLANTED not in said
     assert "the-other-one" not in said

@@ -12,7 +12,7 @@ from taskspec.plan.model import Action, Change, Plan, PlannedTask
 from taskspec.state.model import Outcome, Phase
 from taskspec.values import ABSENT, Unknown, is_known
 
-from .planning import LINEAGE, NOTHING, Pipeline, changed, seen, told, world_with
+from .planning import LINEAGE, NOTHING, Pipeline, actions, changed, seen, world_with
 from .test_selection import DIAMOND
 
 Write = Callable[[str], Pipeline]
@@ -49,7 +49,7 @@ def chain(write: Write) -> Pipeline:
 
 def test_a_first_plan_starts_everything(chain: Pipeline) -> None:
     plan = chain.plan()
-    assert told(plan) == dict.fromkeys(("prepare", "train", "report"), "start: never_launched")
+    assert actions(plan) == dict.fromkeys(("prepare", "train", "report"), "start: never_launched")
     assert plan.has_changes
     assert plan.needs_approval
 
@@ -66,7 +66,7 @@ def test_what_upstream_will_produce_is_unknown_and_named(chain: Pipeline) -> Non
 
 def test_a_plan_right_after_an_apply_keeps_everything_and_knows_the_results(chain: Pipeline) -> None:
     plan = chain.plan(chain.applied(DONE))
-    assert set(told(plan).values()) == {"keep: unchanged"}
+    assert set(actions(plan).values()) == {"keep: unchanged"}
     assert not plan.has_changes
     assert not plan.needs_approval
     assert plan.results == {"best": 0.9}
@@ -135,7 +135,7 @@ def test_cosmetic_fields_are_no_inputs(chain: Pipeline, write: Write, cosmetic: 
 def test_everything_downstream_of_a_rerun_reruns_and_says_because_of_whom(chain: Pipeline, write: Write) -> None:
     state = chain.applied(DONE)
     plan = write(CHAIN.replace("owner/prepare", "owner/prepare2")).plan(state)
-    assert told(plan) == {
+    assert actions(plan) == {
         "prepare": "rerun: inputs_changed",
         "train": "rerun: upstream_reruns",
         "report": "rerun: upstream_reruns",
@@ -151,7 +151,7 @@ def test_upstream_alone_is_no_cause_for_a_task_that_asks_for_changed_inputs(chai
     state = chain.applied(DONE)
     text = CHAIN.replace("depends_on: [train]", "depends_on: [train]\n        rerun: inputs_change")
     plan = write(text.replace("lr: 0.2", "lr: 0.3")).plan(state)
-    assert told(plan)["report"] == "keep: unchanged"
+    assert actions(plan)["report"] == "keep: unchanged"
 
 
 def test_a_task_whose_inputs_are_unknown_reruns_only_if_they_change(chain: Pipeline, write: Write) -> None:
@@ -185,7 +185,7 @@ def test_the_standing_of_a_launch_decides(
 ) -> None:
     state = changed(chain.applied(DONE), "prepare", **record)
     world = world_with(state, prepare=status)
-    assert told(chain.plan(state, world))["prepare"] == expected
+    assert actions(chain.plan(state, world))["prepare"] == expected
 
 
 def test_an_intent_that_did_arrive_is_attached_to(chain: Pipeline) -> None:
@@ -217,19 +217,19 @@ def test_a_running_launch_with_other_inputs_is_stopped_first(chain: Pipeline, wr
 def test_a_running_launch_whose_inputs_are_merely_unknown_is_not_stopped(chain: Pipeline, write: Write) -> None:
     state = changed(chain.applied(DONE), "train", phase=Phase.STARTED, outcome=None)
     plan = write(CHAIN.replace("owner/prepare", "owner/prepare2")).plan(state, world_with(state, train="started"))
-    assert told(plan)["train"] == "attach: still_running"
+    assert actions(plan)["train"] == "attach: still_running"
 
 
 def test_what_left_the_spec_is_stopped_if_it_runs_and_left_alone_if_it_ended(chain: Pipeline, write: Write) -> None:
     state = changed(chain.applied(DONE), "report", phase=Phase.STARTED, outcome=None)
     shorter = write(CHAIN[: CHAIN.index("      report:")])
     running = shorter.plan(state, world_with(state, report="started"))
-    assert told(running)["report"] == "stop: not_in_spec"
+    assert actions(running)["report"] == "stop: not_in_spec"
     assert running.has_changes
     assert running.needs_approval
     assert running.counts[Action.STOP] == 1
-    assert "report" not in told(shorter.plan(state, world_with(state, report="finished")))
-    assert "report" not in told(shorter.plan(state, world_with(state, report=None)))
+    assert "report" not in actions(shorter.plan(state, world_with(state, report="finished")))
+    assert "report" not in actions(shorter.plan(state, world_with(state, report=None)))
 
 
 def test_changed_outputs_are_published_and_nothing_is_launched(chain: Pipeline, write: Write) -> None:
@@ -237,7 +237,7 @@ def test_changed_outputs_are_published_and_nothing_is_launched(chain: Pipeline, 
     state = write(with_text).applied(DONE)
     assert not write(with_text).plan(state).has_changes
     plan = write(with_text.replace("Done", "Ready")).plan(state)
-    assert told(plan)["report"] == "publish: outputs_changed"
+    assert actions(plan)["report"] == "publish: outputs_changed"
     assert plan.has_changes
     assert not plan.needs_approval
 
@@ -245,7 +245,7 @@ def test_changed_outputs_are_published_and_nothing_is_launched(chain: Pipeline, 
 def test_outputs_that_were_never_published_are(chain: Pipeline, write: Write) -> None:
     state = chain.applied(DONE)
     with_text = CHAIN.replace("depends_on: [train]", "depends_on: [train]\n        outputs: {text: {title: Done}}")
-    assert told(write(with_text).plan(state))["report"] == "publish: outputs_changed"
+    assert actions(write(with_text).plan(state))["report"] == "publish: outputs_changed"
 
 
 def test_outputs_of_failures_only_are_nothing_to_publish_on_a_success(chain: Pipeline, write: Write) -> None:
@@ -257,7 +257,7 @@ def test_outputs_of_failures_only_are_nothing_to_publish_on_a_success(chain: Pip
 def test_a_launch_younger_than_the_one_below_it_makes_that_one_rerun(chain: Pipeline) -> None:
     state = chain.applied(DONE)
     plan = chain.plan(changed(state, "prepare", number=9))
-    assert told(plan) == {
+    assert actions(plan) == {
         "prepare": "keep: unchanged",
         "train": "rerun: upstream_ran_since",
         "report": "rerun: upstream_reruns",
@@ -276,7 +276,7 @@ def test_upstream_outside_the_selection_still_gives_its_results(chain: Pipeline)
     state = chain.applied(DONE)
     plan = chain.plan(state, excludes=("report",))
     assert plan.results == {"best": 0.9}
-    assert set(told(plan)) == {"prepare", "train"}
+    assert set(actions(plan)) == {"prepare", "train"}
 
 
 def test_every_instance_that_cannot_be_evaluated_is_reported_at_once(write: Write) -> None:
@@ -298,8 +298,8 @@ def test_a_param_the_app_does_not_declare_is_a_warning_when_it_looks_like_a_slip
 
 
 def test_the_same_spec_and_state_give_the_same_plan(write: Write) -> None:
-    assert told(write(DIAMOND).plan()) == told(write(DIAMOND).plan())
-    assert list(told(write(DIAMOND).plan())) == list(told(write(DIAMOND).plan()))
+    assert actions(write(DIAMOND).plan()) == actions(write(DIAMOND).plan())
+    assert list(actions(write(DIAMOND).plan())) == list(actions(write(DIAMOND).plan()))
 
 
 def test_a_plan_names_the_state_it_was_made_from(chain: Pipeline) -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from taskspec.plan.model import Plan
 from taskspec.view.json_documents import plan_document
 
-from .planning import Pipeline, changed, told
+from .planning import Pipeline, actions, changed
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +91,7 @@ def test_a_requested_rerun_reaches_exactly_what_is_downstream(
     node = next(task.node for task in plan.tasks if task.address == chosen)
     below = graph.closure([node], downstream=True)
     for task in plan.tasks:
-        assert task.action.launches == (task.node in below), told(plan)
+        assert task.action.launches == (task.node in below), actions(plan)
 
 
 @careful

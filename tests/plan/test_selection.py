@@ -8,7 +8,7 @@ import pytest
 
 from taskspec.errors import ExitCode, UsageError
 
-from .planning import Pipeline, told
+from .planning import Pipeline, actions
 
 Write = Callable[[str], Pipeline]
 
@@ -44,13 +44,13 @@ ALL = {"top", "left", "right", "bottom", "cell[a]", "cell[b]", "cell[c]"}
 def test_a_selection_takes_what_is_needed_and_leaves_out_what_depends(
     write: Write, flags: dict[str, tuple[str, ...]], expected: set[str]
 ) -> None:
-    assert set(told(write(DIAMOND).plan(**flags))) == expected
+    assert set(actions(write(DIAMOND).plan(**flags))) == expected
 
 
 def test_a_requested_rerun_takes_what_is_downstream_with_it_and_nothing_else(write: Write) -> None:
     pipeline = write(DIAMOND)
     plan = pipeline.plan(pipeline.applied(), reruns=("left", "cell[b]"))
-    reruns = {address: why for address, why in told(plan).items() if why != "keep: unchanged"}
+    reruns = {address: why for address, why in actions(plan).items() if why != "keep: unchanged"}
     assert reruns == {"left": "rerun: requested", "bottom": "rerun: upstream_reruns", "cell[b]": "rerun: requested"}
 
 

@@ -45,12 +45,12 @@ def outcomes(capsys: pytest.CaptureFixture[str], faults: str = "", *options: str
         options = ("--faults", "faults.yaml", *options)
     capsys.readouterr()
     code = run(["apply", "spec.yaml", "--rehearse", "--json", *options])
-    said = capsys.readouterr().out
-    events = [json.loads(text) for text in said.splitlines()]
+    result = capsys.readouterr().out
+    events = [json.loads(text) for text in result.splitlines()]
     for event in events:
         Draft7Validator(load_schema("events")).validate(event)
     assert [event["at"] for event in events] == sorted(event["at"] for event in events)
-    return code, {task["address"]: task["outcome"] for task in events[-1]["tasks"]}, said
+    return code, {task["address"]: task["outcome"] for task in events[-1]["tasks"]}, result
 
 
 def test_everything_runs_and_nothing_is_touched(folder: Path, home: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -83,8 +83,8 @@ tasks:
 """,
         encoding="utf-8",
     )
-    code, found, said = outcomes(capsys)
-    assert (code, found) == (ExitCode.DONE, {"first": "succeeded"}), said
+    code, found, result = outcomes(capsys)
+    assert (code, found) == (ExitCode.DONE, {"first": "succeeded"}), result
 
 
 def test_the_same_seed_tells_the_same_story_and_another_seed_another(
@@ -132,11 +132,11 @@ def test_the_same_seed_tells_the_same_story_and_another_seed_another(
 def test_each_fault_has_its_outcome(
     folder: Path, capsys: pytest.CaptureFixture[str], faults: str, first: str, says: str
 ) -> None:
-    code, found, said = outcomes(capsys, faults)
+    code, found, result = outcomes(capsys, faults)
     second = "succeeded" if first == "succeeded" else "skipped"
     assert found == {"first": first, "second": second}
     assert code == (ExitCode.DONE if first == "succeeded" else ExitCode.TASK_FAILED)
-    assert says in said
+    assert says in result
 
 
 def test_a_token_that_expires_ends_the_run(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -159,9 +159,9 @@ def test_what_is_wrong_with_a_whole_fault_script_is_said_of_the_fault_script(
 ) -> None:
     Path("faults.yaml").write_text(text, encoding="utf-8")
     assert run(["apply", "spec.yaml", "--rehearse", "--faults", "faults.yaml"]) == ExitCode.SPEC
-    said = capsys.readouterr().err
-    assert 'the fault script "faults.yaml"' in said
-    assert "the spec" not in said
+    result = capsys.readouterr().err
+    assert 'the fault script "faults.yaml"' in result
+    assert "the spec" not in result
 
 
 def test_every_mistake_in_a_fault_script_is_reported_with_its_place(
@@ -170,10 +170,10 @@ def test_every_mistake_in_a_fault_script_is_reported_with_its_place(
     text = "taskspec_faults: 1\nlaunches:\n  - {match: first, start_anwser: lost}\n  - {match: x, ends: exploded}\n"
     Path("faults.yaml").write_text(text, encoding="utf-8")
     assert run(["apply", "spec.yaml", "--rehearse", "--faults", "faults.yaml"]) == ExitCode.SPEC
-    said = capsys.readouterr().err
-    assert "faults.yaml:3:20" in said
-    assert 'Did you mean "start_answer"?' in said
-    assert "faults.yaml:4:22" in said
+    result = capsys.readouterr().err
+    assert "faults.yaml:3:20" in result
+    assert 'Did you mean "start_answer"?' in result
+    assert "faults.yaml:4:22" in result
 
 
 def test_the_script_on_the_page_plays_as_the_page_says(
@@ -184,9 +184,9 @@ def test_the_script_on_the_page_plays_as_the_page_says(
     Path("faults.yaml").write_text(PAGE.split("```yaml\n")[1].split("```")[0], encoding="utf-8")
     command = re.findall(r"^    taskspec (.*)$", PAGE, flags=re.M)[0].split()
     assert run(command) == ExitCode.TASK_FAILED
-    said = capsys.readouterr().out
-    assert "import: attached to launch" in said
-    assert re.search(r"2h \d\dm +train\[7\]: failed", said)
+    result = capsys.readouterr().out
+    assert "import: attached to launch" in result
+    assert re.search(r"2h \d\dm +train\[7\]: failed", result)
 
 
 def test_every_key_of_a_fault_script_is_on_the_page() -> None:

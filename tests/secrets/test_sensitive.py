@@ -24,7 +24,7 @@ from taskspec.secrets.sensitive import (  # fmt: skip
 from taskspec.template.expressions.render import Renderer, RenderError
 from taskspec.values import Unknown, canonical
 
-CANARY = "canary7f3a"
+PLANTED = "canary7f3a"
 PARTS = (
     *("var.token", "var.creds", "var.creds.user", "var.plain", "local.list", "var.number", "var", "local"),
     *(" ~ ", " == ", " != ", " in ", " and ", " or ", " + ", " * ", " < ", " if ", " else ", " is none", " is string"),
@@ -41,8 +41,8 @@ def secrets() -> Secrets:
 
 
 def scope(secrets: Secrets) -> dict[str, Any]:
-    token = secrets.keep("token", CANARY)
-    creds = secrets.keep("creds", {"user": CANARY, "ports": [1, 2]})
+    token = secrets.keep("token", PLANTED)
+    creds = secrets.keep("creds", {"user": PLANTED, "ports": [1, 2]})
     number = secrets.keep("number", 31337421)
     variables = {"token": token, "creds": creds, "number": number, "plain": "plain"}
     return {"var": variables, "local": {"list": [token, "b"]}}
@@ -51,7 +51,7 @@ def scope(secrets: Secrets) -> dict[str, Any]:
 def shows(value: object) -> bool:
     """Whether any text made of a value gives the secret away, in any case."""
     text = f"{value!r}{json.dumps(redacted(value), default=repr) if not isinstance(value, Unknown) else ''}".lower()
-    return CANARY in text or "31337421" in text or CANARY[:6] in text
+    return PLANTED in text or "31337421" in text or PLANTED[:6] in text
 
 
 def outcome(text: str) -> object:
@@ -71,10 +71,10 @@ def test_whatever_an_expression_does_with_a_secret_nothing_of_it_shows(inner: st
 @pytest.mark.parametrize(
     ("text", "plain"),
     [
-        ("{{ var.token }}", CANARY),
-        ("Bearer {{ var.token }}", f"Bearer {CANARY}"),
-        ("{{ var.token | upper }}", CANARY.upper()),
-        ("{{ var.creds.user }}", CANARY),
+        ("{{ var.token }}", PLANTED),
+        ("Bearer {{ var.token }}", f"Bearer {PLANTED}"),
+        ("{{ var.token | upper }}", PLANTED.upper()),
+        ("{{ var.creds.user }}", PLANTED),
         ("{{ var.creds['ports'][1] }}", 2),
         ("{{ var.number + 1 }}", 31337422),
         ("{{ var.token is string }}", True),
@@ -82,9 +82,9 @@ def test_whatever_an_expression_does_with_a_secret_nothing_of_it_shows(inner: st
         ("{{ var.token in [var.plain, var.token] }}", True),
         ("{{ 'y7' not in var.token }}", False),
         ("{{ 'yes' if var.token == 'x' else 'no' }}", "no"),
-        ("{{ local.list | join('-') }}", f"{CANARY}-b"),
+        ("{{ local.list | join('-') }}", f"{PLANTED}-b"),
         ("{{ var | tojson }}", canonical(reveal({**scope(Secrets())["var"]}))),
-        ("{{ {var.token: 1} }}", {CANARY: 1}),
+        ("{{ {var.token: 1} }}", {PLANTED: 1}),
         ("{{ var.token[1:3] }}", "an"),
     ],
 )
@@ -97,7 +97,7 @@ def test_what_is_made_of_a_secret_is_sensitive_and_right(text: str, plain: objec
 def test_a_list_keeps_its_shape_around_a_secret(secrets: Secrets) -> None:
     value = Renderer().render(["{{ [var.token, 1] }}", {"k": "{{ local.list }}"}], scope(secrets))
     assert [type(value[0][0]), value[0][1], value[1]["k"][1]] == [Sensitive, 1, "b"]
-    assert reveal(value) == [[CANARY, 1], {"k": [CANARY, "b"]}]
+    assert reveal(value) == [[PLANTED, 1], {"k": [PLANTED, "b"]}]
 
 
 def test_what_touches_no_secret_is_not_sensitive(secrets: Secrets) -> None:
@@ -118,9 +118,9 @@ def test_a_mark_changes_with_the_secret_with_the_salt_and_with_nothing_else(secr
 
 
 def test_a_secret_has_no_text_no_json_and_no_truth(secrets: Secrets) -> None:
-    token = secrets.keep("token", CANARY)
+    token = secrets.keep("token", PLANTED)
     assert repr([token]) == f"[{HIDDEN}]"
-    for touch in (str, bool, len, hash, list, lambda value: f"{value}", lambda value: value == CANARY):
+    for touch in (str, bool, len, hash, list, lambda value: f"{value}", lambda value: value == PLANTED):
         with pytest.raises(SensitiveTouchedError):
             touch(token)
     with pytest.raises(TypeError):
@@ -128,10 +128,10 @@ def test_a_secret_has_no_text_no_json_and_no_truth(secrets: Secrets) -> None:
 
 
 @pytest.mark.parametrize(
-    "written", [CANARY, json.dumps('a"b\\c7f3a'), "a%22b%5Cc7f3a", 'a"b\\c7f3a', "Y2FuYXJ5N2YzYQ=="]
+    "written", [PLANTED, json.dumps('a"b\\c7f3a'), "a%22b%5Cc7f3a", 'a"b\\c7f3a', "Y2FuYXJ5N2YzYQ=="]
 )
 def test_a_known_secret_is_found_however_it_is_spelt(secrets: Secrets, written: str) -> None:
-    secrets.know(CANARY)
+    secrets.know(PLANTED)
     secrets.know('a"b\\c7f3a')
     assert "7f3a" not in secrets.scrub(f"x {written} y")
     assert HIDDEN in secrets.scrub(written)
@@ -142,20 +142,20 @@ def test_each_line_of_a_long_secret_is_hidden(secrets: Secrets) -> None:
     assert secrets.scrub("log: MIIEvQIBADANBgkq") == f"log: {HIDDEN}"
 
 
-def test_a_text_too_short_to_be_told_from_others_is_left(secrets: Secrets) -> None:
+def test_a_text_too_short_to_be_distinguished_from_others_is_left(secrets: Secrets) -> None:
     secrets.know("1")
     assert secrets.scrub("launch 1 of 11") == "launch 1 of 11"
 
 
 def test_a_value_from_outside_that_gives_a_secret_away_becomes_sensitive(secrets: Secrets) -> None:
-    secrets.keep("token", CANARY)
-    noticed = secrets.noticed({"echo": f"<{CANARY}>", "n": [1, "fine"]})
+    secrets.keep("token", PLANTED)
+    noticed = secrets.noticed({"echo": f"<{PLANTED}>", "n": [1, "fine"]})
     assert noticed["n"] == [1, "fine"]
-    assert reveal(noticed["echo"]) == f"<{CANARY}>"
+    assert reveal(noticed["echo"]) == f"<{PLANTED}>"
 
 
 def test_a_mark_from_the_record_is_a_secret_without_its_content(secrets: Secrets) -> None:
-    mark = secrets.keep("token", CANARY).mark
+    mark = secrets.keep("token", PLANTED).mark
     known = secrets.recorded({"a": mark, "b": ["plain"]})
     assert redacted(known) == {"a": mark, "b": ["plain"]}
     with pytest.raises(WithheldError):
@@ -169,8 +169,8 @@ def test_a_mark_from_the_record_is_a_secret_without_its_content(secrets: Secrets
 
 
 def test_a_launch_made_by_hand_compares_without_being_seen(secrets: Secrets) -> None:
-    model = {"a": secrets.keep("token", CANARY), "b": 1, "c": [secrets.unread("x")]}
-    assert marked_like({"a": CANARY, "b": 1}, model)["a"] == redacted(model)["a"]
+    model = {"a": secrets.keep("token", PLANTED), "b": 1, "c": [secrets.unread("x")]}
+    assert marked_like({"a": PLANTED, "b": 1}, model)["a"] == redacted(model)["a"]
     other = marked_like({"a": "another7f", "b": 2, "c": [5]}, model)
     assert other["a"] != redacted(model)["a"]
     assert not is_sensitive(other)

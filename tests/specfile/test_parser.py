@@ -108,7 +108,7 @@ def test_a_branch_is_a_warning() -> None:
     assert [(warning.code, warning.is_error) for warning in warnings] == [(Code.VERSION, False)]
 
 
-def test_a_name_that_depends_on_is_told_twice_counts_once() -> None:
+def test_a_name_that_depends_on_is_named_twice_counts_once() -> None:
     text = "taskspec: 1\ntasks:\n  a: {module: ./a}\n  b: {module: ./b, depends_on: [a, a]}\n"
     assert parse(text).tasks["b"].depends_on == ("a",)
 

@@ -157,7 +157,7 @@ def test_what_is_plainly_right_is_right(value: Any, schema: dict[str, Any]) -> N
 
 
 @pytest.mark.parametrize("body", ["every: 500ms", "timeout: soon"])
-def test_what_is_no_duration_is_told_how_durations_look(body: str) -> None:
+def test_what_is_no_duration_is_answered_with_how_durations_look(body: str) -> None:
     spec = f"taskspec: 1\ntasks:\n  file: {{kind: wait, wait: {{team_file: /x}}, {body}}}\n"
     (problem,) = check_shape(read_document("spec.yaml", spec.encode()))
     assert "must be a duration as 90s, 30m, 12h, 2d or 1h30m, or a number of seconds" in problem.summary

@@ -119,7 +119,7 @@ def test_a_value_keeps_the_rules_of_its_declaration(rule: str, good: list[str], 
     assert [p.code for p in refused(f"{{x: {{{rule}, default: {bad[0]}}}}}")] == [Code.VARIABLE_VALUE], "defaults too"
 
 
-def test_everything_wrong_with_the_variables_is_told_at_once() -> None:
+def test_everything_wrong_with_the_variables_is_reported_at_once() -> None:
     found = refused("{a: {}, b: {type: integer}, c: {default: 1}}", "b=x", "d=1", "e", files=("f: 1", "[g]"))
     assert sorted(p.code for p in found) == sorted(
         [Code.VARIABLE_MISSING, Code.VARIABLE_VALUE, Code.VARIABLE_VALUE, *[Code.VARIABLE_UNKNOWN] * 3]

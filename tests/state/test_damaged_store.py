@@ -157,7 +157,7 @@ def use(path: Path) -> State:
         return store.load()
 
 
-def test_a_newer_format_is_told_apart_from_damage(filled: Path) -> None:
+def test_a_newer_format_is_distinguished_from_damage(filled: Path) -> None:
     a_newer_format(filled)
     with pytest.raises(StateError, match="newer taskspec"):
         raise_with_remedy(filled)

@@ -79,7 +79,7 @@ def test_a_state_that_is_gone_is_missing_and_not_new(filled: Path, use: Callable
     assert not filled.exists()
 
 
-def test_removing_the_marker_too_begins_anew(filled: Path) -> None:
+def test_removing_the_marker_too_begins_again(filled: Path) -> None:
     filled.unlink()
     marker_of(filled).unlink()
     write(filled)
@@ -246,7 +246,7 @@ def test_a_folder_in_which_no_state_can_be_made_stops_every_writer(tmp_path: Pat
     assert list(place.iterdir()) == []
 
 
-def test_a_state_that_nobody_may_look_for_is_not_taken_for_none(filled: Path) -> None:
+def test_a_state_that_may_not_be_looked_for_is_not_taken_for_none(filled: Path) -> None:
     filled.parent.chmod(0)
     try:
         for use in READERS:

@@ -195,7 +195,7 @@ def test_the_owner_of_an_older_release_is_read(first: StateStore, second: StateS
         second.acquire(this_owner())
 
 
-def test_a_step_of_the_clock_makes_nobody_another_owner(first: StateStore, neighbour: Owner) -> None:
+def test_a_step_of_the_clock_changes_no_owner(first: StateStore, neighbour: Owner) -> None:
     first.acquire(neighbour)
     first.acquire(a_step_of_the_clock(neighbour))
     assert first.append("r1", [INTENT])
@@ -212,7 +212,7 @@ def test_this_owner_is_this_process() -> None:
     assert f"process {os.getpid()}" in owner.describe()
 
 
-def test_a_second_living_owner_is_refused_and_told_who_holds_the_lease(
+def test_a_second_living_owner_is_refused_and_learns_who_holds_the_lease(
     first: StateStore, second: StateStore, neighbour: Owner
 ) -> None:
     first.acquire(neighbour)
@@ -299,12 +299,12 @@ def test_a_lease_that_was_given_back_is_free(first: StateStore, second: StateSto
     second.acquire(this_owner())
 
 
-def test_nobody_writes_without_a_lease(first: StateStore) -> None:
+def test_no_one_writes_without_a_lease(first: StateStore) -> None:
     with pytest.raises(LockHeld):
         first.append("r1", [INTENT])
 
 
-def test_nobody_writes_after_giving_the_lease_back(first: StateStore) -> None:
+def test_no_one_writes_after_giving_the_lease_back(first: StateStore) -> None:
     first.acquire(this_owner())
     first.release()
     with pytest.raises(LockHeld):

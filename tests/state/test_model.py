@@ -24,7 +24,7 @@ def the_record(*events: Event) -> Record | None:
     return folded(*events).records.get("train")
 
 
-def told(record: Record | None) -> str:
+def described(record: Record | None) -> str:
     """A record as a reader would say it."""
     if record is None:
         return "no record"
@@ -79,7 +79,7 @@ SECOND = event(INTENT, key=OTHER_KEY, attempt=2)
     ],
 )
 def test_the_record_of_an_address_is_the_sum_of_its_events(events: list[Event], expected: str) -> None:
-    assert told(the_record(*events)) == expected
+    assert described(the_record(*events)) == expected
 
 
 def test_a_record_carries_what_the_intent_said_and_where_it_stands() -> None:
@@ -119,7 +119,7 @@ def test_a_record_that_was_moved_is_the_same_under_another_address_and_goes_on()
     state = folded(GOES, LIVES, AWAY, event(ENDED, address="fit"))
     assert before is not None
     assert set(state.records) == {"fit"}
-    assert told(state.records["fit"]) == "ended, attempt 1, launch 41, succeeded"
+    assert described(state.records["fit"]) == "ended, attempt 1, launch 41, succeeded"
     assert folded(GOES, LIVES, AWAY).records["fit"] == replace(before, address="fit")
 
 
@@ -142,7 +142,7 @@ def test_what_is_about_the_whole_state_changes_no_record(kind: EventKind) -> Non
     assert folded(GOES, LIVES, event(kind)).records == folded(GOES, LIVES).records
 
 
-def test_the_end_of_a_run_that_nobody_saw_begin_is_ignored() -> None:
+def test_the_end_of_a_run_without_a_begin_is_ignored() -> None:
     assert folded(event(RUN_ENDED)).runs == ()
 
 

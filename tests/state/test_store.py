@@ -63,7 +63,7 @@ def test_numbers_have_no_gaps_across_appends_and_owners(path: Path) -> None:
         assert [row.number for row in store.events()] == list(range(1, 10))
 
 
-def test_what_append_returned_from_is_there_for_everybody(store: StateStore, path: Path) -> None:
+def test_what_append_returned_from_is_there_for_all_readers(store: StateStore, path: Path) -> None:
     store.append("run", EVERY_KIND)
     with closing(sqlite3.connect(path)) as other:
         assert other.execute("SELECT count(*) FROM journal").fetchone() == (len(EVERY_KIND),)

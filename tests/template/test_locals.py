@@ -39,12 +39,12 @@ def test_the_order_in_which_locals_are_written_does_not_matter(names: list[str])
     assert locals_of({name: written[name] for name in names}, n=1) == {"a": 1, "b": 2, "c": [2, 1], "d": "2!"}
 
 
-def test_a_local_that_fails_is_told_once_and_what_needs_it_not_at_all() -> None:
+def test_a_local_that_fails_is_reported_once_and_what_needs_it_not_at_all() -> None:
     found = problems({"c": "{{ local.b }}", "a": "{{ 1 / 0 }}", "b": "{{ local.a + 1 }}", "d": "{{ 'x' + 1 }}"})
     assert [summary.split(":")[0] for _, summary in found] == ['local "a"', 'local "d"']
 
 
-def test_a_circle_of_locals_is_told_as_a_path_from_the_first_that_is_written() -> None:
+def test_a_circle_of_locals_is_reported_as_a_path_from_the_first_that_is_written() -> None:
     written = {"free": 1, "b": "{{ local.c }}", "a": "{{ local.b }}", "c": ["{{ local.a }}"]}
     assert problems(written) == [(Code.CYCLE, "locals need each other: b → c → a → b")]
 
