@@ -172,7 +172,7 @@ def _nearest(word: str, words: tuple[str, ...]) -> str:
     return matches[0] if matches else ""
 
 
-def until_enough(problems: Iterable[Diagnostic]) -> list[Diagnostic]:
+def take_until_limit(problems: Iterable[Diagnostic]) -> list[Diagnostic]:
     """Yield the problems until there are more than ERROR_LIMIT errors."""
     errors = 0
     found = []

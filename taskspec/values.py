@@ -140,7 +140,7 @@ for _name in (
     setattr(ServiceId, _name, _guarded(_name))
 
 
-def symbolic(value: Json) -> Json:
+def to_symbols(value: Json) -> Json:
     """Return the value for a fingerprint: symbols replace the ids of services."""
     return map_leaves(value, lambda leaf: leaf.symbol if isinstance(leaf, ServiceId) else leaf)
 

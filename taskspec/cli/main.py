@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import click
 
 from taskspec import __version__
-from taskspec.cli.process_redaction import Session
+from taskspec.cli.process_redaction import RedactionSession
 from taskspec.errors import ExitCode, SpecError, TaskspecError
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def run(arguments: Sequence[str]) -> int:
     """The exit code of a command line; every message has been printed."""
-    session, no_color = Session(), "--no-color" in arguments
+    session, no_color = RedactionSession(), "--no-color" in arguments
     try:
         result = cli.main(list(arguments), prog_name="taskspec", standalone_mode=False, obj=session)
     except click.exceptions.Exit as error:
@@ -120,11 +120,11 @@ def run(arguments: Sequence[str]) -> int:
     except SpecError as error:
         from taskspec.view.diagnostic import draw_all  # noqa: PLC0415 - only a wrong spec needs the drawing
 
-        text = session.scrub(draw_all(error.diagnostics, _paint(no_color=no_color)))
+        text = session.redact(draw_all(error.diagnostics, _paint(no_color=no_color)))
         click.echo(text, err=True, nl=False, color=True)
         return error.exit_code
     except TaskspecError as error:
-        _say(session.scrub(error.message), session.scrub(error.remedy), _paint(no_color=no_color))
+        _say(session.redact(error.message), session.redact(error.remedy), _paint(no_color=no_color))
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         click.echo("Interrupted; nothing was started.", err=True)
@@ -163,7 +163,7 @@ def _text(error: Exception) -> str:
         return f"({type(failed).__name__})"
 
 
-def _bug(error: Exception, session: Session) -> int:
+def _bug(error: Exception, session: RedactionSession) -> int:
     """Write a report that the user can send: versions and the traceback."""
     import tempfile  # noqa: PLC0415 - only a bug report needs them
     import traceback  # noqa: PLC0415
@@ -173,9 +173,9 @@ def _bug(error: Exception, session: Session) -> int:
         "w", prefix="taskspec-bug-", suffix=".txt", delete=False, encoding="utf-8"
     ) as file:
         file.write(f"taskspec {__version__}, Python {sys.version}, {sys.platform}\n\n")
-        file.write(session.scrub("".join(traceback.format_exception(error))))
+        file.write(session.redact("".join(traceback.format_exception(error))))
     click.echo(
-        f"Error: this is a bug in taskspec: {type(error).__name__}: {session.scrub(_text(error))}\n\n"
+        f"Error: this is a bug in taskspec: {type(error).__name__}: {session.redact(_text(error))}\n\n"
         f"  Launches are on record; the next apply continues from there.\n"
         f"  Please report it with {Path(file.name)}",
         err=True,

@@ -16,10 +16,10 @@ from typing import Any
 import click
 
 from taskspec.api.credentials import from_environment
-from taskspec.cli.process_redaction import Session
+from taskspec.cli.process_redaction import RedactionSession
 from taskspec.engine.server.connection import Server, choose_server
 from taskspec.errors import UsageError
-from taskspec.files.safe_read import why_no_path
+from taskspec.files.safe_read import path_problem
 from taskspec.operations import state_file
 from taskspec.operations.project import Project, Request, open_project
 from taskspec.operations.state_file import LockWait
@@ -49,9 +49,9 @@ class _Duration(click.ParamType):  # type: ignore[type-arg]  # not generic in ol
             self.fail(f"{value!r} is not a valid duration; write it as 90s, 30m, 12h or 2d", param, ctx)
 
 
-def sound_path(path: Path) -> Path:
+def valid_path(path: Path) -> Path:
     """Return the path itself. Raises UsageError for one that the file system refuses."""
-    reason = why_no_path(path)
+    reason = path_problem(path)
     if reason:
         raise UsageError(f'"{shorten(str(path), _SHOWN)}" is not a valid path: {reason}', remedy="check the path")
     return path
@@ -64,7 +64,7 @@ class FilePath(click.Path):
         super().__init__(path_type=Path)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:  # noqa: ARG002 - click's signature
-        return sound_path(Path(value))
+        return valid_path(Path(value))
 
 
 DURATION = _Duration()
@@ -75,7 +75,7 @@ allow_cmd_option = click.option("--allow-cmd", is_flag=True, help="Let the spec 
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class ReadingOptions:
     """How a command reads a spec: its options, and where the secrets of this command line are kept."""
 
     secrets: Secrets
@@ -86,7 +86,7 @@ class Reading:
 
     def request(self, spec: Path | None) -> Request:
         """The request for a spec on disk; without one, the `taskspec.yaml` of this folder."""
-        path = sound_path(spec or Path(DEFAULT_SPEC))
+        path = valid_path(spec or Path(DEFAULT_SPEC))
         if spec is None and not path.exists():
             raise UsageError(
                 f'no spec is named, and there is no "{DEFAULT_SPEC}" here',
@@ -109,7 +109,7 @@ def reading_options(command: Command) -> Command:
 
     @wraps(command)
     def adapted(
-        session: Session,
+        session: RedactionSession,
         /,
         profile: str,
         allow_outside: bool,
@@ -119,7 +119,7 @@ def reading_options(command: Command) -> Command:
         **rest: Any,
     ) -> int:
         trust = Trust(allow_cmd=allow_cmd, allow_outside=allow_outside)
-        return command(reading=Reading(session.secrets, trust, profile, var_flags, var_files), **rest)
+        return command(reading=ReadingOptions(session.secrets, trust, profile, var_flags, var_files), **rest)
 
     with_outside = click.option(
         "--allow-outside",
@@ -138,7 +138,7 @@ def spec_argument(command: Command) -> Command:
     """The spec and the options for reading it. The command gets `request`."""
 
     @wraps(command)
-    def adapted(reading: Reading, spec: Path | None, **rest: Any) -> int:
+    def adapted(reading: ReadingOptions, spec: Path | None, **rest: Any) -> int:
         return command(request=reading.request(spec), **rest)
 
     return click.argument("spec", required=False, type=FilePath())(reading_options(adapted))

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from taskspec.secrets.sensitive import Secrets
 
 
-class Session:
+class RedactionSession:
     """Travels with the click context, so that a command and the report of its errors redact the same secrets."""
 
     @cached_property
@@ -19,6 +19,6 @@ class Session:
 
         return Secrets()
 
-    def scrub(self, text: str) -> str:
+    def redact(self, text: str) -> str:
         """Return the text with every secret of this command line redacted."""
-        return self.secrets.scrub(text)
+        return self.secrets.redact(text)

@@ -16,13 +16,13 @@ import click
 from taskspec.engine.events import EngineEvent, RunReport
 from taskspec.engine.launches.context import Pace
 from taskspec.files.project_files import read_file
-from taskspec.operations.apply import Environment, prepare_apply
+from taskspec.operations.apply import ApplyEnvironment, prepare_apply
 from taskspec.operations.plan import make
 from taskspec.operations.project import Request, open_project
 from taskspec.plan.plan_inputs import Selection
 from taskspec.rehearsal.clock import Clock
 from taskspec.rehearsal.faults import Script, read_script
-from taskspec.rehearsal.rehearsal_environment import AnnouncedJournal, set_stage
+from taskspec.rehearsal.rehearsal_environment import AnnouncedJournal, make_environment
 from taskspec.state.lease import this_owner
 from taskspec.state.store import open_store
 from taskspec.view.diagnostic import draw_all
@@ -59,7 +59,7 @@ class Rehearsal:
         script = _script(self)
         instances = project.expansion.instances
         script.services = frozenset(instance.address for instance in instances if instance.task.service is not None)
-        stage = set_stage(script, self.seed, project.evaluator.renderer, instances)
+        stage = make_environment(script, self.seed, project.evaluator.renderer, instances)
         with (
             tempfile.TemporaryDirectory(prefix="taskspec-") as folder,
             open_store(Path(folder) / "state.db", clock=stage.wall) as store,
@@ -74,8 +74,10 @@ class Rehearsal:
             pace = replace(self.pace, poll_shortest=shortest, poll_longest=longest, deadline=deadline)
             journal = AnnouncedJournal(store, stage.fake)
             listener = TimedJson(stage.clock) if self.as_json else Timeline(stage.clock, self.paint)
-            environment = Environment(stage.clock, stage.wall, stage.hands, stage.performer, stage.elsewhere.look)
-            report = prepare_apply(project, stage.server, planned, journal, listener, pace, environment).go()
+            environment = ApplyEnvironment(
+                stage.clock, stage.wall, stage.executor, stage.call_executor, stage.lookups.look_up_needs
+            )
+            report = prepare_apply(project, stage.server, planned, journal, listener, pace, environment).execute()
         if not self.as_json:
             click.echo(f"\n{draw_report(report, self.paint, spec=request.shown_as)}", nl=False)
             click.echo("Rehearsed: nothing was launched, and every result is a placeholder.")

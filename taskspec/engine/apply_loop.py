@@ -14,13 +14,13 @@ from functools import partial
 
 from taskspec.engine.deferred_planner import DeferredPlanner
 from taskspec.engine.events import RunReport
-from taskspec.engine.interrupt import Leaving
-from taskspec.engine.journal import RENEW_SECONDS, DiscreetJournal
+from taskspec.engine.interrupt import InterruptState
+from taskspec.engine.journal import RENEW_SECONDS, RedactingJournal
 from taskspec.engine.launches.context import RunContext
-from taskspec.engine.launches.prepare import Launching
+from taskspec.engine.launches.prepare import LaunchPreparer
 from taskspec.engine.protocol.commands import Command
-from taskspec.engine.protocol.facts import Setting
 from taskspec.engine.protocol.messages import InterruptAsked, Message
+from taskspec.engine.protocol.run_facts import RunSetup
 from taskspec.engine.protocol.worker_context import WorkerContext
 from taskspec.engine.run.run import Run
 from taskspec.plan.model import Plan
@@ -33,27 +33,27 @@ class Apply:
 
     def __init__(self, plan: Plan, tools: RunContext) -> None:
         self.plan = plan
-        self.tools = tools
+        self.run_context = tools
         self.run = uuid.uuid4().hex[:12]
         pace, now = tools.pace, tools.clock()
         deadline = now + pace.deadline if pace.deadline is not None else None
-        self._leaving = Leaving(pace.on_interrupt, pace.detach_within, deadline)
-        launching = Launching(plan.lineage, tools)
-        self._context = WorkerContext(tools, launching, self._leaving)
-        self._workers = tools.hands.workers(min(pace.parallelism, _WORKER_LIMIT) + 1)
-        self._journal = DiscreetJournal(tools.store, tools.evaluator.secrets)
+        self._interrupt_state = InterruptState(pace.on_interrupt, pace.detach_within, deadline)
+        launching = LaunchPreparer(plan.lineage, tools)
+        self._context = WorkerContext(tools, launching, self._interrupt_state)
+        self._workers = tools.executor.workers(min(pace.parallelism, _WORKER_LIMIT) + 1)
+        self._journal = RedactingJournal(tools.store, tools.evaluator.secrets)
         self._written_at = now
-        setting = Setting(tools.evaluator, launching, tools.server, pace)
-        self._run = Run(self.run, plan, setting, self._leaving, partial(DeferredPlanner, tools, launching), now)
+        setting = RunSetup(tools.evaluator, launching, tools.server, pace)
+        self._run = Run(self.run, plan, setting, self._interrupt_state, partial(DeferredPlanner, tools, launching), now)
 
     def interrupt(self) -> None:
         """Ask the run to end: nothing new is launched, and what runs is left, awaited or stopped, as was asked."""
-        self._leaving.signalled.set()
+        self._interrupt_state.is_signalled.set()
         self._workers.post(InterruptAsked())
 
-    def go(self) -> RunReport:
+    def execute(self) -> RunReport:
         """Carry the plan out. Raises TaskspecError when the run as a whole cannot go on; the state is safe then too."""
-        run, clock = self._run, self.tools.clock
+        run, clock = self._run, self.run_context.clock
         try:
             while not run.is_over(clock()):
                 run.begin_ready(clock())
@@ -64,8 +64,8 @@ class Apply:
             self._carry_out()
             return report
         finally:
-            self._leaving.gone.set()
-            self._leaving.cut.set()
+            self._interrupt_state.is_abandoned.set()
+            self._interrupt_state.calls_are_cut.set()
             self._workers.close()
 
     def _carry_out(self) -> None:
@@ -73,24 +73,24 @@ class Apply:
         effects = self._run.take_effects()
         if effects.events:
             self._journal.append(self.run, effects.events)
-            self._written_at = self.tools.clock()
-        elif self.tools.clock() - self._written_at > RENEW_SECONDS:
+            self._written_at = self.run_context.clock()
+        elif self.run_context.clock() - self._written_at > RENEW_SECONDS:
             self._journal.renew()
-            self._written_at = self.tools.clock()
+            self._written_at = self.run_context.clock()
         for command in effects.commands:
             work = partial(_perform, command, self._context)
             (self._workers.spawn if command.has_own_thread else self._workers.submit)(command, work)
         for event in effects.reports:
-            self.tools.listener.on(event)
+            self.run_context.listener.on(event)
 
     def _take_messages(self) -> None:
         """Wait for a message, or until something is due, then take in all that are there."""
-        answer = self._workers.next(self._run.seconds_left(self.tools.clock()))
+        answer = self._workers.next(self._run.seconds_left(self.run_context.clock()))
         while answer is not None:
             if isinstance(answer.value, WorkerReply):
-                self._run.handle(answer.value.message, self.tools.clock(), answer.value.command)
+                self._run.handle(answer.value.message, self.run_context.clock(), answer.value.command)
             elif isinstance(answer.tag, InterruptAsked):
-                self._run.handle(answer.tag, self.tools.clock())
+                self._run.handle(answer.tag, self.run_context.clock())
             answer = self._workers.next(0)
 
 

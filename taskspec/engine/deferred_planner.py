@@ -6,8 +6,8 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 from taskspec.engine.launches.context import RunContext
-from taskspec.engine.launches.prepare import Launching, NotLaunchable
-from taskspec.engine.server.observe import observe
+from taskspec.engine.launches.prepare import LaunchPreparer, NotLaunchable
+from taskspec.engine.server.observe import observe_launches
 from taskspec.errors import TaskspecError
 from taskspec.plan.model import Plan
 from taskspec.plan.plan_inputs import CarriedOver, PlanInputs
@@ -23,8 +23,8 @@ class DeferredPlanner:
     `plan` is the one that is being carried out, `ended` the addresses that have their outcome.
     """
 
-    tools: RunContext
-    launching: Launching
+    run_context: RunContext
+    preparer: LaunchPreparer
     plan: Plan
     address: str
     ended: frozenset[str]
@@ -34,12 +34,12 @@ class DeferredPlanner:
         plan = self._plan()
         if any(task.address == self.address for task in plan.tasks):
             raise NotLaunchable("its items are still unknown", remedy="apply the tasks that give them too")
-        self.launching.register_folders(plan)
+        self.preparer.register_folders(plan)
         return plan
 
     def forget_problems(self) -> None:
         """Leave no trace of a plan that could not be made."""
-        self.tools.catalogue.problems.clear()
+        self.run_context.catalogue.problems.clear()
 
     def _plan(self) -> Plan:
         """The plan with the instances of this task, and of all others that are known by now, where those are sound."""
@@ -66,7 +66,7 @@ class DeferredPlanner:
         return plan or self._plan_without(keep_folded)
 
     def _plan_without(self, keep_folded: Collection[str]) -> Plan:
-        tools, plan = self.tools, self.plan
+        tools, plan = self.run_context, self.plan
         if tools.inputs is None:
             raise AssertionError("a plan with folded instances comes with what it was made of")
         state = tools.store.load()
@@ -75,7 +75,7 @@ class DeferredPlanner:
             expansion=plan.expansion,
             facts=tools.catalogue.facts,
             state=state,
-            world=observe(tools.server, _of_folded(state, plan.expansion.folded)),
+            world=observe_launches(tools.server, _of_folded(state, plan.expansion.folded)),
             keep_folded=keep_folded,
             carried={task.address: CarriedOver(task, task.address in self.ended) for task in plan.tasks},
         )
@@ -87,7 +87,7 @@ class DeferredPlanner:
         """Agents and workspaces of what is new exist."""
         instances = plan.expansion.instances
         new = [task for task in plan.tasks if task.address not in inputs.carried and not task.is_folded]
-        self.tools.catalogue.check_places((instances[task.node], task.request) for task in new)
+        self.run_context.catalogue.check_places((instances[task.node], task.request) for task in new)
 
 
 def _of_folded(state: State, folded: list[Instance]) -> State:

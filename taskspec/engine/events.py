@@ -138,7 +138,7 @@ class RunReport:
         return found
 
 
-def words(error: Exception | None) -> str:
+def error_text(error: Exception | None) -> str:
     """An error for a report: what went wrong, and what to do."""
     if isinstance(error, SpecError):
         return "; ".join(problem.summary for problem in error.diagnostics)

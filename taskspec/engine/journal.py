@@ -30,14 +30,14 @@ _OURS = frozenset({"fingerprint", "digest", "server", "actions", "counts"})
 
 
 @dataclass(frozen=True, slots=True)
-class DiscreetJournal:
+class RedactingJournal:
     """Writes to another journal."""
 
     journal: Journal
     secrets: Secrets
 
     def append(self, run: str, events: Sequence[Event]) -> list[StoredEvent]:
-        return self.journal.append(run, [self._hidden(event) for event in events])
+        return self.journal.append(run, [self._redacted_event(event) for event in events])
 
     def renew(self) -> None:
         self.journal.renew()
@@ -48,7 +48,7 @@ class DiscreetJournal:
     def load(self) -> State:
         return self.journal.load()
 
-    def _hidden(self, event: Event) -> Event:
-        scrubbed = self.secrets.scrubbed
+    def _redacted_event(self, event: Event) -> Event:
+        scrubbed = self.secrets.redact_json
         body = {name: value if name in _OURS else scrubbed(value) for name, value in event.body.items()}
         return replace(event, body=body)

@@ -11,7 +11,7 @@ from taskspec.state.model import Outcome
 
 
 @dataclass(slots=True)
-class Scoreboard:
+class Outcomes:
     """One outcome per task of the plan; the last one of an address counts."""
 
     secrets: Secrets = field(default_factory=Secrets)
@@ -28,7 +28,7 @@ class Scoreboard:
         return ended
 
     def redact(self, text: str) -> str:
-        return self.secrets.scrub(text)
+        return self.secrets.redact(text)
 
     def has(self, address: str) -> bool:
         """Whether a task has its outcome."""

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from taskspec.errors import UsageError
-from taskspec.files.project_files import OWN, why_root
-from taskspec.files.safe_read import files_below, read_plain, why_no_path
+from taskspec.files.project_files import OWN, root_reason
+from taskspec.files.safe_read import files_below, path_problem, read_plain
 from taskspec.values import not_json, show_path
 from taskspec.wording import shorten
 
@@ -83,7 +83,7 @@ def read_app_folder(path: Path, *, inside: Path | None = None) -> AppFolder:
     for place in (path, path / CONFIG_NAME) if inside is not None else ():
         if inside is not None and not _resolved(place).is_relative_to(inside):
             raise OutsideError(
-                f'"{path}" leads outside of the project, "{inside}", which is {why_root(inside)}',
+                f'"{path}" leads outside of the project, "{inside}", which is {root_reason(inside)}',
                 remedy=f"Put an empty file `{OWN}` into a folder above both, or allow it with --allow-outside.",
             )
     _resolved(path)
@@ -99,7 +99,7 @@ def app_files(root: Path) -> Iterator[Path]:
 
 def _resolved(path: Path) -> Path:
     """Resolve a path. Raises AppFolderError for one that is not valid: a circle of links, a name too long."""
-    reason = why_no_path(path)
+    reason = path_problem(path)
     if reason:
         raise AppFolderError(f'"{shorten(str(path), 80)}" is not a valid path: {reason}', remedy="check the path")
     return path.resolve()

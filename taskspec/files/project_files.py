@@ -14,7 +14,7 @@ from typing import Final
 
 from taskspec.diagnostics import nearest
 from taskspec.errors import UsageError
-from taskspec.files.safe_read import NotARegularFile, TooLarge, read_plain, why_no_path
+from taskspec.files.safe_read import NotARegularFile, TooLarge, path_problem, read_plain
 from taskspec.wording import shorten
 
 GIT: Final = ".git"
@@ -29,7 +29,7 @@ def project_root(folder: Path) -> Path:
     return _nearest(above, GIT, OWN) or _nearest(above, PYTHON) or here
 
 
-def why_root(root: Path) -> str:
+def root_reason(root: Path) -> str:
     """The reason why `project_root` returned this folder."""
     mark = next((name for name in (GIT, OWN, PYTHON) if _is_marked(root, name)), "")
     if mark:
@@ -86,14 +86,14 @@ class ProjectFiles:
 
     def place(self, folder: Path, path: str) -> Path:
         """Resolve a path and its links. Raises UsageError for one that may not be read."""
-        reason = why_no_path(folder / path)
+        reason = path_problem(folder / path)
         if reason:
             raise UsageError(f'"{shorten(path, _SHOWN)}" cannot be read: {reason}', remedy="Check the path.")
         place = (folder / path).resolve()
         if not self.allow_outside and not place.is_relative_to(self.root.resolve()):
             raise UsageError(
                 f'"{path}" is outside of the project',
-                remedy=f'The project is "{self.root.name}", {why_root(self.root)}. --allow-outside permits it.',
+                remedy=f'The project is "{self.root.name}", {root_reason(self.root)}. --allow-outside permits it.',
             )
         if GIT in place.parts:
             raise UsageError(f'"{path}" belongs to the version control', remedy="Name a file of the project.")

@@ -57,7 +57,7 @@ def files_below(root: Path, ignored: Collection[str] = ()) -> Iterator[Path]:
                 yield file.relative_to(root)
 
 
-def why_no_path(path: Path) -> str:
+def path_problem(path: Path) -> str:
     """Return why the file system refuses a path, or an empty text for a valid path."""
     try:
         path.resolve().exists()

@@ -18,9 +18,9 @@ import uvicorn
 from taskspec.errors import LocalServerError
 from taskspec.local.agent.agent import Agent, AgentSettings
 from taskspec.local.agent.app_environment import base_environment
-from taskspec.local.agent.job import Preparation
+from taskspec.local.agent.job import JobPreparer
 from taskspec.local.agent.launcher import ProcessLauncher
-from taskspec.local.agent.venv import Environments
+from taskspec.local.agent.venv import VirtualEnvironments
 from taskspec.local.db import fixtures, retention, timestamps
 from taskspec.local.db.blobs import Blobs
 from taskspec.local.db.documents import Documents
@@ -95,9 +95,9 @@ def run_server(home: ServerHome, options: ServerOptions, environ: Mapping[str, s
         port = listener.getsockname()[1]
         info = ServerInfo(f"http://{LOOPBACK}:{port}", port, os.getpid(), timestamps.now())
         lifetime = _Lifetime(options.idle_seconds)
-        environments = Environments(home.environments) if options.app_environments else None
+        environments = VirtualEnvironments(home.environments) if options.app_environments else None
         context, address = fixtures.read_context(store), info.address
-        preparation = Preparation(home, store, Modules(store), context, address, token, base, environments)
+        preparation = JobPreparer(home, store, Modules(store), context, address, token, base, environments)
         parts = _assemble(preparation, info, options, lifetime)
         asyncio.run(LocalServer(parts, token, lifetime).serve(listener))
 
@@ -154,7 +154,7 @@ class LocalServer:
         self._uvicorn.should_exit = True  # uvicorn answers the requests that it has accepted, then returns
 
 
-def _assemble(preparation: Preparation, info: ServerInfo, options: ServerOptions, lifetime: _Lifetime) -> ServerParts:
+def _assemble(preparation: JobPreparer, info: ServerInfo, options: ServerOptions, lifetime: _Lifetime) -> ServerParts:
     home, store, modules = preparation.home, preparation.store, preparation.modules
     launches, logs, blobs = Launches(store), Logs(store), Blobs(home.storage)
     agent = Agent(home, store, launches, logs, ProcessLauncher(), preparation.job, options.agent)

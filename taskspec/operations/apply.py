@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 from taskspec.engine.apply_loop import Apply
 from taskspec.engine.events import Listener
-from taskspec.engine.executors.all_executors import performers
+from taskspec.engine.executors.all_executors import call_executors
 from taskspec.engine.executors.call_protocol import CallExecutor
 from taskspec.engine.journal import Journal
 from taskspec.engine.launches.context import Pace, RunContext
 from taskspec.engine.server.connection import Server
-from taskspec.engine.server.lookups import LookupResult, look
+from taskspec.engine.server.lookups import LookupResult, look_up_needs
 from taskspec.engine.workers import Executor, ThreadExecutor
 from taskspec.errors import UsageError
 from taskspec.operations.plan import PlannedRun
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Environment:
+class ApplyEnvironment:
     """What an apply uses of the outside, apart from the server: time, threads, calls and lookups.
 
     `clock` is monotonic, `wall` is the time of day.
@@ -38,12 +38,12 @@ class Environment:
 
     clock: Callable[[], float]
     wall: Callable[[], float]
-    hands: Executor
-    performer: CallExecutor
-    look: Callable[[Api, TaskInfo, Iterable[Need]], LookupResult]
+    executor: Executor
+    call_executor: CallExecutor
+    look_up_needs: Callable[[Api, TaskInfo, Iterable[Need]], LookupResult]
 
 
-def real_environment(project: Project, server: Server, plan: Plan, *, commands: Path | None = None) -> Environment:
+def real_environment(project: Project, server: Server, plan: Plan, *, commands: Path | None = None) -> ApplyEnvironment:
     """The environment of this process. `commands` is the file that notes which local commands run.
 
     Without it the plan may not run any: raises UsageError where it would.
@@ -51,8 +51,8 @@ def real_environment(project: Project, server: Server, plan: Plan, *, commands: 
     if commands is None:
         _refuse_local_commands(plan)
     secrets = project.evaluator.secrets
-    performer = performers(server, project.folder, time.monotonic, os.environ, secrets, commands=commands)
-    return Environment(time.monotonic, time.time, ThreadExecutor(), performer, look)
+    performer = call_executors(server, project.folder, time.monotonic, os.environ, secrets, commands=commands)
+    return ApplyEnvironment(time.monotonic, time.time, ThreadExecutor(), performer, look_up_needs)
 
 
 def _refuse_local_commands(plan: Plan) -> None:
@@ -71,10 +71,10 @@ def prepare_apply(
     store: Journal,
     listener: Listener,
     pace: Pace,
-    environment: Environment,
+    environment: ApplyEnvironment,
 ) -> Apply:
     """Return an apply that is ready to start, so that a signal handler can interrupt it."""
-    project.evaluator.renderer.lift()
+    project.evaluator.renderer.stop_counting()
     tools = RunContext(
         server=server,
         store=store,
@@ -84,9 +84,9 @@ def prepare_apply(
         clock=environment.clock,
         wall=environment.wall,
         pace=pace,
-        hands=environment.hands,
-        performer=environment.performer,
+        executor=environment.executor,
+        call_executor=environment.call_executor,
         inputs=planned.inputs,
-        look=environment.look,
+        look_up_needs=environment.look_up_needs,
     )
     return Apply(planned.plan, tools)

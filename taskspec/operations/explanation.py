@@ -47,7 +47,7 @@ def explain(
     return Explanation(
         planned,
         instance.task,
-        tuple(_veiled(change, values) for change in planned.changes if _is_at(change.path, path)),
+        tuple(_redact_change(change, values) for change in planned.changes if _is_at(change.path, path)),
         chosen,
         tuple(by_node[node] for node in upstream if node in by_node),
         tuple(by_node[node] for node in downstream),
@@ -61,7 +61,7 @@ def _find(plan: Plan, address: str) -> Planned:
     return planned[address]
 
 
-def _veiled(change: Change, values: tuple[Explained, ...]) -> Change:
+def _redact_change(change: Change, values: tuple[Explained, ...]) -> Change:
     """The change, with its values replaced where they contain a secret."""
     secrets = [value.path for value in values if value.value is HIDDEN]
     meets = any(change.path[: len(path)] == path[: len(change.path)] for path in secrets)

@@ -7,7 +7,7 @@ from contextlib import suppress
 
 from taskspec.errors import SpecError
 from taskspec.operations.project import Project, Request, open_project
-from taskspec.specfile.includes import joined
+from taskspec.specfile.includes import qualified_name
 from taskspec.specfile.model import TaskDecl
 from taskspec.template.expressions.render import RenderError, templates_in
 from taskspec.template.expressions.task_views import unknown_view
@@ -15,7 +15,7 @@ from taskspec.template.references.secret_flow import HIDING
 from taskspec.values import Json
 
 
-def open_knowing(request: Request) -> tuple[Project, list[str]]:
+def open_with_redaction(request: Request) -> tuple[Project, list[str]]:
     """Open a project and resolve its secrets. Returns the names of those that cannot be resolved here.
 
     Raises SpecError for a wrong spec, but not for a missing value.
@@ -26,25 +26,25 @@ def open_knowing(request: Request) -> tuple[Project, list[str]]:
         project = open_project(request, variables_required=False)
     specs = {"": project.spec, **project.spec.units}
     declared = ((prefix, variable) for prefix, spec in specs.items() for variable in spec.variables.values())
-    names = [joined(prefix, variable.name) for prefix, variable in declared if variable.sensitive]
+    names = [qualified_name(prefix, variable.name) for prefix, variable in declared if variable.sensitive]
     if names:
-        _learn_what_is_sent(project)
+        _register_sent_secrets(project)
     return project, [name for name in names if not request.secrets.has(name)]
 
 
-def _learn_what_is_sent(project: Project) -> None:
+def _register_sent_secrets(project: Project) -> None:
     """Evaluate all expressions that may give a secret and need no server, so that their values are redacted."""
     evaluator = project.evaluator.starting_from(project.evaluator.views)
     for instance in project.expansion.instances:
         evaluator.tasks.put(instance.task.name, instance.key, unknown_view(instance.address, instance.task.results))
     for instance in project.expansion.instances:
         scope = evaluator.names(instance)
-        for written in _sent(instance.task):
+        for written in _values_with_secrets(instance.task):
             with suppress(RenderError):
                 evaluator.renderer.render(written, scope)
 
 
-def _sent(task: TaskDecl) -> Iterator[Json]:
+def _values_with_secrets(task: TaskDecl) -> Iterator[Json]:
     """Each value that may hold a secret. They are separate because some cannot be evaluated."""
     sections = (task.params,) if task.call is None else (task.call.body.get(name) for name in HIDING)
     for section in sections:

@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from taskspec.engine.server.catalogue import Catalogue
 from taskspec.engine.server.connection import Server
 from taskspec.errors import UsageError
-from taskspec.files.project_files import why_root
+from taskspec.files.project_files import root_reason
 from taskspec.operations.project import Project, Request
 from taskspec.operations.state_file import read_state, state_path
 from taskspec.plan.model import Observed, Plan
-from taskspec.plan.plan_inputs import PlanInputs, Selection, World
+from taskspec.plan.plan_inputs import ObservedLaunches, PlanInputs, Selection
 from taskspec.plan.planner import make_plan
 from taskspec.plan.request import LaunchRequest
-from taskspec.specfile.includes import joined
+from taskspec.specfile.includes import qualified_name
 from taskspec.state.model import Phase, State
 from taskspec.wording import listing
 
@@ -26,7 +26,7 @@ def plan_offline(project: Project, request: Request, server: Server, selection: 
     path = state_path(project, request, server)
     if project.root is not None and not path.resolve().is_relative_to(project.root):
         raise UsageError(
-            f'the record "{path}" leads outside of the project, "{project.root}", which is {why_root(project.root)}',
+            f'the record "{path}" leads outside of the project, "{project.root}", which is {root_reason(project.root)}',
             remedy="make it a folder and no link, or allow it with --allow-outside",
         )
     state = read_state(path)
@@ -44,7 +44,7 @@ def plan_offline(project: Project, request: Request, server: Server, selection: 
     return make_plan(project.evaluator, inputs)
 
 
-def _as_recorded(state: State) -> World:
+def _as_recorded(state: State) -> ObservedLaunches:
     return {
         address: Observed(record.task_id or 0, NOT_ASKED, record.phase is Phase.ENDED, {})
         for address, record in state.records.items()
@@ -62,6 +62,8 @@ def not_checked(project: Project, plan: Plan) -> Iterator[str]:
     if any(request.agent is not None for request in launches):
         yield "whether the agents exist"
     specs = {"": project.spec, **project.spec.units}
-    secrets = [joined(prefix, v.name) for prefix, spec in specs.items() for v in spec.variables.values() if v.sensitive]
+    secrets = [
+        qualified_name(prefix, v.name) for prefix, spec in specs.items() for v in spec.variables.values() if v.sensitive
+    ]
     if secrets:
         yield f"secrets, which count as unchanged: {', '.join(secrets)}"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from taskspec.engine.server.catalogue import Catalogue
 from taskspec.engine.server.connection import Server
-from taskspec.engine.server.observe import observe
+from taskspec.engine.server.observe import observe_launches
 from taskspec.engine.server.places import look_up_names, with_agents
 from taskspec.operations.project import Project
 from taskspec.plan.deferred_tasks import names_module
@@ -48,7 +48,7 @@ def make(project: Project, server: Server, state: State, selection: Selection) -
         expansion=project.expansion,
         facts=facts,
         state=state,
-        world=observe(server, state),
+        world=observe_launches(server, state),
         selection=selection,
         warnings=project.warnings,
         look_up=look_up,

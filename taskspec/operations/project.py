@@ -9,17 +9,17 @@ from pathlib import Path
 from taskspec.diagnostics import Code, Diagnostic, in_order
 from taskspec.errors import SpecError
 from taskspec.files.project_files import read_file
-from taskspec.files.uploads import digest_beside
+from taskspec.files.uploads import uploads_digest
 from taskspec.operations.sources import read_sources
 from taskspec.plan.evaluator import Evaluator
 from taskspec.secrets.secret_source import SecretSource, Trust
 from taskspec.secrets.sensitive import Secrets
 from taskspec.specfile.model import ServiceDecl, SpecFile, compose
-from taskspec.specfile.secret_variables import SecretKeeper
+from taskspec.specfile.secret_variables import SecretResolver
 from taskspec.specfile.variables import Assigned, VariableFile, assign_variables
 from taskspec.template.expansion.instances import Expansion, expand
 from taskspec.template.expressions.task_views import TasksView
-from taskspec.template.included_scope import RootNames, Views, part_scopes
+from taskspec.template.included_scope import RootNames, TaskViews, included_scopes
 from taskspec.template.locals import base_scope
 from taskspec.template.references.included_references import analyse_whole
 from taskspec.template.references.secret_flow import exposed_secrets
@@ -71,39 +71,39 @@ def open_project(request: Request, *, variables_required: bool = True) -> Projec
     folder = request.path.resolve().parent
     base = base_scope(spec, variables, renderer)
 
-    def keeper_in(below: str) -> SecretKeeper:
-        return _keeper(request, folder / below, looks_up=variables_required)
+    def keeper_in(below: str) -> SecretResolver:
+        return _secret_resolver(request, folder / below, looks_up=variables_required)
 
-    units = part_scopes(spec, RootNames(renderer, base, tasks), sources.parts, weave.waiting, keeper_in)
+    units = included_scopes(spec, RootNames(renderer, base, tasks), sources.parts, weave.waiting, keeper_in)
     spec = compose(spec, {part.prefix: part.spec for part in sources.parts})
 
     def digest_of(below: str, path: str) -> str:
-        return digest_beside(folder / below, path)
+        return uploads_digest(folder / below, path)
 
     has_services = any(isinstance(task, ServiceDecl) for task in spec.tasks.values())
-    views = Views(tasks, units)
+    views = TaskViews(tasks, units)
     evaluator = Evaluator(spec, renderer, base, views, request.secrets, digest_of, has_services=has_services)
     expansion = expand(spec, weave.analysis, renderer, base, units=units)
     expansion.declare(tasks)
     return Project(spec, folder, evaluator, expansion, sources.warnings, request.trust.root(folder))
 
 
-def assigned(request: Request, spec: SpecFile, *, looks_up: bool = False) -> dict[str, Assigned]:
+def assign_all_variables(request: Request, spec: SpecFile, *, looks_up: bool = False) -> dict[str, Assigned]:
     """Return each variable's value and its origin. Raises SpecError with every missing or invalid value."""
     files = [VariableFile(str(path), read_file(path, "--var-file ")) for path in request.var_files]
-    keeper = _keeper(request, request.path.resolve().parent, looks_up=looks_up)
+    keeper = _secret_resolver(request, request.path.resolve().parent, looks_up=looks_up)
     return assign_variables(spec, environment=request.environment, files=files, flags=request.var_flags, keeper=keeper)
 
 
-def _keeper(request: Request, folder: Path, *, looks_up: bool) -> SecretKeeper:
+def _secret_resolver(request: Request, folder: Path, *, looks_up: bool) -> SecretResolver:
     """Return the resolver for secret references; relative paths start in `folder`."""
     source = SecretSource(request.environment, folder, request.trust)
-    return SecretKeeper(request.secrets, source.read if looks_up and request.trust.looks_up_secrets else None)
+    return SecretResolver(request.secrets, source.read if looks_up and request.trust.looks_up_secrets else None)
 
 
 def _variables(request: Request, spec: SpecFile, *, required: bool) -> dict[str, Json]:
     try:
-        found = assigned(request, spec, looks_up=required)
+        found = assign_all_variables(request, spec, looks_up=required)
     except SpecError as error:
         serious = [problem for problem in error.diagnostics if problem.code is not Code.VARIABLE_MISSING]
         if required or serious:

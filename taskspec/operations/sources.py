@@ -6,17 +6,17 @@ import posixpath
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from taskspec.diagnostics import Code, Diagnostic, until_enough
+from taskspec.diagnostics import Code, Diagnostic, take_until_limit
 from taskspec.errors import SpecError, UsageError
 from taskspec.files.project_files import SPEC_LIMIT, ProjectFiles, project_root
-from taskspec.specfile.includes import DEPTH_LIMIT, PART_LIMIT, Include, joined
+from taskspec.specfile.includes import DEPTH_LIMIT, PART_LIMIT, Include, qualified_name
 from taskspec.specfile.model import SpecFile
 from taskspec.specfile.parser import parse_spec
 from taskspec.specfile.variables import check_profile_values
 from taskspec.template.expressions.budget import Budget
 from taskspec.template.expressions.functions import Functions
 from taskspec.template.expressions.render import Renderer
-from taskspec.template.included_scope import Part, check_inputs
+from taskspec.template.included_scope import IncludedSpec, check_inputs
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Sources:
 
     root: SpecFile
     renderer: Renderer
-    parts: tuple[Part, ...]
+    parts: tuple[IncludedSpec, ...]
     warnings: tuple[Diagnostic, ...]
 
 
@@ -58,7 +58,7 @@ class _Reading:
     files: ProjectFiles
     profile: str
     budget: Budget = field(default_factory=Budget)
-    parts: list[Part] = field(default_factory=list)
+    parts: list[IncludedSpec] = field(default_factory=list)
     warnings: list[Diagnostic] = field(default_factory=list)
     problems: list[Diagnostic] = field(default_factory=list)
 
@@ -93,8 +93,8 @@ class _Reading:
             return
         below = posixpath.dirname(include.path)
         folder = here.folder / below
-        part = Part(
-            prefix=joined(here.prefix, include.name),
+        part = IncludedSpec(
+            prefix=qualified_name(here.prefix, include.name),
             parent=here.prefix,
             include=include,
             spec=spec,
@@ -104,7 +104,7 @@ class _Reading:
         self.parts.append(part)
         self.warnings.extend(warnings)
         self.problems.extend(check_inputs(part, here.spec))
-        self.problems.extend(until_enough(check_profile_values(spec)))
+        self.problems.extend(take_until_limit(check_profile_values(spec)))
         self.follow(_From(spec, part.prefix, folder, part.folder, (*here.chain, place)))
 
     def _problem(self, here: _From, include: Include, code: Code, summary: str, remedy: str) -> None:

@@ -20,7 +20,7 @@ from taskspec.operations.project import Project, Request
 from taskspec.plan.model import Change, PlannedTask
 from taskspec.plan.plan_inputs import Selection
 from taskspec.plan.request import CallRequest, LaunchRequest, start_key
-from taskspec.secrets.sensitive import marked_like, redacted
+from taskspec.secrets.sensitive import mark_like, to_marks
 from taskspec.state import event_bodies
 from taskspec.state.database import is_there
 from taskspec.state.event_bodies import Actor
@@ -71,7 +71,7 @@ def forget_all(store: StateStore, actor: Actor) -> list[Record]:
 
 
 def _forget(store: StateStore, records: Iterable[Record], actor: Actor) -> None:
-    forgotten = [event_bodies.forgotten(_settled(record).address, actor) for record in records]
+    forgotten = [event_bodies.forgotten(_require_known_start(record).address, actor) for record in records]
     store.append("state forget", forgotten)
 
 
@@ -80,7 +80,7 @@ def move(store: StateStore, old: str, new: str, actor: Actor) -> list[tuple[str,
     state = store.load()
     moves = [(record.address, new + record.address.removeprefix(old)) for record in _matching(state, old)]
     for source, target in moves:
-        _settled(state.records[source])
+        _require_known_start(state.records[source])
         if target in state.records:
             raise UsageError(
                 f'there is a record of "{target}" already',
@@ -99,7 +99,7 @@ def _matching(state: State, address: str) -> list[Record]:
     return [find(state, address)]
 
 
-def _settled(record: Record) -> Record:
+def _require_known_start(record: Record) -> Record:
     """Return the record. Raises UsageError while it is unknown whether its start reached the server."""
     if record.phase is Phase.INTENDED and not record.is_call:
         raise UsageError(
@@ -131,8 +131,8 @@ def adopt(
     _check_free(state, planned, task_id)
     request, fingerprint = _known_request(planned)
     info = server.api.task.get_info_by_id(task_id)
-    hidden = project.evaluator.secrets.scrubbed
-    found = _differences(info, request, server.workspace(request.workspace))
+    hidden = project.evaluator.secrets.redact_json
+    found = _adoption_differences(info, request, server.workspace(request.workspace))
     changes = tuple(replace(change, before=hidden(change.before)) for change in found)
     if force or not changes:
         attempt = state.attempts.get(address, 0) + 1
@@ -164,7 +164,7 @@ def _check_free(state: State, planned: PlannedTask, task_id: int) -> None:
     if holder is not None:
         raise UsageError(f'launch {task_id} is on record already, as "{holder}"', remedy="see `taskspec state list`")
     if planned.previous is not None:
-        _settled(planned.previous)
+        _require_known_start(planned.previous)
     if planned.observed is not None and not planned.observed.is_terminal:
         raise UsageError(
             f'"{planned.address}" is running: launch {planned.observed.task_id} is {planned.observed.status}',
@@ -188,19 +188,19 @@ def _known_request(planned: PlannedTask) -> tuple[LaunchRequest, str]:
     return request, request.fingerprint
 
 
-def _differences(info: TaskInfo, request: LaunchRequest, workspace: int) -> Iterator[Change]:
+def _adoption_differences(info: TaskInfo, request: LaunchRequest, workspace: int) -> Iterator[Change]:
     """The differences between a launch and a request. A value that the server does not report counts as different."""
     facts = request.facts
-    told: dict[str, Json] = {"version": info.app_version or ABSENT, "workspace": info.workspace_id or ABSENT}
+    actual: dict[str, Json] = {"version": info.app_version or ABSENT, "workspace": info.workspace_id or ABSENT}
     wanted: dict[str, Json] = {"version": facts.version, "workspace": workspace}
     if facts.module_id is not None:  # the identity of a folder is its version
-        told["module"], wanted["module"] = info.module_id or ABSENT, facts.module_id
+        actual["module"], wanted["module"] = info.module_id or ABSENT, facts.module_id
     if isinstance(request.agent, int | str):  # the agent that a rule chooses is not compared
-        told["agent"] = info.agent_id if isinstance(request.agent, int) else info.agent_name
+        actual["agent"] = info.agent_id if isinstance(request.agent, int) else info.agent_name
         wanted["agent"] = request.agent
-    told["params"] = marked_like(info.params.get("state", {}), request.params)
-    wanted["params"] = redacted(request.params)
-    for path, launch, spec in differences(told, wanted):
+    actual["params"] = mark_like(info.params.get("state", {}), request.params)
+    wanted["params"] = to_marks(request.params)
+    for path, launch, spec in differences(actual, wanted):
         yield Change(path, launch, spec)
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from taskspec.engine.launches.stop_recorded import halt, is_ours_to_stop
+from taskspec.engine.launches.stop_recorded import may_be_stopped, stop_recorded_launch
 from taskspec.engine.server.connection import Server
-from taskspec.engine.server.observe import observe
+from taskspec.engine.server.observe import observe_launches
 from taskspec.errors import UsageError
 from taskspec.operations.project import Project
-from taskspec.plan.deferred_tasks import seen_through
+from taskspec.plan.deferred_tasks import expand_from_record
 from taskspec.plan.model import Observed
 from taskspec.plan.planner import final_results
 from taskspec.state.model import Record, State
@@ -28,14 +28,14 @@ class RecordedLaunch:
 
 def recorded_launches(server: Server, state: State) -> list[RecordedLaunch]:
     """Every address on record, with what the server reports now."""
-    world = observe(server, state)
+    world = observe_launches(server, state)
     return [RecordedLaunch(record, world.get(address)) for address, record in state.records.items()]
 
 
 def known_results(project: Project, state: State) -> tuple[dict[str, Json], dict[str, Mapping[str, Json]]]:
     """The results of the spec that past launches give, and the results of each task by address."""
     by_address: dict[str, Mapping[str, Json]] = {}
-    expansion, evaluator = seen_through(project.evaluator, project.expansion, state)
+    expansion, evaluator = expand_from_record(project.evaluator, project.expansion, state)
     for instance in expansion.instances:
         record = state.records.get(instance.address)
         if record is not None and record.succeeded:
@@ -48,14 +48,14 @@ def stop(
 ) -> list[str]:
     """Stop this spec's running launches, the youngest first. Returns the addresses that could not be stopped."""
     state = store.load()
-    running = [s for s in recorded_launches(server, state) if is_ours_to_stop(s.record, s.observed)]
+    running = [s for s in recorded_launches(server, state) if may_be_stopped(s.record, s.observed)]
     wanted = [s for s in running if not addresses or s.record.address in addresses or _task(s.record) in addresses]
     unknown = [a for a in addresses if a not in state.records and a not in {_task(r) for r in state.records.values()}]
     if unknown:
         raise UsageError(f'nothing was ever launched as "{unknown[0]}"', remedy="see `taskspec status`")
     failed = []
     for launch in sorted(wanted, key=lambda s: -s.record.number):
-        events, is_done = halt(server, launch.record, launch.observed, report)
+        events, is_done = stop_recorded_launch(server, launch.record, launch.observed, report)
         if events:
             store.append("stop", events)
         if not is_done:

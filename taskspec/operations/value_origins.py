@@ -18,7 +18,7 @@ from taskspec.plan.request import CallRequest, LaunchRequest
 from taskspec.secrets.sensitive import is_sensitive
 from taskspec.specfile.fields.kinds import OWN_KEYS
 from taskspec.specfile.fields.targets import TARGETS
-from taskspec.specfile.includes import joined
+from taskspec.specfile.includes import qualified_name
 from taskspec.specfile.model import CallDecl, SpecFile
 from taskspec.specfile.target_check import target_state
 from taskspec.specfile.variables import Assigned
@@ -28,13 +28,13 @@ from taskspec.template.expressions.render import RenderError, templates_in
 from taskspec.values import Json, Path, ServiceId, Unknown
 
 
-class Hidden:
+class RedactedValue:
     """Replaces a value that depends on a secret."""
 
     __slots__ = ()
 
 
-HIDDEN = Hidden()
+HIDDEN = RedactedValue()
 
 
 class OriginKind(StrEnum):
@@ -121,7 +121,7 @@ class Origins:
 
     @property
     def _name(self) -> str:
-        return self.instance.task.name.removeprefix(joined(self._unit, ""))
+        return self.instance.task.name.removeprefix(qualified_name(self._unit, ""))
 
     def _spec(self, unit: str) -> SpecFile:
         return self.project.spec.units[unit] if unit else self.project.spec

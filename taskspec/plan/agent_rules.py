@@ -23,7 +23,7 @@ class AgentFacts:
 
     id: int
     name: str
-    trouble: str = ""
+    problem_text: str = ""
     has_gpu: bool = False
     free_memory: int | None = None
 
@@ -44,16 +44,16 @@ class AgentRefused:
 class AgentChoice:
     """The agents that fit a rule, the best first, and those that do not."""
 
-    fitting: tuple[AgentFacts, ...]
-    refused: tuple[AgentRefused, ...]
+    candidates: tuple[AgentFacts, ...]
+    rejected: tuple[AgentRefused, ...]
 
     @property
     def may_fit_later(self) -> bool:
-        return any(one.is_for_now for one in self.refused)
+        return any(one.is_for_now for one in self.rejected)
 
     @property
     def why_not(self) -> str:
-        return "; ".join(map(str, self.refused)) or "the team has no agent"
+        return "; ".join(map(str, self.rejected)) or "the team has no agent"
 
 
 def is_rule(agent: AgentRule | Json) -> TypeGuard[AgentRule]:
@@ -83,7 +83,7 @@ def _why_not(rule: AgentRule, agent: AgentFacts) -> tuple[str, bool]:
         return "no GPU", False
     if rule.gpu is Gpu.NONE and agent.has_gpu:
         return "has a GPU", False
-    return agent.trouble, True
+    return agent.problem_text, True
 
 
 def _rank(rule: AgentRule, agent: AgentFacts, taken: int) -> tuple[float, ...]:

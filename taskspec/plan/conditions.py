@@ -13,14 +13,14 @@ from taskspec.plan.decide_service import may_run
 from taskspec.plan.model import Action, Observed, Planned, PlannedTask, Reason
 from taskspec.plan.task_scope import TaskScope
 from taskspec.secrets.redaction import HIDDEN
-from taskspec.specfile.fields.kinds import Partial, RunOn
+from taskspec.specfile.fields.kinds import PartialRule, RunOn
 from taskspec.specfile.fields.value_types import described
 from taskspec.specfile.model import TaskDecl
 from taskspec.state.model import Record
 from taskspec.template.expansion.instances import Instance
 from taskspec.template.expressions.absent_views import reads_absent
 from taskspec.template.expressions.render import RenderError
-from taskspec.values import Json, Opaque, Unknown, canonical, symbolic
+from taskspec.values import Json, Opaque, Unknown, canonical, to_symbols
 from taskspec.wording import shorten
 
 _SUCCESS = RunOn.SUCCESS
@@ -121,7 +121,7 @@ class Conditions:
         if not self.skipped or task.run_on is not RunOn.SUCCESS:
             return None
         before = self.graph.predecessors[node]
-        if task.partial is Partial.CONTINUE:
+        if task.partial is PartialRule.CONTINUE:
             before = tuple(self._void_groups(before))
         return next((self.skipped[one] for one in before if one in self.skipped), None)
 
@@ -198,7 +198,7 @@ def explain(scope: TaskScope, instance: Instance) -> str:
 
 
 def _shown(value: Json) -> str:
-    plain = map_leaves(symbolic(value), _shown_leaf)
+    plain = map_leaves(to_symbols(value), _shown_leaf)
     return shorten(plain if isinstance(value, Opaque) else canonical(plain), _SHOWN)
 
 

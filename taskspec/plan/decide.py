@@ -49,7 +49,7 @@ def through(above: Upstream, record: Record | None, planned: PlannedTask | None)
     return Upstream((*above.launching, record.address), above.newest)
 
 
-def meet(flows: Iterable[Upstream], limit: int = 5) -> Upstream:
+def merge_upstream(flows: Iterable[Upstream], limit: int = 5) -> Upstream:
     """All flows into a node as one. Only the first few names are kept, since they are for display."""
     launching: tuple[str, ...] = ()
     newest = (0, "")
@@ -165,7 +165,7 @@ def may_not_be_repeated(record: Record | None, *, destructive: bool, requested: 
     return record is not None and record.is_call and record.phase is Phase.INTENDED and destructive and not requested
 
 
-def unfit_parts(body: Mapping[str, Json]) -> Iterator[tuple[Path, str]]:
+def body_problems(body: Mapping[str, Json]) -> Iterator[tuple[Path, str]]:
     """What no server accepts in a call, by its place. Unknown values are checked once they are known."""
     method, wait = body.get("method", "-"), body.get("wait", {})
     if not isinstance(method, Unknown | Sensitive) and not (isinstance(method, str) and method):

@@ -23,7 +23,7 @@ LEAVING = "terminating"
 SHOWN_USERS = 3
 
 
-def runs(record: Record | None, observed: Observed | None) -> bool:
+def is_usable(record: Record | None, observed: Observed | None) -> bool:
     """Whether a launch of the service is there to be used; one that is being stopped is not."""
     if record is None or observed is None or record.phase is Phase.REFUSED:
         return False
@@ -31,8 +31,8 @@ def runs(record: Record | None, observed: Observed | None) -> bool:
 
 
 def decide_service(now: Situation) -> Decision:
-    """What a service needs if it is wanted; `settle` says whether it is."""
-    if now.record is None or now.observed is None or not runs(now.record, now.observed):
+    """What a service needs if it is wanted; `decide_services` says whether it is."""
+    if now.record is None or now.observed is None or not is_usable(now.record, now.observed):
         return Decision(Action.START, Reason.SERVICE_NEEDED)
     where = f"launch {now.observed.task_id} is {now.observed.status}"
     if now.requested:
@@ -46,7 +46,7 @@ def decide_service(now: Situation) -> Decision:
 def view_of(instance: Instance, record: Record | None, planned: PlannedTask | None) -> TaskView:
     """A service as its users see it: the same id, as far as identity goes, whichever launch it is.
 
-    Its results are those of the last time it was up. `settle` withdraws them where it is launched again.
+    Its results are those of the last time it was up. `decide_services` withdraws them where it is launched again.
     """
     unknown = unknown_view(instance.address, instance.task.results)
     fingerprint = planned.fingerprint if planned is not None else record.fingerprint if record is not None else None
@@ -59,7 +59,7 @@ def view_of(instance: Instance, record: Record | None, planned: PlannedTask | No
     return TaskView(instance.address, ServiceId(task_id, instance.address, fingerprint), {**unknown.results, **known})
 
 
-def withdrawn_view(instance: Instance, planned: PlannedTask) -> TaskView | None:
+def relaunched_view(instance: Instance, planned: PlannedTask) -> TaskView | None:
     """The view of a service that is launched in this plan; None where it does not change."""
     if not planned.action.launches or not instance.task.results or planned.fingerprint is None:
         return None
@@ -82,7 +82,7 @@ def users(graph: TaskGraph, node: int) -> Iterator[int]:
             yield after
 
 
-def settle(
+def decide_services(
     graph: TaskGraph,
     instances: tuple[Instance, ...],
     planned: dict[int, PlannedTask],
@@ -103,7 +103,7 @@ def settle(
         acting = [
             planned[user].address
             for user in sorted(users(graph, node))
-            if user in planned and _acts(planned[user], instances[user].task)
+            if user in planned and _uses_service(planned[user], instances[user].task)
         ]
         rule = instances[node].task.service
         if rule is not None:
@@ -111,7 +111,7 @@ def settle(
     return services
 
 
-def _acts(planned: PlannedTask, task: TaskDecl) -> bool:
+def _uses_service(planned: PlannedTask, task: TaskDecl) -> bool:
     """Whether a task may use a service in this run; one that has ended unseen does so only if it is tried again."""
     if planned.action is Action.ATTACH and planned.observed is not None and planned.observed.is_terminal:
         return task.retry.attempts > 1
@@ -123,7 +123,9 @@ def _settled(task: PlannedTask, rule: ServiceRule, acting: list[str], *, is_requ
         return _unwanted(task)
     if task.action is Action.START:
         left = task.previous.replaces if task.previous is not None else ()
-        return replace(task, detail=f"{_by(acting)}; {may_run(left)} until then" if left else _by(acting))
+        return replace(
+            task, detail=f"{_started_for(acting)}; {may_run(left)} until then" if left else _started_for(acting)
+        )
     is_up = task.previous is not None and task.previous.is_ready and not task.previous.replaces
     if task.action is Action.ATTACH and not acting and is_up:
         return replace(task, action=Action.KEEP)
@@ -147,7 +149,7 @@ def _unwanted(task: PlannedTask) -> PlannedTask:
     return replace(task, action=action, reason=Reason.SERVICE_NOT_NEEDED, detail=still, changes=())
 
 
-def _by(acting: list[str]) -> str:
+def _started_for(acting: list[str]) -> str:
     if not acting:
         return "it is to be kept up"
     more = f" and {len(acting) - SHOWN_USERS} more" if len(acting) > SHOWN_USERS else ""

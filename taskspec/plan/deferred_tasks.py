@@ -15,7 +15,9 @@ from taskspec.template.expansion.instances import Expansion, Instance, expand
 from taskspec.template.expressions.task_views import TaskView, unknown_view
 
 
-def unfold(evaluator: Evaluator, expansion: Expansion, *, keep_folded: Collection[str] = ()) -> Expansion | None:
+def expand_deferred(
+    evaluator: Evaluator, expansion: Expansion, *, keep_folded: Collection[str] = ()
+) -> Expansion | None:
     """The expansion with every for_each unrolled whose result is known by now; None when that is none.
 
     Raises SpecError for items that cannot be instances, or are too many.
@@ -37,7 +39,7 @@ def unfold(evaluator: Evaluator, expansion: Expansion, *, keep_folded: Collectio
     return unfolded
 
 
-def plan_folded(evaluator: Evaluator, node: int, instance: Instance, facts: Facts) -> PlannedTask:
+def plan_deferred(evaluator: Evaluator, node: int, instance: Instance, facts: Facts) -> PlannedTask:
     """The line for instances that are not known. Raises SpecError for what is wrong with every one of them."""
     limit = item_limit(instance.task)
     return PlannedTask(
@@ -63,7 +65,7 @@ def _request(evaluator: Evaluator, instance: Instance, facts: Facts) -> Request 
     return evaluator.request(instance, facts) if names_module(instance) else None
 
 
-def seen_through(evaluator: Evaluator, expansion: Expansion, state: State) -> tuple[Expansion, Evaluator]:
+def expand_from_record(evaluator: Evaluator, expansion: Expansion, state: State) -> tuple[Expansion, Evaluator]:
     """The instances as far as past launches tell, and an evaluator that sees what the last launch of each gave.
 
     Items that cannot be instances stay folded here: a plan is the place to say what is wrong with them.
@@ -75,7 +77,7 @@ def seen_through(evaluator: Evaluator, expansion: Expansion, state: State) -> tu
                 view = _last_view(instance, state.records.get(instance.address))
                 evaluator.tasks.put(instance.task.name, instance.key, view)
         try:
-            further = unfold(evaluator, latest) if latest.has_folded else None
+            further = expand_deferred(evaluator, latest) if latest.has_folded else None
         except SpecError:
             return latest, evaluator
         if further is None:
@@ -87,7 +89,7 @@ def addresses_in_spec(evaluator: Evaluator, expansion: Expansion, state: State) 
     """Every address the spec has now; where its instances are not known, those on record may be of them."""
     if not expansion.has_folded:
         return {instance.address for instance in expansion.instances}
-    latest, _ = seen_through(evaluator, expansion, state)
+    latest, _ = expand_from_record(evaluator, expansion, state)
     may_be = tuple(f"{instance.task.name}[" for instance in latest.folded)
     return {i.address for i in latest.instances} | {a for a in state.records if may_be and a.startswith(may_be)}
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from taskspec.plan import conditions, request_builder, result_reader
 from taskspec.plan.task_scope import TaskScope
-from taskspec.template.included_scope import Views
+from taskspec.template.included_scope import TaskViews
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,6 @@ class Evaluator(TaskScope):
     outputs = result_reader.rendered_outputs
     outputs_digest = result_reader.outputs_digest
 
-    def starting_from(self, views: Views) -> Evaluator:
+    def starting_from(self, views: TaskViews) -> Evaluator:
         """An evaluator with views of tasks that start from these; what becomes known later changes only its own."""
         return replace(self, views=views.copy(self.renderer, self.base))

@@ -48,12 +48,12 @@ Need = FieldNeed | FilesNeed | ProjectNeed
 class Finding:
     """The result of a look-up: the value, a list for files and projects, and a text about what was there instead.
 
-    `trouble` is why the look-up failed.
+    `problem_text` is why the look-up failed.
     """
 
     value: Json
-    instead: str = ""
-    trouble: str = ""
+    found_instead: str = ""
+    problem_text: str = ""
 
 
 Findings = Mapping[Need, Finding]
@@ -71,8 +71,8 @@ class Evidence:
         finding = self.found.get(need)
         if finding is None:
             self.wanted.add(need)
-        elif finding.trouble:
-            raise ExpressionError(finding.trouble)
+        elif finding.problem_text:
+            raise ExpressionError(finding.problem_text)
         return finding
 
 
@@ -87,7 +87,7 @@ class FieldsView(ScopeObject):
         if finding is None:
             return Unknown("launch.fields")
         if finding.value is None:
-            raise ExpressionError(f'the launch has no field "{key}"; {finding.instead}')
+            raise ExpressionError(f'the launch has no field "{key}"; {finding.found_instead}')
         return finding.value
 
 
@@ -133,7 +133,7 @@ class ProjectView(ScopeObject):
             return Unknown("launch.project")
         found: Sequence[Json] = finding.value
         if not found:
-            raise ExpressionError(f'no project "{key}" was made since the launch began; {finding.instead}')
+            raise ExpressionError(f'no project "{key}" was made since the launch began; {finding.found_instead}')
         if len(found) > 1:
             names = listing([f'"{each["name"]}" ({each["id"]})' for each in found], 5)
             raise ExpressionError(f'{len(found)} projects "{key}" were made since the launch began: {names}')
@@ -154,4 +154,4 @@ def evidence_views(evidence: Evidence) -> dict[str, Json]:
 
 
 def _no_file(need: FilesNeed, finding: Finding) -> str:
-    return f'no file in "{need.folder}" matches "{need.match}"; {finding.instead}'
+    return f'no file in "{need.folder}" matches "{need.match}"; {finding.found_instead}'

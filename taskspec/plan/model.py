@@ -12,7 +12,7 @@ from taskspec.plan.request import CallRequest, Request
 from taskspec.specfile.fields.kinds import Kind
 from taskspec.state.model import Record
 from taskspec.template.expansion.instances import Expansion
-from taskspec.template.included_scope import Views
+from taskspec.template.included_scope import TaskViews
 from taskspec.values import Json, Path
 
 
@@ -83,14 +83,14 @@ class Reason(StrEnum):
 class Observed:
     """What the server says about a launch. `status` is the server's own word, which taskspec may not know.
 
-    `twins` are later launches under the same start key: the server carried out one start more than once.
+    `duplicates` are later launches under the same start key: the server carried out one start more than once.
     """
 
     task_id: int
     status: str
     is_terminal: bool
     output: Mapping[str, Json]
-    twins: tuple[int, ...] = ()
+    duplicates: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,9 +124,9 @@ class Planned:
     root: str = ""
 
     @property
-    def twins(self) -> tuple[int, ...]:
+    def duplicates(self) -> tuple[int, ...]:
         """Further launches of the same start, which apply stops whatever else it does."""
-        return self.observed.twins if self.observed is not None else ()
+        return self.observed.duplicates if self.observed is not None else ()
 
     @property
     def replaces_running(self) -> bool:
@@ -175,7 +175,7 @@ class Plan:
     stops: tuple[Planned, ...]
     results: Mapping[str, Json]
     expansion: Expansion
-    views: Views = field(repr=False, compare=False)
+    views: TaskViews = field(repr=False, compare=False)
     warnings: tuple[Diagnostic, ...] = ()
     pools: Mapping[str, int] = field(default_factory=dict)
     slots_per_agent: int | None = None
@@ -185,7 +185,7 @@ class Plan:
     @property
     def has_changes(self) -> bool:
         """Whether apply would do anything at all."""
-        return bool(self.stops) or any(task.action not in _IDLE or task.twins for task in self.tasks)
+        return bool(self.stops) or any(task.action not in _IDLE or task.duplicates for task in self.tasks)
 
     @property
     def needs_approval(self) -> bool:

@@ -56,7 +56,7 @@ def _matching(expansion: Expansion, flag: str, patterns: Iterable[str]) -> set[i
     return nodes
 
 
-World = Mapping[str, Observed]
+ObservedLaunches = Mapping[str, Observed]
 """What the server says, by address; an address without an entry is one the server does not know."""
 
 
@@ -68,7 +68,7 @@ class PlanInputs:
     expansion: Expansion
     facts: Facts
     state: State
-    world: World
+    world: ObservedLaunches
     selection: Selection
     warnings: tuple[Diagnostic, ...] = ()
     look_up: Callable[[Iterable[Instance]], Facts] | None = None

@@ -16,14 +16,14 @@ from taskspec.plan.decide import (
     decide,
     decide_call,
     may_not_be_repeated,
-    meet,
+    merge_upstream,
     through,
 )
-from taskspec.plan.deferred_tasks import plan_folded, unfold
+from taskspec.plan.deferred_tasks import expand_deferred, plan_deferred
 from taskspec.plan.evaluator import Evaluator
 from taskspec.plan.model import Action, Observed, Plan, Planned, PlannedTask, Reason
 from taskspec.plan.plan_inputs import PlanInputs, chosen_nodes
-from taskspec.plan.request import LaunchRequest, Request, slips
+from taskspec.plan.request import LaunchRequest, Request, misspelt_params
 from taskspec.plan.request_diff import changes_of, is_certain
 from taskspec.specfile.fields.kinds import Kind
 from taskspec.specfile.model import CallDecl
@@ -46,7 +46,7 @@ def make_plan(evaluator: Evaluator, inputs: PlanInputs) -> Plan:
     evaluator = evaluator.starting_from(evaluator.views)
     plan = _plan_once(evaluator, inputs)
     while plan.expansion.has_folded:
-        expansion = unfold(evaluator, plan.expansion, keep_folded=inputs.keep_folded)
+        expansion = expand_deferred(evaluator, plan.expansion, keep_folded=inputs.keep_folded)
         if expansion is None:
             break
         facts = inputs.look_up(expansion.instances) if inputs.look_up is not None else inputs.facts
@@ -60,7 +60,7 @@ def _plan_once(evaluator: Evaluator, inputs: PlanInputs) -> Plan:
     for node in inputs.expansion.graph.order:
         walk.visit(node)
     if evaluator.has_services:
-        walk.settle_services()
+        walk.decide_services()
     if walk.problems:
         raise SpecError(walk.problems)
     spec = evaluator.spec
@@ -142,7 +142,7 @@ class _PlanWalk:
         self.conditions = Conditions(self.evaluator, expansion.graph, expansion.instances)
 
     def visit(self, node: int) -> None:
-        above = meet(self.flows[before] for before in self.inputs.expansion.graph.predecessors[node])
+        above = merge_upstream(self.flows[before] for before in self.inputs.expansion.graph.predecessors[node])
         if self.inputs.expansion.graph.is_join(node):
             self.flows[node] = above
             self.conditions.pass_on(node)
@@ -185,7 +185,7 @@ class _PlanWalk:
         try:
             if instance.is_folded:
                 skipped = self._skipped(node, instance, record, above) if self.conditions.skipped else None
-                self.planned[node] = skipped or plan_folded(self.evaluator, node, instance, self.inputs.facts)
+                self.planned[node] = skipped or plan_deferred(self.evaluator, node, instance, self.inputs.facts)
                 return self.planned[node]
             is_plain = is_plain_task(instance.task)
             skipped = None if is_plain and not self.conditions.skipped else self._skipped(node, instance, record, above)
@@ -268,14 +268,14 @@ class _PlanWalk:
             attempts=self.inputs.state.attempts.get(instance.address, 0),
         )
 
-    def settle_services(self) -> None:
+    def decide_services(self) -> None:
         """Decide about services, now that the actions of all their users are there.
 
         What its users know of a service that is launched again is withdrawn, since its results may change.
         """
         graph, instances = self.inputs.expansion.graph, self.inputs.expansion.instances
-        for node in decide_service.settle(graph, instances, self.planned, self.requested, self.inputs.carried):
-            view = decide_service.withdrawn_view(instances[node], self.planned[node])
+        for node in decide_service.decide_services(graph, instances, self.planned, self.requested, self.inputs.carried):
+            view = decide_service.relaunched_view(instances[node], self.planned[node])
             if view is None:
                 continue
             self.evaluator.tasks.put(instances[node].task.name, instances[node].key, view)
@@ -305,7 +305,7 @@ class _PlanWalk:
             return True
 
     def _note_unknown_params(self, instance: Instance, params: Mapping[str, Json], request: LaunchRequest) -> None:
-        for path, close in slips(params, request.facts.defaults):
+        for path, close in misspelt_params(params, request.facts.defaults):
             name = show_path(path)
             if (instance.task.name, name) not in self.warnings:
                 self.warnings[(instance.task.name, name)] = Diagnostic(

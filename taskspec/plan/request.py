@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 
 from taskspec.diagnostics import nearest
 from taskspec.json_tree import merge
-from taskspec.secrets.sensitive import redacted
+from taskspec.secrets.sensitive import to_marks
 from taskspec.specfile.fields.kinds import Kind
 from taskspec.specfile.fields.launch_settings import AgentRule, LaunchSettings
 from taskspec.specfile.target_check import target_state
-from taskspec.values import Json, Path, Unknown, digest, is_known, symbolic
+from taskspec.values import Json, Path, Unknown, digest, is_known, to_symbols
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,8 +137,8 @@ Request = LaunchRequest | CallRequest
 
 def _comparable(values: Mapping[str, Json], request: Request) -> Mapping[str, Json]:
     """Values without what changes from launch to launch of a service, and without secrets."""
-    found = symbolic(values) if request.may_name_services else values
-    return redacted(found) if request.has_secrets else found
+    found = to_symbols(values) if request.may_name_services else values
+    return to_marks(found) if request.has_secrets else found
 
 
 def build_params(facts: ModuleFacts, target: Mapping[str, Json], params: Mapping[str, Json]) -> Mapping[str, Json]:
@@ -164,18 +164,20 @@ def start_key(lineage: str, address: str, fingerprint: str, attempt: int) -> str
     return digest([lineage, address, fingerprint, attempt])[:20]
 
 
-def completes(planned: Json, final: Json) -> bool:
+def agrees_with_plan(planned: Json, final: Json) -> bool:
     """Whether `final` only fills in what `planned` did not know: a part that was known may not change."""
     if isinstance(planned, Unknown):
         return True
     if isinstance(planned, Mapping) and isinstance(final, Mapping):
-        return planned.keys() == final.keys() and all(completes(planned[key], final[key]) for key in planned)
+        return planned.keys() == final.keys() and all(agrees_with_plan(planned[key], final[key]) for key in planned)
     if isinstance(planned, list | tuple) and isinstance(final, list | tuple):
-        return len(planned) == len(final) and all(map(completes, planned, final))
+        return len(planned) == len(final) and all(map(agrees_with_plan, planned, final))
     return is_known(final) and type(planned) is type(final) and bool(planned == final)
 
 
-def slips(params: Mapping[str, Json], declared: Mapping[str, Json], path: Path = ()) -> Iterator[tuple[Path, str]]:
+def misspelt_params(
+    params: Mapping[str, Json], declared: Mapping[str, Json], path: Path = ()
+) -> Iterator[tuple[Path, str]]:
     """Keys at any depth that look like a slip, each with its path and the nearest declared name.
 
     Real apps read keys they do not declare, so a key that is unlike all of them is not a slip. Neither is a key below
@@ -185,6 +187,6 @@ def slips(params: Mapping[str, Json], declared: Mapping[str, Json], path: Path =
         if name in declared:
             below = declared[name]
             if isinstance(value, Mapping) and isinstance(below, Mapping) and below:
-                yield from slips(value, below, (*path, name))
+                yield from misspelt_params(value, below, (*path, name))
         elif declared and (close := nearest(name, declared)):
             yield (*path, name), close

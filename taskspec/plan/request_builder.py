@@ -8,7 +8,7 @@ from dataclasses import replace
 from taskspec.diagnostics import Code
 from taskspec.errors import UsageError
 from taskspec.plan.agent_rules import ANY
-from taskspec.plan.decide import unfit_parts
+from taskspec.plan.decide import body_problems
 from taskspec.plan.request import CallRequest, Facts, LaunchRequest, ModuleKey, Request, build_params
 from taskspec.plan.task_scope import TaskScope
 from taskspec.secrets.sensitive import is_sensitive
@@ -16,7 +16,7 @@ from taskspec.specfile.fields.kinds import OWN_KEYS
 from taskspec.specfile.fields.launch_settings import (
     AgentRule,
     LaunchSettings,
-    normal,
+    normalize,
     read_agent,
     read_settings,
     settings_problems,
@@ -26,7 +26,7 @@ from taskspec.specfile.fields.value_types import described
 from taskspec.specfile.model import CallDecl, LaunchDecl
 from taskspec.specfile.target_check import place_problem, type_problem
 from taskspec.template.expansion.instances import Instance
-from taskspec.template.references.secret_flow import HIDING, in_sight
+from taskspec.template.references.secret_flow import HIDING, exposure
 from taskspec.values import Json, Unknown
 
 
@@ -67,7 +67,7 @@ def build_request(scope: TaskScope, instance: Instance, facts: Facts) -> Request
 def _call(scope: TaskScope, instance: Instance, task: CallDecl, facts: Facts) -> CallRequest:
     body = {key: scope.render(instance, (key,), value) for key, value in task.call.body.items()}
     workspace = _workspace(scope, instance, facts) if "workspace" in OWN_KEYS[task.kind] else None
-    for path, message in unfit_parts(body):
+    for path, message in body_problems(body):
         raise scope.failed(instance, path, Code.WRONG_VALUE, message)
     content = _content(scope, instance, body)
     _check_sight(scope, instance, body)
@@ -79,7 +79,7 @@ def _check_sight(scope: TaskScope, instance: Instance, body: Mapping[str, Json])
     """Raises SpecError for a secret that upstream has given, where a call would show it."""
     for section in body.keys() - HIDING if scope.secrets.has_variables else ():
         if is_sensitive(body[section]):
-            raise scope.failed(instance, (section,), Code.SECRET_SHOWN, f"a secret stands in {in_sight(section)}")
+            raise scope.failed(instance, (section,), Code.SECRET_SHOWN, f"a secret stands in {exposure(section)}")
 
 
 def _content(scope: TaskScope, instance: Instance, body: Mapping[str, Json]) -> str:
@@ -165,4 +165,4 @@ def _rendered_settings(scope: TaskScope, instance: Instance, written: LaunchSett
 
 def _settings(scope: TaskScope, instance: Instance, written: LaunchSettings, facts: Facts) -> LaunchSettings:
     rendered = _rendered_settings(scope, instance, written)
-    return normal(replace(rendered, users=tuple(facts.users.get(user, user) for user in rendered.users)))
+    return normalize(replace(rendered, users=tuple(facts.users.get(user, user) for user in rendered.users)))

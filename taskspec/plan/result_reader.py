@@ -12,8 +12,8 @@ from taskspec.plan.lookup_needs import FieldsView, FilesView, ProjectView
 from taskspec.plan.task_scope import TaskScope
 from taskspec.secrets.sensitive import HIDDEN, Sensitive, is_sensitive
 from taskspec.specfile.fields.launch_outputs import Output, as_json, read_outputs
-from taskspec.specfile.fields.result_decls import FileRule, ProjectRule, ResultDecl
-from taskspec.specfile.fields.value_types import described, unfit
+from taskspec.specfile.fields.result_declarations import FileRule, ProjectRule, ResultDecl
+from taskspec.specfile.fields.value_types import described, type_problem
 from taskspec.specfile.model import CallDecl
 from taskspec.template.expansion.instances import Instance
 from taskspec.template.expressions.expression import Dynamic, Reference, Scope
@@ -32,7 +32,7 @@ def read_results(scope: TaskScope, instance: Instance, ended: Json) -> tuple[dic
     names = scope.names(instance, {_root(instance): ended})
     for name, value in instance.task.results.items():
         try:
-            values[name] = scope.secrets.noticed(_read(scope.renderer, value, names))
+            values[name] = scope.secrets.mark_known_secrets(_read(scope.renderer, value, names))
         except (RenderError, ExpressionError) as error:
             missing[name] = _why_missing(scope.renderer, error, names)
     return values, missing
@@ -70,7 +70,7 @@ def rendered_outputs(
     chosen = instance.task.outputs.on(failure=failed) if instance.task.outputs is not None else ()
     rendered: dict[str, Json] = scope.render(instance, ("outputs",), as_json(chosen), extra)
     for name, value in rendered.items():
-        if is_sensitive(scope.secrets.noticed(value)):
+        if is_sensitive(scope.secrets.mark_known_secrets(value)):
             message = "the output would show a secret to all users"
             raise scope.failed(instance, ("outputs", name), Code.SECRET_SHOWN, message)
     return read_outputs(rendered).items
@@ -110,7 +110,7 @@ def _read(renderer: Renderer, declared: ResultDecl, scope: Scope) -> Json:
         return _found(renderer, declared.finder, scope)
     value = renderer.render(declared.value, scope)
     bare = value.reveal() if isinstance(value, Sensitive) else value
-    problem = "" if isinstance(bare, Unknown) else unfit(bare, declared.type)
+    problem = "" if isinstance(bare, Unknown) else type_problem(bare, declared.type)
     if problem:
         raise ExpressionError(f"it is not of type {declared.type}" if bare is not value else problem)
     return value

@@ -8,16 +8,16 @@ from dataclasses import dataclass, field
 from taskspec.diagnostics import Code
 from taskspec.errors import SpecError
 from taskspec.secrets.sensitive import Secrets
-from taskspec.specfile.fields.kinds import Partial
+from taskspec.specfile.fields.kinds import PartialRule
 from taskspec.specfile.model import SpecFile
 from taskspec.template.expansion.instances import Instance
 from taskspec.template.expressions.absent_views import SucceededTasks
 from taskspec.template.expressions.render import Renderer, RenderError
 from taskspec.template.expressions.task_views import TasksView
-from taskspec.template.included_scope import PartScope, Views
+from taskspec.template.included_scope import IncludedScope, TaskViews
 from taskspec.values import Json, Path
 
-_FAIL = Partial.FAIL
+_FAIL = PartialRule.FAIL
 """Looked up once: an enum's member costs more than the question."""
 NOTHING: Mapping[str, Json] = {}
 
@@ -32,7 +32,7 @@ class TaskScope:
     spec: SpecFile
     renderer: Renderer
     base: Mapping[str, Json]
-    views: Views
+    views: TaskViews
     secrets: Secrets = field(default_factory=Secrets)
     digest_of: Callable[[str, str], str] = lambda _folder, _path: ""
     """The digest of files, by the folder of their spec and their path. Raises UsageError."""
@@ -44,10 +44,10 @@ class TaskScope:
         return self.views.tasks
 
     @property
-    def units(self) -> Mapping[str, PartScope]:
+    def units(self) -> Mapping[str, IncludedScope]:
         return self.views.units
 
-    def part_of(self, instance: Instance) -> PartScope | None:
+    def part_of(self, instance: Instance) -> IncludedScope | None:
         """The included spec that has the task; None for the spec itself."""
         return self.units.get(instance.task.unit)
 

@@ -18,12 +18,12 @@ from taskspec.engine.workers import Answer, WorkerPool
 Action = Callable[[], None]
 
 
-class Gone(BaseException):
+class RunEndedError(BaseException):
     """The run is over. Ends every call that still sleeps."""
 
 
 @dataclass(slots=True, eq=False)
-class Carrier:
+class VirtualThread:
     """A thread that runs one call after another while the thread of the clock waits."""
 
     clock: Clock
@@ -48,7 +48,7 @@ class Carrier:
         self.clock.back.release()
         self.go.acquire()
         if self.is_gone:
-            raise Gone
+            raise RunEndedError
 
     def _work(self) -> None:
         self.go.acquire()
@@ -58,7 +58,7 @@ class Carrier:
                 self.call = None
                 self.clock.idle.append(self)
                 self.rest()
-        except Gone:
+        except RunEndedError:
             pass
         finally:
             self.clock.back.release()
@@ -74,11 +74,11 @@ class Clock:
     chance: Random
     now: float = 0.0
     back: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
-    idle: list[Carrier] = field(default_factory=list)
-    running: Carrier | None = None
+    idle: list[VirtualThread] = field(default_factory=list)
+    running: VirtualThread | None = None
     _coming: list[tuple[float, float, int, Action]] = field(default_factory=list)
-    _sleepers: dict[Carrier, threading.Event] = field(default_factory=dict)
-    _carriers: list[Carrier] = field(default_factory=list)
+    _sleepers: dict[VirtualThread, threading.Event] = field(default_factory=dict)
+    _carriers: list[VirtualThread] = field(default_factory=list)
     _count: int = 0
 
     def __call__(self) -> float:
@@ -111,13 +111,13 @@ class Clock:
         carrier.rest()
         return gone.is_set()
 
-    def _wake(self, carrier: Carrier) -> None:
+    def _wake(self, carrier: VirtualThread) -> None:
         if self._sleepers.pop(carrier, None) is not None:
             carrier.resume()
 
     def carry_out(self, call: Action) -> None:
         """Start a call now. Return when it ends or sleeps."""
-        carrier = self.idle.pop() if self.idle else Carrier(self)
+        carrier = self.idle.pop() if self.idle else VirtualThread(self)
         if carrier not in self._carriers:
             self._carriers.append(carrier)
         carrier.call = call
@@ -195,7 +195,7 @@ class VirtualPool:
     def _carry_out(self, tag: object, call: Callable[[], object]) -> None:
         try:
             self._answers.append(Answer(tag, call()))
-        except Gone:
+        except RunEndedError:
             raise
         except Exception as error:  # every error is handled by the engine's thread
             self._answers.append(Answer(tag, error=error))

@@ -9,9 +9,9 @@ from math import inf
 from typing import Any
 
 from taskspec.api.wire import LaunchStatus
-from taskspec.rehearsal.faults import Course, Ends
+from taskspec.rehearsal.faults import LaunchEnd, LaunchTimeline
 
-_ENDS = {Ends.ERROR: LaunchStatus.ERROR, Ends.STOPPED: LaunchStatus.STOPPED}
+_ENDS = {LaunchEnd.ERROR: LaunchStatus.ERROR, LaunchEnd.STOPPED: LaunchStatus.STOPPED}
 Json = dict[str, Any]
 
 
@@ -24,7 +24,7 @@ class FakeLaunch:
     address: str
     body: Mapping[str, Any]
     came: float
-    course: Course
+    course: LaunchTimeline
     due_output: Mapping[str, Any]
     output: Mapping[str, Any] | None = None
     stop_at: float | None = None
@@ -38,12 +38,12 @@ class FakeLaunch:
             stages.append((at, status))
         self.stages = tuple(stages)
 
-    def _stages(self, course: Course) -> list[tuple[LaunchStatus, float]]:
+    def _stages(self, course: LaunchTimeline) -> list[tuple[LaunchStatus, float]]:
         """Return every status change with the time since the previous one."""
         begun = [(LaunchStatus.CONSUMED, course.queued), (LaunchStatus.STARTED, course.consumed)]
         again = [(LaunchStatus.QUEUED, course.running), *begun] if course.restarted else []
         running = min(course.running, course.server_deadline)
-        if course.ends is Ends.STOPPED:
+        if course.ends is LaunchEnd.STOPPED:
             end = [(LaunchStatus.TERMINATING, running), (LaunchStatus.STOPPED, course.stopping)]
         else:
             ends = LaunchStatus.ERROR if self._is_killed else _ENDS.get(course.ends, LaunchStatus.FINISHED)
@@ -103,11 +103,11 @@ class FakeLaunch:
     def _output(self, now: float) -> Mapping[str, Any]:
         if self.output is not None:
             return self.output
-        if self.course.ends is Ends.NO_OUTPUT:
+        if self.course.ends is LaunchEnd.NO_OUTPUT:
             return {}
         if not self.answers(now) and now < self.ended_at(now) + self.course.output_after:
             return {}
-        if self.course.ends is Ends.ERROR_OUTPUT:
+        if self.course.ends is LaunchEnd.ERROR_OUTPUT:
             return {"general": {"title": "rehearsed error", "description": "played by the script", "isError": True}}
         is_due = self.status(now) is LaunchStatus.FINISHED or self.answers(now)
         return self.due_output if is_due else {}

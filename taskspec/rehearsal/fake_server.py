@@ -25,7 +25,7 @@ START = "tasks.run.app"
 Answer = tuple[int, Any]
 
 
-class Way(StrEnum):
+class Delivery(StrEnum):
     """The fate of an answer on its way back."""
 
     ARRIVES = "arrives"
@@ -36,17 +36,17 @@ class Way(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Exchange:
+class FakeReply:
     """The answer to a request, and its fate on the way."""
 
     status: int
     content: Any
-    way: Way = Way.ARRIVES
+    way: Delivery = Delivery.ARRIVES
 
     @property
     def body(self) -> bytes:
         whole = json.dumps(self.content, separators=(",", ":")).encode()
-        return whole[: len(whole) // 2] if self.way is Way.CUT else whole
+        return whole[: len(whole) // 2] if self.way is Delivery.CUT else whole
 
 
 @dataclass(slots=True)
@@ -67,11 +67,11 @@ class FakeServer:
     _modules: dict[str, int] = field(default_factory=dict)
     _shifts: int = 0
 
-    def receive(self, method: str, body: Mapping[str, Any], now: float) -> Exchange:
+    def receive(self, method: str, body: Mapping[str, Any], now: float) -> FakeReply:
         """Answer a request, with all faults before and after it."""
         self.deliver_late(now)
         if now >= self.faults.server.token_expires_after:
-            return Exchange(*_error(401, "the token has expired"))
+            return FakeReply(*_error(401, "the token has expired"))
         if method == START:
             address = self.address_of(body)
             self._sent[address] += 1
@@ -79,32 +79,32 @@ class FakeServer:
             if fault is not None:
                 return self._faulty_start(body, fault, now)
         elif self.faults.call(method):
-            return Exchange(*_error(500, "played by the script"))
-        return Exchange(*self.handle(method, body, now))
+            return FakeReply(*_error(500, "played by the script"))
+        return FakeReply(*self.handle(method, body, now))
 
-    def _faulty_start(self, body: Mapping[str, Any], fault: StartFault, now: float) -> Exchange:
+    def _faulty_start(self, body: Mapping[str, Any], fault: StartFault, now: float) -> FakeReply:
         match fault.answer:
             case StartAnswer.REFUSED:
-                return Exchange(*_error(400, fault.message))
+                return FakeReply(*_error(400, fault.message))
             case StartAnswer.TOO_MANY:
-                return Exchange(*_error(429, "too many requests"))
+                return FakeReply(*_error(429, "too many requests"))
             case StartAnswer.BAD_GATEWAY_BEFORE:
-                return Exchange(*_error(502, "bad gateway"))
+                return FakeReply(*_error(502, "bad gateway"))
             case StartAnswer.NO_CONNECTION:
-                return Exchange(0, None, Way.NO_CONNECTION)
+                return FakeReply(0, None, Delivery.NO_CONNECTION)
             case StartAnswer.NEVER_ARRIVES:
-                return Exchange(0, None, Way.DROPPED)
+                return FakeReply(0, None, Delivery.DROPPED)
         if fault.late_by:
             self._late.append((now + fault.late_by, body))
-            return Exchange(0, None, Way.HANGS if fault.answer is StartAnswer.HANG else Way.DROPPED)
+            return FakeReply(0, None, Delivery.HANGS if fault.answer is StartAnswer.HANG else Delivery.DROPPED)
         status, content = self.handle(START, body, now)
         if fault.answer is StartAnswer.TWICE:
             self.handle(START, body, now)
-            return Exchange(0, None, Way.DROPPED)
+            return FakeReply(0, None, Delivery.DROPPED)
         if fault.answer is StartAnswer.BAD_GATEWAY_AFTER:
-            return Exchange(*_error(502, "bad gateway"))
-        ways = {StartAnswer.TRUNCATED: Way.CUT, StartAnswer.HANG: Way.HANGS}
-        return Exchange(status, content, ways.get(fault.answer, Way.DROPPED))
+            return FakeReply(*_error(502, "bad gateway"))
+        ways = {StartAnswer.TRUNCATED: Delivery.CUT, StartAnswer.HANG: Delivery.HANGS}
+        return FakeReply(status, content, ways.get(fault.answer, Delivery.DROPPED))
 
     def deliver_late(self, now: float) -> None:
         """Carry out the delayed starts that are due."""
@@ -134,8 +134,8 @@ class FakeServer:
             "agents.list": self._agents,
             "tasks.request.direct": self._ask_app,
             "users.me": lambda *_: (200, {"id": 1, "login": "rehearsal"}),
-            "workspaces.list": lambda body, _: _namesake(body, "name"),
-            "members.list": lambda body, _: _namesake(body, "login"),
+            "workspaces.list": lambda body, _: _module_named(body, "name"),
+            "members.list": lambda body, _: _module_named(body, "login"),
             "file-storage.info": lambda body, _: (200, {"id": body["id"], "storagePath": "/rehearsal"}),
             "projects.info": lambda body, _: (200, {"id": body["id"], "name": "rehearsal", "type": "images"}),
         }
@@ -155,7 +155,7 @@ class FakeServer:
 
     def _list(self, body: Mapping[str, Any], now: float) -> Answer:
         lag = self.faults.server.list_lag
-        asked = self._asked_for(body.get("filter", ()))
+        asked = self._requested_ids(body.get("filter", ()))
         seen = [one for one in asked if one.is_known(now) and now - one.came >= lag]
         rows = [row for row in (one.as_json(now, self.wall) for one in seen) if _fits(row, body)]
         rows.sort(key=lambda row: int(row["id"]), reverse=body.get("sort_order") == "desc")
@@ -169,7 +169,7 @@ class FakeServer:
         shown = rows[first : size * page]
         return 200, {"total": len(rows), "perPage": size, "pagesCount": pages, "entities": shown}
 
-    def _asked_for(self, clauses: Sequence[Mapping[str, Any]]) -> Iterable[FakeLaunch]:
+    def _requested_ids(self, clauses: Sequence[Mapping[str, Any]]) -> Iterable[FakeLaunch]:
         """Return the launches that a filter names by id, or all. A short list of ids needs no scan of all."""
         for clause in clauses:
             if clause["field"] == "id" and clause["operator"] == "in":
@@ -227,7 +227,7 @@ class FakeServer:
 
     def _agents(self, body: Mapping[str, Any], _: float) -> Answer:
         if body.get("filter"):
-            return _namesake(body, "name")
+            return _module_named(body, "name")
         rows = []
         for number, name in enumerate(self.agents):
             about = {"name": name, "status": "running", "teamId": 1}
@@ -236,7 +236,7 @@ class FakeServer:
         return _page(rows)
 
 
-def _namesake(body: Mapping[str, Any], field: str) -> Answer:
+def _module_named(body: Mapping[str, Any], field: str) -> Answer:
     """Return a row for every requested name."""
     names = [clause["value"] for clause in body.get("filter", ()) if clause["field"] == field]
     return _page([{"id": 1 + sum(map(ord, name)), field: name, "status": "running", "teamId": 1} for name in names])

@@ -34,7 +34,7 @@ class StartAnswer(StrEnum):
     NO_CONNECTION = "no_connection"
 
 
-class Ends(StrEnum):
+class LaunchEnd(StrEnum):
     """How a launch ends."""
 
     FINISHED = "finished"
@@ -54,14 +54,14 @@ class StartFault:
 
 
 @dataclass(frozen=True, slots=True)
-class Course:
+class LaunchTimeline:
     """The course of one launch: seconds in each stage, and its end. Infinity: the stage never ends."""
 
     queued: float = 0.0
     consumed: float = 0.0
     running: float = 0.0
     stopping: float = 2.0
-    ends: Ends = Ends.FINISHED
+    ends: LaunchEnd = LaunchEnd.FINISHED
     output_after: float = 0.0
     vanishes_after: float = inf
     restarted: bool = False
@@ -84,7 +84,7 @@ class Faults(Protocol):
 
     server: ServerFaults
 
-    def course(self, address: str, number: int) -> Course:
+    def course(self, address: str, number: int) -> LaunchTimeline:
         """Return the course of a launch. `number` counts the launches of that address from 1."""
 
     def start(self, address: str, number: int) -> StartFault | None:
@@ -121,7 +121,7 @@ class Script:
     services: frozenset[str] = frozenset()
     _failed_calls: int = 0
 
-    def course(self, address: str, number: int) -> Course:
+    def course(self, address: str, number: int) -> LaunchTimeline:
         course = self._drawn(address, number)
         for rule in self.rules:
             if rule.fits(address) and (rule.times is None or number <= rule.times):
@@ -140,9 +140,11 @@ class Script:
         self._failed_calls += 1
         return True
 
-    def _drawn(self, address: str, number: int) -> Course:
+    def _drawn(self, address: str, number: int) -> LaunchTimeline:
         chance = Random(f"{self.seed}:{address}:{number}")  # noqa: S311 - a rehearsal, no secret
-        course = Course(round(chance.uniform(1, 20)), round(chance.uniform(2, 30)), round(chance.uniform(30, 600)))
+        course = LaunchTimeline(
+            round(chance.uniform(1, 20)), round(chance.uniform(2, 30)), round(chance.uniform(30, 600))
+        )
         return replace(course, running=inf) if address in self.services else course
 
 
@@ -171,7 +173,7 @@ def read_script(name: str, content: bytes, seed: int = 0) -> Script:
 def _rule(body: Mapping[str, Any]) -> FaultRule:
     course: dict[str, Any] = {ours: _seconds(body[name]) for name, ours in _DURATIONS.items() if name in body}
     if "ends" in body:
-        course["ends"] = Ends(body["ends"])
+        course["ends"] = LaunchEnd(body["ends"])
     if "restarted" in body:
         course["restarted"] = body["restarted"]
     return FaultRule(body.get("match", "*"), course, _start(body), body.get("times"))

@@ -34,7 +34,7 @@ class FakeLookups:
 
     fields: Mapping[str, Any] = field(default_factory=dict)
 
-    def look(self, _: Api, info: TaskInfo, needs: Iterable[Need]) -> LookupResult:
+    def look_up_needs(self, _: Api, info: TaskInfo, needs: Iterable[Need]) -> LookupResult:
         return LookupResult(info, {need: self._finding(need) for need in needs})
 
     def _finding(self, need: Need) -> Finding:
@@ -82,13 +82,13 @@ class RehearsalEnvironment:
 
     fake: FakeServer
     clock: Clock
-    elsewhere: FakeLookups = field(default_factory=FakeLookups)
-    hands: VirtualExecutor = field(init=False)
+    lookups: FakeLookups = field(default_factory=FakeLookups)
+    executor: VirtualExecutor = field(init=False)
     server: Server = field(init=False)
-    performer: RehearsedCalls = field(default_factory=lambda: RehearsedCalls({}))
+    call_executor: RehearsedCalls = field(default_factory=lambda: RehearsedCalls({}))
 
     def __post_init__(self) -> None:
-        self.hands = VirtualExecutor(self.clock)
+        self.executor = VirtualExecutor(self.clock)
         self.server = Server("rehearsal", is_local=True, default_workspace=LOCAL_WORKSPACE, wake=lambda: (ADDRESS, ""))
         transport = VirtualTransport(self.fake, self.clock, self.clock.sleep)
         self.server.connect(Api(ADDRESS, "", transport=transport))
@@ -97,7 +97,9 @@ class RehearsalEnvironment:
         return self.fake.wall + self.clock()
 
 
-def set_stage(faults: Faults, seed: int, renderer: Renderer, instances: Sequence[Instance]) -> RehearsalEnvironment:
+def make_environment(
+    faults: Faults, seed: int, renderer: Renderer, instances: Sequence[Instance]
+) -> RehearsalEnvironment:
     """Build the environment for a spec. The same seed and faults give the same rehearsal."""
     responses = {i.address: placeholder_response(renderer, i) for i in instances if i.task.call is not None}
     known = list(instances)
@@ -113,7 +115,7 @@ def set_stage(faults: Faults, seed: int, renderer: Renderer, instances: Sequence
 
     fake = FakeServer(faults, output_of=output_of, agents=agents_for(known))
     performer = RehearsedCalls(responses)
-    return RehearsalEnvironment(fake, Clock(Random(seed)), FakeLookups(fields), performer=performer)  # noqa: S311 - a rehearsal, no secret
+    return RehearsalEnvironment(fake, Clock(Random(seed)), FakeLookups(fields), call_executor=performer)  # noqa: S311 - a rehearsal, no secret
 
 
 @dataclass(frozen=True, slots=True)

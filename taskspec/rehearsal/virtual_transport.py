@@ -13,7 +13,7 @@ from taskspec.api.transport import Transport
 from taskspec.api.transport.answers import HttpReply
 from taskspec.api.transport.sending import READ_RETRIES, HttpCall
 from taskspec.errors import NotSent, OutcomeUnknown
-from taskspec.rehearsal.fake_server import Exchange, FakeServer, Way
+from taskspec.rehearsal.fake_server import Delivery, FakeReply, FakeServer
 
 ADDRESS = "http://rehearsal"
 LATENCY = 0.02
@@ -39,25 +39,25 @@ class VirtualTransport(Transport):
         """Return the complete answer. Raises NotSent or OutcomeUnknown without one."""
         exchange = self._exchange(call)
         for attempt in range(READ_RETRIES if call.safe else 0):
-            if exchange.way is Way.ARRIVES and exchange.status not in _PASSING:
+            if exchange.way is Delivery.ARRIVES and exchange.status not in _PASSING:
                 break
             self._sleep(0.5 * 2**attempt)
             exchange = self._exchange(call)
         return self._reply_to(call, exchange)
 
-    def _exchange(self, call: HttpCall) -> Exchange:
+    def _exchange(self, call: HttpCall) -> FakeReply:
         self._before(f"send {call.name}")
         self._sleep(LATENCY)
         exchange = self._server.receive(call.name, _body(call), self._now())
-        self._sleep(START_DEADLINE if exchange.way is Way.HANGS else LATENCY)
+        self._sleep(START_DEADLINE if exchange.way is Delivery.HANGS else LATENCY)
         self._before(f"receive {call.name}")
         return exchange
 
-    def _reply_to(self, call: HttpCall, exchange: Exchange) -> HttpReply:
-        where = self._where(call)
-        if exchange.way is Way.NO_CONNECTION:
+    def _reply_to(self, call: HttpCall, exchange: FakeReply) -> HttpReply:
+        where = self._endpoint_text(call)
+        if exchange.way is Delivery.NO_CONNECTION:
             raise NotSent(f"{where}: no connection", remedy="played by the fault script")
-        if exchange.way is not Way.ARRIVES:
+        if exchange.way is not Delivery.ARRIVES:
             raise OutcomeUnknown(f"{where}: the answer was lost ({exchange.way})", remedy="played by the fault script")
         return HttpReply(where, exchange.status, exchange.body)
 

@@ -53,7 +53,7 @@ class _Written:
 
 def draft_launches(launches: Sequence[ObservedLaunch]) -> Draft:
     """One task for each launch, the oldest first, since a launch can only use results of earlier ones."""
-    drawing = _Drawing()
+    drawing = _DraftBuilder()
     for launch in sorted(launches, key=lambda one: one.info.id):
         drawing.add(launch)
     shared = _shared([_settings(launch) for launch in launches])
@@ -69,12 +69,12 @@ def draft_launches(launches: Sequence[ObservedLaunch]) -> Draft:
 def _settings(launch: ObservedLaunch) -> dict[str, Json]:
     """The settings that the server reports and that differ from the built-in defaults."""
     info, settings = launch.info, launch.info.raw.get("settings")
-    told = settings if isinstance(settings, dict) else {}
+    known_settings = settings if isinstance(settings, dict) else {}
     found: dict[str, Json] = {
         "agent": info.agent_name or info.agent_id,
         "workspace": info.workspace_id,
-        "restart_policy": told.get("restartPolicy"),
-        "log_level": told.get("logLevel"),
+        "restart_policy": known_settings.get("restartPolicy"),
+        "log_level": known_settings.get("logLevel"),
     }
     return {key: value for key, value in found.items() if value is not None and _BUILT_IN.get(key) != value}
 
@@ -86,7 +86,7 @@ def _shared(settings: Sequence[Mapping[str, Json]]) -> dict[str, Json]:
 
 
 @dataclass(slots=True)
-class _Drawing:
+class _DraftBuilder:
     tasks: list[_Written] = field(default_factory=list)
     variables: dict[str, Mapping[str, Json]] = field(default_factory=dict)
     body: dict[str, tuple[dict[str, Json], dict[str, Json]]] = field(default_factory=dict)
@@ -96,7 +96,7 @@ class _Drawing:
         name = unique(_name(launch), [written.name for written in self.tasks])
         written = _Written(name, launch)
         target, params = _split(launch)
-        written.notes += _unsaid(launch)
+        written.notes += _note_on_defaults(launch)
         drawn = self._drawn(params, written, ())
         self.body[name] = (self._drawn(target, written, ("target",)), drawn if isinstance(drawn, dict) else {})
         self.tasks.append(written)
@@ -175,7 +175,7 @@ def _name(launch: ObservedLaunch) -> str:
 
 def _split(launch: ObservedLaunch) -> tuple[dict[str, Json], dict[str, Json]]:
     """The target and the params: the state without the app's defaults."""
-    params = _beyond(launch.state, launch.app.defaults)
+    params = _non_default_state(launch.state, launch.app.defaults)
     for place in launch.app.places:
         value = params.get(TARGETS[place].key)
         if type(value) is TARGETS[place].kind:
@@ -184,13 +184,13 @@ def _split(launch: ObservedLaunch) -> tuple[dict[str, Json], dict[str, Json]]:
     return {}, params
 
 
-def _beyond(state: Mapping[str, Json], defaults: Mapping[str, Json]) -> dict[str, Json]:
+def _non_default_state(state: Mapping[str, Json], defaults: Mapping[str, Json]) -> dict[str, Json]:
     """The part of the state that differs from the defaults."""
     more: dict[str, Json] = {}
     for key, value in state.items():
         default = defaults.get(key, ABSENT)
         if isinstance(value, dict) and isinstance(default, dict):
-            inner = _beyond(value, default)
+            inner = _non_default_state(value, default)
             if inner:
                 more[key] = inner
         elif default is ABSENT or canonical(value) != canonical(default):
@@ -198,7 +198,7 @@ def _beyond(state: Mapping[str, Json], defaults: Mapping[str, Json]) -> dict[str
     return more
 
 
-def _unsaid(launch: ObservedLaunch) -> Iterator[str]:
+def _note_on_defaults(launch: ObservedLaunch) -> Iterator[str]:
     """A note on defaults that the launch was started without: a spec always sends them."""
     missing = [show_path(path) for path in _without(launch.state, launch.app.defaults, ())]
     if missing:

@@ -51,7 +51,7 @@ class HiddenTexts:
         shown = self._hide_few(text) if len(self._forms) <= _FEW else self._hide_many(text)
         return self._hide_cut(shown) if ELLIPSIS in shown else shown
 
-    def hide_start(self, text: str) -> str:
+    def redact_start(self, text: str) -> str:
         """Redact the rest of a secret at the start of a text whose beginning was cut off."""
         longest = max(map(len, self._forms), default=0)
         for end in range(min(len(text), longest), SHORTEST_FOUND - 1, -1):

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from taskspec.files.project_files import project_root
-from taskspec.files.safe_read import TooLarge, read_plain, why_no_path
+from taskspec.files.safe_read import TooLarge, path_problem, read_plain
 from taskspec.secrets.reference import SecretKind, SecretReference, UnreadableSecret
 
 SIZE_LIMIT = 65_536
@@ -69,7 +69,7 @@ class SecretSource:
     def _from_file(self, reference: SecretReference) -> str:
         """The content of a file without its last line break. Relative paths start in the folder of the spec."""
         path = Path(reference.place).expanduser() if reference.is_trusted else self.folder / reference.place
-        reason = why_no_path(path)
+        reason = path_problem(path)
         if reason:
             raise UnreadableSecret(f'"{str(reference)[:_SHOWN]}" cannot be read: {reason}', "Check the path.")
         may_leave = reference.is_trusted or self.trust.allow_outside

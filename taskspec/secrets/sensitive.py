@@ -106,11 +106,11 @@ class Secrets:
         return self._values.get(name) is not None
 
     def keep(self, name: str, value: Json) -> Sensitive:
-        """Register a secret by name. From now on, `scrub` redacts its text."""
+        """Register a secret by name. From now on, `redact` redacts its text."""
         self._values[name] = value
         return self.derived(value, (name,))
 
-    def unread(self, name: str) -> Sensitive:
+    def keep_unresolved(self, name: str) -> Sensitive:
         self._values.setdefault(name, None)
         return Sensitive(self, _WITHHELD, (name,))
 
@@ -136,28 +136,28 @@ class Secrets:
     def know(self, text: str) -> None:
         self._texts.add(text)
 
-    def scrub(self, text: str) -> str:
+    def redact(self, text: str) -> str:
         return self._texts.hide(text)
 
-    def scrub_tail(self, text: str) -> str:
+    def redact_tail(self, text: str) -> str:
         """Redact the end of a longer text, including the rest of a secret at the cut."""
-        return self._texts.hide_start(text)
+        return self._texts.redact_start(text)
 
-    def scrubbed(self, value: Json) -> Json:
+    def redact_json(self, value: Json) -> Json:
         """A value for a record or a screen: marks replace sensitive leaves, and texts are redacted."""
         if isinstance(value, Sensitive):
             return value.mark
         if isinstance(value, str):
-            return self.scrub(value)
+            return self.redact(value)
         if isinstance(value, Mapping):
-            return {self.scrub(key): self.scrubbed(item) for key, item in value.items()}
-        return [self.scrubbed(item) for item in value] if isinstance(value, list | tuple) else value
+            return {self.redact(key): self.redact_json(item) for key, item in value.items()}
+        return [self.redact_json(item) for item in value] if isinstance(value, list | tuple) else value
 
-    def noticed(self, value: Json) -> Json:
+    def mark_known_secrets(self, value: Json) -> Json:
         """A value from outside, with each text that contains a secret made sensitive: an app may echo its params."""
 
         def marked(leaf: Json) -> Json:
-            return self._found(leaf) if isinstance(leaf, str) and self.scrub(leaf) != leaf else leaf
+            return self._found(leaf) if isinstance(leaf, str) and self.redact(leaf) != leaf else leaf
 
         return map_leaves(value, marked)
 
@@ -195,7 +195,7 @@ def reveal(value: Json) -> Json:
     return map_leaves(value, lambda leaf: leaf.reveal() if isinstance(leaf, Sensitive) else leaf)
 
 
-def contents(value: Json) -> Json:
+def reveal_where_possible(value: Json) -> Json:
     """Reveal all secrets that are not withheld. The result is only for measuring, never for output."""
 
     def content(leaf: Json) -> Json:
@@ -206,19 +206,19 @@ def contents(value: Json) -> Json:
     return map_leaves(value, content) if is_sensitive(value) else value
 
 
-def redacted(value: Json) -> Json:
+def to_marks(value: Json) -> Json:
     """Return the value for comparing and storing: a mark for each secret."""
     return map_leaves(value, lambda leaf: leaf.mark if isinstance(leaf, Sensitive) else leaf)
 
 
-def marked_like(value: Json, model: Json) -> Json:
+def mark_like(value: Json, model: Json) -> Json:
     """Return `value` with marks where `model` has secrets, so that the two can be compared."""
     if isinstance(model, Sensitive):
         return model.mark_of(value)
     if isinstance(value, Mapping) and isinstance(model, Mapping):
-        return {key: marked_like(item, model.get(key)) for key, item in value.items()}
+        return {key: mark_like(item, model.get(key)) for key, item in value.items()}
     if isinstance(value, list | tuple) and isinstance(model, list | tuple) and len(value) == len(model):
-        return [marked_like(item, pattern) for item, pattern in zip(value, model, strict=True)]
+        return [mark_like(item, pattern) for item, pattern in zip(value, model, strict=True)]
     return value
 
 

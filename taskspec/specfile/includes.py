@@ -50,11 +50,11 @@ def check_includes(document: SourceDocument) -> Iterator[Diagnostic]:
             )
 
 
-def unit_of(task: str) -> str:
+def prefix_of(task: str) -> str:
     """The part a task belongs to, by its name in the whole; empty for the spec itself."""
     return task.rpartition(SEPARATOR)[0]
 
 
-def joined(prefix: str, name: str) -> str:
+def qualified_name(prefix: str, name: str) -> str:
     """What a name inside a part is called in the whole."""
     return f"{prefix}{SEPARATOR}{name}" if prefix else name

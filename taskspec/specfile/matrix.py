@@ -24,7 +24,7 @@ Combination = dict[str, Json]
 
 
 @dataclass(frozen=True, slots=True)
-class Flaw:
+class MatrixProblem:
     """What is wrong with a matrix, and the path inside it where that is written."""
 
     path: Path
@@ -44,16 +44,16 @@ def scalar_text(item: Json) -> str | None:
     return str(item) if isinstance(item, str | int | float) else None
 
 
-def combine(matrix: Mapping[str, Json], limit: int) -> tuple[list[tuple[str, Combination]], list[Flaw]]:
+def combine(matrix: Mapping[str, Json], limit: int) -> tuple[list[tuple[str, Combination]], list[MatrixProblem]]:
     """Address key and values of every instance; or the flaws, and then no instance. `limit` bounds the product."""
     axes = axes_of(matrix)
-    flaws = [*_axis_flaws(matrix, axes), *_rule_flaws(matrix)]
+    flaws = [*_axis_problems(matrix, axes), *_rule_problems(matrix)]
     if not flaws and math.prod(len(matrix[axis]) for axis in axes) > limit:
         sizes = " x ".join(str(len(matrix[axis])) for axis in axes)
-        flaws = [Flaw((), f"{sizes} makes more than {limit:,} instances", "Split the spec.")]
+        flaws = [MatrixProblem((), f"{sizes} makes more than {limit:,} instances", "Split the spec.")]
     if flaws:
         return [], flaws
-    combining = _Combining(axes, matrix)
+    combining = _MatrixBuilder(axes, matrix)
     for index, rule in enumerate(matrix.get(EXCLUDE) or ()):
         combining.exclude(index, rule)
     for index, rule in enumerate(matrix.get(INCLUDE) or ()):
@@ -63,41 +63,43 @@ def combine(matrix: Mapping[str, Json], limit: int) -> tuple[list[tuple[str, Com
     return [(_key(axes, values), values) for values in combining.found], []
 
 
-def _axis_flaws(matrix: Mapping[str, Json], axes: Sequence[str]) -> Iterator[Flaw]:
+def _axis_problems(matrix: Mapping[str, Json], axes: Sequence[str]) -> Iterator[MatrixProblem]:
     if not axes:
-        yield Flaw((), "the matrix has no axis", "Name a list of values: `model: [a, b]`.")
+        yield MatrixProblem((), "the matrix has no axis", "Name a list of values: `model: [a, b]`.")
     for axis in axes:
         values = matrix[axis]
         if axis in TAKEN_NAMES:
-            yield Flaw((axis,), f'"{axis}" cannot be an axis: each.{axis} is the whole instance', "Rename it.")
+            yield MatrixProblem((axis,), f'"{axis}" cannot be an axis: each.{axis} is the whole instance', "Rename it.")
         elif not isinstance(values, list):
-            yield Flaw((axis,), f'axis "{axis}" is {values!r}', "An axis is a list of scalars.")
+            yield MatrixProblem((axis,), f'axis "{axis}" is {values!r}', "An axis is a list of scalars.")
         else:
             for index, value in enumerate(values):
                 if scalar_text(value) is None:
                     what = f'axis "{axis}" has {value!r} among its values, and that gives no address'
-                    yield Flaw((axis, index), what, "An axis is a list of scalars.")
+                    yield MatrixProblem((axis, index), what, "An axis is a list of scalars.")
 
 
-def _rule_flaws(matrix: Mapping[str, Json]) -> Iterator[Flaw]:
+def _rule_problems(matrix: Mapping[str, Json]) -> Iterator[MatrixProblem]:
     for name in (EXCLUDE, INCLUDE):
         rules = matrix.get(name)
         if rules is not None and not isinstance(rules, list):
-            yield Flaw((name,), f"{name} is {rules!r}", "It is a list of maps, as in `[{model: b, lr: 0.1}]`.")
+            yield MatrixProblem((name,), f"{name} is {rules!r}", "It is a list of maps, as in `[{model: b, lr: 0.1}]`.")
             continue
         for index, rule in enumerate(rules or ()):
             if not isinstance(rule, Mapping) or not rule:
-                yield Flaw((name, index), f"{rule!r} says nothing about any axis", "Name axes and their values.")
+                yield MatrixProblem(
+                    (name, index), f"{rule!r} says nothing about any axis", "Name axes and their values."
+                )
 
 
 @dataclass(slots=True)
-class _Combining:
+class _MatrixBuilder:
     """The combinations so far. Each rule is compared with all of them once."""
 
     axes: Sequence[str]
     matrix: Mapping[str, Json]
     found: list[Combination] = field(init=False)
-    flaws: list[Flaw] = field(default_factory=list)
+    flaws: list[MatrixProblem] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         product = itertools.product(*(self.matrix[axis] for axis in self.axes))
@@ -106,11 +108,15 @@ class _Combining:
     def exclude(self, index: int, rule: Mapping[str, Json]) -> None:
         for name in (name for name in rule if name not in self.axes):
             remedy = choices(name, self.axes, label="Axes")
-            self.flaws.append(Flaw((EXCLUDE, index, name), f'exclude names "{name}", which is not an axis', remedy))
+            self.flaws.append(
+                MatrixProblem((EXCLUDE, index, name), f'exclude names "{name}", which is not an axis', remedy)
+            )
             return
         left = [values for values in self.found if not _fits(rule, values)]
         if len(left) == len(self.found):
-            self.flaws.append(Flaw((EXCLUDE, index), f"exclude {shown(rule)} fits no combination", _values(self)))
+            self.flaws.append(
+                MatrixProblem((EXCLUDE, index), f"exclude {shown(rule)} fits no combination", _values(self))
+            )
         self.found = left
 
     def include(self, index: int, rule: Mapping[str, Json]) -> None:
@@ -120,7 +126,7 @@ class _Combining:
         fitting = [values for values in self.found if _fits(named, values)]
         problem = self._include_problem(named, extra, fitting)
         if problem:
-            self.flaws.append(Flaw((INCLUDE, index), f"include {shown(rule)} {problem}", _values(self)))
+            self.flaws.append(MatrixProblem((INCLUDE, index), f"include {shown(rule)} {problem}", _values(self)))
         elif fitting:
             for values in fitting:
                 values.update(extra)
@@ -150,7 +156,7 @@ def _key(axes: Sequence[str], values: Combination) -> str:
     return ",".join(str(scalar_text(values[axis])) for axis in axes)
 
 
-def _values(combining: _Combining) -> str:
+def _values(combining: _MatrixBuilder) -> str:
     axes = (f"{axis}: {shown(combining.matrix[axis])}" for axis in combining.axes)
     return f"The axes are {'; '.join(axes)}."
 

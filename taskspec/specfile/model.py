@@ -11,13 +11,13 @@ from enum import StrEnum
 from typing import ClassVar
 
 from taskspec.diagnostics import Code, Diagnostic, Span
-from taskspec.specfile.fields.kinds import Call, Kind, Partial, RunOn, ServiceRule
+from taskspec.specfile.fields.kinds import Call, Kind, PartialRule, RunOn, ServiceRule
 from taskspec.specfile.fields.launch_outputs import Outputs
 from taskspec.specfile.fields.launch_settings import AgentRule, LaunchSettings
-from taskspec.specfile.fields.result_decls import ResultDecl
+from taskspec.specfile.fields.result_declarations import ResultDecl
 from taskspec.specfile.fields.retries_and_deadlines import Deadlines, Retry
 from taskspec.specfile.fields.value_types import VariableType
-from taskspec.specfile.includes import Include, joined, unit_of
+from taskspec.specfile.includes import Include, prefix_of, qualified_name
 from taskspec.specfile.profiles import Profile
 from taskspec.specfile.yaml.document import SourceDocument
 from taskspec.values import Json, Path
@@ -78,7 +78,7 @@ class _Declared:
     priority: int
     when: Json
     run_on: RunOn
-    partial: Partial
+    partial: PartialRule
     rerun: Rerun
     results: Mapping[str, ResultDecl]
     checks: tuple[Check, ...]
@@ -99,7 +99,7 @@ class _Declared:
     @property
     def unit(self) -> str:
         """The included spec it comes from, by its name in the whole; empty for the spec itself."""
-        return unit_of(self.name)
+        return prefix_of(self.name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,7 +178,7 @@ class SpecFile:
 
     def task_span(self, name: str, *path: str | int, key: bool = False) -> Span:
         """The place of a task's value; its place under `defaults` when the task itself does not write it."""
-        if self.units and (unit := unit_of(name)):
+        if self.units and (unit := prefix_of(name)):
             return self.units[unit].task_span(name.removeprefix(f"{unit}."), *path, key=key)
         own: Path = ("tasks", name, *path)
         if path and not self.document.has(own):
@@ -207,12 +207,12 @@ def compose(root: SpecFile, units: Mapping[str, SpecFile]) -> SpecFile:
     tasks: dict[str, TaskDecl] = {}
     pools: dict[str, int] = {}
     for prefix, unit in reversed(list(units.items())):
-        tasks |= {joined(prefix, name): _inside(prefix, task) for name, task in unit.tasks.items()}
+        tasks |= {qualified_name(prefix, name): _inside(prefix, task) for name, task in unit.tasks.items()}
     for unit in (*reversed(list(units.values())), root):
         pools |= unit.pools
     return replace(root, tasks={**tasks, **root.tasks}, pools=pools, units=units)
 
 
 def _inside(prefix: str, task: TaskDecl) -> TaskDecl:
-    depends_on = tuple(joined(prefix, name) for name in task.depends_on)
-    return replace(task, name=joined(prefix, task.name), depends_on=depends_on)
+    depends_on = tuple(qualified_name(prefix, name) for name in task.depends_on)
+    return replace(task, name=qualified_name(prefix, task.name), depends_on=depends_on)

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Any
 
-from taskspec.diagnostics import Code, Diagnostic, until_enough
+from taskspec.diagnostics import Code, Diagnostic, take_until_limit
 from taskspec.errors import SpecError
 from taskspec.json_tree import merge
-from taskspec.specfile.fields.kinds import OWN_KEYS, Kind, Partial, RunOn, read_call, read_service
+from taskspec.specfile.fields.kinds import OWN_KEYS, Kind, PartialRule, RunOn, read_call, read_service
 from taskspec.specfile.fields.launch_outputs import read_outputs
 from taskspec.specfile.fields.launch_settings import read_agent, read_settings
-from taskspec.specfile.fields.result_decls import read_result
+from taskspec.specfile.fields.result_declarations import read_result
 from taskspec.specfile.fields.retries_and_deadlines import read_deadlines, read_retry
 from taskspec.specfile.fields.value_types import VariableType
 from taskspec.specfile.includes import check_includes, read_includes
@@ -45,11 +45,11 @@ def parse_spec(
     if problems:
         raise SpecError(problems)
     _refuse_many_defaults(document)
-    problems = until_enough(problem for name in document.data["tasks"] for problem in check_keys(document, name))
+    problems = take_until_limit(problem for name in document.data["tasks"] for problem in check_keys(document, name))
     if problems:
         raise SpecError(problems)
     spec = _spec(document, chosen_profile(document, profile, is_included=bool(included_from)))
-    found = until_enough(problem for task in spec.tasks.values() for problem in check_task(spec, task))
+    found = take_until_limit(problem for task in spec.tasks.values() for problem in check_task(spec, task))
     found.extend(check_profiles(document, profile, is_included=bool(included_from)))
     found.extend(check_includes(document))
     if any(problem.is_error for problem in found):
@@ -130,7 +130,7 @@ def _shared(name: str, body: Mapping[str, Any], defaults: Mapping[str, Any]) -> 
         "priority": both.get("priority", 0),
         "when": body.get("when", True),
         "run_on": RunOn(both.get("run_on", RunOn.SUCCESS)),
-        "partial": Partial(body.get("partial", Partial.FAIL)),
+        "partial": PartialRule(body.get("partial", PartialRule.FAIL)),
         "rerun": Rerun(both.get("rerun", Rerun.UPSTREAM_RERUNS)),
         "results": {result: read_result(written) for result, written in body.get("results", {}).items()},
         "checks": tuple(Check(check["assert"], check.get("message", "")) for check in body.get("checks", ())),

@@ -15,7 +15,7 @@ from jsonschema.exceptions import ValidationError
 from jsonschema.protocols import Validator
 from jsonschema.validators import extend
 
-from taskspec.diagnostics import Code, Diagnostic, choices, closest, until_enough
+from taskspec.diagnostics import Code, Diagnostic, choices, closest, take_until_limit
 from taskspec.specfile.fields.kinds import keys_of
 from taskspec.specfile.fields.retries_and_deadlines import PATTERN as DURATION
 from taskspec.specfile.regex.pattern_parser import PatternError, parse_pattern
@@ -66,20 +66,20 @@ def _properties(validator: Any, properties: dict[str, Any], value: Any, _: objec
     """As in JSON Schema. What is plainly right is not descended into: that is where nearly all of the time goes."""
     if validator.is_type(value, "object"):
         for name, schema in properties.items():
-            if name in value and not is_plainly_right(validator, schema, value[name]):
+            if name in value and not passes_fast_check(validator, schema, value[name]):
                 yield from validator.descend(value[name], schema, path=name, schema_path=name)
 
 
 def _property_names(validator: Any, schema: dict[str, Any], value: Any, _: object) -> Iterator[ValidationError]:
     if validator.is_type(value, "object"):
         for name in value:
-            if not is_plainly_right(validator, schema, name):
+            if not passes_fast_check(validator, schema, name):
                 yield from validator.descend(name, schema)
 
 
-def is_plainly_right(validator: Any, schema: dict[str, Any], value: object) -> bool:
+def passes_fast_check(validator: Any, schema: dict[str, Any], value: object) -> bool:
     """Whether the schema asks for no more than a type, a word of a list, a pattern or names, and the value has it."""
-    if not schema.keys() <= _PLAIN_KEYWORDS and not _is_plain_for(validator, schema, value):
+    if not schema.keys() <= _PLAIN_KEYWORDS and not _passes_fast_check(validator, schema, value):
         return False
     kinds = schema.get("type", ())
     if isinstance(kinds, str):
@@ -91,11 +91,11 @@ def is_plainly_right(validator: Any, schema: dict[str, Any], value: object) -> b
             "pattern" not in schema or _matches(schema["pattern"], value)
         )
     if isinstance(value, dict) and "propertyNames" in schema:
-        return all(is_plainly_right(validator, schema["propertyNames"], name) for name in value)
+        return all(passes_fast_check(validator, schema["propertyNames"], name) for name in value)
     return "enum" not in schema
 
 
-def _is_plain_for(validator: Any, schema: dict[str, Any], value: object) -> bool:
+def _passes_fast_check(validator: Any, schema: dict[str, Any], value: object) -> bool:
     """Whether what else the schema asks for is met: it is about maps, or it is one schema for every value of one."""
     if not schema.keys() <= _PLAIN_KEYWORDS | _MAP_KEYWORDS:
         return False
@@ -104,7 +104,7 @@ def _is_plain_for(validator: Any, schema: dict[str, Any], value: object) -> bool
     each = schema.get("additionalProperties")
     if not isinstance(each, dict) or schema.keys() & {"properties", "required", "minProperties"}:
         return False
-    return all(is_plainly_right(validator, each, item) for item in value.values())
+    return all(passes_fast_check(validator, each, item) for item in value.values())
 
 
 @cache
@@ -133,7 +133,7 @@ def check_shape(document: SourceDocument, schema: str = "spec") -> list[Diagnost
     """Every place where the document is not shaped as its schema says."""
     whole = _WHOLE.get(schema, '"{name}"').format(name=document.source.name)
     errors = _validator(schema).iter_errors(document.data)
-    return until_enough(problem for error in errors for problem in _explain(document, error, whole))
+    return take_until_limit(problem for error in errors for problem in _explain(document, error, whole))
 
 
 _WHOLE = {"spec": "the spec", "faults": 'the fault script "{name}"'}

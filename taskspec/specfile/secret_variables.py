@@ -13,7 +13,7 @@ from taskspec.values import Json
 
 
 @dataclass(frozen=True, slots=True)
-class SecretKeeper:
+class SecretResolver:
     """Keeps what sensitive variables hold. Without `read` nothing is looked up, and every secret is withheld."""
 
     secrets: Secrets
@@ -38,7 +38,7 @@ class SecretKeeper:
             return Diagnostic(Code.SECRET_SOURCE, summary, _place(spec, variable), remedy=error.remedy)
 
 
-def refuse_written(variable: Variable, value: Json, written: Span) -> Iterator[Diagnostic]:
+def refuse_literal_secret(variable: Variable, value: Json, written: Span) -> Iterator[Diagnostic]:
     """What a spec gives a sensitive variable must be a reference; nothing is looked up."""
     if value is not None and secret_reference(value, is_trusted=False) is None:
         yield _written(variable, written)
@@ -48,7 +48,7 @@ def _written(variable: Variable, written: Span) -> Diagnostic:
     return Diagnostic(
         Code.SECRET_WRITTEN,
         f'variable "{variable.name}" is sensitive, and its secret is written in the spec',
-        masked(written),
+        masked_span(written),
         remedy="Change the secret, it is not one any more; then write `env:NAME`, `file:PATH` or `cmd:COMMAND`.",
     )
 
@@ -57,7 +57,7 @@ def _place(spec: SpecFile, variable: Variable) -> Span:
     return spec.span(("variables", variable.name), key=True)
 
 
-def masked(span: Span) -> Span:
+def masked_span(span: Span) -> Span:
     """The same place in a text that does not show what stands there."""
     text = span.source.text
     hidden = "".join("•" if not character.isspace() else character for character in text[span.start : span.end])
@@ -83,10 +83,10 @@ def _blank(span: Span) -> Span:
     start = span.source.text.rfind("\n", 0, span.start) + 1
     end = span.source.text.find("\n", start)
     whole = Span(span.source, start, end if end >= 0 else len(span.source.text))
-    return Span(masked(whole).source, span.start, span.end)
+    return Span(masked_span(whole).source, span.start, span.end)
 
 
-def unfit(spec: SpecFile, variable: Variable, problem: str, origin: str) -> Diagnostic:
+def secret_problem(spec: SpecFile, variable: Variable, problem: str, origin: str) -> Diagnostic:
     """A secret of the wrong type or form, which is not shown."""
     summary = f'variable "{variable.name}" {problem}, and its value, {HIDDEN}, is not (from {origin})'
     return Diagnostic(Code.VARIABLE_VALUE, summary, _place(spec, variable), remedy=variable.description)

@@ -9,7 +9,7 @@ from taskspec.diagnostics import Code, Diagnostic, Severity, choices
 from taskspec.specfile.fields.kinds import COMMON_KEYS, NEEDED_KEYS, OWN_KEYS, ApiCall, Kind
 from taskspec.specfile.fields.launch_settings import settings_problems
 from taskspec.specfile.fields.platform_calls import ARGUMENTS
-from taskspec.specfile.fields.result_decls import SOURCES, is_declaration
+from taskspec.specfile.fields.result_declarations import SOURCES, is_declaration
 from taskspec.specfile.matrix import check_fan_out
 from taskspec.specfile.model import CallDecl, LaunchDecl, SpecFile, TaskDecl, is_folder
 from taskspec.specfile.target_check import check_target

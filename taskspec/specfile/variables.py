@@ -6,14 +6,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from taskspec.diagnostics import Code, Diagnostic, Span, choices, until_enough
+from taskspec.diagnostics import Code, Diagnostic, Span, choices, take_until_limit
 from taskspec.errors import SpecError
 from taskspec.secrets.sensitive import Secrets
 from taskspec.specfile.fields.value_types import VariableType, has_type
 from taskspec.specfile.model import SpecFile, Variable
 from taskspec.specfile.regex.matcher import Matcher
 from taskspec.specfile.regex.pattern_parser import PatternError
-from taskspec.specfile.secret_variables import SecretKeeper, refuse_written, unfit, without_secrets
+from taskspec.specfile.secret_variables import SecretResolver, refuse_literal_secret, secret_problem, without_secrets
 from taskspec.specfile.yaml.yaml_reader import read_document
 from taskspec.values import Json, canonical, is_encodable
 
@@ -48,10 +48,10 @@ def assign_variables(
     environment: Mapping[str, str],
     files: Sequence[VariableFile],
     flags: Sequence[str],
-    keeper: SecretKeeper | None = None,
+    keeper: SecretResolver | None = None,
 ) -> dict[str, Assigned]:
     """One value for each declared variable. Raises SpecError with every missing, unknown or unfit one."""
-    keeper = keeper or SecretKeeper(Secrets())
+    keeper = keeper or SecretResolver(Secrets())
     problems: list[Diagnostic] = []
     matcher, values = Matcher(), _from_spec(spec)
     for name, text in environment.items():
@@ -68,7 +68,7 @@ def assign_variables(
             values[variable.name] = _secret(spec, variable, assigned, keeper, matcher, problems)
         else:
             problems.extend(_check(spec, variable, assigned, matcher))
-    problems += until_enough(check_profile_values(spec))
+    problems += take_until_limit(check_profile_values(spec))
     if any(problem.code in _UNREADABLE for problem in problems):
         problems = [problem for problem in problems if problem.code is not Code.VARIABLE_MISSING]
     if problems:
@@ -90,7 +90,7 @@ def _secret(
     spec: SpecFile,
     variable: Variable,
     assigned: Assigned,
-    keeper: SecretKeeper,
+    keeper: SecretResolver,
     matcher: Matcher,
     problems: list[Diagnostic],
 ) -> Assigned:
@@ -103,14 +103,14 @@ def _secret(
         problems.append(found)
         return assigned
     if found is not None and keeper.read is None:
-        return Assigned(keeper.secrets.unread(variable.name), assigned.origin, span=assigned.span)
+        return Assigned(keeper.secrets.keep_unresolved(variable.name), assigned.origin, span=assigned.span)
     value = assigned.value if found is None else from_text(variable, found)
     if value is None:
         problems.extend(_check(spec, variable, assigned, matcher))
         return assigned
-    problem = _unfit(variable, value, matcher)
+    problem = _value_problem(variable, value, matcher)
     if problem:
-        problems.append(unfit(spec, variable, problem, assigned.origin))
+        problems.append(secret_problem(spec, variable, problem, assigned.origin))
     return Assigned(keeper.secrets.keep(variable.name, value), assigned.origin, span=assigned.span)
 
 
@@ -148,7 +148,7 @@ def _from_file(spec: SpecFile, file: VariableFile, problems: list[Diagnostic]) -
         problems.append(Diagnostic(Code.VARIABLE_VALUE, f'"{file.name}" must be a map of names to values', span))
         return {}
     unknown = [name for name in document.data if name not in spec.variables]
-    problems += until_enough(_unknown(spec, name, file.name, document.span((name,), key=True)) for name in unknown)
+    problems += take_until_limit(_unknown(spec, name, file.name, document.span((name,), key=True)) for name in unknown)
     known = {name: value for name, value in document.data.items() if name in spec.variables}
     return {name: Assigned(value, file.name, span=document.span((name,))) for name, value in known.items()}
 
@@ -173,7 +173,7 @@ def _check(spec: SpecFile, variable: Variable, assigned: Assigned | None, matche
             Diagnostic(Code.VARIABLE_MISSING, f'variable "{variable.name}" has no value{about}', span, remedy=remedy)
         ]
     span = assigned.span or span
-    problem = _unfit(variable, assigned.value, matcher)
+    problem = _value_problem(variable, assigned.value, matcher)
     if not problem:
         return _unwritable(variable, assigned, span)
     summary = f'variable "{variable.name}" {problem}, and is {canonical(assigned.value)} (from {assigned.origin})'
@@ -191,14 +191,14 @@ def check_profile_values(spec: SpecFile) -> Iterator[Diagnostic]:
         if variable is None:
             continue
         if variable.sensitive:
-            yield from refuse_written(variable, value, span)
+            yield from refuse_literal_secret(variable, value, span)
         else:
             yield from _check(spec, variable, Assigned(value, f'profile "{profile}"', span=span), matcher)
 
 
-def unfit_input(variable: Variable, value: Json) -> str:
+def input_problem(variable: Variable, value: Json) -> str:
     """Why a value cannot be the variable's, as `must be …`; empty when it can."""
-    return _unfit(variable, value, Matcher())
+    return _value_problem(variable, value, Matcher())
 
 
 def _unwritable(variable: Variable, assigned: Assigned, span: Span) -> list[Diagnostic]:
@@ -209,7 +209,7 @@ def _unwritable(variable: Variable, assigned: Assigned, span: Span) -> list[Diag
     return [Diagnostic(Code.VARIABLE_VALUE, summary, span, remedy="Give it as UTF-8.")]
 
 
-def _unfit(variable: Variable, value: Any, matcher: Matcher) -> str:
+def _value_problem(variable: Variable, value: Any, matcher: Matcher) -> str:
     if not has_type(value, variable.type):
         return f"must be of type {variable.type}"
     if variable.enum and canonical(value) not in {canonical(item) for item in variable.enum}:

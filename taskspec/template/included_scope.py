@@ -13,21 +13,21 @@ from typing import Protocol
 
 from taskspec.diagnostics import Code, Diagnostic, Span, choices
 from taskspec.errors import SpecError
-from taskspec.secrets.sensitive import contents, is_sensitive, sensitive_in
-from taskspec.specfile.includes import Include, joined
+from taskspec.secrets.sensitive import is_sensitive, reveal_where_possible, sensitive_in
+from taskspec.specfile.includes import Include, qualified_name
 from taskspec.specfile.model import SpecFile, Variable, is_folder
-from taskspec.specfile.secret_variables import SecretKeeper, unfit
-from taskspec.specfile.variables import from_text, unfit_input
+from taskspec.specfile.secret_variables import SecretResolver, secret_problem
+from taskspec.specfile.variables import from_text, input_problem
 from taskspec.template.expressions.expression import is_template
 from taskspec.template.expressions.render import Renderer, RenderError
-from taskspec.template.expressions.task_views import PartView, TasksView, Values
+from taskspec.template.expressions.task_views import IncludedSpecView, LazyValues, TasksView
 from taskspec.template.expressions.undefined import ExpressionError
 from taskspec.template.locals import LOCAL_LIMIT, base_scope
 from taskspec.values import Json, Unknown, canonical, is_known, weighs_more_than
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class IncludedSpec:
     """One included spec where it is included. `folder` is where it lies, seen from the folder of the whole."""
 
     prefix: str
@@ -47,7 +47,7 @@ class Part:
         return path if path.startswith("..") or posixpath.isabs(path) else f"./{path}"
 
 
-def check_inputs(part: Part, parent: SpecFile) -> Iterator[Diagnostic]:
+def check_inputs(part: IncludedSpec, parent: SpecFile) -> Iterator[Diagnostic]:
     """Inputs the part does not declare, and variables of it that have no value."""
     name, declared = part.include.name, part.spec.variables
     for given in part.include.inputs:
@@ -66,11 +66,11 @@ def check_inputs(part: Part, parent: SpecFile) -> Iterator[Diagnostic]:
             yield Diagnostic(Code.VARIABLE_MISSING, summary, span, remedy=remedy)
 
 
-def _file(part: Part) -> str:
+def _file(part: IncludedSpec) -> str:
     return f'"{part.spec.document.source.name}"'
 
 
-class Names(Protocol):
+class ScopeNames(Protocol):
     """What the inputs of a part are written in: the names of the spec that includes it, and where it lies."""
 
     @property
@@ -95,19 +95,19 @@ class RootNames:
         return {**self.renderer.functions.scope, **self.base, "tasks": self.tasks}
 
 
-KeeperIn = Callable[[str], SecretKeeper]
+KeeperIn = Callable[[str], SecretResolver]
 """What looks up the secrets of a spec, by the folder of the spec relative to that of the whole."""
 
 
-def part_scopes(
+def included_scopes(
     root: SpecFile,
     names: RootNames,
-    parts: Sequence[Part],
+    parts: Sequence[IncludedSpec],
     waiting: Mapping[str, Mapping[str, tuple[str, ...]]],
     keeper_in: KeeperIn,
-) -> dict[str, PartScope]:
+) -> dict[str, IncludedScope]:
     """A scope for each part, each put into the tasks of its parent. Raises SpecError with every value that is unfit."""
-    scopes: dict[str, PartScope] = {}
+    scopes: dict[str, IncludedScope] = {}
     problems: list[Diagnostic] = []
     for part in parts:
         above = scopes.get(part.parent)
@@ -115,7 +115,7 @@ def part_scopes(
             continue  # the problem of the part around it is reported already
         parent, around = (above.part.spec, above) if above is not None else (root, names)
         try:
-            scope = PartScope(part, parent, around, waiting[part.prefix], keeper_in)
+            scope = IncludedScope(part, parent, around, waiting[part.prefix], keeper_in)
         except SpecError as error:
             problems.extend(error.diagnostics)
             continue
@@ -127,66 +127,68 @@ def part_scopes(
 
 
 @dataclass(slots=True)
-class Views:
+class TaskViews:
     """What expressions see of tasks: those of the spec, and those of each included spec by its name in the whole.
 
     A plan makes its own, and a run starts from those of its plan.
     """
 
     tasks: TasksView = field(default_factory=TasksView)
-    units: Mapping[str, PartScope] = field(default_factory=dict)
+    units: Mapping[str, IncludedScope] = field(default_factory=dict)
 
-    def copy(self, renderer: Renderer, base: Mapping[str, Json]) -> Views:
+    def copy(self, renderer: Renderer, base: Mapping[str, Json]) -> TaskViews:
         """Views that start from these. To change one of them does not change the other."""
-        tasks, units = self.tasks.copy(), dict[str, PartScope]()
+        tasks, units = self.tasks.copy(), dict[str, IncludedScope]()
         root = RootNames(renderer, base, tasks)
         for prefix, scope in self.units.items():
             above = units.get(scope.part.parent)
             units[prefix] = scope.copy(above if above is not None else root)
             (above.tasks if above is not None else tasks).join(scope.part.include.name, units[prefix].view())
-        return Views(tasks, units)
+        return TaskViews(tasks, units)
 
-    def take(self, other: Views) -> None:
+    def take(self, other: TaskViews) -> None:
         self.tasks, self.units = other.tasks, other.units
 
 
-class PartScope:
+class IncludedScope:
     """The names inside one part. `waiting` are the variables whose input comes from tasks, and which."""
 
     def __init__(
         self,
-        part: Part,
+        part: IncludedSpec,
         parent: SpecFile,
-        around: Names,
+        around: ScopeNames,
         waiting: Mapping[str, tuple[str, ...]],
         keeper_in: KeeperIn,
-        like: PartScope | None = None,
+        like: IncludedScope | None = None,
     ) -> None:
         self.part = part
-        self._keeper_in = keeper_in
+        self._secret_resolver_for = keeper_in
         self.tasks: TasksView = like.tasks.copy() if like is not None else TasksView()
         self._parent = parent
         self._around = around
         self._waiting = waiting
         early = like.early() if like is not None else self._evaluated(waiting)
-        self._early = {**early, "tasks": self.tasks}
-        self._now = self._growing(waiting) if waiting else self._early
+        self._early_names = {**early, "tasks": self.tasks}
+        self._now = self._view_in_progress(waiting) if waiting else self._early_names
 
-    def copy(self, around: Names) -> PartScope:
+    def copy(self, around: ScopeNames) -> IncludedScope:
         """The same names over a copy of the views of its tasks, inside a copy of what is around."""
-        return PartScope(self.part, self._parent, around, self._waiting, self._keeper_in, like=self)
+        return IncludedScope(self.part, self._parent, around, self._waiting, self._secret_resolver_for, like=self)
 
     @property
     def folder(self) -> str:
         return self.part.folder
 
-    def view(self) -> PartView:
+    def view(self) -> IncludedSpecView:
         """The part as the spec that includes it sees it."""
-        return PartView(self.part.include.name, self.tasks, Values(tuple(self.part.spec.results), self._result))
+        return IncludedSpecView(
+            self.part.include.name, self.tasks, LazyValues(tuple(self.part.spec.results), self._result)
+        )
 
     def early(self) -> Mapping[str, Json]:
         """The names before anything is planned: what comes from a task is unknown."""
-        return self._early
+        return self._early_names
 
     def names(self) -> Mapping[str, Json]:
         """The names as they are known by now; an input that does not fit fails what uses it, and nothing else."""
@@ -205,14 +207,16 @@ class PartScope:
             raise SpecError(problems)
         return {**renderer.functions.scope, **base_scope(spec, variables, renderer)}
 
-    def _growing(self, waiting: Mapping[str, object]) -> Mapping[str, Json]:
+    def _view_in_progress(self, waiting: Mapping[str, object]) -> Mapping[str, Json]:
         """As the early names; what was unknown there is evaluated when it is asked for, until it is known."""
-        variables, constants = self._early["var"], self._early["local"]
+        variables, constants = self._early_names["var"], self._early_names["local"]
         settled = {name: value for name, value in variables.items() if name not in waiting}
         fixed = {name: value for name, value in constants.items() if is_known(value)}
-        growing = {**self._early}
-        growing["var"] = Values(tuple(variables), lambda name: self._kept(settled, name, self._variable(name)), settled)
-        growing["local"] = Values(tuple(constants), lambda name: self._kept(fixed, name, self._local(name)), fixed)
+        growing = {**self._early_names}
+        growing["var"] = LazyValues(
+            tuple(variables), lambda name: self._kept(settled, name, self._variable(name)), settled
+        )
+        growing["local"] = LazyValues(tuple(constants), lambda name: self._kept(fixed, name, self._local(name)), fixed)
         return growing
 
     def _kept(self, kept: dict[str, Json], name: str, value: Json) -> Json:
@@ -250,9 +254,9 @@ class PartScope:
             return self._secret(variable, value, span)
         if any(secret.is_withheld for secret in sensitive_in(value)):
             return value
-        problem = unfit_input(variable, contents(value))
+        problem = input_problem(variable, reveal_where_possible(value))
         if problem and is_sensitive(value):
-            raise SpecError([unfit(spec, variable, problem, self._owner)])
+            raise SpecError([secret_problem(spec, variable, problem, self._owner)])
         if problem:
             summary = f'{self._owner}: "{name}" of {_file(self.part)} {problem}, and is {canonical(value)}'
             raise SpecError([Diagnostic(Code.VARIABLE_VALUE, summary, span, remedy=variable.description)])
@@ -261,17 +265,17 @@ class PartScope:
     def _secret(self, variable: Variable, value: Json, span: Span) -> Json:
         """The value of a sensitive variable, looked up where it is a reference; a path begins where it is written."""
         spec, written = self.part.spec, self.part.include.inputs.get(variable.name)
-        is_input, name = variable.name in self.part.include.inputs, joined(self.part.prefix, variable.name)
-        keeper = self._keeper_in(self._around.folder if is_input else self.part.folder)
+        is_input, name = variable.name in self.part.include.inputs, qualified_name(self.part.prefix, variable.name)
+        keeper = self._secret_resolver_for(self._around.folder if is_input else self.part.folder)
         found = keeper.text(spec, variable, value, None if is_input and is_template(written) else span)
         if isinstance(found, Diagnostic):
             raise SpecError([found])
         if found is not None and keeper.read is None:
-            return keeper.secrets.unread(name)
+            return keeper.secrets.keep_unresolved(name)
         known = value if found is None else from_text(variable, found)
-        problem = unfit_input(variable, known)
+        problem = input_problem(variable, known)
         if problem:
-            raise SpecError([unfit(spec, variable, problem, self._owner)])
+            raise SpecError([secret_problem(spec, variable, problem, self._owner)])
         return keeper.secrets.keep(name, known)
 
     def _input(self, name: str, written: Json, around: Mapping[str, Json]) -> tuple[Json, Span]:

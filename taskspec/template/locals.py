@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from taskspec.diagnostics import Code, Diagnostic
 from taskspec.errors import SpecError
 from taskspec.graph import CycleError, build_graph
-from taskspec.secrets.sensitive import contents
+from taskspec.secrets.sensitive import reveal_where_possible
 from taskspec.specfile.model import SpecFile
 from taskspec.template.expressions.render import Renderer, RenderError
 from taskspec.values import Json, weighs_more_than
@@ -67,7 +67,7 @@ class _Locals:
             span = self.spec.span(("locals", name, *error.path))
             self.problems.append(error.diagnostic(span, f'local "{name}"'))
             return
-        if weighs_more_than(contents(value), LOCAL_LIMIT):
+        if weighs_more_than(reveal_where_possible(value), LOCAL_LIMIT):
             summary = f'local "{name}" becomes larger than {LOCAL_LIMIT:,} characters or {LOCAL_LIMIT // 4:,} values'
             span = self.spec.span(("locals", name))
             self.problems.append(Diagnostic(Code.TEMPLATE_FAILED, summary, span, remedy="Make it smaller."))

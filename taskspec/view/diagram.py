@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from taskspec.errors import UsageError
 from taskspec.graph import generations
-from taskspec.specfile.fields.kinds import Partial, RunOn
+from taskspec.specfile.fields.kinds import PartialRule, RunOn
 from taskspec.specfile.model import TaskDecl
 from taskspec.template.expansion.instances import Expansion
 from taskspec.view.terminal_text import clean, one_line
@@ -53,7 +53,7 @@ def _rule(task: TaskDecl) -> str:
     rules = {
         RunOn.FAILURE: "on failure",
         RunOn.ALWAYS: "always",
-        RunOn.SUCCESS: "with what succeeded" if task.partial is Partial.CONTINUE else "",
+        RunOn.SUCCESS: "with what succeeded" if task.partial is PartialRule.CONTINUE else "",
     }
     condition = "" if task.when is True else f"if {task.when or 'false'}"
     return ", ".join(filter(None, (rules[task.run_on], condition)))
@@ -62,7 +62,7 @@ def _rule(task: TaskDecl) -> str:
 def _is_soft(expansion: Expansion, node: int) -> bool:
     """Whether the node may run after an upstream failure."""
     task = expansion.instances[node].task
-    return task.run_on is not RunOn.SUCCESS or task.partial is Partial.CONTINUE
+    return task.run_on is not RunOn.SUCCESS or task.partial is PartialRule.CONTINUE
 
 
 def _dot(expansion: Expansion) -> str:

@@ -10,7 +10,7 @@ from taskspec.operations.value_origins import HIDDEN, Explained, Origin, OriginK
 from taskspec.plan.model import Change, PlannedTask
 from taskspec.secrets.sensitive import HIDDEN as HIDDEN_TEXT
 from taskspec.values import Json, show_path
-from taskspec.view.json_documents import endurance_document, json_value, place_document, side
+from taskspec.view.json_documents import change_side, json_value, limits_of_task, place_document
 from taskspec.view.labels import COLOURS, deadlines, retries, show, show_change, why
 from taskspec.view.terminal_text import Paint, clean, one_line
 
@@ -91,7 +91,7 @@ def explanation_document(found: Explanation) -> dict[str, Any]:
         "changes": [
             {"path": show_path(c.path), "sensitive": True}
             if c.after is HIDDEN
-            else {"path": show_path(c.path), "before": side(c.before), "after": side(c.after)}
+            else {"path": show_path(c.path), "before": change_side(c.before), "after": change_side(c.after)}
             for c in found.changes
         ],
         "values": [
@@ -100,7 +100,7 @@ def explanation_document(found: Explanation) -> dict[str, Any]:
         ],
         "waits_for": [_neighbour(other) for other in found.waits_for],
         "needed_by": [_neighbour(other) for other in found.needed_by],
-        "endurance": endurance_document(found.task) if found.task is not None else None,
+        "endurance": limits_of_task(found.task) if found.task is not None else None,
     }
 
 

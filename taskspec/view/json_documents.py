@@ -59,13 +59,13 @@ def _task(plan: Plan, task: Planned) -> dict[str, Any]:
         "detail": task.detail,
         "depends_on": [plan.expansion.instances[node].address for node in upstream],
         "changes": [
-            {"path": show_path(change.path), "before": side(change.before), "after": side(change.after)}
+            {"path": show_path(change.path), "before": change_side(change.before), "after": change_side(change.after)}
             for change in task.changes
         ],
         "fingerprint": task.fingerprint,
         "inputs": json_value(task.request.inputs) if task.request is not None else None,
         "task_id": task.previous.task_id if task.previous is not None else None,
-        "endurance": endurance_document(declared) if declared is not None else None,
+        "endurance": limits_of_task(declared) if declared is not None else None,
         **(_service(plan, task.address, declared.service) if declared is not None and declared.service else {}),
         **({"condition": task.condition} if task.condition else {}),
         **({"root": task.root} if task.root else {}),
@@ -78,7 +78,7 @@ def _service(plan: Plan, address: str, rule: ServiceRule) -> dict[str, Any]:
     return {"service": {"ready": str(rule.ready), "reuse": rule.reuse, "keep": rule.keep, **reused}}
 
 
-def endurance_document(task: TaskDecl) -> dict[str, Any]:
+def limits_of_task(task: TaskDecl) -> dict[str, Any]:
     """The deadlines and the retry rule in force."""
     retry = task.retry
     return {
@@ -91,7 +91,7 @@ def endurance_document(task: TaskDecl) -> dict[str, Any]:
     }
 
 
-def side(value: Json) -> dict[str, Any]:
+def change_side(value: Json) -> dict[str, Any]:
     """One side of a change, which may be absent."""
     return {"present": False} if value is ABSENT else {"present": True, "value": json_value(value)}
 

@@ -9,7 +9,7 @@ from taskspec.plan.model import Action, Change, Planned, Reason
 from taskspec.plan.request import CallRequest
 from taskspec.secrets.sensitive import HIDDEN, Sensitive
 from taskspec.specfile.fields import retries_and_deadlines as durations
-from taskspec.specfile.fields.retries_and_deadlines import Deadlines, How, Retry
+from taskspec.specfile.fields.retries_and_deadlines import Deadlines, Retry, RetryMode
 from taskspec.state.model import Outcome
 from taskspec.values import ABSENT, Json, ServiceId, Unknown, canonical, show_path
 from taskspec.view.terminal_text import one_line
@@ -118,6 +118,6 @@ def deadlines(limits: Deadlines) -> str:
 
 def retries(rule: Retry) -> str:
     """`3 attempts in all, the first pause 30s, on error, vanished`."""
-    again = ", restarting the same launch" if rule.how is How.RESTART else ""
+    again = ", restarting the same launch" if rule.how is RetryMode.RESTART else ""
     kinds = ", ".join(map(str, rule.on))
     return f"{rule.attempts} attempts in all, the first pause {durations.show(rule.backoff)}, on {kinds}{again}"

@@ -80,8 +80,8 @@ def _server(label: str) -> str:
 
 
 def _details(task: Planned, agents: Sequence[str], *, detailed: bool) -> Iterator[str]:
-    if task.twins:
-        yield f"started more than once; launches to stop: {', '.join(map(str, task.twins))}"
+    if task.duplicates:
+        yield f"started more than once; launches to stop: {', '.join(map(str, task.duplicates))}"
     if task.condition:
         yield one_line(task.condition, 200)
     if task.changes:

@@ -127,7 +127,7 @@ class Handler(BaseHTTPRequestHandler):
     def log_message(self, *_: Any) -> None:
         """Print nothing."""
 
-    def cut(self) -> None:
+    def calls_are_cut(self) -> None:
         """Reset the connection after what was written."""
         self.close_connection = True
         with suppress(OSError):
@@ -149,7 +149,7 @@ def hang(handler: Handler) -> None:
 
 
 def reset(handler: Handler) -> None:
-    handler.cut()
+    handler.calls_are_cut()
 
 
 def close(handler: Handler) -> None:

@@ -97,7 +97,7 @@ class Launches(RuleBasedStateMachine):
         task_id = self.bring_to_an_end(data)
         self.call("tasks.resume", id=task_id)
         del self.ends[task_id]
-        self.look(task_id)
+        self.look_up_needs(task_id)
 
     @precondition(lambda self: self.ids)
     @rule(data=st.data(), title=st.text(min_size=1, max_size=5))
@@ -106,7 +106,7 @@ class Launches(RuleBasedStateMachine):
         output = {"general": {"title": title, "showLogs": False, "isError": False}}
         self.call("tasks.output.set", taskId=task_id, output=output)
         self.outputs[task_id] = output
-        assert self.look(task_id)["meta"]["output"] == output
+        assert self.look_up_needs(task_id)["meta"]["output"] == output
 
     @precondition(lambda self: self.ids)
     @rule(data=st.data(), key=KEYS, value=VALUES)
@@ -163,20 +163,20 @@ class Launches(RuleBasedStateMachine):
     @invariant()
     def an_end_stays(self) -> None:
         for task_id in list(self.ends)[-3:]:
-            self.look(task_id)
+            self.look_up_needs(task_id)
 
     def teardown(self) -> None:
         for task_id in self.ids:
             self.call("tasks.stop", id=task_id)
         for task_id in self.ids:
-            until(lambda task_id=task_id: self.look(task_id)["status"] in TERMINAL)
+            until(lambda task_id=task_id: self.look_up_needs(task_id)["status"] in TERMINAL)
 
     def call(self, method: str, **fields: Any) -> Any:
         answer = self.server.send(method, json=fields)
         assert answer.status_code == 200, answer.text
         return answer.json()
 
-    def look(self, task_id: int) -> dict[str, Any]:
+    def look_up_needs(self, task_id: int) -> dict[str, Any]:
         info: dict[str, Any] = self.call("tasks.info", id=task_id)
         self.note(info)
         return info
@@ -197,7 +197,7 @@ class Launches(RuleBasedStateMachine):
     def bring_to_an_end(self, data: st.DataObject) -> int:
         task_id = self.any(data)
         self.call("tasks.stop", id=task_id)
-        until(lambda: self.look(task_id)["status"] in TERMINAL)
+        until(lambda: self.look_up_needs(task_id)["status"] in TERMINAL)
         return task_id
 
     def ours(self) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import Any, Self
 from urllib.parse import parse_qsl, urlsplit
 
 from taskspec.api.wire import API_PREFIX, LOCAL_PREFIX
-from taskspec.rehearsal.fake_server import Exchange, FakeServer, Way
+from taskspec.rehearsal.fake_server import Delivery, FakeReply, FakeServer
 
 
 class _Listener(ThreadingHTTPServer):
@@ -57,7 +57,7 @@ class HttpServer:
         self.fakes[name] = fake
         return f"http://127.0.0.1:{self._listener.server_port}/{name}"
 
-    def exchange(self, path: str, body: dict[str, Any]) -> Exchange:
+    def exchange(self, path: str, body: dict[str, Any]) -> FakeReply:
         name, _, method = path.strip("/").partition("/")
         method = f"/{method}".removeprefix(API_PREFIX).removeprefix(LOCAL_PREFIX)
         with self.lock:
@@ -91,20 +91,20 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _serve(self, body: dict[str, Any]) -> None:
         exchange = self.server.owner.exchange(urlsplit(self.path).path, body)
-        if exchange.way is Way.HANGS:
+        if exchange.way is Delivery.HANGS:
             self.server.owner.closing.wait(60)
         with suppress(OSError):  # a killed client does not read its answer
             self._answer(exchange)
 
-    def _answer(self, exchange: Exchange) -> None:
-        if exchange.way in (Way.ARRIVES, Way.CUT):
+    def _answer(self, exchange: FakeReply) -> None:
+        if exchange.way in (Delivery.ARRIVES, Delivery.CUT):
             self.send_response(exchange.status)
             self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(Exchange(exchange.status, exchange.content).body)))
+            self.send_header("Content-Length", str(len(FakeReply(exchange.status, exchange.content).body)))
             self.end_headers()
             self.wfile.write(exchange.body)
             self.wfile.flush()
-        if exchange.way is not Way.ARRIVES:
+        if exchange.way is not Delivery.ARRIVES:
             self.close_connection = True
             self.connection.shutdown(socket.SHUT_RDWR)
 

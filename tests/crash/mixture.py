@@ -16,17 +16,17 @@ from typing import Any
 from taskspec.api.transport.sending import HttpCall
 from taskspec.engine.events import RunReport
 from taskspec.engine.executors.all_executors import CallExecutors
-from taskspec.engine.executors.platform_executor import Platform
-from taskspec.engine.executors.request_executor import Requests
-from taskspec.engine.executors.wait_executor import Waits
+from taskspec.engine.executors.platform_executor import PlatformExecutor
+from taskspec.engine.executors.request_executor import RequestExecutor
+from taskspec.engine.executors.wait_executor import WaitExecutor
 from taskspec.engine.server.connection import Server
 from taskspec.engine.workers import WorkerPool
 from taskspec.errors import SpecError
 from taskspec.plan.plan_inputs import Selection
-from taskspec.rehearsal.clock import Clock, Gone, VirtualExecutor, VirtualPool
+from taskspec.rehearsal.clock import Clock, RunEndedError, VirtualExecutor, VirtualPool
 from taskspec.rehearsal.fake_launch import FakeLaunch
-from taskspec.rehearsal.fake_server import START, Answer, Exchange, FakeServer, Way, start_key
-from taskspec.rehearsal.faults import Course, Ends, ServerFaults
+from taskspec.rehearsal.fake_server import START, Answer, Delivery, FakeReply, FakeServer, start_key
+from taskspec.rehearsal.faults import LaunchEnd, LaunchTimeline, ServerFaults
 from taskspec.rehearsal.virtual_transport import VirtualTransport, _body
 from taskspec.specfile.fields.kinds import Kind
 from taskspec.state.model import Phase, Record
@@ -66,21 +66,23 @@ class MixedServer(FakeServer):
     foreign: set[int] = field(default_factory=set)
     _polls: Counter[str] = field(default_factory=Counter)
 
-    def receive(self, method: str, body: Mapping[str, Any], now: float) -> Exchange:
+    def receive(self, method: str, body: Mapping[str, Any], now: float) -> FakeReply:
         if not is_work(method, body):
             return FakeServer.receive(self, method, body, now)
         self.deliver_late(now)
         who = self._who(method, body)
         draw = self.chance.random()
         if draw < self.share / 6:
-            return Exchange(0, None, Way.NO_CONNECTION)
+            return FakeReply(0, None, Delivery.NO_CONNECTION)
         if draw < self.share / 3:
             self.sent.append(Sent(self.life, who, is_carried_out=False, is_answered=False))
-            return Exchange(502, {}) if draw < self.share / 4 else Exchange(0, None, Way.DROPPED)
+            return FakeReply(502, {}) if draw < self.share / 4 else FakeReply(0, None, Delivery.DROPPED)
         status, content = self.handle(method, body, now)
         is_lost = draw < self.share * 2 / 3
         self.sent.append(Sent(self.life, who, is_carried_out=status == 200, is_answered=not is_lost))
-        return Exchange(status, content, self.chance.choice([Way.DROPPED, Way.CUT]) if is_lost else Way.ARRIVES)
+        return FakeReply(
+            status, content, self.chance.choice([Delivery.DROPPED, Delivery.CUT]) if is_lost else Delivery.ARRIVES
+        )
 
     def foreign_service(self, params: Mapping[str, Any]) -> None:
         """Start a service of another user, before the first apply."""
@@ -136,7 +138,7 @@ class MixedServer(FakeServer):
 
     def _clone(self, body: Mapping[str, Any], now: float) -> Answer:
         task_id = 1001 + len(self.launches)
-        course = Course(1, 1, 10)
+        course = LaunchTimeline(1, 1, 10)
         output = {"project": {"id": 7}}
         self.launches[task_id] = FakeLaunch(task_id, "", "clone", {"params": {"state": {}}}, now, course, output)
         return 200, {"taskId": task_id}
@@ -178,15 +180,17 @@ class MixedFaults(RandomFaults):
 
     spec: MixedSpec = field(default_factory=MixedSpec)
 
-    def course(self, address: str, number: int) -> Course:
+    def course(self, address: str, number: int) -> LaunchTimeline:
         if address == FOREIGN:
-            return Course(0, 0, inf)
+            return LaunchTimeline(0, 0, inf)
         course = RandomFaults.course(self, address, number)
         if self.spec.part(address).kind != "service":
             return course
         is_mortal = number < 3 and self.chance.random() < self.share / 2
         return (
-            replace(course, running=course.running * 2, ends=Ends.ERROR) if is_mortal else replace(course, running=inf)
+            replace(course, running=course.running * 2, ends=LaunchEnd.ERROR)
+            if is_mortal
+            else replace(course, running=inf)
         )
 
 
@@ -201,7 +205,7 @@ class SlowTransport(VirtualTransport):
             simulation.clock.sleep,
         )
 
-    def _exchange(self, call: HttpCall) -> Exchange:
+    def _exchange(self, call: HttpCall) -> FakeReply:
         if is_work(call.name, _body(call)):
             self._simulation.fake.check_intent(call.name, _body(call))
             self._before(f"begin {call.name}")
@@ -227,7 +231,7 @@ class MixedHands:
         def carried_out() -> None:
             try:
                 call()
-            except Gone:
+            except RunEndedError:
                 raise
             except BaseException as death:
                 assert self.crew is not None
@@ -244,17 +248,17 @@ class MixedStage(SimulatedStage):
     own_hands: MixedHands
 
     @property
-    def hands(self) -> MixedHands:
+    def executor(self) -> MixedHands:
         return self.own_hands
 
     @property
-    def performer(self) -> CallExecutors:
+    def call_executor(self) -> CallExecutors:
         server, clock = self.server, self.simulation.clock
         return CallExecutors(
             {
-                Kind.REQUEST: Requests(server, clock, self.own_hands.begin),
-                Kind.WAIT: Waits(server, clock),
-                Kind.API: Platform(server, self.simulation.folder, clock),
+                Kind.REQUEST: RequestExecutor(server, clock, self.own_hands.begin),
+                Kind.WAIT: WaitExecutor(server, clock),
+                Kind.API: PlatformExecutor(server, self.simulation.folder, clock),
             }
         )
 

@@ -19,13 +19,13 @@ from taskspec.engine.launches.context import Pace
 from taskspec.engine.server.connection import Server
 from taskspec.errors import ApiError
 from taskspec.operations import state_file
-from taskspec.operations.apply import Environment, prepare_apply
+from taskspec.operations.apply import ApplyEnvironment, prepare_apply
 from taskspec.operations.plan import make
 from taskspec.operations.project import Request, open_project
 from taskspec.plan.plan_inputs import Selection
 from taskspec.rehearsal.clock import Clock, VirtualExecutor
 from taskspec.rehearsal.fake_server import FakeServer, start_key
-from taskspec.rehearsal.faults import Course, Ends, ServerFaults, StartAnswer, StartFault
+from taskspec.rehearsal.faults import LaunchEnd, LaunchTimeline, ServerFaults, StartAnswer, StartFault
 from taskspec.rehearsal.rehearsal_environment import AnnouncedJournal, FakeLookups, RehearsedCalls
 from taskspec.rehearsal.virtual_transport import VirtualTransport
 from taskspec.state.lease import Owner
@@ -102,10 +102,10 @@ class RandomFaults:
     failing: frozenset[str]
     server: ServerFaults
 
-    def course(self, address: str, number: int) -> Course:
-        ends = Ends.ERROR if address in self.failing else Ends.FINISHED
+    def course(self, address: str, number: int) -> LaunchTimeline:
+        ends = LaunchEnd.ERROR if address in self.failing else LaunchEnd.FINISHED
         queued, consumed, running = (self.chance.uniform(0, longest) for longest in (5, 5, 60))
-        return Course(queued, consumed, running, ends=ends)
+        return LaunchTimeline(queued, consumed, running, ends=ends)
 
     def start(self, address: str, number: int) -> StartFault | None:
         if self.chance.random() >= self.share:
@@ -204,12 +204,14 @@ class Simulation:
                 planned = make(project, server, store.load(), self.selection)
                 journal = AnnouncedJournal(CrashingJournal(store, boundaries), self.fake)
                 stage = self.stage(server)
-                environment = Environment(stage.clock, stage.wall, stage.hands, stage.performer, stage.elsewhere.look)
+                environment = ApplyEnvironment(
+                    stage.clock, stage.wall, stage.executor, stage.call_executor, stage.lookups.look_up_needs
+                )
                 run = prepare_apply(
                     project, server, planned, journal, TraceListener(self.trace), Pace(settle=self.settle), environment
                 )
                 boundaries.interrupt = run.interrupt
-                report = run.go()
+                report = run.execute()
             except Crash as crash:
                 self.trace.append(f"died at {crash}")
             except ApiError as error:
@@ -287,15 +289,15 @@ class SimulatedStage:
         return self.simulation.clock
 
     @property
-    def hands(self) -> VirtualExecutor:
+    def executor(self) -> VirtualExecutor:
         return VirtualExecutor(self.simulation.clock)
 
     @property
-    def elsewhere(self) -> FakeLookups:
+    def lookups(self) -> FakeLookups:
         return FakeLookups()
 
     @property
-    def performer(self) -> RehearsedCalls:
+    def call_executor(self) -> RehearsedCalls:
         return RehearsedCalls({})
 
     def wall(self) -> float:

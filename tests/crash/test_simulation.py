@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from taskspec.rehearsal.faults import Course, ServerFaults, StartAnswer, StartFault
+from taskspec.rehearsal.faults import LaunchTimeline, ServerFaults, StartAnswer, StartFault
 
 from .simulation import ANSWERS, Simulation
 
@@ -25,8 +25,8 @@ class FirstStart:
     server: ServerFaults = field(default_factory=lambda: ServerFaults(list_lag=4.0))
     failing: frozenset[str] = frozenset()
 
-    def course(self, address: str, number: int) -> Course:
-        return Course(1, 1, 5)
+    def course(self, address: str, number: int) -> LaunchTimeline:
+        return LaunchTimeline(1, 1, 5)
 
     def start(self, address: str, number: int) -> StartFault | None:
         return self.fault if number == 1 else None

@@ -19,7 +19,7 @@ from typing import Any, Self
 
 from taskspec.operations import state_file
 from taskspec.rehearsal.fake_server import FakeServer
-from taskspec.rehearsal.faults import Course, ServerFaults, StartAnswer, StartFault
+from taskspec.rehearsal.faults import LaunchTimeline, ServerFaults, StartAnswer, StartFault
 from taskspec.state.model import State
 
 from .http_server import HttpServer
@@ -38,8 +38,8 @@ class QuickFaults:
     longest: float = 0.1
     server: ServerFaults = field(default_factory=ServerFaults)
 
-    def course(self, address: str, number: int) -> Course:
-        return Course(0.0, 0.0, self.chance.uniform(0, self.longest), stopping=0.05)
+    def course(self, address: str, number: int) -> LaunchTimeline:
+        return LaunchTimeline(0.0, 0.0, self.chance.uniform(0, self.longest), stopping=0.05)
 
     def start(self, address: str, number: int) -> StartFault | None:
         lost = self.chance.random() < self.share

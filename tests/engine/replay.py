@@ -17,9 +17,9 @@ from jsonschema import Draft7Validator
 from taskspec.api import TaskInfo
 from taskspec.engine.deferred_planner import DeferredPlanner
 from taskspec.engine.events import EngineEvent, RunReport
-from taskspec.engine.interrupt import Leaving, OnInterrupt
+from taskspec.engine.interrupt import InterruptState, OnInterrupt
 from taskspec.engine.launches.context import Pace, RunContext
-from taskspec.engine.launches.prepare import Launching
+from taskspec.engine.launches.prepare import LaunchPreparer
 from taskspec.engine.launches.start import Interrupted, NeverSent, StartDone
 from taskspec.engine.protocol.commands import (
     Command,
@@ -39,7 +39,6 @@ from taskspec.engine.protocol.commands import (
     StopDuplicates,
     StopLaunches,
 )
-from taskspec.engine.protocol.facts import Setting
 from taskspec.engine.protocol.messages import (
     Answered,
     DuplicatesStopped,
@@ -58,6 +57,7 @@ from taskspec.engine.protocol.messages import (
     Started,
     Stopped,
 )
+from taskspec.engine.protocol.run_facts import RunSetup
 from taskspec.engine.run.run import Run
 from taskspec.engine.server.catalogue import Catalogue
 from taskspec.engine.server.connection import Server
@@ -155,7 +155,7 @@ class World:
         return number
 
     def answer(  # noqa: C901, PLR0912 - one case for each command
-        self, command: Command, now: float, leaving: Leaving
+        self, command: Command, now: float, leaving: InterruptState
     ) -> tuple[float, Message]:
         """When the message comes, and the message."""
         later = now + ANSWER_SECONDS
@@ -209,9 +209,9 @@ class World:
                     return later, command.failed(error)
         raise AssertionError(f"no answer to {command!r}")
 
-    def _start(self, command: StartLaunch, now: float, leaving: Leaving) -> Message:
+    def _start(self, command: StartLaunch, now: float, leaving: InterruptState) -> Message:
         order = command.order
-        if leaving.gone.is_set() or leaving.signalled.is_set():
+        if leaving.is_abandoned.is_set() or leaving.is_signalled.is_set():
             return command.failed(NeverSent())
         number = self._try(order.address)
         fate = self.fate(order.address)
@@ -351,13 +351,13 @@ class Replay:
         tools = RunContext(
             server, self.memory, evaluator, catalogue, self, self._clock, self._clock, pace, inputs=self.inputs
         )  # type: ignore[arg-type]  # the journal of a replay only loads
-        launching = Launching(self.plan.lineage, tools)
+        launching = LaunchPreparer(self.plan.lineage, tools)
         if self.knows_server:
             launching.watermarks[1] = 100
         self.world.on_facts = lambda: launching.watermarks.update({1: 100})
         deadline = self.now + pace.deadline if pace.deadline is not None else None
-        leaving = Leaving(self.mode, pace.detach_within, deadline)
-        setting = Setting(evaluator, launching, server, pace)
+        leaving = InterruptState(self.mode, pace.detach_within, deadline)
+        setting = RunSetup(evaluator, launching, server, pace)
 
         def planner(plan: Plan, address: str, ended: frozenset[str]) -> DeferredPlanner:
             return DeferredPlanner(tools, launching, plan, address, ended)
@@ -371,7 +371,7 @@ class Replay:
             self._take(run, leaving)
             if self.interrupt is not None and late_from is None and self.interrupt(self.commands, self.reports):
                 late_from = len(self.world.starts)
-                leaving.signalled.set()
+                leaving.is_signalled.set()
                 run.handle(InterruptAsked(), self.now)
             self._next(run)
             run.settle(self.now)
@@ -392,7 +392,7 @@ class Replay:
     def _clock(self) -> float:
         return self.now
 
-    def _take(self, run: Run, leaving: Leaving) -> None:
+    def _take(self, run: Run, leaving: InterruptState) -> None:
         effects = run.take_effects()
         for event in effects.events:
             _check_row(event)

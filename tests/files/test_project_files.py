@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from taskspec.files.project_files import project_root, why_root
+from taskspec.files.project_files import project_root, root_reason
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def mark(folder: Path, name: str) -> Path:
 
 def test_without_a_mark_it_is_the_folder_itself(specs: Path) -> None:
     assert project_root(specs) == specs
-    assert why_root(specs).startswith("the folder of the spec, since none above it holds .git")
+    assert root_reason(specs).startswith("the folder of the spec, since none above it holds .git")
 
 
 @pytest.mark.parametrize("name", [".git", "taskspec.root", "pyproject.toml"])
@@ -32,7 +32,7 @@ def test_it_is_the_nearest_folder_with_a_mark(specs: Path, name: str) -> None:
     mark(specs.parent.parent, name)
     nearest = mark(specs.parent, name)
     assert project_root(specs) == nearest
-    assert why_root(nearest) == f"the nearest folder above the spec with {name}"
+    assert root_reason(nearest) == f"the nearest folder above the spec with {name}"
     assert project_root(mark(specs, name)) == specs
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from taskspec.files.safe_read import NotARegularFile, read_plain, why_no_path
+from taskspec.files.safe_read import NotARegularFile, path_problem, read_plain
 
 
 def test_a_plain_file_gives_its_bytes(tmp_path: Path) -> None:
@@ -60,8 +60,8 @@ def test_a_file_that_is_not_there_is_an_error_of_the_system(tmp_path: Path) -> N
 def test_a_path_that_leads_nowhere_is_distinguished_from_one_where_nothing_is(tmp_path: Path) -> None:
     (tmp_path / "loop").symlink_to("loop")
     (tmp_path / "file").touch()
-    assert why_no_path(tmp_path / "loop") == "its links lead in a circle"
-    assert why_no_path(tmp_path / ("x" * 300)) == "File name too long"
-    assert why_no_path(Path("a\0b")) == "it holds a zero character"
+    assert path_problem(tmp_path / "loop") == "its links lead in a circle"
+    assert path_problem(tmp_path / ("x" * 300)) == "File name too long"
+    assert path_problem(Path("a\0b")) == "it holds a zero character"
     for name in ("nothing", "file", "file/x", "."):
-        assert why_no_path(tmp_path / name) == ""
+        assert path_problem(tmp_path / name) == ""

@@ -11,7 +11,7 @@ from jsonschema import Draft7Validator
 
 from taskspec.operations.project import Project, Request, open_project
 from taskspec.plan.model import Observed, Plan
-from taskspec.plan.plan_inputs import PlanInputs, Selection, World
+from taskspec.plan.plan_inputs import ObservedLaunches, PlanInputs, Selection
 from taskspec.plan.planner import make_plan
 from taskspec.plan.request import Facts, ModuleFacts, ModuleKey
 from taskspec.specfile.schema_files import load_schema
@@ -47,7 +47,7 @@ class Pipeline:
     def plan(
         self,
         state: State = NOTHING,
-        world: World | None = None,
+        world: ObservedLaunches | None = None,
         project: Project | None = None,
         **selection: tuple[str, ...],
     ) -> Plan:

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from taskspec.errors import SpecError, UsageError
-from taskspec.plan.deferred_tasks import addresses_in_spec, seen_through
+from taskspec.plan.deferred_tasks import addresses_in_spec, expand_from_record
 from taskspec.state.model import State
 from taskspec.values import Unknown
 from taskspec.view.json_documents import plan_document
@@ -147,7 +147,7 @@ def test_items_that_cannot_be_instances_leave_a_status_standing(write: Write) ->
     pipeline = write(SPEC)
     state = changed(state_of(pipeline, "a"), "import", results={"folders": [None]})
     project = pipeline.open()
-    assert seen_through(project.evaluator, project.expansion, state)[0].has_folded
+    assert expand_from_record(project.evaluator, project.expansion, state)[0].has_folded
 
 
 def test_by_key_makes_no_map_of_what_is_no_fan_out(write: Write) -> None:

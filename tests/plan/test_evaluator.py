@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from taskspec.errors import SpecError
 from taskspec.plan.evaluator import Evaluator
-from taskspec.plan.request import completes
+from taskspec.plan.request import agrees_with_plan
 from taskspec.specfile.fields.launch_outputs import Output, as_json
 from taskspec.template.expansion.instances import Instance
 from taskspec.values import Unknown
@@ -49,7 +49,7 @@ LATER = Unknown("tasks.a.results.x")
     ],
 )
 def test_a_final_value_may_only_fill_in_what_was_unknown(planned: Any, final: Any, does: bool) -> None:
-    assert completes({"v": planned}, {"v": final}) is does
+    assert agrees_with_plan({"v": planned}, {"v": final}) is does
 
 
 scalars = st.none() | st.booleans() | st.integers() | st.text(max_size=3)
@@ -58,14 +58,14 @@ values = st.recursive(scalars, lambda v: st.lists(v, max_size=3) | st.dictionari
 
 @given(st.dictionaries(st.text(max_size=2), values, max_size=4))
 def test_every_known_value_completes_itself(value: dict[str, Any]) -> None:
-    assert completes(value, value)
+    assert agrees_with_plan(value, value)
 
 
 @given(st.dictionaries(st.text(max_size=2), values, min_size=1, max_size=4), st.data())
 def test_a_value_completes_itself_with_any_leaf_unknown(value: dict[str, Any], data: st.DataObject) -> None:
     key = data.draw(st.sampled_from(sorted(value)))
-    assert completes({**value, key: LATER}, value)
-    assert not completes(value, {**value, key: LATER})
+    assert agrees_with_plan({**value, key: LATER}, value)
+    assert not agrees_with_plan(value, {**value, key: LATER})
 
 
 def first(pipeline: Pipeline) -> tuple[Evaluator, Instance]:

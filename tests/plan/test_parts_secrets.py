@@ -13,7 +13,7 @@ from taskspec.diagnostics import Code, Diagnostic
 from taskspec.errors import SpecError
 from taskspec.operations.project import Request, open_project
 from taskspec.plan.request import Facts, LaunchRequest, ModuleFacts
-from taskspec.secrets.sensitive import redacted, reveal
+from taskspec.secrets.sensitive import reveal, to_marks
 from taskspec.values import Json
 
 PLANTED = "hidden-5b1e"
@@ -64,7 +64,7 @@ ALONE = "{taskspec: 1, include: {part: parts/part.yaml}, tasks: {one: {module: a
 def test_a_secret_of_an_included_spec_is_looked_up_and_hidden(folder: Path) -> None:
     found = params(folder, ALONE, {"TOKEN": PLANTED})
     assert reveal(found) == {"header": f"Bearer {PLANTED}"}
-    assert PLANTED not in str(redacted(found))
+    assert PLANTED not in str(to_marks(found))
 
 
 def test_a_secret_that_cannot_be_looked_up_is_reported_with_its_place(folder: Path) -> None:
@@ -141,6 +141,6 @@ def test_secrets_of_one_name_in_two_specs_are_both_hidden(folder: Path) -> None:
     """
     (folder / "spec.yaml").write_text(dedent(root))
     project = open_project(Request(folder / "spec.yaml", "spec.yaml", {"TOKEN": PLANTED, "OTHER": "the-other-one"}))
-    said = project.evaluator.secrets.scrub(f"first {PLANTED}, then the-other-one")
+    said = project.evaluator.secrets.redact(f"first {PLANTED}, then the-other-one")
     assert PLANTED not in said
     assert "the-other-one" not in said

@@ -8,8 +8,8 @@ import pytest
 
 from taskspec.api.tasks.start_request import KubernetesSettings
 from taskspec.plan.agent_rules import AgentFacts, choose, describe
-from taskspec.plan.request import slips
-from taskspec.specfile.fields.launch_settings import KUBERNETES, normal, read_agent, read_settings
+from taskspec.plan.request import misspelt_params
+from taskspec.specfile.fields.launch_settings import KUBERNETES, normalize, read_agent, read_settings
 
 DECLARED: dict[str, Any] = {
     "model": {"name": "small", "optimizer": {"momentum": 0.9}},
@@ -36,7 +36,7 @@ DECLARED: dict[str, Any] = {
 def test_a_slip_is_a_key_that_is_like_one_declared_at_the_same_place(
     params: dict[str, Any], found: dict[tuple[str, ...], str]
 ) -> None:
-    assert dict(slips(params, DECLARED)) == {path: f'Did you mean "{name}"?' for path, name in found.items()}
+    assert dict(misspelt_params(params, DECLARED)) == {path: f'Did you mean "{name}"?' for path, name in found.items()}
 
 
 def test_the_limits_we_know_are_those_of_the_client() -> None:
@@ -46,15 +46,15 @@ def test_the_limits_we_know_are_those_of_the_client() -> None:
 def test_settings_have_one_form_however_they_are_spelt() -> None:
     spelt = {"kubernetes": {"limitGpus": 1, "limit_cpus": 2, "newLimit": 3, "limit_shm_gb": None}, "users": []}
     one_form = {"kubernetes": {"limit_cpus": 2, "limit_gpus": 1, "newLimit": 3}}
-    assert normal(read_settings(spelt)).as_json() == one_form
-    assert normal(read_settings({"multi_user": False, "kubernetes": {"limit_gpus": None}})).as_json() == {}
+    assert normalize(read_settings(spelt)).as_json() == one_form
+    assert normalize(read_settings({"multi_user": False, "kubernetes": {"limit_gpus": None}})).as_json() == {}
 
 
 AGENTS = (
     AgentFacts(1, "cpu"),
     AgentFacts(2, "small", has_gpu=True, free_memory=4),
     AgentFacts(3, "large", has_gpu=True, free_memory=9),
-    AgentFacts(4, "away", trouble="offline", has_gpu=True, free_memory=99),
+    AgentFacts(4, "away", problem_text="offline", has_gpu=True, free_memory=99),
 )
 
 
@@ -71,8 +71,8 @@ AGENTS = (
 )
 def test_a_rule_sorts_the_agents_that_fit(rule: dict[str, str], names: list[str]) -> None:
     choice = choose(read_agent(rule), AGENTS)
-    assert [agent.name for agent in choice.fitting] == names
-    assert {one.name for one in choice.refused} == {agent.name for agent in AGENTS} - set(names)
+    assert [agent.name for agent in choice.candidates] == names
+    assert {one.name for one in choice.rejected} == {agent.name for agent in AGENTS} - set(names)
     assert "away: offline" in choice.why_not or rule.get("gpu") == "none"
 
 

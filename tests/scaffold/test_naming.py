@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from taskspec.fmt.tree import Tree, block, entry, node
 from taskspec.fmt.writing import write_tree
 from taskspec.json_tree import merge
-from taskspec.scaffold.from_launches import _beyond, _without
+from taskspec.scaffold.from_launches import _non_default_state, _without
 from taskspec.scaffold.naming import identifier, literal, looks_like_a_secret, names_a_secret, names_an_id, unique
 from taskspec.specfile.yaml.yaml_reader import read_document
 from taskspec.template.expressions.render import Renderer
@@ -38,7 +38,7 @@ def test_a_value_that_is_written_and_evaluated_is_the_same_value(value: object) 
 @given(maps, maps)
 def test_what_is_left_of_a_state_gives_the_state_again_over_the_defaults(defaults: dict, own: dict) -> None:
     state = merge(defaults, own)
-    assert canonical(merge(defaults, _beyond(state, defaults))) == canonical(state)
+    assert canonical(merge(defaults, _non_default_state(state, defaults))) == canonical(state)
     assert not list(_without(state, defaults, ()))
 
 

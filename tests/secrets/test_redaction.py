@@ -71,11 +71,11 @@ def test_what_is_left_of_a_secret_before_a_cut_is_hidden(secret: str, kept: int)
 
 @given(WORD, st.integers(SHORTEST_FOUND, 40))
 def test_what_is_left_of_a_secret_at_the_start_of_a_tail_is_hidden(secret: str, kept: int) -> None:
-    assert hiding(secret).hide_start(f"{secret[-kept:]}\nnext") == f"{HIDDEN}\nnext"
+    assert hiding(secret).redact_start(f"{secret[-kept:]}\nnext") == f"{HIDDEN}\nnext"
 
 
 def test_a_tail_that_begins_with_something_else_is_left_alone() -> None:
-    assert hiding(SECRET).hide_start("done\n") == "done\n"
+    assert hiding(SECRET).redact_start("done\n") == "done\n"
 
 
 def test_a_short_text_hides_nothing() -> None:

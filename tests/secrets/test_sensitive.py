@@ -16,10 +16,10 @@ from taskspec.secrets.sensitive import (  # fmt: skip
     SensitiveTouchedError,
     WithheldError,
     is_sensitive,
-    marked_like,
+    mark_like,
     may_be_the_same,
-    redacted,
     reveal,
+    to_marks,
 )
 from taskspec.template.expressions.render import Renderer, RenderError
 from taskspec.values import Unknown, canonical
@@ -50,7 +50,7 @@ def scope(secrets: Secrets) -> dict[str, Any]:
 
 def shows(value: object) -> bool:
     """Whether any text made of a value gives the secret away, in any case."""
-    text = f"{value!r}{json.dumps(redacted(value), default=repr) if not isinstance(value, Unknown) else ''}".lower()
+    text = f"{value!r}{json.dumps(to_marks(value), default=repr) if not isinstance(value, Unknown) else ''}".lower()
     return PLANTED in text or "31337421" in text or PLANTED[:6] in text
 
 
@@ -133,23 +133,23 @@ def test_a_secret_has_no_text_no_json_and_no_truth(secrets: Secrets) -> None:
 def test_a_known_secret_is_found_however_it_is_spelt(secrets: Secrets, written: str) -> None:
     secrets.know(PLANTED)
     secrets.know('a"b\\c7f3a')
-    assert "7f3a" not in secrets.scrub(f"x {written} y")
-    assert HIDDEN in secrets.scrub(written)
+    assert "7f3a" not in secrets.redact(f"x {written} y")
+    assert HIDDEN in secrets.redact(written)
 
 
 def test_each_line_of_a_long_secret_is_hidden(secrets: Secrets) -> None:
     secrets.know("-----BEGIN KEY-----\nMIIEvQIBADANBgkq\n-----END KEY-----\n")
-    assert secrets.scrub("log: MIIEvQIBADANBgkq") == f"log: {HIDDEN}"
+    assert secrets.redact("log: MIIEvQIBADANBgkq") == f"log: {HIDDEN}"
 
 
 def test_a_text_too_short_to_be_distinguished_from_others_is_left(secrets: Secrets) -> None:
     secrets.know("1")
-    assert secrets.scrub("launch 1 of 11") == "launch 1 of 11"
+    assert secrets.redact("launch 1 of 11") == "launch 1 of 11"
 
 
 def test_a_value_from_outside_that_gives_a_secret_away_becomes_sensitive(secrets: Secrets) -> None:
     secrets.keep("token", PLANTED)
-    noticed = secrets.noticed({"echo": f"<{PLANTED}>", "n": [1, "fine"]})
+    noticed = secrets.mark_known_secrets({"echo": f"<{PLANTED}>", "n": [1, "fine"]})
     assert noticed["n"] == [1, "fine"]
     assert reveal(noticed["echo"]) == f"<{PLANTED}>"
 
@@ -157,21 +157,21 @@ def test_a_value_from_outside_that_gives_a_secret_away_becomes_sensitive(secrets
 def test_a_mark_from_the_record_is_a_secret_without_its_content(secrets: Secrets) -> None:
     mark = secrets.keep("token", PLANTED).mark
     known = secrets.recorded({"a": mark, "b": ["plain"]})
-    assert redacted(known) == {"a": mark, "b": ["plain"]}
+    assert to_marks(known) == {"a": mark, "b": ["plain"]}
     with pytest.raises(WithheldError):
         reveal(known)
     made = Renderer().render("x {{ var.a }}", {"var": known})
-    assert redacted(made) == HIDDEN
-    assert may_be_the_same(mark, redacted(made))
+    assert to_marks(made) == HIDDEN
+    assert may_be_the_same(mark, to_marks(made))
     assert not may_be_the_same(mark, "x")
     assert not may_be_the_same(HIDDEN, Unknown("tasks.a.results.id"))
     assert not may_be_the_same(mark, secrets.keep("other", "another").mark)
 
 
 def test_a_launch_made_by_hand_compares_without_being_seen(secrets: Secrets) -> None:
-    model = {"a": secrets.keep("token", PLANTED), "b": 1, "c": [secrets.unread("x")]}
-    assert marked_like({"a": PLANTED, "b": 1}, model)["a"] == redacted(model)["a"]
-    other = marked_like({"a": "another7f", "b": 2, "c": [5]}, model)
-    assert other["a"] != redacted(model)["a"]
+    model = {"a": secrets.keep("token", PLANTED), "b": 1, "c": [secrets.keep_unresolved("x")]}
+    assert mark_like({"a": PLANTED, "b": 1}, model)["a"] == to_marks(model)["a"]
+    other = mark_like({"a": "another7f", "b": 2, "c": [5]}, model)
+    assert other["a"] != to_marks(model)["a"]
     assert not is_sensitive(other)
     assert "another7f" not in json.dumps(other)

@@ -11,7 +11,7 @@ from taskspec.errors import SpecError
 from taskspec.secrets.reference import SecretReference, UnreadableSecret
 from taskspec.secrets.sensitive import Secrets, Sensitive, reveal
 from taskspec.specfile.parser import parse_spec
-from taskspec.specfile.secret_variables import SecretKeeper
+from taskspec.specfile.secret_variables import SecretResolver
 from taskspec.specfile.variables import VariableFile, assign_variables
 from taskspec.view.diagnostic import draw_all
 from taskspec.view.terminal_text import Paint
@@ -35,7 +35,7 @@ def assign(
 ) -> object:
     spec, _ = parse_spec("spec.yaml", spec_with(variable))
     files = [VariableFile("environment.yaml", file.encode())] if file else []
-    keeper = SecretKeeper(Secrets(), read)
+    keeper = SecretResolver(Secrets(), read)
     found = assign_variables(spec, environment=environment or {}, files=files, flags=flags, keeper=keeper)
     return found["token"].value
 

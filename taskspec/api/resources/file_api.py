@@ -99,7 +99,7 @@ class FileApi(Records[FileInfo]):
     def remove(self, team_id: int, path: str) -> None:
         """Delete a file or folder. Never repeated: a repetition could delete a newer file at the same path."""
         body = {"teamId": team_id, "path": path}
-        self._transport.tell("file-storage.remove", body, safe=False, deadline=REMOVAL_SECONDS)
+        self._transport.post_for_status("file-storage.remove", body, safe=False, deadline=REMOVAL_SECONDS)
 
     def get_url(self, file_id: int) -> str:
         """Return the path of the file in the web interface."""

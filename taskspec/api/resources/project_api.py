@@ -23,7 +23,7 @@ class _LabelingApi(Records[LabelingInfo]):
 
     def set_status(self, id: int, status: str) -> None:
         """Set the status, as users do in the web interface."""
-        self._transport.tell(f"{self.path}.set-status", {"id": id, "status": status})
+        self._transport.post_for_status(f"{self.path}.set-status", {"id": id, "status": status})
 
 
 class LabelingJobApi(_LabelingApi):
@@ -66,4 +66,4 @@ class ProjectApi(Records[ProjectInfo]):
 
     def remove(self, id: int) -> None:
         """Remove a project. Never repeated. A user can restore it in the web interface."""
-        self._transport.tell("projects.archive", {"id": id}, safe=False, deadline=REMOVAL_SECONDS)
+        self._transport.post_for_status("projects.archive", {"id": id}, safe=False, deadline=REMOVAL_SECONDS)

@@ -83,5 +83,5 @@ class RequestCalls(Paged):
         deadline = timeout + MARGIN
         if not skip_response:
             return self._transport.post(METHOD, body, safe=False, deadline=deadline)
-        self._transport.tell(METHOD, body, safe=False, deadline=deadline)
+        self._transport.post_for_status(METHOD, body, safe=False, deadline=deadline)
         return None

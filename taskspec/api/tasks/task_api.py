@@ -93,7 +93,7 @@ class TaskApi(ListCalls, OutputCalls, FieldCalls, RequestCalls, UploadCalls):
 
     def resume(self, id: int) -> None:
         """Run an ended launch again under the same id. Never repeated. The SDK has no such method."""
-        self._transport.tell("tasks.resume", {"id": id}, safe=False)
+        self._transport.post_for_status("tasks.resume", {"id": id}, safe=False)
 
     def get_status(self, task_id: int) -> LaunchStatus:
         """Return the status. Raises OutcomeUnknown for an unknown one, which `get_info_by_id` shows."""
@@ -141,7 +141,7 @@ class TaskApi(ListCalls, OutputCalls, FieldCalls, RequestCalls, UploadCalls):
 
     def submit_logs(self, logs: Sequence[Mapping[str, Any]]) -> None:
         """Add log entries, each with its `task_id`. Never repeated: that would show each line twice."""
-        self._transport.tell("tasks.logs.add", {"logs": list(logs)}, safe=False)
+        self._transport.post_for_status("tasks.logs.add", {"logs": list(logs)}, safe=False)
 
     def update_meta(
         self,
@@ -158,11 +158,11 @@ class TaskApi(ListCalls, OutputCalls, FieldCalls, RequestCalls, UploadCalls):
         body = {**data, "id": id}
         if agent_storage_folder is not None:
             body["agentStorageFolder"] = {"hostDir": agent_storage_folder, "folder": relative_app_dir}
-        self._transport.tell("tasks.meta.update", body)
+        self._transport.post_for_status("tasks.meta.update", body)
 
     def update_status(self, task_id: int, status: LaunchStatus | str) -> None:
         """Set the status. Raises UsageError for an unknown status before sending."""
-        self._transport.tell("tasks.status.update", {"id": task_id, "status": _known(status).value})
+        self._transport.post_for_status("tasks.status.update", {"id": task_id, "status": _known(status).value})
 
 
 def _started(answer: Any, address: str) -> StartedTask:

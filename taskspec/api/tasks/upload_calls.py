@@ -49,7 +49,7 @@ class UploadCalls(Paged):
         report = progress_cb or (lambda _: None)
         for batch in _batches([row for row in rows if row.hash in known], FILE_BATCH):
             files = [{"name": row.name, "hash": row.hash} for row in batch]
-            self._transport.tell("tasks.files.bulk.add-by-hash", {"taskId": task_id, "files": files})
+            self._transport.post_for_status("tasks.files.bulk.add-by-hash", {"taskId": task_id, "files": files})
             report(len(batch))
         for batch in _batches([row for row in rows if row.hash not in known], FILE_BATCH):
             self._send(task_id, batch)

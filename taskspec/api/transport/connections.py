@@ -207,7 +207,7 @@ class FreshAdapter(KeptAdapter):
     pools = {"http": _FreshPlainPool, "https": _FreshTlsPool}  # noqa: RUF012 - never changed
 
 
-class _Patience(Retry):
+class _RetryPolicy(Retry):
     """The library's retry, which waits at most a minute when a server sends Retry-After."""
 
     def get_retry_after(self, response: BaseHTTPResponse) -> float | None:
@@ -215,8 +215,8 @@ class _Patience(Retry):
         return None if seconds is None else min(seconds, RETRY_AFTER_LIMIT)
 
 
-def patience(retries: int) -> _Patience:
-    return _Patience(
+def retry_policy(retries: int) -> _RetryPolicy:
+    return _RetryPolicy(
         total=retries,
         connect=min(retries, 3),
         read=retries,

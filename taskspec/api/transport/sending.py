@@ -23,7 +23,14 @@ from urllib3.exceptions import ConnectTimeoutError, HTTPError, MaxRetryError, Ne
 
 from taskspec.api.address import is_loopback, normalise
 from taskspec.api.transport.answers import HttpReply, printable
-from taskspec.api.transport.connections import DeadlineWatch, FreshAdapter, KeptAdapter, Sessions, new_session, patience
+from taskspec.api.transport.connections import (
+    DeadlineWatch,
+    FreshAdapter,
+    KeptAdapter,
+    Sessions,
+    new_session,
+    retry_policy,
+)
 from taskspec.api.transport.form_data import MultipartBody
 from taskspec.api.wire import API_PREFIX, LOCAL_PREFIX
 from taskspec.errors import ApiError, NotSent, OutcomeUnknown, UsageError
@@ -31,7 +38,7 @@ from taskspec.errors import ApiError, NotSent, OutcomeUnknown, UsageError
 _OBJECT = re.compile(r"^\w+\([^)]*\): ")
 
 
-def never_left(error: Exception) -> bool:
+def was_never_sent(error: Exception) -> bool:
     """Return whether the error can only occur before the request leaves this machine."""
     if isinstance(error, ConnectTimeout | SSLError | InvalidURL | InvalidProxyURL | ConnectTimeoutError):
         return True
@@ -97,7 +104,7 @@ class Transport:
         self._body_retries = min(retries, 2)
         trust_env = not is_loopback(self.address)  # loopback needs no proxy, and the search for one takes time
         self._reads = Sessions(
-            lambda: new_session(KeptAdapter(max_retries=patience(retries)), token, trust_env=trust_env)
+            lambda: new_session(KeptAdapter(max_retries=retry_policy(retries)), token, trust_env=trust_env)
         )
         self._single = Sessions(lambda: new_session(FreshAdapter(max_retries=0), token, trust_env=trust_env))
 
@@ -119,7 +126,7 @@ class Transport:
         """Call an API method and return its JSON. With `safe=False` the request is never repeated."""
         return self._json(self._post_call(method, body, safe=safe, deadline=deadline))
 
-    def tell(self, method: str, body: Any, *, safe: bool = True, deadline: float | None = None) -> None:
+    def post_for_status(self, method: str, body: Any, *, safe: bool = True, deadline: float | None = None) -> None:
         """Like `post`, for methods whose answer is only a status (wire protocol, section 1.2)."""
         self.send(self._post_call(method, body, safe=safe, deadline=deadline)).check()
 
@@ -219,15 +226,15 @@ class Transport:
             content += piece
             if len(content) > call.limit:
                 raise OutcomeUnknown(
-                    f"{self._where(call)}: the answer is larger than {call.limit // 2**20} MiB",
+                    f"{self._endpoint_text(call)}: the answer is larger than {call.limit // 2**20} MiB",
                     remedy="ask for less at a time",
                 )
         if watch.expired:
             raise RequestException("the deadline passed")
         location = response.headers.get("Location", "")
-        return HttpReply(self._where(call), response.status_code, bytes(content), location, self._token)
+        return HttpReply(self._endpoint_text(call), response.status_code, bytes(content), location, self._token)
 
-    def _where(self, call: HttpCall) -> str:
+    def _endpoint_text(self, call: HttpCall) -> str:
         return f"{call.name} at {self.address}"
 
     @contextmanager
@@ -240,15 +247,15 @@ class Transport:
 
     def _translate(self, call: HttpCall, watch: DeadlineWatch, error: Exception) -> ApiError:
         said = reason(error, self._token)
-        if never_left(error) and not watch.connected:
+        if was_never_sent(error) and not watch.connected:
             return NotSent(
-                f"{self._where(call)}: no connection: {said}",
+                f"{self._endpoint_text(call)}: no connection: {said}",
                 remedy="check SERVER_ADDRESS, and that this machine can reach the server",
             )
         if watch.expired:
             said = f"no complete answer within {call.deadline:g} s"
         return OutcomeUnknown(
-            f"{self._where(call)}: {said}",
+            f"{self._endpoint_text(call)}: {said}",
             status=watch.status,
             remedy="the request may have been carried out; check before sending it again",
         )

@@ -128,8 +128,8 @@ def command(
             return ExitCode.INTERRUPTED
         with _listener(as_json=as_json, paint=error_paint) as listener:
             run = prepare_apply(project, server, planned, store, listener, pace, environment)
-            with _interruptible(run):
-                report = run.go()
+            with _handle_interrupts(run):
+                report = run.execute()
     if not as_json:
         click.echo(f"\n{draw_report(report, paint, spec=request.shown_as)}", nl=False)
     return _exit_code(report)
@@ -152,7 +152,7 @@ def _approved(plan: Plan, *, auto_approve: bool) -> bool:
 
 
 @contextmanager
-def _interruptible(run: Apply) -> Iterator[None]:
+def _handle_interrupts(run: Apply) -> Iterator[None]:
     """The first Ctrl-C or SIGTERM interrupts the run; the second one exits at once, which is equally safe."""
     asked = False
 

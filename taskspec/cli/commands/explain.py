@@ -10,7 +10,7 @@ from taskspec.cli import options, terminal
 from taskspec.errors import ExitCode, UsageError
 from taskspec.operations.explanation import explain
 from taskspec.operations.plan import make
-from taskspec.operations.project import assigned
+from taskspec.operations.project import assign_all_variables
 from taskspec.plan.plan_inputs import Selection
 from taskspec.view.explain_text import draw_explanation, explanation_document
 
@@ -23,7 +23,7 @@ from taskspec.view.explain_text import draw_explanation, explanation_document
 @options.json_option
 @options.no_color_option
 def command(
-    reading: options.Reading, arguments: tuple[str, ...], value_path: str, as_json: bool, no_color: bool
+    reading: options.ReadingOptions, arguments: tuple[str, ...], value_path: str, as_json: bool, no_color: bool
 ) -> int:
     """Explain one task of the plan: its action, the origin of each value, and the tasks that it waits for.
 
@@ -34,7 +34,7 @@ def command(
     request = reading.request(spec)
     server, project, state = options.opened(request)
     plan = make(project, server, state, Selection()).plan
-    found = explain(project, plan, assigned(request, project.spec), address, value_path)
+    found = explain(project, plan, assign_all_variables(request, project.spec), address, value_path)
     if as_json:
         options.print_json(explanation_document(found))
     else:

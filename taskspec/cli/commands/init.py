@@ -8,7 +8,7 @@ import click
 
 from taskspec.cli import options
 from taskspec.cli.atomic_write import replace_file
-from taskspec.cli.process_redaction import Session
+from taskspec.cli.process_redaction import RedactionSession
 from taskspec.engine.server.connection import Server
 from taskspec.errors import ExitCode, UsageError
 from taskspec.files.project_files import read_file
@@ -34,7 +34,7 @@ STARTER = Path("pipeline.yaml")
 @click.option("--force", is_flag=True, help="Overwrite existing files.")
 @click.pass_obj
 def command(
-    session: Session,
+    session: RedactionSession,
     more_ids: tuple[int, ...],
     module: str | None,
     task_id: int | None,

@@ -14,7 +14,7 @@ from taskspec.cli import options
 from taskspec.diagnostics import choices
 from taskspec.errors import ExitCode, UsageError
 from taskspec.operations import state_file
-from taskspec.operations.log_redaction import open_knowing
+from taskspec.operations.log_redaction import open_with_redaction
 from taskspec.secrets.sensitive import Secrets
 from taskspec.view.terminal_text import clean
 
@@ -33,7 +33,9 @@ _NOT_HIDDEN = (
 @click.option("-f", "--follow", is_flag=True, help="Follow the log until the launch has ended.")
 @click.option("--tail", type=click.IntRange(0), metavar="N", help="Only the last N lines.")
 @options.json_option
-def command(reading: options.Reading, arguments: tuple[str, ...], follow: bool, tail: int | None, as_json: bool) -> int:
+def command(
+    reading: options.ReadingOptions, arguments: tuple[str, ...], follow: bool, tail: int | None, as_json: bool
+) -> int:
     """The log of the last launch of an ADDRESS: train, or train[yolo].
 
     Secrets of the spec that can be looked up, as for apply, are redacted.
@@ -42,7 +44,7 @@ def command(reading: options.Reading, arguments: tuple[str, ...], follow: bool, 
         raise UsageError("logs needs the address of a task", remedy="taskspec logs [SPEC] ADDRESS")
     request = reading.request(Path(arguments[0]) if len(arguments) == 2 else None)
     server = options.server(request.secrets)
-    project, unknown = open_knowing(request)
+    project, unknown = open_with_redaction(request)
     for name in unknown:
         click.echo(_NOT_HIDDEN.format(name), err=True)
     state = state_file.read_state(state_file.state_path(project, request, server))
@@ -74,7 +76,7 @@ def _following(api: Api, task_id: int, seen: int) -> Iterator[Mapping[str, Any]]
 
 
 def _show(entry: Mapping[str, Any], secrets: Secrets, *, as_json: bool) -> None:
-    entry = secrets.scrubbed(entry)
+    entry = secrets.redact_json(entry)
     if as_json:
         options.print_json(entry)
         return

@@ -11,7 +11,7 @@ from taskspec.diagnostics import choices
 from taskspec.errors import ExitCode, UsageError
 from taskspec.operations import status
 from taskspec.operations.project import Request
-from taskspec.secrets.sensitive import redacted
+from taskspec.secrets.sensitive import to_marks
 from taskspec.values import Unknown, is_known
 from taskspec.view.json_documents import json_value
 from taskspec.view.report_text import draw_results
@@ -33,7 +33,7 @@ def command(request: Request, name: str | None, as_json: bool, no_color: bool) -
             raise UsageError(f'there is no result "{name}"', remedy=choices(name, named, label="Results"))
         if not is_known(named[name]):
             raise UsageError(f'result "{name}" is not known yet', remedy="apply the spec first")
-        value = redacted(named[name])
+        value = to_marks(named[name])
         click.echo(value if isinstance(value, str) and not as_json else json.dumps(value, ensure_ascii=False))
         return ExitCode.DONE
     if as_json:

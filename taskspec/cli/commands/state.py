@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from taskspec.cli import options, terminal
-from taskspec.cli.process_redaction import Session
+from taskspec.cli.process_redaction import RedactionSession
 from taskspec.diagnostics import choices
 from taskspec.errors import ExitCode, SpecError, UsageError
 from taskspec.operations import state_admin, state_file
@@ -49,10 +49,10 @@ def list_records(request: Request, as_json: bool, no_color: bool) -> int:
 @options.json_option
 @options.no_color_option
 @click.pass_obj
-def show(session: Session, arguments: tuple[str, ...], as_json: bool, no_color: bool) -> int:
+def show(session: RedactionSession, arguments: tuple[str, ...], as_json: bool, no_color: bool) -> int:
     """The whole record of an address: its inputs, outcome and results."""
     spec, (address,) = _split(arguments, "state show", "ADDRESS")
-    request = options.Reading(session.secrets).request(spec)
+    request = options.ReadingOptions(session.secrets).request(spec)
     record = state_admin.find(
         state_file.read_state(state_admin.place(request, options.server(session.secrets))), address
     )
@@ -91,10 +91,10 @@ def export(request: Request) -> int:
 @click.argument("arguments", nargs=-1, metavar="[SPEC] FILE")
 @options.why_option
 @click.pass_obj
-def import_file(session: Session, arguments: tuple[str, ...], why: str) -> int:
+def import_file(session: RedactionSession, arguments: tuple[str, ...], why: str) -> int:
     """Create the state from a complete export, `-` for standard input. There must be no state yet."""
     spec, (name,) = _split(arguments, "state import", "FILE")
-    request, server = options.Reading(session.secrets).request(spec), options.server(session.secrets)
+    request, server = options.ReadingOptions(session.secrets).request(spec), options.server(session.secrets)
     path = state_file.state_place(request.path.resolve().parent, request, server)
     count = state_admin.import_state(path, server, name, _content(name), state_admin.this_actor(why))
     click.echo(f"Imported {count} event{'s' * (count != 1)}. See what is left to do: taskspec plan {request.shown_as}")
@@ -116,7 +116,9 @@ def _content(name: str) -> bytes:
 @click.option("--force", is_flag=True, help="Adopt a launch that differs from the spec.")
 @options.why_option
 @options.lock_timeout_option
-def adopt(reading: options.Reading, arguments: tuple[str, ...], force: bool, why: str, lock_wait: LockWait) -> int:
+def adopt(
+    reading: options.ReadingOptions, arguments: tuple[str, ...], force: bool, why: str, lock_wait: LockWait
+) -> int:
     """Record a launch that was started by hand as the launch of ADDRESS.
 
     Its module, version, workspace, agent and params must equal those of the spec; differences are shown. The next
@@ -150,11 +152,13 @@ def adopt(reading: options.Reading, arguments: tuple[str, ...], force: bool, why
 @options.why_option
 @options.lock_timeout_option
 @click.pass_obj
-def forget(session: Session, arguments: tuple[str, ...], everything: bool, why: str, lock_wait: LockWait) -> int:
+def forget(
+    session: RedactionSession, arguments: tuple[str, ...], everything: bool, why: str, lock_wait: LockWait
+) -> int:
     """Drop a record: the next plan starts the task again. A running launch is not stopped and no longer watched."""
     spec, address = _split(arguments, "state forget", *([] if everything else ["ADDRESS"]))
     actor = state_admin.this_actor(why)
-    with _changing(options.Reading(session.secrets).request(spec), lock_wait) as store:
+    with _changing(options.ReadingOptions(session.secrets).request(spec), lock_wait) as store:
         records = state_admin.forget_all(store, actor) if everything else state_admin.forget(store, address[0], actor)
     for record in records:
         running = f"; launch {record.task_id} is not stopped" if record.phase is Phase.STARTED else ""
@@ -167,7 +171,7 @@ def forget(session: Session, arguments: tuple[str, ...], everything: bool, why: 
 @options.reading_options
 @options.why_option
 @options.lock_timeout_option
-def move(reading: options.Reading, arguments: tuple[str, ...], why: str, lock_wait: LockWait) -> int:
+def move(reading: options.ReadingOptions, arguments: tuple[str, ...], why: str, lock_wait: LockWait) -> int:
     """Rename a record after its task was renamed in the spec, so that the plan keeps it.
 
     The name of a task moves all of its instances.

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from taskspec.engine.executors.call_protocol import CallExecutor, CallOrder, Pause
-from taskspec.engine.executors.command_executor import Commands
-from taskspec.engine.executors.platform_executor import Platform
-from taskspec.engine.executors.request_executor import Requests
-from taskspec.engine.executors.wait_executor import Waits
+from taskspec.engine.executors.command_executor import CommandExecutor
+from taskspec.engine.executors.platform_executor import PlatformExecutor
+from taskspec.engine.executors.request_executor import RequestExecutor
+from taskspec.engine.executors.wait_executor import WaitExecutor
 from taskspec.engine.server.connection import Server
 from taskspec.secrets.sensitive import Secrets
 from taskspec.specfile.fields.kinds import Kind
@@ -27,7 +27,7 @@ class CallExecutors:
         return self.by_kind[order.kind].perform(order, pause)
 
 
-def performers(
+def call_executors(
     server: Server,
     folder: Path,
     clock: Callable[[], float],
@@ -39,9 +39,9 @@ def performers(
     """Performers for one server; commands run in `folder`, where they are allowed."""
     return CallExecutors(
         {
-            Kind.REQUEST: Requests(server, clock),
-            Kind.WAIT: Waits(server, clock),
-            Kind.API: Platform(server, folder, clock),
-            Kind.LOCAL: Commands(folder, commands, environment, clock, secrets),
+            Kind.REQUEST: RequestExecutor(server, clock),
+            Kind.WAIT: WaitExecutor(server, clock),
+            Kind.API: PlatformExecutor(server, folder, clock),
+            Kind.LOCAL: CommandExecutor(folder, commands, environment, clock, secrets),
         }
     )

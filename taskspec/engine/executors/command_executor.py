@@ -32,7 +32,7 @@ class StillRunsError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Guard:
+class CommandLock:
     """What a command has to inherit so that others see that it runs."""
 
     descriptor: int
@@ -44,7 +44,7 @@ class Guard:
 
 
 @contextmanager
-def guard(folder: Path, address: str) -> Iterator[Guard]:
+def lock_command(folder: Path, address: str) -> Iterator[CommandLock]:
     """The guard of a task. Raises StillRunsError while a process that inherited an earlier one is alive.
 
     The lock belongs to the open file, which processes inherit (flock(2)), so it outlives the process that took it.
@@ -58,7 +58,7 @@ def guard(folder: Path, address: str) -> Iterator[Guard]:
             noted = os.pread(descriptor, 20, 0)
             raise StillRunsError(int(noted) if noted.isdigit() else 0)
         try:
-            yield Guard(descriptor)
+            yield CommandLock(descriptor)
         finally:
             path.unlink(missing_ok=True)
     finally:
@@ -74,7 +74,7 @@ _NAP_SHORTEST, _NAP_LONGEST = 0.005, 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class Commands:
+class CommandExecutor:
     """Runs commands in the folder of the spec, where the person at the keyboard allows it."""
 
     folder: Path
@@ -90,7 +90,7 @@ class Commands:
             raise CallFailed("commands on this machine are off", FailureKind.INPUTS, remedy="add --allow-local")
         arguments = [_text("command", value) for value in order.body["command"]]
         extra = {name: _text(f"env.{name}", value) for name, value in order.body.get("env", {}).items()}
-        with _guarded(self.notes, order.address) as guarded:
+        with _lock_while_running(self.notes, order.address) as guarded:
             process = self._start(arguments, extra, self.folder / order.folder, guarded)
             streams = _Tail.of(process.stdout), _Tail.of(process.stderr)
             try:
@@ -105,10 +105,10 @@ class Commands:
 
     def _said(self, stream: _Tail) -> str:
         text = stream.end()
-        return self.secrets.scrub_tail(text) if stream.was_cut else text
+        return self.secrets.redact_tail(text) if stream.was_cut else text
 
     def _start(
-        self, arguments: list[str], extra: Mapping[str, str], folder: Path, guarded: Guard
+        self, arguments: list[str], extra: Mapping[str, str], folder: Path, guarded: CommandLock
     ) -> subprocess.Popen[bytes]:
         try:
             process = subprocess.Popen(
@@ -138,9 +138,9 @@ class Commands:
 
 
 @contextlib.contextmanager
-def _guarded(notes: Path, address: str) -> Iterator[Guard]:
+def _lock_while_running(notes: Path, address: str) -> Iterator[CommandLock]:
     try:
-        with guard(notes, address) as guarded:
+        with lock_command(notes, address) as guarded:
             yield guarded
     except StillRunsError as error:
         group = error.group

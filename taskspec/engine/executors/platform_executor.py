@@ -11,7 +11,7 @@ from taskspec.api import LaunchStatus, TaskInfo
 from taskspec.api.tasks.waiting import poll_until
 from taskspec.engine.executors.call_protocol import CallFailed, CallOrder, Pause, team_of, workspace_of
 from taskspec.engine.server.connection import Server
-from taskspec.files.uploads import files_beside
+from taskspec.files.uploads import files_to_upload
 from taskspec.specfile.fields.platform_calls import ARGUMENTS, PlatformCall
 from taskspec.specfile.fields.retries_and_deadlines import FailureKind, show
 from taskspec.values import Json
@@ -22,7 +22,7 @@ FILES_AT_ONCE = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Platform:
+class PlatformExecutor:
     """Makes platform calls on one server; files to upload lie in the folder of the spec."""
 
     server: Server
@@ -65,7 +65,7 @@ class Platform:
         return info
 
     def _upload_files(self, order: CallOrder, arguments: Mapping[str, Json], pause: Pause) -> Json:
-        files = files_beside(self.folder / order.folder, arguments["from"])
+        files = files_to_upload(self.folder / order.folder, arguments["from"])
         paths, targets = [file.path for file in files], [_target(arguments["to"], file.name) for file in files]
         team = team_of(self.server, order)
         for first in range(0, len(files), FILES_AT_ONCE):

@@ -44,7 +44,7 @@ def in_a_thread(call: Callable[[], None]) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Requests:
+class RequestExecutor:
     """Asks services of one server."""
 
     server: Server

@@ -20,7 +20,7 @@ _DROPPED = frozenset({"stopped"})
 
 
 @dataclass(frozen=True, slots=True)
-class Waits:
+class WaitExecutor:
     """Looks at one server."""
 
     server: Server
@@ -30,7 +30,7 @@ class Waits:
         """What was waited for, once it is there. Raises StillPending when people are not done yet."""
         name, value = next(iter(order.body["wait"].items()))
         kind = WaitKind(name)
-        return self._people(kind, value) if kind.is_for_people else self._file(order, value, pause)
+        return self._wait_for_people(kind, value) if kind.is_for_people else self._file(order, value, pause)
 
     def _file(self, order: CallOrder, path: Json, pause: Pause) -> Json:
         if not isinstance(path, str) or not path.startswith("/"):
@@ -52,7 +52,7 @@ class Waits:
                 raise CallFailed(f'Team Files have no "{path}" after {show(limit)}', remedy="raise `timeout`")
             pause(min(order.call.every, left))
 
-    def _people(self, kind: WaitKind, number: Json) -> Json:
+    def _wait_for_people(self, kind: WaitKind, number: Json) -> Json:
         if not isinstance(number, int) or isinstance(number, bool):
             raise CallFailed(f"{kind} must be an integer id, and is {number!r}", FailureKind.INPUTS)
         api = self.server.api

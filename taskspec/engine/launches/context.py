@@ -13,7 +13,7 @@ from taskspec.engine.journal import Journal
 from taskspec.engine.launches.start import SETTLE_SECONDS
 from taskspec.engine.server.catalogue import Catalogue
 from taskspec.engine.server.connection import Server
-from taskspec.engine.server.lookups import LookupResult, look
+from taskspec.engine.server.lookups import LookupResult, look_up_needs
 from taskspec.engine.workers import Executor, ThreadExecutor
 from taskspec.plan.evaluator import Evaluator
 from taskspec.plan.lookup_needs import Need
@@ -47,7 +47,7 @@ class Pace:
 class RunContext:
     """Everything outside that an apply touches; `clock` is monotonic, `wall` is the time of day.
 
-    `look` finds what launches left elsewhere than in their output.
+    `look_up_needs` finds what launches left elsewhere than in their output.
     """
 
     server: Server
@@ -58,8 +58,8 @@ class RunContext:
     clock: Callable[[], float]
     wall: Callable[[], float]
     pace: Pace
-    hands: Executor = field(default_factory=ThreadExecutor)
-    performer: CallExecutor = field(default_factory=NoExecutor)
+    executor: Executor = field(default_factory=ThreadExecutor)
+    call_executor: CallExecutor = field(default_factory=NoExecutor)
     inputs: PlanInputs | None = None
     """What the plan was made of, to plan what only the run makes known."""
-    look: Callable[[Api, TaskInfo, Iterable[Need]], LookupResult] = look
+    look_up_needs: Callable[[Api, TaskInfo, Iterable[Need]], LookupResult] = look_up_needs

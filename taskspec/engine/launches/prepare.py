@@ -13,7 +13,7 @@ from taskspec.engine.launches.start import StartOrder, UnresolvedStart
 from taskspec.errors import StalePlan, TaskspecError, UsageError
 from taskspec.plan.agent_rules import is_rule
 from taskspec.plan.model import Plan, PlannedTask
-from taskspec.plan.request import LaunchRequest, Request, completes, start_key
+from taskspec.plan.request import LaunchRequest, Request, agrees_with_plan, start_key
 from taskspec.plan.request_diff import last_key
 from taskspec.secrets.sensitive import WithheldError, reveal
 from taskspec.specfile.fields.launch_settings import LaunchSettings
@@ -32,7 +32,7 @@ class NotLaunchable(TaskspecError):
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
+class PreparedLaunch:
     """An intent to be made durable, and the order to carry out afterwards. `note`: something people should know."""
 
     intent: Event
@@ -42,14 +42,14 @@ class Prepared:
 
 
 @dataclass(slots=True)
-class Launching:
+class LaunchPreparer:
     """Prepares the launches and calls of one run. Registers folder apps with the local server before anything starts.
 
     `lineage` is that of the plan's state: it goes into every start key.
     """
 
     lineage: str
-    tools: RunContext
+    run_context: RunContext
     module_ids: dict[str, int] = field(default_factory=dict)
     watermarks: dict[int, int] = field(default_factory=dict)
     """By workspace, an id below every launch of this run: what is at or below it was there before."""
@@ -65,7 +65,7 @@ class Launching:
             facts = task.request.facts
             if facts.folder is None or facts.folder in self.module_ids:
                 continue
-            registered = self.tools.server.api.local.register_module(facts.folder)
+            registered = self.run_context.server.api.local.register_module(facts.folder)
             if registered.version != facts.version:
                 raise StalePlan(f'the app in "{facts.folder}" changed since the plan was made', remedy="plan again")
             self.module_ids[facts.folder] = registered.module_id
@@ -79,46 +79,46 @@ class Launching:
 
     def final_request(self, instance: Instance, planned: PlannedTask) -> Request:
         """The request with every result of upstream in it. Raises NotLaunchable, or SpecError from an expression."""
-        request = self.tools.evaluator.request(instance, self.tools.catalogue.facts)
-        untold = [*unknowns(_open_part(request))]
-        if self.tools.evaluator.has_services:
-            untold += [service.unknown for service in pending_ids(_open_part(request))]
-        missing = ", ".join(dict.fromkeys(p for unknown in untold for p in unknown.producers))
+        request = self.run_context.evaluator.request(instance, self.run_context.catalogue.facts)
+        unresolved = [*unknowns(_open_part(request))]
+        if self.run_context.evaluator.has_services:
+            unresolved += [service.unknown for service in pending_ids(_open_part(request))]
+        missing = ", ".join(dict.fromkeys(p for unknown in unresolved for p in unknown.producers))
         if missing:
             raise NotLaunchable(f"inputs are still unknown: {missing}", remedy="apply the tasks that produce them too")
-        if planned.request is not None and not completes(planned.request.inputs, request.inputs):
+        if planned.request is not None and not agrees_with_plan(planned.request.inputs, request.inputs):
             raise NotLaunchable("a value that the plan showed has changed", remedy="plan again")
         return request
 
     def is_ready(self, planned: PlannedTask, request: LaunchRequest, *, after: int | None = None) -> bool:
         """Whether all that `prepare` needs from the server is known. Raises UsageError as `Server.workspace`."""
-        workspace = self.tools.server.workspace(request.workspace)
+        workspace = self.run_context.server.workspace(request.workspace)
         if workspace not in self.watermarks and self._keyed(planned, request, after)[2] is None:
             return False
         if is_rule(request.agent):
-            return self.tools.catalogue.places.are_fresh(workspace, self.tools.clock())
-        return self.tools.catalogue.knows_agent(workspace, request.agent)
+            return self.run_context.catalogue.places.are_fresh(workspace, self.run_context.clock())
+        return self.run_context.catalogue.knows_agent(workspace, request.agent)
 
     def ask(self, request: LaunchRequest) -> None:
         """Ask the server for what `prepare` needs: agents, and the highest launch. Runs in a worker, one at a time."""
-        workspace = self.tools.server.workspace(request.workspace)
+        workspace = self.run_context.server.workspace(request.workspace)
         if workspace not in self.watermarks:
-            self.watermarks[workspace] = self.tools.server.api.task.highest_id(workspace)
+            self.watermarks[workspace] = self.run_context.server.api.task.highest_id(workspace)
         if is_rule(request.agent):
-            self.tools.catalogue.places.refresh(workspace, self.tools.clock())
+            self.run_context.catalogue.places.refresh(workspace, self.run_context.clock())
         else:
-            self.tools.catalogue.agent_id(workspace, request.agent)
+            self.run_context.catalogue.agent_id(workspace, request.agent)
 
     def prepare(
         self, planned: PlannedTask, request: LaunchRequest, *, after: int | None = None, is_service: bool = False
-    ) -> Prepared:
+    ) -> PreparedLaunch:
         """The intent and the order for a start, from what `ask` has found out. Asks no server.
 
         `after` is the number of an attempt of this run that failed; the new one counts on from there.
         """
         fingerprint = request.fingerprint or ""
         key, attempt, repeated = self._keyed(planned, request, after)
-        workspace = self.tools.server.workspace(request.workspace)
+        workspace = self.run_context.server.workspace(request.workspace)
         watermark = repeated.watermark if repeated is not None else self.watermarks[workspace]
         agent, note = self._agent(request, workspace)
         order = StartOrder(
@@ -128,12 +128,12 @@ class Launching:
             workspace=workspace,
             watermark=watermark,
             unresolved_for=NOTHING_PASSED if repeated and repeated.phase is Phase.INTENDED else None,
-            forerunner=self._forerunner(planned.previous, key) if after is None else None,
+            unresolved_start=self._unresolved_start(planned.previous, key) if after is None else None,
         )
         intent = event_bodies.intent(planned.address, key, attempt, fingerprint, request.inputs, watermark=watermark)
         if is_service:
             intent = event_bodies.service_intent(intent, replaced_by(planned))
-        return Prepared(intent, order, attempt, note)
+        return PreparedLaunch(intent, order, attempt, note)
 
     def _keyed(self, planned: PlannedTask, request: LaunchRequest, after: int | None) -> tuple[str, int, Record | None]:
         """The start key, the number of the attempt, and the record of a start with this key that was cut off."""
@@ -146,13 +146,13 @@ class Launching:
     def _agent(self, request: LaunchRequest, workspace: int) -> tuple[int | None, str]:
         """The agent to launch on, and a word on it where a rule chose. Raises NotLaunchable when none fits."""
         if not is_rule(request.agent):
-            return self.tools.catalogue.agent_id(workspace, request.agent), ""
+            return self.run_context.catalogue.agent_id(workspace, request.agent), ""
         try:
-            return self.tools.catalogue.places.take(workspace, request)
+            return self.run_context.catalogue.places.take(workspace, request)
         except UsageError as error:
             raise NotLaunchable(error.message, remedy=error.remedy) from None
 
-    def _forerunner(self, previous: Record | None, key: str) -> UnresolvedStart | None:
+    def _unresolved_start(self, previous: Record | None, key: str) -> UnresolvedStart | None:
         """The last start, where it was cut off and the inputs have changed since: it may still arrive."""
         if previous is None or previous.phase is not Phase.INTENDED or previous.key == key:
             return None

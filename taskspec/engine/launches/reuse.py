@@ -81,7 +81,7 @@ def _sought_now(catalogue: Catalogue, planned: PlannedTask, rule: ServiceRule, n
         return None
     workspace = catalogue.server.workspace(request.workspace)
     if is_rule(request.agent):
-        fitting = catalogue.places.choice(workspace, request, now).fitting
+        fitting = catalogue.places.choice(workspace, request, now).candidates
         agent = fitting[0].id if fitting else None
     else:
         agent = catalogue.agent_id(workspace, request.agent)

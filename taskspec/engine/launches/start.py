@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from taskspec.api import Api, StartRequest, TaskInfo
 from taskspec.engine.launches.stop import stop_and_wait, try_stop
-from taskspec.engine.server.observe import launches_by_key, observed
+from taskspec.engine.server.observe import as_observed, launches_by_key
 from taskspec.errors import ApiError, NotSent, OutcomeUnknown, Refused
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class StartOrder:
     workspace: int
     watermark: int
     unresolved_for: float | None = None
-    forerunner: UnresolvedStart | None = None
+    unresolved_start: UnresolvedStart | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class StartDone:
 
     task_id: int
     adopted: bool
-    twins: tuple[int, ...] = ()
+    duplicates: tuple[int, ...] = ()
     resent: bool = False
 
 
@@ -86,8 +86,8 @@ class Starter:
 
     def start(self, order: StartOrder) -> StartDone:
         """Start exactly once. Raises Refused or NotSent when the server certainly has no such launch."""
-        if order.forerunner is not None:
-            self._end(order, order.forerunner)
+        if order.unresolved_start is not None:
+            self._end(order, order.unresolved_start)
         resent = order.unresolved_for is not None
         if order.unresolved_for is not None:
             found = self._settle(order, order.key, order.watermark, order.unresolved_for)
@@ -148,9 +148,9 @@ class Starter:
 
     def _adopted(self, found: list[TaskInfo]) -> StartDone:
         """The launch with the lowest id is ours; the others are one start carried out more than once."""
-        return StartDone(found[0].id, adopted=True, twins=self._stop_twins(found[1:]))
+        return StartDone(found[0].id, adopted=True, duplicates=self._stop_duplicates(found[1:]))
 
-    def _stop_twins(self, twins: list[TaskInfo]) -> tuple[int, ...]:
+    def _stop_duplicates(self, twins: list[TaskInfo]) -> tuple[int, ...]:
         for twin in twins:
             if twin.status is None or not twin.status.is_terminal:
                 self.api.task.stop(twin.id)
@@ -178,7 +178,7 @@ def stop_duplicates(
             yield order.address, f"cannot look for a duplicate launch: {error.message}; the next apply looks again"
             continue
         for twin in found:
-            if twin.id != task_id and not observed(twin).is_terminal:
+            if twin.id != task_id and not as_observed(twin).is_terminal:
                 problem = try_stop(api, twin.id, clock, pause)
                 fate = f"could not be stopped: {problem}" if problem else "was stopped"
                 yield order.address, f"started more than once; the later launch {twin.id} {fate}"

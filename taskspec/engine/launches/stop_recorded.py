@@ -11,36 +11,38 @@ from taskspec.plan.model import Observed
 from taskspec.state import event_bodies
 from taskspec.state.model import Event, Outcome, Record
 
-Told = Callable[[str, int, str], None]
+StopListener = Callable[[str, int, str], None]
 """Receives an address, a launch, and the problem with stopping it, or an empty text."""
 
 
-def is_ours_to_stop(record: Record, observed: Observed | None) -> bool:
+def may_be_stopped(record: Record, observed: Observed | None) -> bool:
     """Whether it runs, or a launch it replaces may; a service that another user started is not ours."""
     if record.reused:
         return bool(record.replaces)
     return bool(record.replaces) or (observed is not None and not observed.is_terminal)
 
 
-def halt(server: Server, record: Record, observed: Observed | None, told: Told) -> tuple[list[Event], bool]:
+def stop_recorded_launch(
+    server: Server, record: Record, observed: Observed | None, listener: StopListener
+) -> tuple[list[Event], bool]:
     """Stop it, and wait. Returns what to write down, and whether all of it has stopped."""
     done: list[Event] = []
     is_done = True
     for old in record.replaces:
-        if _stop(server, record, old, told):
+        if _stop(server, record, old, listener):
             done.append(event_bodies.retired(record.address, record.key, old))
         else:
             is_done = False
     if observed is None or observed.is_terminal or record.reused:
         return done, is_done
-    if not _stop(server, record, observed.task_id, told):
+    if not _stop(server, record, observed.task_id, listener):
         return done, False
     return [*done, *_ended(record, observed.task_id)], is_done
 
 
-def _stop(server: Server, record: Record, task_id: int, told: Told) -> bool:
+def _stop(server: Server, record: Record, task_id: int, listener: StopListener) -> bool:
     problem = try_stop(server.api, task_id, time.monotonic, time.sleep)
-    told(record.address, task_id, problem)
+    listener(record.address, task_id, problem)
     return not problem
 
 

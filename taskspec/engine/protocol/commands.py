@@ -37,7 +37,7 @@ from taskspec.engine.protocol.messages import (
 )
 from taskspec.engine.protocol.states import Address, StopPurpose
 from taskspec.engine.protocol.worker_context import WorkerContext
-from taskspec.engine.server.observe import known
+from taskspec.engine.server.observe import known_launches
 from taskspec.plan.lookup_needs import Need
 from taskspec.plan.model import Plan, PlannedTask
 from taskspec.plan.request import CallRequest, LaunchRequest
@@ -78,7 +78,7 @@ class RegisterFolders(_Unawaited):
     plan: Plan
 
     def run(self, context: WorkerContext) -> Message:
-        context.launching.register_folders(self.plan)
+        context.preparer.register_folders(self.plan)
         return FoldersRegistered()
 
     def failed(self, error: Exception) -> Message:
@@ -93,7 +93,7 @@ class FetchFacts(_Unawaited):
     request: LaunchRequest
 
     def run(self, context: WorkerContext) -> Message:
-        context.launching.ask(self.request)
+        context.preparer.ask(self.request)
         return FactsFetched(self.address)
 
     def failed(self, error: Exception) -> Message:
@@ -123,7 +123,7 @@ class StartLaunch(_Awaited):
     order: StartOrder
 
     def run(self, context: WorkerContext) -> Message:
-        tools = context.tools
+        tools = context.run_context
         starter = Starter(context.api, tools.clock, context.pause, context.confirm, tools.pace.settle)
         return Started(self.order.address, self.order.key, starter.start(self.order))
 
@@ -139,7 +139,7 @@ class RestartLaunch(_Awaited):
     task_id: int
 
     def run(self, context: WorkerContext) -> Message:
-        restart(context.api, self.task_id, context.tools.clock, context.pause)
+        restart(context.api, self.task_id, context.run_context.clock, context.pause)
         return Restarted(self.address, self.task_id)
 
     def failed(self, error: Exception) -> Message:
@@ -158,7 +158,7 @@ class StopLaunches(_Awaited):
     def run(self, context: WorkerContext) -> Message:
         info = None
         for task_id in self.task_ids:
-            info = context.stop(task_id, patiently=self.purpose.outlasts_interrupt)
+            info = context.stop(task_id, patiently=self.purpose.survives_interrupt)
         return Stopped(self.address, self.task_ids, self.purpose, self.key, info)
 
     def failed(self, error: Exception) -> Message:
@@ -174,7 +174,7 @@ class PollLaunch(_Unawaited):
     def run(self, context: WorkerContext) -> Message:
         infos: dict[int, TaskInfo] = {}
         for workspace, ids in self.wanted.items():
-            infos.update(known(context.api, workspace, ids))
+            infos.update(known_launches(context.api, workspace, ids))
         return Polled(infos, frozenset(task_id for ids in self.wanted.values() for task_id in ids))
 
     def failed(self, error: Exception) -> Message:
@@ -190,7 +190,7 @@ class LookUp(_Unawaited):
     needs: frozenset[Need]
 
     def run(self, context: WorkerContext) -> Message:
-        looked = context.tools.look(context.api, self.info, self.needs)
+        looked = context.run_context.look_up_needs(context.api, self.info, self.needs)
         return LookedUp(self.address, self.info.id, looked)
 
     def failed(self, error: Exception) -> Message:
@@ -220,7 +220,7 @@ class PrepareCall(_Unawaited):
     planned: PlannedTask
 
     def run(self, context: WorkerContext) -> Message:
-        request = context.launching.final_request(self.instance, self.planned)
+        request = context.preparer.final_request(self.instance, self.planned)
         return CallPrepared(self.planned.address, request if isinstance(request, CallRequest) else None)
 
     def failed(self, error: Exception) -> Message:
@@ -237,10 +237,10 @@ class MakeCall(_Awaited):
     has_own_thread: ClassVar[bool] = True
 
     def run(self, context: WorkerContext) -> Message:
-        context.tools.store.confirm()
+        context.run_context.store.confirm()
         if self.former_launch is not None:
             context.stop(self.former_launch)
-        response = context.tools.performer.perform(self.order, context.pause_call)
+        response = context.run_context.call_executor.perform(self.order, context.pause_call)
         return Answered(self.order.address, self.key, response)
 
     def failed(self, error: Exception) -> Message:
@@ -259,7 +259,7 @@ class ReadKeptOutputs(_Awaited):
         if self.info is None:
             info = context.api.task.get_info_by_id(self.outputs.record.task_id or 0)
             return KeptOutputsRead(self.outputs, info)
-        looked = context.tools.look(context.api, self.info, self.needs)
+        looked = context.run_context.look_up_needs(context.api, self.info, self.needs)
         return KeptOutputsRead(self.outputs.with_findings(looked.findings), looked.info)
 
     def failed(self, error: Exception) -> Message:
@@ -299,7 +299,7 @@ class StopDuplicates(_Awaited):
     resent: tuple[tuple[StartOrder, int], ...]
 
     def run(self, context: WorkerContext) -> Message:
-        notices = stop_duplicates(context.api, self.resent, context.tools.clock, context.pause)
+        notices = stop_duplicates(context.api, self.resent, context.run_context.clock, context.pause)
         return DuplicatesStopped(tuple(notices))
 
     def failed(self, error: Exception) -> Message:

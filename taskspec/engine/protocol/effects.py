@@ -42,7 +42,7 @@ def notice(address: str, *messages: str) -> Effects:
     return Effects(reports=tuple(Noticed(address, message) for message in messages if message))
 
 
-def joined(effects: Iterable[Effects]) -> Effects:
+def combine_effects(effects: Iterable[Effects]) -> Effects:
     total = NO_EFFECTS
     for one in effects:
         total += one

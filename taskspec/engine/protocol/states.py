@@ -8,7 +8,7 @@ from enum import StrEnum, auto
 
 from taskspec.api import TaskInfo
 from taskspec.engine.executors.call_protocol import CallOrder
-from taskspec.engine.launches.prepare import Prepared
+from taskspec.engine.launches.prepare import PreparedLaunch
 from taskspec.engine.launches.verdict import Verdict
 from taskspec.engine.schedule.retries import PendingRetry
 from taskspec.plan.lookup_needs import Findings
@@ -44,7 +44,7 @@ class WatchedLaunch:
     """What polls have shown of a launch.
 
     `missing` counts polls in a row that did not list it. `settling_until` is set while a finished launch owes a result.
-    `is_asking`: a worker probes it, or looks up what it left outside its output, since `blind_since` without an answer.
+    `is_asking`: a worker probes it, or looks up what it left outside its output, since `fails_since` without an answer.
     """
 
     workspace: int
@@ -56,7 +56,7 @@ class WatchedLaunch:
     settling_until: float | None = None
     found: Findings = field(default_factory=dict)
     is_asking: bool = False
-    blind_since: float | None = None
+    fails_since: float | None = None
 
     def enter(self, stage: Stage, now: float) -> WatchedLaunch:
         """The launch is in this stage; the clock of a stage starts at the poll that first shows it."""
@@ -84,7 +84,7 @@ class Searching:
     """A worker looks for a running service to reuse."""
 
     attempt: Attempt
-    prepared: Prepared
+    prepared: PreparedLaunch
     retry: PendingRetry | None = None
 
 
@@ -93,7 +93,7 @@ class Replacing:
     """A worker stops the launch that the new one replaces."""
 
     attempt: Attempt
-    prepared: Prepared
+    prepared: PreparedLaunch
     retry: PendingRetry | None = None
 
 
@@ -102,7 +102,7 @@ class Starting:
     """The intent is on record and the start is being sent."""
 
     attempt: Attempt
-    prepared: Prepared
+    prepared: PreparedLaunch
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +170,7 @@ class StopPurpose(StrEnum):
     """A newer launch of the service is up."""
 
     @property
-    def outlasts_interrupt(self) -> bool:
+    def survives_interrupt(self) -> bool:
         """Whether the worker goes on with it while the run ends."""
         return self in _OUTLASTING
 
@@ -224,12 +224,12 @@ class Calling:
 
 @dataclass(frozen=True, slots=True)
 class OnHold:
-    """A wait for a person between two looks. The run may end without it once `patient_until` has come."""
+    """A wait for a person between two looks. The run may end without it once `wait_until` has come."""
 
     attempt: Attempt
     order: CallOrder
-    look_at: float
-    patient_until: float
+    next_poll: float
+    wait_until: float
     summary: str
 
 

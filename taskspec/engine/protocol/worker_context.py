@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from taskspec.api import TaskInfo
-from taskspec.engine.interrupt import Leaving
+from taskspec.engine.interrupt import InterruptState
 from taskspec.engine.launches.context import RunContext
-from taskspec.engine.launches.prepare import Launching
+from taskspec.engine.launches.prepare import LaunchPreparer
 from taskspec.engine.launches.start import Interrupted
 from taskspec.engine.launches.stop import stop_and_wait
 
@@ -21,33 +21,33 @@ if TYPE_CHECKING:
 class WorkerContext:
     """What commands work with, in any thread. The pauses raise Interrupted as soon as the run ends meanwhile."""
 
-    tools: RunContext
-    launching: Launching
-    leaving: Leaving
+    run_context: RunContext
+    preparer: LaunchPreparer
+    interrupt_state: InterruptState
 
     @property
     def api(self) -> Api:
-        return self.tools.server.api
+        return self.run_context.server.api
 
     def pause(self, seconds: float) -> None:
-        if self.tools.hands.sleep(seconds, self.leaving.gone):
+        if self.run_context.executor.sleep(seconds, self.interrupt_state.is_abandoned):
             raise Interrupted
 
     def pause_call(self, seconds: float) -> None:
         """Sleep inside a call, which may go on while launches are left alone."""
-        if self.tools.hands.sleep(seconds, self.leaving.cut):
+        if self.run_context.executor.sleep(seconds, self.interrupt_state.calls_are_cut):
             raise Interrupted
 
     def pause_patiently(self, seconds: float) -> None:
         """Sleep also while the run ends: how long that may take is decided by the loop."""
-        self.tools.hands.sleep(seconds, threading.Event())
+        self.run_context.executor.sleep(seconds, threading.Event())
 
     def confirm(self) -> None:
         """Raises LockHeld where the state has another owner, and Interrupted once the run is ending."""
-        if self.leaving.signalled.is_set() or self.leaving.gone.is_set():
+        if self.interrupt_state.is_signalled.is_set() or self.interrupt_state.is_abandoned.is_set():
             raise Interrupted
-        self.tools.store.confirm()
+        self.run_context.store.confirm()
 
     def stop(self, task_id: int, *, patiently: bool = False) -> TaskInfo | None:
         pause = self.pause_patiently if patiently else self.pause
-        return stop_and_wait(self.api, task_id, self.tools.clock, pause)
+        return stop_and_wait(self.api, task_id, self.run_context.clock, pause)

@@ -8,15 +8,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import assert_never
 
-from taskspec.engine.events import CallBegan, words
+from taskspec.engine.events import CallBegan, error_text
 from taskspec.engine.executors.call_protocol import CallFailed, CallOrder, StillPending, describe
 from taskspec.engine.launches.prepare import NotLaunchable, reveal_for_sending
 from taskspec.engine.launches.start import Interrupted
 from taskspec.engine.launches.verdict import judge_response
 from taskspec.engine.protocol.commands import MakeCall, PrepareCall
 from taskspec.engine.protocol.effects import NO_EFFECTS, record, report, submit
-from taskspec.engine.protocol.facts import RunFacts
 from taskspec.engine.protocol.messages import Answered, CallMessage, CallPrepared
+from taskspec.engine.protocol.run_facts import RunFacts
 from taskspec.engine.protocol.states import (
     Attempt,
     Calling,
@@ -51,10 +51,10 @@ def begin_call(state: CallQueued, facts: RunFacts, now: float) -> Step:
         prepare = PrepareCall(facts.instance, facts.planned)
         return Digesting(attempt, state.retry), submit(prepare)
     try:
-        request = facts.setting.launching.final_request(facts.instance, facts.planned)
+        request = facts.setup.preparer.final_request(facts.instance, facts.planned)
         return _begin(replace(state, attempt=attempt), request, facts)
     except TaskspecError as error:
-        return Failed(attempt, words(error), kind=FailureKind.INPUTS), NO_EFFECTS
+        return Failed(attempt, error_text(error), kind=FailureKind.INPUTS), NO_EFFECTS
 
 
 def on_call(state: TaskState, message: CallMessage, facts: RunFacts, now: float) -> Step:
@@ -69,7 +69,7 @@ def on_call(state: TaskState, message: CallMessage, facts: RunFacts, now: float)
             assert_never(message)
 
 
-def look_again(state: OnHold, facts: RunFacts) -> Step:
+def poll_again(state: OnHold, facts: RunFacts) -> Step:
     """Look again whether a person has finished."""
     return Calling(state.attempt, state.order), submit(_made(state.attempt, state.order, facts))
 
@@ -81,7 +81,7 @@ def give_up_waiting(state: OnHold) -> Step:
     return Pending(attempt, state.summary), record(event)
 
 
-def cut_off(attempt: Attempt) -> Step:
+def abandon_call(attempt: Attempt) -> Step:
     """The run ends while the call is being made."""
     return EndedService(attempt, Outcome.PENDING, CUT_OFF), NO_EFFECTS
 
@@ -94,7 +94,7 @@ def _prepared(state: Digesting, message: CallPrepared, facts: RunFacts) -> Step:
             raise message.error or NotLaunchable("the call could not be prepared")
         return _begin(state, message.request, facts)
     except TaskspecError as error:
-        return Failed(state.attempt, words(error), kind=FailureKind.INPUTS), NO_EFFECTS
+        return Failed(state.attempt, error_text(error), kind=FailureKind.INPUTS), NO_EFFECTS
 
 
 def _begin(state: CallQueued | Digesting, request: object, facts: RunFacts) -> Step:
@@ -107,7 +107,7 @@ def _begin(state: CallQueued | Digesting, request: object, facts: RunFacts) -> S
         return Kept(state.attempt), NO_EFFECTS
     fingerprint = request.fingerprint or ""
     number = 1 + (retry.attempt if retry else max(previous.attempt if previous else 0, planned.attempts))
-    key = start_key(facts.setting.launching.lineage, facts.address, fingerprint, number)
+    key = start_key(facts.setup.preparer.lineage, facts.address, fingerprint, number)
     attempt = replace(state.attempt, key=key, number=number, fingerprint=fingerprint)
     intent = event_bodies.intent(facts.address, key, number, fingerprint, request.inputs, watermark=0)
     began = CallBegan(facts.address, str(request.kind), describe(request.kind, request.inputs["body"]))
@@ -116,7 +116,7 @@ def _begin(state: CallQueued | Digesting, request: object, facts: RunFacts) -> S
 
 
 def _order(request: CallRequest, facts: RunFacts) -> CallOrder:
-    instance, call, evaluator = facts.instance, _call(facts), facts.setting.evaluator
+    instance, call, evaluator = facts.instance, _call(facts), facts.setup.evaluator
 
     def why_not_met(response: Json) -> str:
         return evaluator.why_not_met(instance, call.poll.until, response) if call.poll is not None else ""
@@ -140,7 +140,7 @@ def _answered(state: TaskState, message: Answered, facts: RunFacts, now: float) 
     if isinstance(error, LockHeld):
         raise error
     if isinstance(error, Interrupted):
-        return cut_off(state.attempt)
+        return abandon_call(state.attempt)
     if isinstance(error, StillPending):
         return _hold(state, error, facts, now)
     return _failed(state, error, facts)
@@ -148,7 +148,7 @@ def _answered(state: TaskState, message: Answered, facts: RunFacts, now: float) 
 
 def _judged(state: Calling, response: Json, facts: RunFacts) -> Step:
     attempt = state.attempt
-    verdict = judge_response(facts.setting.evaluator, facts.instance, response)
+    verdict = judge_response(facts.setup.evaluator, facts.instance, response)
     event = event_bodies.ended(facts.address, attempt.key, verdict.outcome, verdict.summary, verdict.results)
     if verdict.outcome is not Outcome.SUCCEEDED:
         return Failed(attempt, verdict.summary, verdict.outcome, verdict.kind), record(event)
@@ -158,7 +158,7 @@ def _judged(state: Calling, response: Json, facts: RunFacts) -> Step:
 def _hold(state: Calling, error: StillPending, facts: RunFacts, now: float) -> Step:
     call = state.order.call
     patient_until = state.attempt.began + (call.timeout or 0.0)
-    held = OnHold(state.attempt, state.order, now + call.every, patient_until, words(error))
+    held = OnHold(state.attempt, state.order, now + call.every, patient_until, error_text(error))
     return give_up_waiting(held) if facts.interrupt is not None else (held, NO_EFFECTS)
 
 
@@ -167,9 +167,9 @@ def _failed(state: Calling, error: Exception, facts: RunFacts) -> Step:
     kind = _kind(error, facts)
     effects = NO_EFFECTS
     if not (kind is FailureKind.UNKNOWN_START and facts.task.destructive):
-        event = event_bodies.ended(facts.address, state.attempt.key, Outcome.FAILED, words(error), {})
+        event = event_bodies.ended(facts.address, state.attempt.key, Outcome.FAILED, error_text(error), {})
         effects = record(event)
-    return Failed(state.attempt, words(error), kind=kind), effects
+    return Failed(state.attempt, error_text(error), kind=kind), effects
 
 
 def _kind(error: Exception, facts: RunFacts) -> FailureKind:

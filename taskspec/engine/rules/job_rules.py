@@ -6,12 +6,12 @@ from dataclasses import replace
 from typing import assert_never
 
 from taskspec.api import TaskInfo
-from taskspec.engine.events import words
+from taskspec.engine.events import error_text
 from taskspec.engine.launches.verdict import Verdict, judge
 from taskspec.engine.protocol.commands import LookUp, StopLaunches
 from taskspec.engine.protocol.effects import NO_EFFECTS, notice, record, submit
-from taskspec.engine.protocol.facts import RunFacts
 from taskspec.engine.protocol.messages import LookedUp, Seen, Stopped
+from taskspec.engine.protocol.run_facts import RunFacts
 from taskspec.engine.protocol.states import (
     Attempt,
     EndedService,
@@ -26,7 +26,15 @@ from taskspec.engine.protocol.states import (
 )
 from taskspec.engine.rules.launch_rules import Step
 from taskspec.engine.rules.output_rules import publish_end
-from taskspec.engine.rules.watch_rules import blinded, has_ended, in_stage, missed, overdue, settling, with_news
+from taskspec.engine.rules.watch_rules import (
+    count_missed_poll,
+    deadline_verdict,
+    has_ended,
+    in_stage,
+    tolerate_failed_poll,
+    update_status,
+    wait_for_results,
+)
 from taskspec.specfile.fields.retries_and_deadlines import Stage
 from taskspec.state import event_bodies
 from taskspec.state.model import Outcome
@@ -54,11 +62,11 @@ def on_stopped(state: TaskState, message: Stopped, facts: RunFacts) -> Step:
             return state, NO_EFFECTS
         effects = NO_EFFECTS
         if message.error is not None:
-            effects = notice(facts.address, f"past its deadline, and not stopped: {words(message.error)}")
+            effects = notice(facts.address, f"past its deadline, and not stopped: {error_text(message.error)}")
         step, ended = end_launch(state.attempt, state.verdict, state.info, facts)
         return step, effects + ended
     if message.error is not None and isinstance(state, Running | StartingService):
-        summary = f"could not be stopped: {words(message.error)}"
+        summary = f"could not be stopped: {error_text(message.error)}"
         return EndedService(state.attempt, Outcome.RUNNING, summary), NO_EFFECTS
     return state, NO_EFFECTS  # the next poll shows the end
 
@@ -77,11 +85,11 @@ def _seen(state: Running | Stopping, info: TaskInfo | None, facts: RunFacts, now
     if isinstance(state, Stopping):
         return seen_while_stopping(state, info, facts)
     if info is None:
-        launch = missed(state.launch)
+        launch = count_missed_poll(state.launch)
         if isinstance(launch, Verdict):
             return end_launch(state.attempt, launch, None, facts)
         return replace(state, launch=launch), NO_EFFECTS
-    launch, news = with_news(state.launch, info, facts)
+    launch, news = update_status(state.launch, info, facts)
     step, effects = _judged(replace(state, launch=launch) if launch is not state.launch else state, info, facts, now)
     return step, news + effects
 
@@ -90,7 +98,7 @@ def seen_while_stopping(state: Stopping, info: TaskInfo | None, facts: RunFacts)
     """The end of the launch is decided: a new status is news, and nothing else."""
     if info is None or state.launch is None:
         return state, NO_EFFECTS
-    launch, news = with_news(state.launch, info, facts)
+    launch, news = update_status(state.launch, info, facts)
     return replace(state, launch=launch), news
 
 
@@ -100,15 +108,15 @@ def _judged(state: Running, info: TaskInfo, facts: RunFacts, now: float) -> Step
         return state, NO_EFFECTS
     if not has_ended(info):
         launch = in_stage(launch, info, now)
-        verdict = overdue(launch, info, facts, now)
+        verdict = deadline_verdict(launch, info, facts, now)
         if verdict is not None:
             return _end_overdue(state, launch, verdict, info, facts)
         return replace(state, launch=launch), NO_EFFECTS
-    verdict = judge(facts.setting.evaluator, facts.instance, info, launch.found)
+    verdict = judge(facts.setup.evaluator, facts.instance, info, launch.found)
     if verdict.wants:
         asking = replace(launch, is_asking=True)
         return replace(state, launch=asking), submit(LookUp(facts.address, info, verdict.wants))
-    patient = settling(launch, facts, now) if verdict.may_improve else None
+    patient = wait_for_results(launch, facts, now) if verdict.may_improve else None
     if patient is not None:
         return replace(state, launch=replace(patient, found={})), NO_EFFECTS
     return end_launch(state.attempt, verdict, info, facts)
@@ -128,7 +136,7 @@ def _looked_up(state: Running | Stopping, message: LookedUp, facts: RunFacts, no
         return state, NO_EFFECTS
     launch = replace(state.launch, is_asking=False)
     if message.error is not None:
-        return replace(state, launch=blinded(state.launch, message.error, facts, now)), NO_EFFECTS
+        return replace(state, launch=tolerate_failed_poll(state.launch, message.error, facts, now)), NO_EFFECTS
     if message.looked is None:
         return replace(state, launch=launch), NO_EFFECTS
     launch = replace(launch, found={**launch.found, **message.looked.findings})

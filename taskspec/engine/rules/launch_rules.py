@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import assert_never
 
-from taskspec.engine.events import LaunchStarted, words
+from taskspec.engine.events import LaunchStarted, error_text
 from taskspec.engine.interrupt import OnInterrupt
-from taskspec.engine.launches.prepare import Prepared, replaced_by
+from taskspec.engine.launches.prepare import PreparedLaunch, replaced_by
 from taskspec.engine.launches.reuse import sought_by
 from taskspec.engine.launches.start import Interrupted, NeverSent
 from taskspec.engine.protocol.commands import FindReusable, RestartLaunch, StartLaunch, StopLaunches
 from taskspec.engine.protocol.effects import NO_EFFECTS, Effects, notice, record, report, submit
-from taskspec.engine.protocol.facts import RunFacts
 from taskspec.engine.protocol.messages import FactsFetched, NotStarted, Restarted, ReusableFound, Started, Stopped
+from taskspec.engine.protocol.run_facts import RunFacts
 from taskspec.engine.protocol.states import (
     Attempt,
     Dropped,
@@ -44,7 +44,7 @@ StartMessage = FactsFetched | ReusableFound | Started | NotStarted | Restarted
 
 def begin_launch(facts: RunFacts, now: float, retry: PendingRetry | None = None) -> Step:
     """Start a job or a service whose turn has come, or keep it where its inputs turn out to be unchanged."""
-    planned, launching = facts.planned, facts.setting.launching
+    planned, launching = facts.planned, facts.setup.preparer
     attempt = Attempt(facts.address, now, tries=retry.tries + 1 if retry else 1)
     try:
         request = launching.final_launch(facts.instance, planned)
@@ -56,7 +56,7 @@ def begin_launch(facts: RunFacts, now: float, retry: PendingRetry | None = None)
             return _prepared(preparing, facts)
         return preparing, NO_EFFECTS
     except TaskspecError as error:
-        return Failed(attempt, words(error), kind=FailureKind.INPUTS), NO_EFFECTS
+        return Failed(attempt, error_text(error), kind=FailureKind.INPUTS), NO_EFFECTS
 
 
 def attach(facts: RunFacts, now: float) -> Step:
@@ -65,7 +65,9 @@ def attach(facts: RunFacts, now: float) -> Step:
     if previous is None or observed is None:
         raise AssertionError("a plan attaches only to a launch that the server listed")
     is_new = previous.task_id is None
-    started = event_bodies.started(facts.address, previous.key, observed.task_id, adopted=True, twins=observed.twins)
+    started = event_bodies.started(
+        facts.address, previous.key, observed.task_id, adopted=True, twins=observed.duplicates
+    )
     attempt = Attempt(
         facts.address,
         now,
@@ -76,7 +78,7 @@ def attach(facts: RunFacts, now: float) -> Step:
         reused=previous.reused,
         replaces=previous.replaces,
     )
-    workspace = facts.setting.server.workspace(previous.inputs.get("workspace"))
+    workspace = facts.setup.server.workspace(previous.inputs.get("workspace"))
     effects = report(LaunchStarted(facts.address, observed.task_id, adopted=True))
     return _running(facts, attempt, workspace), (record(started) if is_new else NO_EFFECTS) + effects
 
@@ -109,7 +111,7 @@ def on_replaced(state: Replacing, message: Stopped, facts: RunFacts) -> Step:
     if facts.interrupt is not None or isinstance(message.error, Interrupted):
         return Dropped(state.attempt, state.retry), NO_EFFECTS
     if message.error is not None:
-        summary = f"the launch to replace could not be stopped: {words(message.error)}"
+        summary = f"the launch to replace could not be stopped: {error_text(message.error)}"
         return Failed(state.attempt, summary), NO_EFFECTS
     return _send(state.attempt, state.prepared)
 
@@ -119,17 +121,17 @@ def _facts_fetched(state: Preparing, message: FactsFetched, facts: RunFacts) -> 
     try:
         if is_own and message.error is not None:
             raise message.error
-        if is_own or facts.setting.launching.is_ready(facts.planned, state.request, after=state.after):
+        if is_own or facts.setup.preparer.is_ready(facts.planned, state.request, after=state.after):
             return _prepared(state, facts)
         return state, NO_EFFECTS
     except TaskspecError as error:
-        return Failed(state.attempt, words(error), kind=FailureKind.INPUTS), NO_EFFECTS
+        return Failed(state.attempt, error_text(error), kind=FailureKind.INPUTS), NO_EFFECTS
 
 
 def _prepared(state: Preparing, facts: RunFacts) -> Step:
     """Make the intent and the order, and ask for what has to precede the start."""
     planned, request, rule = facts.planned, state.request, facts.task.service
-    launching = facts.setting.launching
+    launching = facts.setup.preparer
     prepared = launching.prepare(planned, request, after=state.after, is_service=rule is not None)
     order = prepared.order
     attempt = replace(state.attempt, key=order.key, number=prepared.attempt, fingerprint=request.fingerprint or "")
@@ -137,7 +139,7 @@ def _prepared(state: Preparing, facts: RunFacts) -> Step:
     if rule is not None:
         attempt = replace(attempt, replaces=replaced_by(planned))
         # After a start that was cut off, that launch has to be found before any other.
-        if rule.reuse and order.unresolved_for is None and order.forerunner is None:
+        if rule.reuse and order.unresolved_for is None and order.unresolved_start is None:
             find = FindReusable(facts.address, order.key, sought_by(order, rule), attempt.replaces)
             return Searching(attempt, prepared, state.retry), effects + submit(find)
     elif planned.replaces_running and planned.observed is not None and state.retry is None:
@@ -147,14 +149,14 @@ def _prepared(state: Preparing, facts: RunFacts) -> Step:
     return starting, effects + sent
 
 
-def _send(attempt: Attempt, prepared: Prepared) -> Step:
+def _send(attempt: Attempt, prepared: PreparedLaunch) -> Step:
     return Starting(attempt, prepared), record(prepared.intent) + submit(StartLaunch(prepared.order))
 
 
 def _reusable_found(state: Searching, message: ReusableFound, facts: RunFacts) -> Step:
     """There is a launch to reuse, which taskspec never stops; or there is none, and one is started."""
     if message.error is not None:
-        summary = f"cannot look for a service to reuse: {words(message.error)}"
+        summary = f"cannot look for a service to reuse: {error_text(message.error)}"
         return Failed(state.attempt, summary), NO_EFFECTS
     if facts.interrupt is not None:
         return Dropped(state.attempt, state.retry), NO_EFFECTS
@@ -171,11 +173,11 @@ def _started(state: Starting, message: Started, facts: RunFacts) -> Step:
     done = message.done
     attempt = replace(state.attempt, task_id=done.task_id)
     event = event_bodies.started(
-        facts.address, attempt.key, done.task_id, adopted=done.adopted, twins=done.twins, resent=done.resent
+        facts.address, attempt.key, done.task_id, adopted=done.adopted, twins=done.duplicates, resent=done.resent
     )
     effects = record(event) + report(LaunchStarted(facts.address, done.task_id, done.adopted))
-    if done.twins:
-        effects += notice(facts.address, f"started more than once; stopped the later launches {list(done.twins)}")
+    if done.duplicates:
+        effects += notice(facts.address, f"started more than once; stopped the later launches {list(done.duplicates)}")
     if facts.interrupt is OnInterrupt.STOP:
         effects += submit(StopLaunches(facts.address, (done.task_id,), StopPurpose.INTERRUPT))
     return _running(facts, attempt, state.prepared.order.workspace), effects
@@ -185,7 +187,7 @@ def _not_started(state: Starting, message: NotStarted) -> Step:
     attempt, error = state.attempt, message.error
     if isinstance(error, Refused | NotSent):
         refused = record(event_bodies.refused(attempt.address, attempt.key, error.message))
-        return Failed(attempt, words(error), kind=FailureKind.REFUSED), refused
+        return Failed(attempt, error_text(error), kind=FailureKind.REFUSED), refused
     if isinstance(error, LockHeld):
         raise error
     if isinstance(error, NeverSent):
@@ -193,7 +195,7 @@ def _not_started(state: Starting, message: NotStarted) -> Step:
         return Dropped(attempt), record(event_bodies.refused(attempt.address, attempt.key, summary))
     if isinstance(error, Interrupted):
         return Unresolved(attempt), NO_EFFECTS
-    return Failed(attempt, words(error), kind=FailureKind.UNKNOWN_START), NO_EFFECTS
+    return Failed(attempt, error_text(error), kind=FailureKind.UNKNOWN_START), NO_EFFECTS
 
 
 def _restarted(state: Restarting, message: Restarted, facts: RunFacts, now: float) -> Step:
@@ -202,14 +204,14 @@ def _restarted(state: Restarting, message: Restarted, facts: RunFacts, now: floa
         return Dropped(state.attempt, state.retry), NO_EFFECTS
     if message.error is not None:
         step, effects = begin_launch(facts, now, state.retry)
-        why = f"not restarted, so a new launch is started: {words(message.error)}"
+        why = f"not restarted, so a new launch is started: {error_text(message.error)}"
         return step, notice(facts.address, why) + effects
     attempt = replace(state.attempt, task_id=message.task_id)
     event = event_bodies.started(facts.address, attempt.key, message.task_id, adopted=True, twins=())
     request = facts.planned.request
     workspace = request.workspace if isinstance(request, LaunchRequest) else None
     effects = record(event) + report(LaunchStarted(facts.address, message.task_id, adopted=True))
-    return _running(facts, attempt, facts.setting.server.workspace(workspace)), effects
+    return _running(facts, attempt, facts.setup.server.workspace(workspace)), effects
 
 
 def _running(facts: RunFacts, attempt: Attempt, workspace: int) -> TaskState:

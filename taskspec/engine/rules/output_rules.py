@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import assert_never
 
 from taskspec.api import TaskInfo
-from taskspec.engine.events import words
+from taskspec.engine.events import error_text
 from taskspec.engine.launches.publish import KeptOutputs, Publication
 from taskspec.engine.launches.verdict import Verdict, after_scope, launch_scope
 from taskspec.engine.protocol.commands import Publish, ReadKeptOutputs
 from taskspec.engine.protocol.effects import NO_EFFECTS, Effects, notice, record, submit
-from taskspec.engine.protocol.facts import RunFacts
 from taskspec.engine.protocol.messages import KeptOutputsRead, Published
+from taskspec.engine.protocol.run_facts import RunFacts
 from taskspec.errors import TaskspecError
 from taskspec.plan.lookup_needs import Evidence
 from taskspec.specfile.fields.launch_outputs import Output
@@ -26,7 +26,7 @@ def publish_end(facts: RunFacts, key: str, verdict: Verdict, info: TaskInfo) -> 
     if not facts.task.outputs:
         return NO_EFFECTS
     failed = verdict.outcome is not Outcome.SUCCEEDED
-    evaluator, instance = facts.setting.evaluator, facts.instance
+    evaluator, instance = facts.setup.evaluator, facts.instance
     try:
         outputs = evaluator.outputs(instance, after_scope(info, verdict, Evidence(verdict.found)), failed=failed)
         digest = "" if failed else evaluator.outputs_digest(instance, verdict.results)
@@ -55,7 +55,7 @@ def on_outputs(message: KeptOutputsRead | Published, facts: RunFacts) -> Effects
 
 def _kept_read(facts: RunFacts, outputs: KeptOutputs, info: TaskInfo) -> Effects:
     """Render the outputs, which may read what the launch left outside its output: that is looked up first."""
-    evaluator, instance = facts.setting.evaluator, facts.instance
+    evaluator, instance = facts.setup.evaluator, facts.instance
     record_, evidence = outputs.record, Evidence(outputs.found)
     try:
         extra = {"launch": launch_scope(info, evidence), "results": dict(record_.results)}
@@ -78,4 +78,4 @@ def _publication(
 
 
 def _not_published(address: str, error: Exception | None) -> Effects:
-    return notice(address, f"outputs not published, the next apply tries again: {words(error)}")
+    return notice(address, f"outputs not published, the next apply tries again: {error_text(error)}")

@@ -12,13 +12,13 @@ from dataclasses import replace
 from typing import assert_never
 
 from taskspec.api import LaunchStatus, TaskInfo
-from taskspec.engine.events import StatusChanged, words
+from taskspec.engine.events import StatusChanged, error_text
 from taskspec.engine.interrupt import OnInterrupt
 from taskspec.engine.launches.verdict import Verdict, judge_ended_service, judge_ready
 from taskspec.engine.protocol.commands import LookUp, Probe, StopLaunches
 from taskspec.engine.protocol.effects import NO_EFFECTS, Effects, record, report, submit
-from taskspec.engine.protocol.facts import RunFacts
 from taskspec.engine.protocol.messages import LookedUp, Probed, Seen, Stopped
+from taskspec.engine.protocol.run_facts import RunFacts
 from taskspec.engine.protocol.states import (
     Attempt,
     Downstream,
@@ -33,14 +33,14 @@ from taskspec.engine.rules.job_rules import end_launch, on_stopped, seen_while_s
 from taskspec.engine.rules.launch_rules import Step, attach, begin_launch
 from taskspec.engine.rules.output_rules import publish_end
 from taskspec.engine.rules.watch_rules import (
-    blinded,
+    count_missed_poll,
+    deadline_verdict,
     has_ended,
     in_stage,
     may_answer,
-    missed,
-    overdue,
-    settling,
-    with_news,
+    tolerate_failed_poll,
+    update_status,
+    wait_for_results,
 )
 from taskspec.plan.model import Action, Planned
 from taskspec.specfile.fields.kinds import ServiceRule
@@ -153,17 +153,17 @@ def _seen(state: ServiceState, info: TaskInfo | None, facts: RunFacts, now: floa
     if isinstance(state, Stopping):
         return seen_while_stopping(state, info, facts)
     if info is None:
-        launch = missed(state.launch)
+        launch = count_missed_poll(state.launch)
         if isinstance(launch, Verdict):
             return _ended(state, launch, None, facts)
         return replace(state, launch=launch), NO_EFFECTS
-    launch, news = with_news(state.launch, info, facts)
+    launch, news = update_status(state.launch, info, facts)
     if has_ended(info):
         verdict = judge_ended_service(info, was_up=isinstance(state, RunningService))
         step, effects = _ended(state, verdict, info, facts)
         return step, news + effects
     launch = in_stage(launch, info, now, is_rising=isinstance(state, StartingService))
-    verdict_ = overdue(launch, info, facts, now)
+    verdict_ = deadline_verdict(launch, info, facts, now)
     state = replace(state, launch=launch)
     if verdict_ is None:
         return state, news
@@ -207,7 +207,7 @@ def _looked_up(state: ServiceState, message: LookedUp, facts: RunFacts, now: flo
     if not isinstance(state, StartingService) or state.launch.task_id != message.task_id:
         return state, NO_EFFECTS
     if message.error is not None:
-        return replace(state, launch=blinded(state.launch, message.error, facts, now)), NO_EFFECTS
+        return replace(state, launch=tolerate_failed_poll(state.launch, message.error, facts, now)), NO_EFFECTS
     launch = replace(state.launch, is_asking=False)
     if message.looked is None:
         return replace(state, launch=launch), NO_EFFECTS
@@ -217,13 +217,13 @@ def _looked_up(state: ServiceState, message: LookedUp, facts: RunFacts, now: flo
 
 def _judge_ready(state: StartingService, info: TaskInfo, facts: RunFacts, now: float) -> Step:
     """The service answers that it is up: it is, once what it promises is there."""
-    verdict = judge_ready(facts.setting.evaluator, facts.instance, info, state.launch.found)
+    verdict = judge_ready(facts.setup.evaluator, facts.instance, info, state.launch.found)
     if verdict.wants:
         asking = replace(state, launch=replace(state.launch, is_asking=True))
         return asking, submit(LookUp(facts.address, info, verdict.wants))
     if verdict.outcome is Outcome.SUCCEEDED:
         return _up(state, verdict, info, facts)
-    patient = settling(state.launch, facts, now) if verdict.may_improve else None
+    patient = wait_for_results(state.launch, facts, now) if verdict.may_improve else None
     if patient is not None:
         return replace(state, launch=replace(patient, found={})), NO_EFFECTS
     if state.attempt.reused:
@@ -292,7 +292,7 @@ def _left_over_stopped(state: Stopping, message: Stopped, facts: RunFacts) -> St
 
 
 def _not_stopped(attempt: Attempt, error: Exception | None, downstream: Downstream) -> EndedService:
-    summary = f"could not be stopped: {words(error)}; the next apply tries again"
+    summary = f"could not be stopped: {error_text(error)}; the next apply tries again"
     return EndedService(attempt, Outcome.RUNNING, summary, downstream, is_unstopped=True)
 
 

@@ -8,7 +8,7 @@ from taskspec.api import TaskInfo
 from taskspec.engine.events import StatusChanged
 from taskspec.engine.launches.verdict import Verdict
 from taskspec.engine.protocol.effects import NO_EFFECTS, Effects, report
-from taskspec.engine.protocol.facts import RunFacts
+from taskspec.engine.protocol.run_facts import RunFacts
 from taskspec.engine.protocol.states import WatchedLaunch
 from taskspec.errors import ApiError, Unauthorized
 from taskspec.specfile.fields.retries_and_deadlines import DEADLINE_OF, FailureKind, Stage, show
@@ -22,7 +22,7 @@ _SILENT = ("", "queued", "consumed", "terminating")
 """In these the app of a service does not answer."""
 
 
-def with_news(launch: WatchedLaunch, info: TaskInfo, facts: RunFacts) -> tuple[WatchedLaunch, Effects]:
+def update_status(launch: WatchedLaunch, info: TaskInfo, facts: RunFacts) -> tuple[WatchedLaunch, Effects]:
     """The launch as this poll shows it, and the report of a new status."""
     if launch.missing:
         launch = replace(launch, missing=0)
@@ -32,7 +32,7 @@ def with_news(launch: WatchedLaunch, info: TaskInfo, facts: RunFacts) -> tuple[W
     return changed, report(StatusChanged(facts.address, info.id, info.raw_status))
 
 
-def missed(launch: WatchedLaunch) -> WatchedLaunch | Verdict:
+def count_missed_poll(launch: WatchedLaunch) -> WatchedLaunch | Verdict:
     """One more poll did not list the launch; the verdict once that is too often."""
     missing = launch.missing + 1
     if missing < MISSING_LIMIT:
@@ -50,7 +50,7 @@ def in_stage(launch: WatchedLaunch, info: TaskInfo, now: float, *, is_rising: bo
     return launch.enter(Stage.STARTING if is_rising and stage is Stage.RUNNING else stage, now)
 
 
-def overdue(launch: WatchedLaunch, info: TaskInfo, facts: RunFacts, now: float) -> Verdict | None:
+def deadline_verdict(launch: WatchedLaunch, info: TaskInfo, facts: RunFacts, now: float) -> Verdict | None:
     """The verdict on a launch that has been in one stage for too long."""
     limit = facts.task.deadlines.limit(launch.stage)
     if limit is None or now - launch.stage_since <= limit:
@@ -59,19 +59,19 @@ def overdue(launch: WatchedLaunch, info: TaskInfo, facts: RunFacts, now: float) 
     return Verdict(Outcome.FAILED, summary, kind=DEADLINE_OF[launch.stage])
 
 
-def settling(launch: WatchedLaunch, facts: RunFacts, now: float) -> WatchedLaunch | None:
+def wait_for_results(launch: WatchedLaunch, facts: RunFacts, now: float) -> WatchedLaunch | None:
     """Apps set their output late: the launch with time for a missing result to arrive; None once that is over."""
     until = now + facts.pace.results_grace if launch.settling_until is None else launch.settling_until
     return replace(launch, settling_until=until) if now < until else None
 
 
-def blinded(launch: WatchedLaunch, error: Exception, facts: RunFacts, now: float) -> WatchedLaunch:
+def tolerate_failed_poll(launch: WatchedLaunch, error: Exception, facts: RunFacts, now: float) -> WatchedLaunch:
     """A look-up failed: the next poll tries again, for as long as the run has patience. Raises the error after that."""
-    since = now if launch.blind_since is None else launch.blind_since
+    since = now if launch.fails_since is None else launch.fails_since
     is_passing = isinstance(error, ApiError) and not isinstance(error, Unauthorized)
     if not is_passing or now - since > facts.pace.server_patience:
         raise error
-    return replace(launch, is_asking=False, blind_since=since)
+    return replace(launch, is_asking=False, fails_since=since)
 
 
 def may_answer(launch: WatchedLaunch) -> bool:

@@ -26,8 +26,8 @@ from taskspec.engine.schedule.ready import Skip
 from taskspec.engine.schedule.retries import PendingRetry, pause
 from taskspec.plan.conditions import explain
 from taskspec.plan.model import Action, Reason
-from taskspec.specfile.fields.kinds import Partial
-from taskspec.specfile.fields.retries_and_deadlines import How
+from taskspec.specfile.fields.kinds import PartialRule
+from taskspec.specfile.fields.retries_and_deadlines import RetryMode
 from taskspec.state.model import Outcome
 from taskspec.template.expressions.absent_views import AbsentView
 from taskspec.values import ServiceId
@@ -50,7 +50,7 @@ def finish(run: RunState, end: End, now: float) -> None:
         case Kept():
             _keep(run, address)
         case EndedService():
-            _over(run, end, now)
+            _judge_ended_service(run, end, now)
         case Pending(attempt, summary):
             run.end(run.ended(attempt, Outcome.PENDING, summary, now))
             for below, _ in run.ready.hold(address):
@@ -75,13 +75,13 @@ def fail(run: RunState, failed: Failed, now: float) -> None:
     """The task is tried again where its rule says so, else everything that needs it is skipped."""
     attempt, address = failed.attempt, failed.attempt.address
     task = run.instances[address].task
-    is_last = run.leaving.is_asked or run.is_ended_for(address)
+    is_last = run.interrupt_state.is_requested or run.is_ended_for(address)
     wait = None if is_last else pause(task, failed.kind, attempt.tries, attempt.key)
     ended = run.ended(attempt, failed.outcome, failed.summary, now)
     if wait is None:
         _give_up(run, attempt, ended)
         return
-    restart = attempt.task_id if task.retry.how is How.RESTART else None
+    restart = attempt.task_id if task.retry.how is RetryMode.RESTART else None
     retry = PendingRetry(now + wait, address, attempt.tries, attempt.number, ended, attempt.key, restart)
     run.ready.retries.add(retry)
     tries = f"try {attempt.tries + 1} of {task.retry.attempts} in {wait:.0f} s"
@@ -96,7 +96,7 @@ def skip_itself(run: RunState, address: str) -> None:
     if is_known and planned.reason is Reason.RUNS_ON_FAILURE:
         _skip(run, address, SkipReason.NOTHING_FAILED, NOTHING_FAILED)
     else:
-        condition = planned.detail if is_known else explain(run.setting.evaluator, run.instances[address])
+        condition = planned.detail if is_known else explain(run.setup.evaluator, run.instances[address])
         summary = f"its condition is false: {condition}" if condition else "its condition is false"
         _skip(run, address, SkipReason.CONDITION_FALSE, summary)
     record_skips(run, run.ready.skip(address))
@@ -109,7 +109,7 @@ def record_skips(run: RunState, skips: Iterable[Skip], *, what: str = "failed", 
         _skip(run, address, reason, summary, cause if cause != address else "")
 
 
-def take_back(run: RunState, address: str, retry: PendingRetry | None) -> bool:
+def return_unstarted(run: RunState, address: str, retry: PendingRetry | None) -> bool:
     """End a task that has had its turn and sent nothing, where a failure has ended the run; whether that was so."""
     if not run.is_ended_for(address):
         return False
@@ -124,7 +124,7 @@ def take_back(run: RunState, address: str, retry: PendingRetry | None) -> bool:
 
 def note_absent_upstream(run: RunState, address: str) -> None:
     """Tell the user which instances a task goes on without."""
-    if run.instances[address].task.partial is not Partial.CONTINUE:
+    if run.instances[address].task.partial is not PartialRule.CONTINUE:
         return
     absent = ", ".join(run.ready.absent_upstream(address))
     if absent:
@@ -138,11 +138,11 @@ def _keep(run: RunState, address: str) -> None:
     if previous is not None and not is_service:
         run.show(address, previous.task_id, previous.results)
     if previous is not None or is_service:
-        run.board.keep(address, previous.task_id if previous is not None else None)
+        run.outcomes.keep(address, previous.task_id if previous is not None else None)
     record_skips(run, run.ready.succeed(address))
 
 
-def _over(run: RunState, end: EndedService, now: float) -> None:
+def _judge_ended_service(run: RunState, end: EndedService, now: float) -> None:
     address = end.attempt.address
     ended = run.ended(end.attempt, end.outcome, end.summary, now)
     if end.is_unstopped:
@@ -157,7 +157,7 @@ def _over(run: RunState, end: EndedService, now: float) -> None:
         case Downstream.MAY_BEGIN:
             record_skips(run, run.ready.succeed(address))
         case Downstream.LOST:
-            run.dead_services[address] = f'service "{address}" died: {end.summary}'
+            run.failed_services[address] = f'service "{address}" died: {end.summary}'
             record_skips(run, run.ready.lose(address), what="died")
         case _:
             assert_never(end.downstream)
@@ -171,7 +171,7 @@ def _give_up(run: RunState, attempt: Attempt, ended: TaskEnded) -> None:
     what = "failed" if ended.outcome is Outcome.FAILED else f"was {ended.outcome}"
     record_skips(run, run.ready.fail(address), what=what)
     _end_replaced(run, address, attempt.key, attempt.replaces)
-    if run.fails_fast and not run.leaving.is_asked:
+    if run.fails_fast and not run.interrupt_state.is_requested:
         _end_run(run, address)
 
 
@@ -208,7 +208,7 @@ def show_as_absent(run: RunState, address: str, outcome: Outcome, task_id: int |
         return
     instance = run.instances[address]
     view = AbsentView(address, str(outcome), task_id)
-    run.setting.evaluator.tasks.put(instance.task.name, instance.key, view)
+    run.setup.evaluator.tasks.put(instance.task.name, instance.key, view)
 
 
 def _why(run: RunState, address: str, cause: str, what: str, *, fail_fast: bool) -> tuple[SkipReason, str]:
@@ -218,7 +218,7 @@ def _why(run: RunState, address: str, cause: str, what: str, *, fail_fast: bool)
         return SkipReason.FAIL_FAST, f'not begun: "{cause}" failed, and the run fails fast'
     if run.ready.has_failed(cause):
         return SkipReason.UPSTREAM_FAILED, f'needs "{cause}", which {what}'
-    return run.board.skip_reason(cause), f'needs "{cause}", which is skipped'
+    return run.outcomes.skip_reason(cause), f'needs "{cause}", which is skipped'
 
 
 def _skip(run: RunState, address: str, reason: SkipReason, summary: str, because_of: str = "") -> None:

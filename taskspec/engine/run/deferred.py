@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from taskspec.engine.deferred_planner import DeferredPlanner
-from taskspec.engine.events import words
+from taskspec.engine.events import error_text
 from taskspec.engine.protocol.commands import PlanFurther, StopLaunches
 from taskspec.engine.protocol.effects import submit
 from taskspec.engine.protocol.messages import FurtherPlanned, InterruptAsked, Message
@@ -36,20 +36,20 @@ class Deferred:
     def plan_next(self) -> None:
         """Let a worker plan the first address that waits for it."""
         run = self.run
-        if run.is_planning or not run.deferred or run.leaving.is_asked:
+        if run.is_planning or not run.deferred or run.interrupt_state.is_requested:
             return
         run.is_planning = True
         self._planner = self.planner(run.plan, run.deferred[0], run.over)
         run.do(submit(PlanFurther(self._planner)))
 
-    def holds_back(self, message: Message) -> bool:
+    def keep_if_planning(self, message: Message) -> bool:
         """Keep a message until the plan is made; whether it was kept."""
         is_kept = self.run.is_planning and not isinstance(message, FurtherPlanned | InterruptAsked)
         if is_kept:
             self._waiting.append(message)
         return is_kept
 
-    def held_back(self) -> list[Message]:
+    def take_waiting(self) -> list[Message]:
         """The messages that were kept, in order; they are kept no longer."""
         messages, self._waiting = self._waiting, []
         return messages
@@ -58,7 +58,7 @@ class Deferred:
         """The plan is made, or cannot be; once the run is ending it is of no use."""
         run = self.run
         run.is_planning = False
-        if run.leaving.is_asked:
+        if run.interrupt_state.is_requested:
             return
         address = run.deferred.pop(0)
         if message.plan is not None:
@@ -66,7 +66,7 @@ class Deferred:
         elif isinstance(message.error, TaskspecError):
             if self._planner is not None:
                 self._planner.forget_problems()
-            finish(run, Failed(Attempt(address, now), words(message.error), kind=FailureKind.INPUTS), now)
+            finish(run, Failed(Attempt(address, now), error_text(message.error), kind=FailureKind.INPUTS), now)
         elif message.error is not None:
             raise message.error
 
@@ -75,12 +75,12 @@ class Deferred:
         new = [task for task in plan.tasks if task.address not in run.tasks]
         known_stops = {stop.address for stop in before.stops}
         strays = [stop for stop in plan.stops if stop.address not in known_stops]
-        run.setting.evaluator.views.take(plan.views)
+        run.setup.evaluator.views.take(plan.views)
         run.use_plan(replace(plan, stops=before.stops, warnings=before.warnings))
         record_skips(run, run.ready.skipped_at_once)
         self._report(before, strays)
         for task in new:
-            for twin in task.twins:
+            for twin in task.duplicates:
                 run.do(submit(StopLaunches(task.address, (twin,), StopPurpose.DUPLICATE)))
 
     def _report(self, before: Plan, strays: list[Planned]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 
-from taskspec.engine.events import words
+from taskspec.engine.events import error_text
 from taskspec.engine.launches.prepare import NotLaunchable
 from taskspec.engine.protocol.commands import FetchFacts, StopLaunches
 from taskspec.engine.protocol.effects import submit
@@ -23,11 +23,11 @@ from taskspec.engine.protocol.states import (
     StopPurpose,
     Watched,
 )
-from taskspec.engine.rules.call_rules import begin_call, give_up_waiting, look_again
+from taskspec.engine.rules.call_rules import begin_call, give_up_waiting, poll_again
 from taskspec.engine.rules.launch_rules import Step, attach, begin_launch, restart_launch
 from taskspec.engine.rules.output_rules import publish_kept
 from taskspec.engine.rules.service_rules import begin_service
-from taskspec.engine.run.completion import finish, note_absent_upstream, service_is_up, skip_itself, take_back
+from taskspec.engine.run.completion import finish, note_absent_upstream, return_unstarted, service_is_up, skip_itself
 from taskspec.engine.run.state import RunState
 from taskspec.engine.schedule.retries import PendingRetry
 from taskspec.errors import TaskspecError
@@ -75,17 +75,17 @@ class Dispatcher:
     def begin_ready(self, now: float) -> None:
         """Begin every task and try that may begin now."""
         self._begin_turns(now)
-        while self._has_given_up(now):
+        while self._give_up_deadlocked(now):
             self._begin_turns(now)
         self._fetch_facts()
 
-    def take_turn(self, address: str, now: float) -> None:
+    def begin_task(self, address: str, now: float) -> None:
         """Do what the plan says of a task whose turn has come."""
         run = self.run
         planned = run.tasks[address]
         if planned.is_folded:
             run.deferred.append(address)
-        elif self._is_skipped(address, planned, now):
+        elif self._skip_if_unwanted(address, planned, now):
             return
         else:
             note_absent_upstream(run, address)
@@ -94,7 +94,7 @@ class Dispatcher:
     def try_again(self, retry: PendingRetry, now: float) -> None:
         """Another try: the same launch again where the rule asks for it, else a new one."""
         run, address = self.run, retry.address
-        why = run.cause_of_death(address)
+        why = run.service_failure(address)
         if why:
             self.settle((Failed(Attempt(address, now, retry.key), why), submit()), now)
         elif run.instances[address].task.call is not None:
@@ -115,15 +115,15 @@ class Dispatcher:
         if isinstance(self.run.states.get(address), Preparing):
             self._preparing.append(address)
 
-    def go_on_with_calls(self, now: float) -> None:
+    def begin_ready_calls(self, now: float) -> None:
         """Begin calls that may begin, look again where it is time, and end waits when nothing else is left to do."""
         run = self.run
-        if run.leaving.is_asked:
+        if run.interrupt_state.is_requested:
             return
         for _ in range(len(self._queue)):
             address = self._queue.popleft()
             state = run.states.get(address)
-            if not isinstance(state, CallQueued) or take_back(run, address, state.retry):
+            if not isinstance(state, CallQueued) or return_unstarted(run, address, state.retry):
                 continue
             if self._has_room(address):
                 self._calls[address] = run.instances[address].task.kind
@@ -133,10 +133,10 @@ class Dispatcher:
         held = self.held
         is_idle = bool(held) and self._is_idle(held)
         for state in held:
-            if is_idle and now >= state.patient_until:
+            if is_idle and now >= state.wait_until:
                 self.settle(give_up_waiting(state), now)
-            elif now >= state.look_at:
-                self.settle(look_again(state, run.facts(state.attempt.address)), now)
+            elif now >= state.next_poll:
+                self.settle(poll_again(state, run.facts(state.attempt.address)), now)
 
     @property
     def held(self) -> list[OnHold]:
@@ -150,7 +150,7 @@ class Dispatcher:
         if not held:
             return limit
         is_idle = self._is_idle(held)
-        due = (min(one.look_at, one.patient_until) if is_idle else one.look_at for one in held)
+        due = (min(one.next_poll, one.wait_until) if is_idle else one.next_poll for one in held)
         return min(limit, max(0.0, min(due) - now))
 
     def leave(self, now: float) -> None:
@@ -188,7 +188,7 @@ class Dispatcher:
         self._queue.append(attempt.address)
         self.settle((CallQueued(attempt, retry), submit()), now)
 
-    def _is_skipped(self, address: str, planned: PlannedTask, now: float) -> bool:
+    def _skip_if_unwanted(self, address: str, planned: PlannedTask, now: float) -> bool:
         """End a task whose condition does not hold, now that what it reads is known; whether that was so."""
         run = self.run
         if planned.action is Action.SKIP:
@@ -197,11 +197,11 @@ class Dispatcher:
         if not planned.condition:
             return False
         try:
-            holds = run.setting.evaluator.condition(run.instances[address])
+            holds = run.setup.evaluator.condition(run.instances[address])
             if isinstance(holds, Unknown):
                 raise NotLaunchable(f"its condition is still unknown: {holds.describe()}")
         except TaskspecError as error:
-            failed = Failed(Attempt(address, now), words(error), kind=FailureKind.INPUTS)
+            failed = Failed(Attempt(address, now), error_text(error), kind=FailureKind.INPUTS)
             self.settle((failed, submit()), now)
             return True
         if holds:
@@ -218,18 +218,18 @@ class Dispatcher:
             if isinstance(turn, PendingRetry):
                 self.try_again(turn, now)
             else:
-                self.take_turn(turn, now)
+                self.begin_task(turn, now)
         if not run.is_planning:
-            self.go_on_with_calls(now)
+            self.begin_ready_calls(now)
 
-    def _has_given_up(self, now: float) -> bool:
+    def _give_up_deadlocked(self, now: float) -> bool:
         """Fail a task that waits for slots which only services hold, that wait for it; whether there was one."""
         run = self.run
-        if run.goes_on() or run.leaving.is_asked:
+        if run.is_running() or run.interrupt_state.is_requested:
             return False
         run.ready.look_again()
         self._begin_turns(now)
-        stuck = run.ready.stuck() if not run.goes_on() else None
+        stuck = run.ready.stuck() if not run.is_running() else None
         if stuck is None:
             return False
         summary = f"{stuck.reason}. Increase it."
@@ -250,12 +250,12 @@ class Dispatcher:
         waits = sum(kind is Kind.WAIT for kind in self._calls.values())
         if self.run.instances[address].task.kind is Kind.WAIT:
             return waits < WAITS_AT_ONCE
-        return len(self._calls) - waits < self.run.setting.pace.parallelism
+        return len(self._calls) - waits < self.run.setup.pace.parallelism
 
     def _is_idle(self, held: list[OnHold]) -> bool:
         """Whether waits for a person are all that is left to do."""
         run = self.run
         up = sum(1 for _ in run.services_up)
         is_held = len(run.states) == len(held) + up
-        is_free = run.ready.has_free or self._queue or run.ready.retries
+        is_free = run.ready.has_ready or self._queue or run.ready.retries
         return is_held and not is_free and run.awaited == 0 and not run.has_effects

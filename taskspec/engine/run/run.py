@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 
 from taskspec.engine.deferred_planner import DeferredPlanner
 from taskspec.engine.events import RunBegan, RunEnded, RunReport, TaskEnded
-from taskspec.engine.interrupt import Leaving, OnInterrupt
-from taskspec.engine.outcomes import Scoreboard
+from taskspec.engine.interrupt import InterruptState, OnInterrupt
+from taskspec.engine.outcomes import Outcomes
 from taskspec.engine.protocol.commands import Command, PollLaunch, RegisterFolders, StopDuplicates, StopLaunches
 from taskspec.engine.protocol.effects import Effects, record, report, submit
-from taskspec.engine.protocol.facts import Setting
 from taskspec.engine.protocol.messages import FoldersRegistered, FurtherPlanned, InterruptAsked, Message
+from taskspec.engine.protocol.run_facts import RunSetup
 from taskspec.engine.protocol.states import (
     Calling,
     OnHold,
@@ -27,13 +27,13 @@ from taskspec.engine.protocol.states import (
     TaskState,
     Unresolved,
 )
-from taskspec.engine.rules.call_rules import cut_off
+from taskspec.engine.rules.call_rules import abandon_call
 from taskspec.engine.rules.launch_rules import Step
 from taskspec.engine.rules.service_rules import launches_left, on_unused
 from taskspec.engine.run.completion import record_skips
 from taskspec.engine.run.deferred import Deferred
 from taskspec.engine.run.dispatch import Dispatcher
-from taskspec.engine.run.inbox import Inbox
+from taskspec.engine.run.message_handler import MessageHandler
 from taskspec.engine.run.poll_schedule import PollSchedule
 from taskspec.engine.run.state import RunState, watched_launch
 from taskspec.errors import SpecError
@@ -53,24 +53,24 @@ class Run:
 
     run_id: str
     plan: Plan
-    setting: Setting
-    leaving: Leaving
+    setup: RunSetup
+    interrupt_state: InterruptState
     planner: Callable[[Plan, str, frozenset[str]], DeferredPlanner]
     began: float
     state: RunState = field(init=False)
     dispatcher: Dispatcher = field(init=False)
     deferred: Deferred = field(init=False)
-    inbox: Inbox = field(init=False)
+    message_handler: MessageHandler = field(init=False)
     _is_registering: bool = True
 
     def __post_init__(self) -> None:
-        pace = self.setting.pace
-        board = Scoreboard(self.setting.evaluator.secrets)
+        pace = self.setup.pace
+        board = Outcomes(self.setup.evaluator.secrets)
         polls = PollSchedule(pace.poll_shortest, pace.poll_longest, pace.server_patience)
-        self.state = RunState(self.plan, self.setting, self.leaving, board, polls)
+        self.state = RunState(self.plan, self.setup, self.interrupt_state, board, polls)
         self.dispatcher = Dispatcher(self.state)
         self.deferred = Deferred(self.state, self.planner)
-        self.inbox = Inbox(self.state, self.dispatcher)
+        self.message_handler = MessageHandler(self.state, self.dispatcher)
         self.state.do(submit(RegisterFolders(self.plan)))
 
     def take_effects(self) -> Effects:
@@ -90,12 +90,12 @@ class Run:
         """Take a message in; `command` is what it answers, if it answers one."""
         if command is not None:
             self.state.awaited -= command.is_awaited
-        if not self.deferred.holds_back(message):
+        if not self.deferred.keep_if_planning(message):
             self._handle(message, now)
 
     def settle(self, now: float) -> None:
         """End the run at its deadline, and every service whose last user has ended."""
-        if self.leaving.has_passed(now):
+        if self.interrupt_state.has_passed(now):
             self._leave(now, OnInterrupt.DETACH)
         for address in self.state.services:
             state = self.state.states.get(address)
@@ -106,9 +106,9 @@ class Run:
         """Whether nothing is left to do, or to wait for."""
         run = self.state
         is_busy = run.awaited > 0 or run.has_effects
-        if self.leaving.is_asked:
+        if self.interrupt_state.is_requested:
             is_starting = run.is_stopping_services or any(map(_is_on_its_way, run.states.values()))
-            return self.leaving.is_over(now, starting=is_starting, active=bool(run.states) or is_busy)
+            return self.interrupt_state.is_over(now, starting=is_starting, active=bool(run.states) or is_busy)
         is_done = run.ready.is_done and not self._is_registering
         return is_done and not is_busy and not run.has_service_up and not run.resent
 
@@ -116,10 +116,10 @@ class Run:
         """How long the loop may wait for a message."""
         run = self.state
         if self._is_registering:
-            return self.leaving.seconds_left(now, _IDLE_SECONDS)
-        if self.is_over(now) or run.has_effects or (run.has_room and run.ready.has_free):
+            return self.interrupt_state.seconds_left(now, _IDLE_SECONDS)
+        if self.is_over(now) or run.has_effects or (run.has_room and run.ready.has_ready):
             return 0.0
-        limit = self.leaving.seconds_left(now, self.dispatcher.seconds_left(now, _IDLE_SECONDS))
+        limit = self.interrupt_state.seconds_left(now, self.dispatcher.seconds_left(now, _IDLE_SECONDS))
         if run.has_room:
             limit = run.ready.seconds_left(now, limit)
         return run.polls.seconds_left(now, limit) if run.watched else limit
@@ -129,7 +129,7 @@ class Run:
         run = self.state
         for state in list(run.states.values()):
             if isinstance(state, Calling | OnHold):
-                self._step(cut_off(state.attempt), now)
+                self._step(abandon_call(state.attempt), now)
             elif isinstance(state, RunningService) or (
                 isinstance(state, Stopping) and state.attempt.address in run.services_up
             ):
@@ -142,10 +142,10 @@ class Run:
             run.end(TaskEnded(retry.address, Outcome.FAILED, summary="interrupted before its next try"))
         result = RunReport(
             run=self.run_id,
-            tasks=run.board.partition(task.address for task in run.plan.tasks),
+            tasks=run.outcomes.partition(task.address for task in run.plan.tasks),
             results=self._results(),
             seconds=now - self.began,
-            detached=self.leaving.is_asked,
+            detached=self.interrupt_state.is_requested,
             stopped=tuple(run.stopped),
             unstopped=tuple(run.unstopped),
         )
@@ -160,9 +160,9 @@ class Run:
                 self._registered(message)
             case FurtherPlanned():
                 self.deferred.on_planned(message, now)
-                self._handle_held_back(now)
+                self._handle_waiting(now)
             case _:
-                self.inbox.handle(message, now)
+                self.message_handler.handle(message, now)
 
     def _step(self, step: Step, now: float) -> None:
         self.dispatcher.settle(step, now)
@@ -172,12 +172,12 @@ class Run:
         run = self.state
         self._is_registering = False
         actions = {str(action): count for action, count in self.plan.counts.items() if count}
-        began = RunBegan(self.run_id, self.plan, self.setting.pace.parallelism)
+        began = RunBegan(self.run_id, self.plan, self.setup.pace.parallelism)
         run.do(record(event_bodies.run_started(actions, self.plan.server)) + report(began))
-        if self.leaving.is_asked:
+        if self.interrupt_state.is_requested:
             return
         for planned in (*self.plan.tasks, *self.plan.stops):
-            for twin in planned.twins:
+            for twin in planned.duplicates:
                 run.do(submit(StopLaunches(planned.address, (twin,), StopPurpose.DUPLICATE)))
         for stop in self.plan.stops:
             run.do(submit(StopLaunches(stop.address, tuple(launches_left(stop)), StopPurpose.UNWANTED)))
@@ -191,20 +191,20 @@ class Run:
 
     def _leave(self, now: float, mode: OnInterrupt | None = None) -> None:
         """Begin to leave; with `stop`, ask every launch to stop, the youngest first."""
-        if not self.leaving.ask(now, mode):
+        if not self.interrupt_state.ask(now, mode):
             return
         if self._is_registering:
             self._start()
         self.dispatcher.leave(now)
-        self._handle_held_back(now)
-        if self.leaving.mode is OnInterrupt.STOP:
+        self._handle_waiting(now)
+        if self.interrupt_state.mode is OnInterrupt.STOP:
             for state in reversed(list(self.state.states.values())):
                 if isinstance(state, Running | StartingService):
                     launch = (state.launch.task_id,)
                     self.state.do(submit(StopLaunches(state.attempt.address, launch, StopPurpose.INTERRUPT)))
 
-    def _handle_held_back(self, now: float) -> None:
-        for message in self.deferred.held_back():
+    def _handle_waiting(self, now: float) -> None:
+        for message in self.deferred.take_waiting():
             self._handle(message, now)
 
     def _poll_if_due(self, now: float) -> None:
@@ -223,7 +223,7 @@ class Run:
         """Once all else is done, look for launches that came of a start which was sent again."""
         run = self.state
         is_idle = run.awaited == 0 and not run.has_service_up and not run.has_effects
-        if run.resent and run.ready.is_done and is_idle and not self.leaving.is_asked:
+        if run.resent and run.ready.is_done and is_idle and not self.interrupt_state.is_requested:
             resent, run.resent = tuple(run.resent), []
             run.do(submit(StopDuplicates(resent)))
 
@@ -231,7 +231,7 @@ class Run:
         if self.state.is_planning:
             return {}
         try:
-            return final_results(self.setting.evaluator)
+            return final_results(self.setup.evaluator)
         except SpecError:
             return {}
 

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from taskspec.engine.events import EngineEvent, Noticed, TaskEnded
-from taskspec.engine.interrupt import Leaving, OnInterrupt
+from taskspec.engine.interrupt import InterruptState, OnInterrupt
 from taskspec.engine.launches.start import StartOrder
-from taskspec.engine.outcomes import Scoreboard
+from taskspec.engine.outcomes import Outcomes
 from taskspec.engine.protocol.commands import Command, ReadLog, StopLaunches
 from taskspec.engine.protocol.effects import NO_EFFECTS, Effects, notice, report, submit
-from taskspec.engine.protocol.facts import RunFacts, Setting
+from taskspec.engine.protocol.run_facts import RunFacts, RunSetup
 from taskspec.engine.protocol.states import (
     Attempt,
     LaunchState,
@@ -38,9 +38,9 @@ class RunState:
     """Everything a run knows. An address is the identity of a task; `states` holds those between turn and end."""
 
     plan: Plan
-    setting: Setting
-    leaving: Leaving
-    board: Scoreboard
+    setup: RunSetup
+    interrupt_state: InterruptState
+    outcomes: Outcomes
     polls: PollSchedule
     states: dict[str, TaskState] = field(default_factory=dict)
     tasks: dict[str, PlannedTask] = field(init=False)
@@ -54,7 +54,7 @@ class RunState:
     """What the report says of a task that succeeds."""
     resent: list[tuple[StartOrder, int]] = field(default_factory=list)
     """Starts that were sent again, with their launches: a duplicate may still turn up."""
-    dead_services: dict[str, str] = field(default_factory=dict)
+    failed_services: dict[str, str] = field(default_factory=dict)
     """How services died, by address."""
     ended_by: str = ""
     """The address of the failure that has ended the run: nothing new begins but what runs on failure or always."""
@@ -69,7 +69,7 @@ class RunState:
     _open_users: dict[str, list[str]] = field(init=False, default_factory=dict)
     watched: dict[str, None] = field(init=False, default_factory=dict)
     """Addresses whose launches are polled."""
-    _launching: set[str] = field(init=False, default_factory=set)
+    _starting_tasks: set[str] = field(init=False, default_factory=set)
     """Launches between their turn and their end; services that are up are not among them."""
     _reading_log: set[str] = field(init=False, default_factory=set)
     _effects: list[Effects] = field(init=False, default_factory=list)
@@ -96,12 +96,12 @@ class RunState:
         self.deferred = self.deferred_in(plan)
         self._index()
         for address in self.states:
-            self.ready.hold_slots(address)
+            self.ready.keep_slots(address)
 
     @property
     def over(self) -> frozenset[str]:
         """Addresses that have their outcome, or get it once the log of their launch is read."""
-        return frozenset((*self.board.ended, *self._reading_log))
+        return frozenset((*self.outcomes.ended, *self._reading_log))
 
     def deferred_in(self, plan: Plan) -> list[str]:
         there = {instance.address for instance in plan.expansion.instances}
@@ -111,7 +111,7 @@ class RunState:
         """The task is in this state now."""
         self.states[address] = state
         is_launching = isinstance(state, LaunchState) and not _was_up(state)
-        (self._launching.add if is_launching else self._launching.discard)(address)
+        (self._starting_tasks.add if is_launching else self._starting_tasks.discard)(address)
         if watched_launch(state) is not None:
             self.watched[address] = None
         else:
@@ -120,7 +120,7 @@ class RunState:
     def drop(self, address: str) -> None:
         """The task has come to an end, or waits for its next try."""
         self.states.pop(address, None)
-        self._launching.discard(address)
+        self._starting_tasks.discard(address)
         self.watched.pop(address, None)
         self.ready.release(address)
 
@@ -128,13 +128,13 @@ class RunState:
         """What rules may know of a task; how the users of a service ended only where that is asked for."""
         is_service = address in self.services
         users = self.services[address] if is_service and of_users else ()
-        leaving = self.leaving
+        leaving = self.interrupt_state
         return RunFacts(
-            self.setting,
+            self.setup,
             self.instances[address],
             self.tasks[address],
-            leaving.mode if leaving.is_asked else None,
-            leaving.gone.is_set(),
+            leaving.mode if leaving.is_requested else None,
+            leaving.is_abandoned.is_set(),
             has_failed_user=any(self.ready.has_failed(user) for user in users),
             may_be_needed=is_service and self.may_be_needed(address),
         )
@@ -164,7 +164,7 @@ class RunState:
         return bool(self._effects)
 
     def _redacted(self, event: EngineEvent) -> EngineEvent:
-        return replace(event, message=self.board.redact(event.message)) if isinstance(event, Noticed) else event
+        return replace(event, message=self.outcomes.redact(event.message)) if isinstance(event, Noticed) else event
 
     def notice(self, address: str, message: str) -> None:
         self.do(notice(address, message))
@@ -172,7 +172,7 @@ class RunState:
     def end(self, ended: TaskEnded) -> None:
         """Give a task its outcome."""
         self._reading_log.discard(ended.address)
-        self.do(report(self.board.end(ended)))
+        self.do(report(self.outcomes.end(ended)))
 
     def end_with_log(self, ended: TaskEnded) -> None:
         """Give a task its outcome, with the last lines of its launch's log where it had one."""
@@ -183,24 +183,24 @@ class RunState:
             self.do(submit(ReadLog(ended)))
 
     def ended(self, attempt: Attempt, outcome: Outcome, summary: str, now: float) -> TaskEnded:
-        link = self.setting.server.link(attempt.task_id) if attempt.task_id is not None else ""
+        link = self.setup.server.link(attempt.task_id) if attempt.task_id is not None else ""
         seconds = now - attempt.began
         return TaskEnded(attempt.address, outcome, attempt.task_id, summary, seconds, link=link)
 
     def show(self, address: str, task_id: int | None, results: Json) -> None:
         """Let tasks downstream see a launch and its results."""
-        instance, evaluator = self.instances[address], self.setting.evaluator
+        instance, evaluator = self.instances[address], self.setup.evaluator
         view = TaskView(address, task_id, evaluator.recorded(results))
         evaluator.tasks.put(instance.task.name, instance.key, view)
 
     @property
     def has_room(self) -> bool:
         """Whether another launch may begin; calls do not count as launches."""
-        if self.leaving.is_asked or self.deferred or self.is_planning:
+        if self.interrupt_state.is_requested or self.deferred or self.is_planning:
             return False
-        return len(self._launching) < self.setting.pace.parallelism
+        return len(self._starting_tasks) < self.setup.pace.parallelism
 
-    def goes_on(self) -> bool:
+    def is_running(self) -> bool:
         """Whether something will end by itself; a service that is up will not."""
         is_active = len(self.states) > sum(1 for _ in self.services_up)
         return bool(is_active or self.awaited or self.deferred or self.ready.retries)
@@ -214,7 +214,7 @@ class RunState:
         """Whether the stop of a service is on its way."""
         states = (self.states.get(service) for service in self.services)
         return self.superseding > 0 or any(
-            isinstance(state, Stopping) and state.purpose.outlasts_interrupt for state in states
+            isinstance(state, Stopping) and state.purpose.survives_interrupt for state in states
         )
 
     @property
@@ -225,8 +225,8 @@ class RunState:
     @property
     def fails_fast(self) -> bool:
         """Whether the first failure ends the run."""
-        asked = self.setting.pace.fail_fast
-        return self.setting.evaluator.spec.fail_fast if asked is None else asked
+        asked = self.setup.pace.fail_fast
+        return self.setup.evaluator.spec.fail_fast if asked is None else asked
 
     def is_ended_for(self, address: str) -> bool:
         """Whether a failure has ended the run for a task that has not begun."""
@@ -234,10 +234,10 @@ class RunState:
 
     def is_used(self, service: str) -> bool:
         """Whether a user has still to end; once the run is ending, only those that run count."""
-        if self.leaving.is_asked:
-            return any(user in self.states or self._goes_on_elsewhere(user) for user in self.services[service])
+        if self.interrupt_state.is_requested:
+            return any(user in self.states or self._runs_in_other_task(user) for user in self.services[service])
         waiting = self._open_users[service]
-        while waiting and self.board.has(waiting[-1]):
+        while waiting and self.outcomes.has(waiting[-1]):
             waiting.pop()
         return bool(waiting)
 
@@ -246,17 +246,17 @@ class RunState:
         rule = self.instances[service].task.service
         return self.is_used(service) or (rule is not None and rule.keep) or not self.services[service]
 
-    def _goes_on_elsewhere(self, user: str) -> bool:
+    def _runs_in_other_task(self, user: str) -> bool:
         """Whether a launch of an earlier run goes on after this one, which has not attached to it yet."""
         planned = self.tasks[user]
-        if self.leaving.mode is not OnInterrupt.DETACH or planned.action is not Action.ATTACH:
+        if self.interrupt_state.mode is not OnInterrupt.DETACH or planned.action is not Action.ATTACH:
             return False
         is_running = planned.observed is not None and not planned.observed.is_terminal
-        return is_running and not self.board.has(user)
+        return is_running and not self.outcomes.has(user)
 
-    def cause_of_death(self, user: str) -> str:
+    def service_failure(self, user: str) -> str:
         """Why a task cannot begin: a service it needs has died. Empty while all is well."""
-        return next((why for service, why in self.dead_services.items() if user in self.services[service]), "")
+        return next((why for service, why in self.failed_services.items() if user in self.services[service]), "")
 
 
 def watched_launch(state: TaskState | None) -> WatchedLaunch | None:

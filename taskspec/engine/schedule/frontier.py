@@ -96,7 +96,7 @@ class Frontier:
 
     def show(self) -> int | None:
         """The next free node, which waits for something else before it begins; until then it may still be skipped."""
-        return heapq.heappop(self._free)[1] if self.has_free else None
+        return heapq.heappop(self._free)[1] if self.has_ready else None
 
     def hand(self, node: int) -> None:
         """The node that was shown begins."""
@@ -110,7 +110,7 @@ class Frontier:
         return node in self._skipped
 
     @property
-    def has_free(self) -> bool:
+    def has_ready(self) -> bool:
         while self._free and self._free[0][1] in self._skipped:
             heapq.heappop(self._free)
         return bool(self._free)

@@ -13,7 +13,7 @@ from taskspec.engine.schedule.frontier import Frontier, History, Rule, rule_of
 from taskspec.engine.schedule.retries import PendingRetry, Retries
 from taskspec.plan.decide_service import users
 from taskspec.plan.model import Action, Plan
-from taskspec.specfile.fields.kinds import Partial, RunOn
+from taskspec.specfile.fields.kinds import PartialRule, RunOn
 
 Skip = tuple[str, str]
 """A skipped address and the one that caused it; the address itself where it waited for a failure that never came."""
@@ -73,8 +73,8 @@ class Ready:
         return self._frontier.is_done
 
     @property
-    def has_free(self) -> bool:
-        return self._frontier.has_free
+    def has_ready(self) -> bool:
+        return self._frontier.has_ready
 
     def next(self, now: float) -> PendingRetry | str | None:
         """The next try or task that may begin, its slots taken; None while there is none."""
@@ -93,7 +93,7 @@ class Ready:
         """Something ended that may free more slots than were given back."""
         self._admission.look_again()
 
-    def hold_slots(self, address: str) -> None:
+    def keep_slots(self, address: str) -> None:
         """The task began under another plan."""
         self._admission.resume(self._nodes[address])
 
@@ -165,7 +165,7 @@ def _rules_of(plan: Plan) -> Mapping[int, Rule]:
     rules: dict[int, Rule] = {}
     for planned in plan.tasks:
         task = instances[planned.node].task
-        if task.run_on is not RunOn.SUCCESS or task.partial is not Partial.FAIL:
+        if task.run_on is not RunOn.SUCCESS or task.partial is not PartialRule.FAIL:
             is_soft = planned.action is Action.ATTACH and task.run_on is RunOn.FAILURE
             run_on = RunOn.ALWAYS if is_soft else task.run_on
             rules[planned.node] = rule_of(graph, planned.node, run_on, lambda one: instances[one].task.name)

@@ -33,14 +33,14 @@ class Slots:
     spare: Callable[[int], Needs] = lambda _: ()
     """What must be free in addition to the needs of a node before it begins; the node does not take it."""
     _holders: dict[int, Needs] = field(default_factory=dict)
-    _lines: dict[Needs, list[tuple[Rank, int]]] = field(default_factory=dict)
+    _waiting_lines: dict[Needs, list[tuple[Rank, int]]] = field(default_factory=dict)
     _heads: list[tuple[Rank, int, Needs]] = field(default_factory=list)
     """Lines that may fit, by the rank of their head; an entry whose head has changed is stale."""
     _lacking: dict[Place, dict[Needs, None]] = field(default_factory=lambda: defaultdict(dict))
 
     def offer(self, node: int, rank: Rank, needs: Needs) -> None:
         """The node may begin as soon as it fits."""
-        line = self._lines.setdefault(needs, [])
+        line = self._waiting_lines.setdefault(needs, [])
         heapq.heappush(line, (rank, node))
         if line[0] == (rank, node):
             heapq.heappush(self._heads, (rank, node, needs))
@@ -49,7 +49,7 @@ class Slots:
         """The first node that fits, its slots taken; None while none does."""
         while self._heads:
             rank, node, needs = heapq.heappop(self._heads)
-            line = self._lines.get(needs)
+            line = self._waiting_lines.get(needs)
             if not line or line[0] != (rank, node):
                 continue
             lacking = self._lacking_place(needs) or self._lacking_place(_together(needs, self.spare(node)))
@@ -70,11 +70,11 @@ class Slots:
 
     def give_up(self) -> tuple[int, Place, list[int]] | None:
         """Remove and return the first waiting node, the place it lacks and who holds that; None if no node waits."""
-        waiting = [(line[0], needs) for needs, line in self._lines.items() if line]
+        waiting = [(line[0], needs) for needs, line in self._waiting_lines.items() if line]
         if not waiting:
             return None
         (_, node), needs = min(waiting)
-        heapq.heappop(self._lines[needs])
+        heapq.heappop(self._waiting_lines[needs])
         self._show_head(needs)
         place = self._lacking_place(needs) or self._lacking_place(_together(needs, self.spare(node)))
         if place is None:
@@ -102,11 +102,11 @@ class Slots:
         return next((place for place, count in needs if self.taken[place] + count > self.sizes[place]), None)
 
     def _show_head(self, needs: Needs) -> None:
-        line = self._lines.get(needs)
+        line = self._waiting_lines.get(needs)
         if line:
             heapq.heappush(self._heads, (*line[0], needs))
         else:
-            self._lines.pop(needs, None)
+            self._waiting_lines.pop(needs, None)
 
 
 def _together(needs: Needs, more: Needs) -> Needs:

@@ -30,14 +30,14 @@ class LookupResult:
     findings: Findings
 
 
-def look(api: Api, info: TaskInfo, needs: Iterable[Need]) -> LookupResult:
+def look_up_needs(api: Api, info: TaskInfo, needs: Iterable[Need]) -> LookupResult:
     """Look for every need. What the server refuses is a finding too; raises ApiError for passing trouble."""
     findings: dict[Need, Finding] = {}
     for need in needs:
         try:
             findings[need] = _find(api, info, need)
         except Refused as error:
-            findings[need] = Finding(None, trouble=error.message)
+            findings[need] = Finding(None, problem_text=error.message)
     return LookupResult(info, findings)
 
 

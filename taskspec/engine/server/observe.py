@@ -23,7 +23,7 @@ def key_of(info: TaskInfo) -> str | None:
     return key_in(info.description) or None
 
 
-def observe(server: Server, state: State) -> dict[str, Observed]:
+def observe_launches(server: Server, state: State) -> dict[str, Observed]:
     """The launches on record that the server still knows, by address. Touches no server when nothing is on record."""
     by_workspace: dict[int, list[Record]] = defaultdict(list)
     for record in state.records.values():
@@ -37,15 +37,15 @@ def observe(server: Server, state: State) -> dict[str, Observed]:
 
 
 def _started(api: Api, workspace: int, records: list[Record]) -> Iterable[tuple[str, Observed]]:
-    infos = known(api, workspace, [record.task_id for record in records if record.task_id is not None])
+    infos = known_launches(api, workspace, [record.task_id for record in records if record.task_id is not None])
     twins = _late_twins(api, workspace, [record for record in records if record.resent])
     for record in records:
         info = infos.get(record.task_id or 0)
         if info is not None:
-            yield record.address, replace(observed(info), twins=twins.get(record.key, ()))
+            yield record.address, replace(as_observed(info), duplicates=twins.get(record.key, ()))
 
 
-def known(api: Api, workspace: int, ids: Iterable[int]) -> dict[int, TaskInfo]:
+def known_launches(api: Api, workspace: int, ids: Iterable[int]) -> dict[int, TaskInfo]:
     """Those of the launches that the server knows, by id.
 
     A list may lag behind, and a launch that counts as lost is started again. One that no list shows is therefore
@@ -70,7 +70,7 @@ def _late_twins(api: Api, workspace: int, resent: list[Record]) -> dict[str, tup
 
 def _twins(record: Record, found: Iterable[TaskInfo]) -> Iterable[int]:
     for info in found:
-        if info.id > record.watermark and info.id != record.task_id and not observed(info).is_terminal:
+        if info.id > record.watermark and info.id != record.task_id and not as_observed(info).is_terminal:
             yield info.id
 
 
@@ -83,7 +83,7 @@ def _intended(api: Api, workspace: int, records: list[Record]) -> Iterable[tuple
         ours = [info for info in found.get(record.key, []) if info.id > record.watermark]
         if ours:
             first, *twins = ours
-            yield record.address, replace(observed(first), twins=tuple(twin.id for twin in twins))
+            yield record.address, replace(as_observed(first), duplicates=tuple(twin.id for twin in twins))
 
 
 def launches_by_key(api: Api, workspace: int, watermark: int) -> Mapping[str, list[TaskInfo]]:
@@ -96,7 +96,7 @@ def launches_by_key(api: Api, workspace: int, watermark: int) -> Mapping[str, li
     return found
 
 
-def observed(info: TaskInfo) -> Observed:
+def as_observed(info: TaskInfo) -> Observed:
     """A launch as the planner sees it; a status word we do not know is still running as far as we can tell."""
     status = info.status
     return Observed(info.id, info.raw_status, status is not None and status.is_terminal, info.output)

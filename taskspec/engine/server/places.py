@@ -100,11 +100,11 @@ class Places:
         Raises UsageError, with why for each agent, when none fits.
         """
         choice = self._choose(workspace, request)
-        if not choice.fitting:
+        if not choice.candidates:
             raise UsageError(
                 f"no agent fits the rule: {choice.why_not}", remedy="start one that fits, or change the rule"
             )
-        best = choice.fitting[0]
+        best = choice.candidates[0]
         self.taken[best.id] += 1
         return best.id, f'on agent "{best.name}" (rule: {describe(full_rule(request))})'
 
@@ -170,9 +170,9 @@ def with_agents(places: Places, spec: SpecFile, plan: Plan, now: float) -> Plan:
         if not isinstance(request, LaunchRequest) or not is_rule(request.agent) or not planned.action.launches:
             continue
         choice = places.choice(places.server.workspace(request.workspace), request, now)
-        names[planned.address] = tuple(agent.name for agent in choice.fitting)
+        names[planned.address] = tuple(agent.name for agent in choice.candidates)
         instance = plan.expansion.instances[planned.node]
-        if not choice.fitting:
+        if not choice.candidates:
             problems.setdefault((instance.task.name, choice.why_not), _no_fit(spec, instance, choice, request.agent))
     if any(problem.is_error for problem in problems.values()):
         raise SpecError(in_order(problems.values()))
@@ -185,7 +185,7 @@ def _no_fit(spec: SpecFile, instance: Instance, choice: AgentChoice, rule: Agent
         Code.PLACE,
         f'task "{instance.address}": no agent fits now ({describe(rule)})',
         spec.task_span(instance.task.name, "agent"),
-        detail="\n".join(map(str, choice.refused)) or "the team has no agent",
+        detail="\n".join(map(str, choice.rejected)) or "the team has no agent",
         remedy="Start an agent that fits before the apply comes to this task, or change the rule.",
         severity=Severity.WARNING if choice.may_fit_later else Severity.ERROR,
     )

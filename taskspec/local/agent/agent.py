@@ -130,7 +130,7 @@ class Agent:
 
     def _start(self, due: list[LaunchRow]) -> None:
         """Record that the launches left the queue, then start them."""
-        taken = [replace(launch, port=self._ports.lend()) for launch in due]
+        taken = [replace(launch, port=self._ports.reserve()) for launch in due]
         with self._store.transaction():
             for launch in taken:
                 self._launches.consume(launch.id, launch.port)
@@ -146,12 +146,12 @@ class Agent:
                 self._logs.add(launch.id, [LogLine(note) for note in job.notes])
             pid = self._launcher.start(job)
         except LocalServerError as error:
-            self._conclude(running, launch, failure(error.message))
+            self._end_attempt(running, launch, failure(error.message))
             return
         except Exception as error:
             # No error of one launch may block the launches behind it in the queue.
             _logger.exception("task %d cannot be started", launch.id)
-            self._conclude(running, launch, failure(f"the app cannot be started: {error}"))
+            self._end_attempt(running, launch, failure(f"the app cannot be started: {error}"))
             return
         self._watch(running, pid, fresh=True)
 
@@ -173,7 +173,7 @@ class Agent:
         run_dir = RunDir(self._home.task(launch.id) / f"attempt-{launch.attempt}")
         self._ports.keep(launch.port)
         if launch.pid_mark is None and not run_dir.is_claimed:
-            self._start_or_bury(launch, run_dir)
+            self._start_or_fail(launch, run_dir)
             return
         running = self._hold(launch)
         if launch.pid is not None and is_alive(launch.pid, launch.pid_mark):
@@ -183,12 +183,12 @@ class Agent:
             return
         self._ended(running)
 
-    def _start_or_bury(self, launch: LaunchRow, run_dir: RunDir) -> None:
+    def _start_or_fail(self, launch: LaunchRow, run_dir: RunDir) -> None:
         """Start a launch that no shim has claimed. To stop it, the agent takes the claim, so that no shim can."""
         if not launch.stop_requested:
             self._spawn(launch)
         elif run_dir.claim():
-            self._ports.give_back(launch.port)
+            self._ports.release(launch.port)
             self._launches.end(launch.id, LaunchStatus.STOPPED)
         else:
             self._ended(self._hold(launch))
@@ -230,12 +230,12 @@ class Agent:
         stop_requested = launch is not None and launch.stop_requested
         status = running.run_dir.exit_status
         stderr = "" if status == 0 else last_lines(running.run_dir.stderr)
-        self._conclude(running, launch, judge(status, stop_requested=stop_requested, stderr=stderr))
+        self._end_attempt(running, launch, judge(status, stop_requested=stop_requested, stderr=stderr))
 
-    def _conclude(self, running: RunningAttempt, launch: LaunchRow | None, verdict: ExitVerdict) -> None:
+    def _end_attempt(self, running: RunningAttempt, launch: LaunchRow | None, verdict: ExitVerdict) -> None:
         running.close()
         self._running.pop(running.task_id, None)
-        self._ports.give_back(running.port)
+        self._ports.release(running.port)
         with self._store.transaction():
             if verdict.error:
                 self._log_failure(running.task_id, verdict)
@@ -275,7 +275,7 @@ class Agent:
         self._tail_handle = None
         for running in self._running.values():
             self._store_lines(running, final=False)
-            if running.learn_mark():
+            if running.read_mark():
                 self._launches.remember_mark(running.task_id, running.mark)
         if self._running:
             self._tail_handle = asyncio.get_running_loop().call_later(self._settings.tail_interval, self._tail)

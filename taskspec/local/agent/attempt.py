@@ -46,7 +46,7 @@ class RunningAttempt:
         self.pid, self.mark = pid, mark
         self._watch = ExitWatch(pid, mark, ended, fresh=fresh)
 
-    def learn_mark(self) -> bool:
+    def read_mark(self) -> bool:
         """Read the mark of a new process. Return True when the mark is new."""
         if self.mark is not None or self.pid is None:
             return False

@@ -12,7 +12,7 @@ from taskspec.errors import LocalServerError
 from taskspec.local.agent.app_environment import EnvironmentValues, app_environment
 from taskspec.local.agent.command import command_of
 from taskspec.local.agent.launcher import Job, RunDir
-from taskspec.local.agent.venv import Environments
+from taskspec.local.agent.venv import VirtualEnvironments
 from taskspec.local.db import fixtures
 from taskspec.local.db.launches import LaunchRow
 from taskspec.local.db.modules import Modules, Release
@@ -21,7 +21,7 @@ from taskspec.local.home import ServerHome
 
 
 @dataclass(frozen=True, slots=True)
-class Preparation:
+class JobPreparer:
     """Prepares the jobs of one server."""
 
     home: ServerHome
@@ -31,7 +31,7 @@ class Preparation:
     address: str
     token: str
     base: Mapping[str, str]
-    environments: Environments | None = None
+    environments: VirtualEnvironments | None = None
 
     def job(self, launch: LaunchRow, run_dir: RunDir) -> Job:
         """Prepare one attempt. Raises LocalServerError when the copy of the app is missing."""
@@ -47,7 +47,7 @@ class Preparation:
         environment = app_environment(self.base, self._setting(launch, release, work_dir, data_dir))
         command = command_of(release.config, launch.port)
         job = Job(run_dir, work_dir, command, environment, notes=_notes(release.config))
-        return job if self.environments is None else self.environments.furnish(job, release.config_dir)
+        return job if self.environments is None else self.environments.install(job, release.config_dir)
 
     def _setting(self, launch: LaunchRow, release: Release, work_dir: Path, data_dir: Path) -> EnvironmentValues:
         row = self.store.one("SELECT params, log_level FROM launches WHERE id = ?", (launch.id,))

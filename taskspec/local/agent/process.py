@@ -125,7 +125,7 @@ class Ports:
         self._numbers = _rounds(start)
         self._lent: set[int] = set()
 
-    def lend(self) -> int | None:
+    def reserve(self) -> int | None:
         """Return a free port, or None when there is none. An app without a server runs without a port."""
         for number in islice(self._numbers, _TRIES):
             if number not in self._lent and _is_free(number):
@@ -138,7 +138,7 @@ class Ports:
         if number is not None:
             self._lent.add(number)
 
-    def give_back(self, number: int | None) -> None:
+    def release(self, number: int | None) -> None:
         if number is not None:
             self._lent.discard(number)
 

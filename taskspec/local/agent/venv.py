@@ -19,12 +19,12 @@ FILE = "requirements.txt"
 
 
 @dataclass(frozen=True, slots=True)
-class Environments:
+class VirtualEnvironments:
     """The virtual environments of one server."""
 
     folder: Path
 
-    def furnish(self, job: Job, config_dir: str) -> Job:
+    def install(self, job: Job, config_dir: str) -> Job:
         """Return the job in its environment, which the job itself makes. Without requirements, return the job."""
         found = _find(job.work_dir, config_dir)
         if found is None:

@@ -17,7 +17,7 @@ from typing import Self
 HASH_BYTES = 32
 
 
-class Incoming:
+class IncomingBlob:
     """A content that is being received: hashed while it is written, and invisible until `keep`."""
 
     def __init__(self, folder: Path) -> None:
@@ -60,8 +60,8 @@ class Blobs:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def incoming(self) -> Incoming:
-        return Incoming(self._folder)
+    def incoming(self) -> IncomingBlob:
+        return IncomingBlob(self._folder)
 
     def path(self, hash: str) -> Path:
         return self._folder / _hexadecimal(hash)

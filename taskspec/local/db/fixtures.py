@@ -11,8 +11,8 @@ from typing import Any
 from taskspec.local.db import timestamps
 from taskspec.local.db.listing import Column, Listing, table_columns
 from taskspec.local.db.server_database import Store
-from taskspec.local.params import RequestFields
 from taskspec.local.refusal import unknown
+from taskspec.local.request_fields import RequestFields
 
 TEAM = WORKSPACE = USER = AGENT = 1
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from taskspec.local.db import timestamps
 from taskspec.local.db.server_database import Store
-from taskspec.local.params import RequestFields
+from taskspec.local.request_fields import RequestFields
 
 PAGE_LIMIT = 500
 

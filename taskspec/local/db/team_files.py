@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 from taskspec.local.db import fixtures, timestamps
-from taskspec.local.db.blobs import Blobs, Incoming
+from taskspec.local.db.blobs import Blobs, IncomingBlob
 from taskspec.local.db.server_database import Store
 from taskspec.local.refusal import Refusal, invalid
 
@@ -25,7 +25,7 @@ class TeamFiles:
     def __init__(self, store: Store, blobs: Blobs) -> None:
         self._store, self._blobs = store, blobs
 
-    def put(self, files: Iterable[tuple[str, Incoming]]) -> list[sqlite3.Row]:
+    def put(self, files: Iterable[tuple[str, IncomingBlob]]) -> list[sqlite3.Row]:
         """Store contents under their paths, all or none. An existing file gets the new content."""
         entries = list(files)
         touched = [content.hash for _, content in entries]
@@ -81,7 +81,7 @@ class TeamFiles:
         )
         return bool(row and row[0])
 
-    def _put(self, path: str, content: Incoming) -> list[str]:
+    def _put(self, path: str, content: IncomingBlob) -> list[str]:
         """Store one content. Return the hash of the former content, if any."""
         there = self.find(path)
         if path == _ROOT or (there is not None and there["hash"] is None):

@@ -17,8 +17,8 @@ from taskspec.local.db.modules import Modules
 from taskspec.local.db.server_database import Store
 from taskspec.local.db.team_files import TeamFiles
 from taskspec.local.home import ServerHome, ServerInfo
-from taskspec.local.params import RequestFields
 from taskspec.local.refusal import unknown
+from taskspec.local.request_fields import RequestFields
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,11 +19,11 @@ from starlette.types import Receive, Scope, Send
 from taskspec.local.db.team_files import STORAGE_PREFIX
 from taskspec.local.http.bodies import chunks, json_response, whole
 from taskspec.local.http.call import RouteCall, ServerParts, Upload
-from taskspec.local.http.routes.direct import NET_PREFIX, direct_request
+from taskspec.local.http.routes.app_proxy import NET_PREFIX, direct_request
 from taskspec.local.http.routes.files import content
 from taskspec.local.http.routes.table import READS, TABLE, UPLOADS
-from taskspec.local.params import RequestFields, from_body, from_query
 from taskspec.local.refusal import Refusal
+from taskspec.local.request_fields import RequestFields, from_body, from_query
 
 _logger = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ from typing import Protocol, Self
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
-from taskspec.local.db.blobs import Blobs, Incoming
+from taskspec.local.db.blobs import Blobs, IncomingBlob
 from taskspec.local.refusal import Refusal
 
 TEXT_LIMIT = 64 * 1024
@@ -33,7 +33,7 @@ class FileReceiver:
     """Receives the files of a form. Contents that were not kept are dropped at the end of its `with`."""
 
     def __init__(self, blobs: Blobs) -> None:
-        self.contents: list[Incoming] = []
+        self.contents: list[IncomingBlob] = []
         self._blobs = blobs
         self._open = ExitStack()
 

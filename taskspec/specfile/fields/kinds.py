@@ -44,7 +44,7 @@ class RunOn(StrEnum):
     ALWAYS = "always"
 
 
-class Partial(StrEnum):
+class PartialRule(StrEnum):
     """Whether a task runs although some instances that it needs have failed."""
 
     FAIL = "fail"

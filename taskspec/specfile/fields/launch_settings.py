@@ -107,7 +107,7 @@ def settings_problems(settings: LaunchSettings) -> Iterator[Problem]:
 
 
 def _limit_problem(name: str, value: Json) -> Iterator[tuple[str, str]]:
-    wanted = KUBERNETES.get(snake(name))
+    wanted = KUBERNETES.get(snake_case(name))
     if wanted is None:
         if name == name.lower():
             yield f'Kubernetes has no setting "{name}" here', choices(name, KUBERNETES, label="Settings", limit=30)
@@ -118,13 +118,13 @@ def _limit_problem(name: str, value: Json) -> Iterator[tuple[str, str]]:
         yield f'"{name}" must be {words}, and is {described(value)}', ""
 
 
-def normal(settings: LaunchSettings) -> LaunchSettings:
+def normalize(settings: LaunchSettings) -> LaunchSettings:
     """Settings in one form: limits in the spelling of specs, without those that are null."""
-    limits = {snake(name): value for name, value in settings.kubernetes.items() if value is not None}
+    limits = {snake_case(name): value for name, value in settings.kubernetes.items() if value is not None}
     return replace(settings, kubernetes=dict(sorted(limits.items())))
 
 
-def snake(name: str) -> str:
+def snake_case(name: str) -> str:
     """The spelling of specs for a limit that the server spells `limitGpus`. An unknown name does not change."""
     ours = "".join(f"_{sign.lower()}" if sign.isupper() else sign for sign in name)
     return ours if ours in KUBERNETES else name

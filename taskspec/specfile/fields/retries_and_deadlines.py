@@ -57,7 +57,7 @@ class FailureKind(StrEnum):
     STOPPING_DEADLINE = "stopping_deadline"
 
 
-class How(StrEnum):
+class RetryMode(StrEnum):
     """What another try is: a new launch, or the same launch on the server once more."""
 
     RELAUNCH = "relaunch"
@@ -99,7 +99,7 @@ class Retry:
     attempts: int = 1
     backoff: float = 30.0
     on: tuple[FailureKind, ...] = RETRYABLE
-    how: How = How.RELAUNCH
+    how: RetryMode = RetryMode.RELAUNCH
 
     def pause_before(self, attempt: int) -> float:
         """Seconds to wait before this attempt (2, 3, …): the backoff doubled each time, an hour at most."""
@@ -123,5 +123,5 @@ def read_retry(body: Mapping[str, Any]) -> Retry:
         attempts=body.get("attempts", 2),
         backoff=seconds(body.get("backoff", 30.0)),
         on=kinds,
-        how=How(body.get("how", How.RELAUNCH)),
+        how=RetryMode(body.get("how", RetryMode.RELAUNCH)),
     )

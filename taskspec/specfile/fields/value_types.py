@@ -33,7 +33,7 @@ _TYPES: Mapping[VariableType, tuple[tuple[type, ...], str]] = {
 }
 
 
-def unfit(value: Json, wanted: VariableType | None) -> str:
+def type_problem(value: Json, wanted: VariableType | None) -> str:
     """What is wrong with the type of a result; empty when nothing is."""
     if wanted is None or has_type(value, wanted):
         return ""

@@ -94,7 +94,7 @@ class _LimitError(Exception):
 
 
 @dataclass(slots=True)
-class _Open:
+class _OpenContainer:
     """A collection whose end has not come yet."""
 
     node: MarkedMap | MarkedList
@@ -116,7 +116,7 @@ class _ValueBuilder:
     root_mark: Mark = (0, 0)
     nodes: int = 0
     documents: int = 0
-    stack: list[_Open] = field(default_factory=list)
+    stack: list[_OpenContainer] = field(default_factory=list)
     anchors: dict[str, tuple[Json, int, int]] = field(default_factory=dict)
     """The value of each anchor, how many values that is, and how many characters."""
     repeated: int = 0
@@ -193,7 +193,7 @@ class _ValueBuilder:
         else:
             self._forbid("a key must be text", mark, "Write the key as one word or in quotes.")
 
-    def _put_entry(self, top: _Open, node: MarkedMap, value: Json, mark: Mark) -> None:
+    def _put_entry(self, top: _OpenContainer, node: MarkedMap, value: Json, mark: Mark) -> None:
         key = top.key or ""
         top.key = None
         if key in node:
@@ -212,7 +212,9 @@ class _ValueBuilder:
             self.problems.append(_too_deep(Span(self.source, *mark)))
             raise _LimitError
         node = MarkedMap() if isinstance(event, yaml.MappingStartEvent) else MarkedList()
-        self.stack.append(_Open(node, mark[0], anchor=event.anchor, first_node=self.nodes, repeated=self.repeated))
+        self.stack.append(
+            _OpenContainer(node, mark[0], anchor=event.anchor, first_node=self.nodes, repeated=self.repeated)
+        )
 
     def _close(self, event: yaml.Event) -> None:
         done = self.stack.pop()

@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 
 from taskspec.diagnostics import Code, Diagnostic
 from taskspec.specfile.fields.kinds import RunOn
-from taskspec.specfile.includes import joined
+from taskspec.specfile.includes import qualified_name
 from taskspec.specfile.matrix import combine, scalar_text
 from taskspec.specfile.model import SpecFile, TaskDecl
 from taskspec.template.expressions.absent_views import reads_absent
 from taskspec.template.expressions.expression import Scope
 from taskspec.template.expressions.render import Renderer, RenderError
 from taskspec.template.expressions.task_views import TasksView
-from taskspec.template.included_scope import PartScope
+from taskspec.template.included_scope import IncludedScope
 from taskspec.values import Json, Path, Unknown, is_known, unknowns
 
 KEY_LIMIT = 128
@@ -100,7 +100,7 @@ class ItemReader:
     def _named(self, task: TaskDecl) -> tuple[str, ...]:
         """The tasks whose results the items come from, as a reader knows them."""
         found = (read for read in self.renderer.references(task.for_each) if read.root == "tasks" and read.steps)
-        return tuple(dict.fromkeys(joined(task.unit, str(read.steps[0])) for read in found))
+        return tuple(dict.fromkeys(qualified_name(task.unit, str(read.steps[0])) for read in found))
 
     def _matrix(self, task: TaskDecl, written: Json) -> Iterator[tuple[str, Json]]:
         pairs, flaws = combine(written, INSTANCE_LIMIT)
@@ -146,7 +146,7 @@ def item_readers(
     spec: SpecFile,
     renderer: Renderer,
     scope: Scope,
-    units: Mapping[str, PartScope],
+    units: Mapping[str, IncludedScope],
     tasks: TasksView | None,
     problems: list[Diagnostic],
 ) -> dict[str, ItemReader]:
@@ -166,6 +166,6 @@ def _producers(value: Json) -> tuple[str, ...]:
     return tuple(dict.fromkeys(re.split(r"[.\[]", name)[1] for name in names if name.startswith("tasks.")))
 
 
-def hidden(task: str) -> Unknown:
+def unknown_items(task: str) -> Unknown:
     """What others see of a task whose items are not known yet."""
     return Unknown(f"tasks.{task}[*]")

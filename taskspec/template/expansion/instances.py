@@ -12,19 +12,19 @@ from taskspec.diagnostics import ERROR_LIMIT, Code, Diagnostic, choices
 from taskspec.errors import SpecError
 from taskspec.graph import CycleError, Edge, TaskGraph, build_graph
 from taskspec.specfile.model import CallDecl, SpecFile, TaskDecl
-from taskspec.template.expansion.for_each import INSTANCE_LIMIT, KEY_LIMIT, ItemReader, hidden, item_readers
-from taskspec.template.expressions.budget import too_much
+from taskspec.template.expansion.for_each import INSTANCE_LIMIT, KEY_LIMIT, ItemReader, item_readers, unknown_items
+from taskspec.template.expressions.budget import over_budget
 from taskspec.template.expressions.expression import Index, Scope
 from taskspec.template.expressions.render import Renderer
 from taskspec.template.expressions.task_views import TasksView
-from taskspec.template.included_scope import PartScope
+from taskspec.template.included_scope import IncludedScope
 from taskspec.template.references.location import Dependency
 from taskspec.template.references.reference_check import Analysis, section_of
 from taskspec.values import VALUE_WORK, WORK_LIMIT, Json, weight_of
 
 FOLDED = "*"
 """Stands for every key of a task whose items are not known yet."""
-NO_UNITS: Mapping[str, PartScope] = {}
+NO_UNITS: Mapping[str, IncludedScope] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class Instance:
     def each(self) -> Mapping[str, Json]:
         """What `each` means: for an instance of a matrix its axes too, by their names."""
         if self.is_folded:
-            return dict.fromkeys(("key", "value"), hidden(self.task.name))
+            return dict.fromkeys(("key", "value"), unknown_items(self.task.name))
         if self.key is None:
             return {}
         each = {"key": self.key, "value": self.value}
@@ -79,7 +79,7 @@ class Expansion:
         """Let expressions know of every fanned-out task, also of one without a single item."""
         for name, cells in self.by_task.items():
             if FOLDED in cells and self.instances[cells[FOLDED]].is_folded:
-                tasks.hide(name, hidden(name))
+                tasks.hide(name, unknown_items(name))
             elif None not in cells:
                 tasks.declare(name, cells)
 
@@ -90,7 +90,7 @@ def expand(
     renderer: Renderer,
     scope: Scope,
     *,
-    units: Mapping[str, PartScope] = NO_UNITS,
+    units: Mapping[str, IncludedScope] = NO_UNITS,
     tasks: TasksView | None = None,
     keep_folded: Collection[str] = (),
 ) -> Expansion:
@@ -197,7 +197,7 @@ class _Expander:
         if self.weight > WORK_LIMIT:
             self._problem(
                 task,
-                f"its {times:,} instances {too_much()}",
+                f"its {times:,} instances {over_budget()}",
                 "Give it fewer items, or let the params name a file that the app reads.",
             )
 

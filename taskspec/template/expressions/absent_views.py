@@ -20,7 +20,7 @@ class NoResults(ScopeObject):
     outcome: str
 
     def why_missing(self, key: Any) -> str:
-        return f'there is no result "{key}": task "{self.address}" has {_become(self.outcome)}; {_REMEDY}'
+        return f'there is no result "{key}": task "{self.address}" has {_outcome_phrase(self.outcome)}; {_REMEDY}'
 
     def __iter__(self) -> Iterator[str]:
         return iter(())
@@ -52,7 +52,7 @@ class AbsentView(ScopeObject):
     def why_missing(self, key: Any) -> str | None:
         if key != "id":
             return None
-        return f'there is no launch: task "{self.address}" has {_become(self.outcome)}; {_REMEDY}'
+        return f'there is no launch: task "{self.address}" has {_outcome_phrase(self.outcome)}; {_REMEDY}'
 
     def as_value(self) -> Json:
         if self.id is None:
@@ -63,7 +63,7 @@ class AbsentView(ScopeObject):
 _REMEDY = "`| default(…)` gives another value"
 
 
-def _become(outcome: str) -> str:
+def _outcome_phrase(outcome: str) -> str:
     return "been skipped" if outcome == "skipped" else "not succeeded"
 
 

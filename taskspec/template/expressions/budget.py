@@ -26,11 +26,11 @@ class Budget:
     left: float = WORK_LIMIT
     known: dict[int, tuple[Json, int]] = field(default_factory=dict)
 
-    def lift(self) -> None:
+    def stop_counting(self) -> None:
         """Count no longer: what is rendered from here on was rendered once, and approved."""
         self.left = math.inf
 
-    def go_through(self, expression: Expression, scope: Scope) -> None:
+    def charge_expression(self, expression: Expression, scope: Scope) -> None:
         """Pay for what filters, tests and sums of an expression will look at. Raises ExpressionError."""
         for reference in expression.references:
             self.take(reached(reference, scope), expression.passes * PASS)
@@ -38,13 +38,13 @@ class Budget:
     def take(self, value: Any, times: int = 1) -> None:
         """Pay for a value. Raises ExpressionError when nothing is left."""
         if isinstance(value, str):
-            self._pay(len(value) * times)
+            self._charge(len(value) * times)
         elif isinstance(value, dict | list):
-            self._pay(self._weight(value) * times)
+            self._charge(self._cost(value) * times)
         elif isinstance(value, ScopeObject):
-            self._pay(VALUE_WORK * len(value.names()) * times)
+            self._charge(VALUE_WORK * len(value.names()) * times)
 
-    def _weight(self, value: Json) -> int:
+    def _cost(self, value: Json) -> int:
         known = self.known.get(id(value))
         if known is not None and known[0] is value:
             return known[1]
@@ -53,12 +53,12 @@ class Budget:
             self.known[id(value)] = value, weight
         return weight
 
-    def _pay(self, weight: int) -> None:
+    def _charge(self, weight: int) -> None:
         self.left -= weight
         if self.left < 0:
-            raise ExpressionError(f"all values of this spec together {too_much()}")
+            raise ExpressionError(f"all values of this spec together {over_budget()}")
 
 
-def too_much() -> str:
+def over_budget() -> str:
     """How a message ends about what is more than we evaluate."""
     return f"become larger than {WORK_LIMIT // 2**20} MiB, or {WORK_LIMIT // VALUE_WORK:,} values"

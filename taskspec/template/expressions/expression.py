@@ -24,7 +24,7 @@ from taskspec.template.expressions.sandbox import (
     compile_text,
     parse,
 )
-from taskspec.template.expressions.secret_views import revealed
+from taskspec.template.expressions.secret_views import reveal_paths
 from taskspec.template.expressions.undefined import ExpressionError, ScopeObject
 from taskspec.values import Json, Unknown, UnknownTouchedError
 
@@ -119,11 +119,11 @@ class Expression:
             return Unknown(*producers)
 
     def _reads_secrets(self, scope: Scope) -> bool:
-        return bool(revealed(scope, [(reference.root, reference.steps) for reference in self.references])[1])
+        return bool(reveal_paths(scope, [(reference.root, reference.steps) for reference in self.references])[1])
 
     def _sensitive(self, scope: Scope) -> Json:
         """The value over secrets, sensitive as a whole. What goes wrong on the way would tell of them."""
-        known, found = revealed(scope, [(reference.root, reference.steps) for reference in self.references])
+        known, found = reveal_paths(scope, [(reference.root, reference.steps) for reference in self.references])
         try:
             value = self.evaluate(known)
         except UnknownTouchedError as touched:

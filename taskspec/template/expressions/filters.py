@@ -55,8 +55,8 @@ def plain(value: Any) -> Json:
 def to_json(value: Any) -> str:
     """The canonical text of a value; unknown as a whole while a part of it is."""
     whole = plain(value)
-    untold = (*unknowns(whole), *(service.unknown for service in pending_ids(whole)))
-    producers = [producer for unknown in untold for producer in unknown.producers]
+    unresolved = (*unknowns(whole), *(service.unknown for service in pending_ids(whole)))
+    producers = [producer for unknown in unresolved for producer in unknown.producers]
     if producers:
         raise UnknownTouchedError(Unknown(*producers))
     if is_sensitive(whole):

@@ -44,10 +44,10 @@ class Renderer:
         self.functions = functions or Functions()
         self._budget = budget
 
-    def lift(self) -> None:
+    def stop_counting(self) -> None:
         """Go on without a budget, here and in the specs that share it: all was rendered once, and approved."""
         if self._budget is not None:
-            self._budget.lift()
+            self._budget.stop_counting()
 
     def parse(self, text: str) -> Expression:
         return self._expressions.parse(text)
@@ -86,7 +86,7 @@ class Renderer:
         if budget is None:
             return expression.value(scope)
         if expression.passes:
-            budget.go_through(expression, scope)
+            budget.charge_expression(expression, scope)
         value = expression.value(scope)
         budget.take(value)
         return value

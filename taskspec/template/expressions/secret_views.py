@@ -11,7 +11,7 @@ from taskspec.template.expressions.task_views import FanOutView, TaskView
 from taskspec.template.expressions.undefined import ScopeObject
 
 
-def revealed(
+def reveal_paths(
     scope: Mapping[str, Any], paths: Iterable[tuple[str, Sequence[object]]]
 ) -> tuple[Mapping[str, Any], list[Sensitive]]:
     """The scope with what the paths lead to laid open, and every secret that is in it."""
@@ -36,7 +36,7 @@ def _open(value: Any, found: list[Sensitive]) -> Any:
     if isinstance(value, FanOutView):
         return replace(value, cells={key: _open(cell, found) for key, cell in value.cells.items()})
     if isinstance(value, ScopeObject):
-        return _Opened(value, found)
+        return _RevealedNames(value, found)
     if next(sensitive_in(value), None) is None:
         return value
     if isinstance(value, Mapping):
@@ -45,7 +45,7 @@ def _open(value: Any, found: list[Sensitive]) -> Any:
 
 
 @dataclass(frozen=True, slots=True)
-class _Opened(ScopeObject):
+class _RevealedNames(ScopeObject):
     """Names whose values are revealed when they are read."""
 
     inner: ScopeObject

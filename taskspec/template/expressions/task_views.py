@@ -76,7 +76,7 @@ class TasksView(ScopeObject):
     def __init__(self) -> None:
         self._tasks: dict[str, ScopeObject | dict[str, ScopeObject] | Unknown] = {}
         self._orders: dict[str, Collection[str | None]] = {}
-        self._parts: dict[str, PartView] = {}
+        self._parts: dict[str, IncludedSpecView] = {}
 
     def copy(self) -> TasksView:
         """The same views, without those of included specs."""
@@ -85,7 +85,7 @@ class TasksView(ScopeObject):
         same._orders = dict(self._orders)
         return same
 
-    def join(self, name: str, part: PartView) -> None:
+    def join(self, name: str, part: IncludedSpecView) -> None:
         """An included spec: what is put under `NAME.task` becomes its task."""
         self._parts[name] = part
 
@@ -135,7 +135,7 @@ class TasksView(ScopeObject):
 
 
 @dataclass(frozen=True, slots=True)
-class Values(ScopeObject):
+class LazyValues(ScopeObject):
     """Named values, each made when it is asked for. `kept` are those that are known and will not change."""
 
     declared: tuple[str, ...]
@@ -157,12 +157,12 @@ class Values(ScopeObject):
 
 
 @dataclass(frozen=True, slots=True)
-class PartView(ScopeObject):
+class IncludedSpecView(ScopeObject):
     """An included spec as the one that includes it sees it: its results."""
 
     name: str
     tasks: TasksView
-    results: Values
+    results: LazyValues
 
     def look_up(self, key: Any) -> Any:
         return {"results": self.results}[key]

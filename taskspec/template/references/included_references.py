@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 
 from taskspec.diagnostics import Code, Diagnostic
 from taskspec.errors import SpecError
-from taskspec.specfile.includes import SEPARATOR, joined
+from taskspec.specfile.includes import SEPARATOR, qualified_name
 from taskspec.specfile.model import SpecFile
 from taskspec.template.expressions.render import Renderer, templates_in
-from taskspec.template.included_scope import Part
+from taskspec.template.included_scope import IncludedSpec
+from taskspec.template.references.include_context import IncludeContext, IncludedResults, ValueSource
 from taskspec.template.references.location import Dependency, Location
 from taskspec.template.references.reference_check import BODY, Analysis, ReferenceChecker, analyse
-from taskspec.template.references.surroundings import IncludeContext, IncludedResults, ValueSource
 from taskspec.values import Json
 
 Inflow = dict[tuple[str, str], tuple[ValueSource, ...]]
@@ -31,9 +31,9 @@ class WholeAnalysis:
     waiting: Mapping[str, Mapping[str, tuple[str, ...]]]
 
 
-def analyse_whole(root: SpecFile, renderer: Renderer, parts: Sequence[Part]) -> WholeAnalysis:
+def analyse_whole(root: SpecFile, renderer: Renderer, parts: Sequence[IncludedSpec]) -> WholeAnalysis:
     """Check every expression of a spec and its parts. Raises SpecError when parts wait for each other's results."""
-    flows = _Flows(root, renderer, {part.prefix: part for part in parts})
+    flows = _IncludeAnalysis(root, renderer, {part.prefix: part for part in parts})
     analyses = [flows.analysis(prefix) for prefix in ("", *flows.parts)]
     dependencies = {name: found for analysis in analyses for name, found in analysis.dependencies.items()}
     problems = [problem for analysis in analyses for problem in analysis.problems]
@@ -45,10 +45,10 @@ def analyse_whole(root: SpecFile, renderer: Renderer, parts: Sequence[Part]) -> 
 
 
 @dataclass(slots=True)
-class _Flows:
+class _IncludeAnalysis:
     root: SpecFile
     renderer: Renderer
-    parts: Mapping[str, Part]
+    parts: Mapping[str, IncludedSpec]
     problems: list[Diagnostic] = field(default_factory=list)
     _analyses: dict[str, Analysis] = field(default_factory=dict)
     _inputs: dict[str, Mapping[str, tuple[ValueSource, ...]]] = field(default_factory=dict)
@@ -74,12 +74,12 @@ class _Flows:
         self._open.append(prefix)
 
     def _within(self, prefix: str) -> IncludeContext:
-        return IncludeContext(prefix, self._inflow(prefix), lambda name: self._outlet(joined(prefix, name)))
+        return IncludeContext(prefix, self._inflow(prefix), lambda name: self._outlet(qualified_name(prefix, name)))
 
     def _outlet(self, prefix: str) -> IncludedResults:
         inside = [p for p in self.parts if p == prefix or p.startswith(prefix + SEPARATOR)]
         return IncludedResults(
-            tasks=tuple(joined(p, name) for p in inside for name in self.parts[p].spec.tasks),
+            tasks=tuple(qualified_name(p, name) for p in inside for name in self.parts[p].spec.tasks),
             results={name: _flows(found) for name, found in self.analysis(prefix).results.items()},
         )
 

@@ -9,14 +9,14 @@ from taskspec.diagnostics import ERROR_LIMIT, Code, Diagnostic, choices
 from taskspec.specfile.fields.kinds import CALL_BODY, COMMON_KEYS, RunOn
 from taskspec.specfile.fields.launch_outputs import as_json
 from taskspec.specfile.fields.launch_settings import AgentRule
-from taskspec.specfile.includes import joined
+from taskspec.specfile.includes import qualified_name
 from taskspec.specfile.matrix import axes_of
 from taskspec.specfile.model import CallDecl, SpecFile, TaskDecl
 from taskspec.template.expressions.expression import Dynamic, Index, Reference
 from taskspec.template.expressions.render import Renderer, templates_in
 from taskspec.template.expressions.undefined import ExpressionError
+from taskspec.template.references.include_context import ALONE, IncludeContext, follow_inputs, follow_result
 from taskspec.template.references.location import DEPENDS_ON, KNOWN_BEFORE, Dependency, Location
-from taskspec.template.references.surroundings import ALONE, IncludeContext, flowing_in, through
 from taskspec.values import Json, Path
 
 TASK_ATTRIBUTES = ("id", "name", "outcome", "results")
@@ -86,9 +86,11 @@ def analyse(spec: SpecFile, renderer: Renderer, within: IncludeContext = ALONE) 
     look = ReferenceChecker(spec, renderer, [], within)
     for path, text in templates_in(spec.locals):
         look.references(text, Location(spec, None, ("locals", *path)), _HEAD)
-    dependencies = {joined(within.prefix, task.name): _once_each(look.task(task)) for task in spec.tasks.values()}
+    dependencies = {
+        qualified_name(within.prefix, task.name): _once_each(look.task(task)) for task in spec.tasks.values()
+    }
     for task in spec.tasks.values():
-        if task.run_on is RunOn.FAILURE and not dependencies[joined(within.prefix, task.name)]:
+        if task.run_on is RunOn.FAILURE and not dependencies[qualified_name(within.prefix, task.name)]:
             look.problems.append(_waits_for_nothing(spec, task))
     results = {name: _once_each(look.result(name, value)) for name, value in spec.results.items()}
     return Analysis(dependencies, tuple(look.problems), results)
@@ -125,7 +127,7 @@ class ReferenceChecker:
         for index, name in enumerate(task.depends_on):
             place = Location(self.spec, task.name, (DEPENDS_ON, index))
             if name in self.spec.tasks:
-                yield Dependency(joined(self.within.prefix, name), None, DEPENDS_ON, place)
+                yield Dependency(qualified_name(self.within.prefix, name), None, DEPENDS_ON, place)
             elif self.within.outlet is not None and name in self.spec.includes:
                 for inner in self.within.outlet(name).tasks:
                     yield Dependency(inner, None, DEPENDS_ON, place)
@@ -155,11 +157,11 @@ class ReferenceChecker:
     def _sources(self, reference: Reference, place: Location, roots: frozenset[str]) -> Iterator[Dependency]:
         if reference.root == "tasks":
             if self.spec.includes and reference.steps and reference.steps[0] in self.spec.includes:
-                yield from through(self.within, reference, place, self._add)
+                yield from follow_result(self.within, reference, place, self._add)
             elif dependency := self._task_reference(reference, place):
                 yield dependency
         elif self.within.inflow and reference.root in _HEAD:
-            yield from flowing_in(self.within, reference, place, roots, self._add)
+            yield from follow_inputs(self.within, reference, place, roots, self._add)
 
     def references(self, text: str, place: Location, roots: frozenset[str]) -> list[Reference]:
         """The references of one expression; wrong ones become problems and are left out.
@@ -244,7 +246,7 @@ class ReferenceChecker:
                 )
                 return None
         self._attribute(upstream, rest, place, reference)
-        return Dependency(joined(self.within.prefix, name), cell, reference.text, place)
+        return Dependency(qualified_name(self.within.prefix, name), cell, reference.text, place)
 
     def _attribute(self, upstream: TaskDecl, rest: tuple[object, ...], place: Location, reference: Reference) -> None:
         if not rest or isinstance(rest[0], Dynamic):

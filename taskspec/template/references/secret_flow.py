@@ -13,7 +13,7 @@ from taskspec.diagnostics import Code, Diagnostic
 from taskspec.specfile.model import SpecFile, TaskDecl
 from taskspec.template.expressions.expression import Dynamic, Reference
 from taskspec.template.expressions.render import Renderer, templates_in
-from taskspec.template.included_scope import Part
+from taskspec.template.included_scope import IncludedSpec
 from taskspec.template.references.location import Location
 from taskspec.template.references.reference_check import CALLS, ROOTS, section_of, written_path
 from taskspec.values import Json
@@ -36,23 +36,23 @@ _INSTEAD = {
 _Name = tuple[str, ...]
 
 
-def exposed_secrets(spec: SpecFile, renderer: Renderer, parts: Sequence[Part] = ()) -> list[Diagnostic]:
+def exposed_secrets(spec: SpecFile, renderer: Renderer, parts: Sequence[IncludedSpec] = ()) -> list[Diagnostic]:
     """Every place that would show a secret, in the spec and in those it includes."""
     specs = (spec, *(part.spec for part in parts))
     if not any(variable.sensitive for one in specs for variable in one.variables.values()):
         return []
-    looks = {"": _Look(spec, renderer), **{part.prefix: _Look(part.spec, part.renderer) for part in parts}}
+    looks = {"": _SecretFlow(spec, renderer), **{part.prefix: _SecretFlow(part.spec, part.renderer) for part in parts}}
     size = -1
     while size != sum(len(look.hidden) for look in looks.values()):
         size = sum(len(look.hidden) for look in looks.values())
         for look in looks.values():
             look.spread()
         for part in parts:
-            _pass_on(part, looks[part.parent], looks[part.prefix])
+            _follow_include(part, looks[part.parent], looks[part.prefix])
     return [problem for look in looks.values() for task in look.spec.tasks.values() for problem in look.exposed(task)]
 
 
-def _pass_on(part: Part, outside: _Look, inside: _Look) -> None:
+def _follow_include(part: IncludedSpec, outside: _SecretFlow, inside: _SecretFlow) -> None:
     """Secrets go into an included spec with its inputs, and come out with its results."""
     given = part.include.inputs.items()
     inside.hidden.update(("var", name) for name, value in given if outside.holds(value, None))
@@ -61,7 +61,7 @@ def _pass_on(part: Part, outside: _Look, inside: _Look) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Look:
+class _SecretFlow:
     spec: SpecFile
     renderer: Renderer
     hidden: set[_Name] = field(default_factory=set)
@@ -123,14 +123,14 @@ class _Look:
                     yield _exposed(place, section, secret)
 
 
-def in_sight(section: str) -> str:
+def exposure(section: str) -> str:
     return f"`{section}`, which {_SHOWN.get(section, 'is written into plans and reports')}"
 
 
 def _exposed(place: Location, section: str, secret: Reference) -> Diagnostic:
     return Diagnostic(
         Code.SECRET_SHOWN,
-        f'{place.owner}: "{secret.text}" is secret, and stands in {in_sight(section)}',
+        f'{place.owner}: "{secret.text}" is secret, and stands in {exposure(section)}',
         place.span(secret.text),
         remedy=_INSTEAD.get(section, "A secret may stand in params, data, env, results, locals and `assert`."),
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from taskspec.api import Api, Transport
-from taskspec.api.transport.connections import RETRY_AFTER_LIMIT, patience
+from taskspec.api.transport.connections import RETRY_AFTER_LIMIT, retry_policy
 from taskspec.errors import UsageError
 from tests.api.conftest import TOKEN
 from tests.api.recorder import Answer, Handler, Recorder
@@ -120,4 +120,4 @@ def test_a_server_cannot_make_us_wait_for_an_hour() -> None:
     class Response:
         headers = {"Retry-After": "3600"}  # noqa: RUF012 - read once
 
-    assert patience(3).get_retry_after(Response()) == RETRY_AFTER_LIMIT  # type: ignore[arg-type] # a double
+    assert retry_policy(3).get_retry_after(Response()) == RETRY_AFTER_LIMIT  # type: ignore[arg-type] # a double

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from taskspec.engine.executors.call_protocol import CallFailed, CallOrder
-from taskspec.engine.executors.command_executor import Commands, StillRunsError, guard
+from taskspec.engine.executors.command_executor import CommandExecutor, StillRunsError, lock_command
 from taskspec.specfile.fields.kinds import Kind, read_call
 
 PERFORM = f"""
@@ -23,8 +23,8 @@ commands(Path(sys.argv[1])).perform(order("-c", sys.argv[2]), time.sleep)
 """
 
 
-def commands(folder: Path) -> Commands:
-    return Commands(folder, folder / "notes", os.environ, time.monotonic)
+def commands(folder: Path) -> CommandExecutor:
+    return CommandExecutor(folder, folder / "notes", os.environ, time.monotonic)
 
 
 def order(*arguments: str) -> CallOrder:
@@ -71,8 +71,13 @@ def test_what_left_the_group_of_a_command_that_ended_does_not_matter(tmp_path: P
 
 
 def test_guards_of_other_tasks_are_other_guards(tmp_path: Path) -> None:
-    with guard(tmp_path, "a"), guard(tmp_path, "b"), pytest.raises(StillRunsError), guard(tmp_path, "a"):
+    with (
+        lock_command(tmp_path, "a"),
+        lock_command(tmp_path, "b"),
+        pytest.raises(StillRunsError),
+        lock_command(tmp_path, "a"),
+    ):
         pass
-    with guard(tmp_path, "a"):
+    with lock_command(tmp_path, "a"):
         pass
     assert not list(tmp_path.iterdir())

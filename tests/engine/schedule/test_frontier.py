@@ -35,7 +35,7 @@ def walk(frontier: Frontier, failing: frozenset[int], *, width: int) -> tuple[li
     running: list[int] = []
     skipped: dict[int, int] = {}
     while not frontier.is_done:
-        while len(running) < width and frontier.has_free:
+        while len(running) < width and frontier.has_ready:
             node = frontier.pop()
             assert node is not None
             running.append(node)

@@ -213,7 +213,7 @@ class SpecProject:
                 run = prepare_apply(project, self.server, planned, journal, log, quick, environment)
                 if react is not None:
                     log.react = lambda event: react(run, event)
-                report = run.go()
+                report = run.execute()
         finally:
             self.journal()
         return ApplyResult(planned.plan, report, log)

@@ -15,7 +15,7 @@ import pytest
 from taskspec.engine.apply_loop import Apply
 from taskspec.engine.events import CallBegan, EngineEvent
 from taskspec.engine.executors.call_protocol import CallFailed, CallOrder
-from taskspec.engine.executors.wait_executor import Waits
+from taskspec.engine.executors.wait_executor import WaitExecutor
 from taskspec.engine.interrupt import OnInterrupt
 from taskspec.engine.run.run import Run
 from taskspec.errors import SpecError, UsageError
@@ -276,7 +276,7 @@ def test_a_wait_lasts_as_long_as_it_may_and_looks_once_more_at_the_end(project: 
     body = {"wait": {"team_file": "/never"}}
     call = read_call(Kind.WAIT, {**body, "timeout": 8, "every": 5})
     with pytest.raises(CallFailed, match="after 8s"):
-        Waits(project.server, lambda: now[0]).perform(CallOrder("wait", Kind.WAIT, body, call, 1), pause)
+        WaitExecutor(project.server, lambda: now[0]).perform(CallOrder("wait", Kind.WAIT, body, call, 1), pause)
     assert naps == [5, 3]
 
 

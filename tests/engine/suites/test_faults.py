@@ -137,7 +137,9 @@ def test_a_start_delivered_twice_keeps_the_older_launch_and_stops_the_other(
     faults.answer("tasks.run.app", sent.request.to_wire())
     faults.answer("tasks.run.app", sent.request.to_wire())
     with starter(faults.address, virtual).api as api:
-        assert Starter(api, virtual, virtual.pause, agree).start(sent) == StartDone(1001, adopted=True, twins=(1002,))
+        assert Starter(api, virtual, virtual.pause, agree).start(sent) == StartDone(
+            1001, adopted=True, duplicates=(1002,)
+        )
     assert faults.stopped == [1002]
 
 

@@ -586,7 +586,7 @@ def test_a_user_is_notified_when_its_service_has_died(project: SpecProject) -> N
             service = next(launch.id for launch in project.launches() if launch.name == "serve")
             project.server.api.task.send_request(service, "die", {}, skip_response=True)
         if isinstance(event, TaskEnded) and event.address == "serve":
-            lifelines.extend(run._run.state.dead_services.values())
+            lifelines.extend(run._run.state.failed_services.values())
             project.open_gate()
 
     project.apply(react)

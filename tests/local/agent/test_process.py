@@ -100,24 +100,24 @@ def test_a_program_that_is_gone_is_looked_for_again(tmp_path: Path) -> None:
 
 def test_ports_are_lent_once_until_they_come_back() -> None:
     ports = Ports(LAST - FIRST)
-    first = ports.lend()
-    second = ports.lend()
+    first = ports.reserve()
+    second = ports.reserve()
     assert first is not None
     assert second is not None
     assert first != second
     assert FIRST <= second <= LAST
     again = Ports(first - FIRST)
     again.keep(first)
-    assert again.lend() != first
+    assert again.reserve() != first
 
 
 def test_a_port_in_use_is_not_lent() -> None:
-    number = Ports(4711).lend()
+    number = Ports(4711).reserve()
     assert number is not None
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", number))
         taken.listen()
-        assert Ports(number - FIRST).lend() != number
+        assert Ports(number - FIRST).reserve() != number
 
 
 def test_two_runs_of_one_app_do_not_collide(local_server: RunningServer) -> None:

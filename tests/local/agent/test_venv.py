@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from taskspec.local.agent.launcher import Job, RunDir
-from taskspec.local.agent.venv import Environments
+from taskspec.local.agent.venv import VirtualEnvironments
 from tests.local.serving import write_app
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def test_one_environment_for_each_content(tmp_path: Path) -> None:
         (folder / config_dir).mkdir(parents=True, exist_ok=True)
         (folder / config_dir / "requirements.txt").write_text(text)
         job = Job(RunDir(tmp_path), folder, "run", {"PATH": "/bin"})
-        return Environments(tmp_path / "environments").furnish(job, config_dir).environment.get("VIRTUAL_ENV")
+        return VirtualEnvironments(tmp_path / "environments").install(job, config_dir).environment.get("VIRTUAL_ENV")
 
     assert place("a", "numpy==1\n") == place("b", "numpy==1\n") == place("c", "numpy==1\n", "sub")
     assert place("a", "numpy==1\n") != place("d", "numpy==2\n")
@@ -77,8 +77,8 @@ def test_the_requirements_next_to_the_config_come_first(tmp_path: Path) -> None:
     (tmp_path / "requirements.txt").write_text("root")
     (tmp_path / "sub" / "requirements.txt").write_text("sub")
     job = Job(RunDir(tmp_path), tmp_path, "run", {})
-    assert f"{tmp_path}/sub/requirements.txt" in Environments(tmp_path).furnish(job, "sub").command
-    assert f"{tmp_path}/requirements.txt" in Environments(tmp_path).furnish(job, "other").command
+    assert f"{tmp_path}/sub/requirements.txt" in VirtualEnvironments(tmp_path).install(job, "sub").command
+    assert f"{tmp_path}/requirements.txt" in VirtualEnvironments(tmp_path).install(job, "other").command
 
 
 def test_an_image_is_named_and_not_used(local_server: RunningServer) -> None:

@@ -46,7 +46,7 @@ def test_what_costs_more_than_is_left_is_refused_and_not_evaluated() -> None:
 
 def test_without_a_budget_nothing_is_counted() -> None:
     renderer = Renderer(budget=Budget(left=0))
-    renderer.lift()
+    renderer.stop_counting()
     assert renderer.render(["{{ local.text }}"] * 100, SCOPE) == [TEXT] * 100
 
 

@@ -38,7 +38,7 @@ def list_apps(call: RouteCall) -> dict[str, Any]:
     for field, key in (("sessionTags", "session_tags"), ("integratedInto", "integrated_into"), ("context", "target")):
         wanted = {str(item) for item in params.array(field, ())}
         if wanted:
-            conditions.append(modules_where(call, _says(key, wanted)))
+            conditions.append(modules_where(call, _has_text(key, wanted)))
     only_running = params.flag("onlyRunning")
     if only_running:
         running = f"EXISTS (SELECT 1 FROM launches l WHERE l.module_id = modules.id AND l.status IN ({_RUNNING}))"  # noqa: S608 - constants
@@ -88,7 +88,7 @@ def _sessions(call: RouteCall, module_id: int, *, only_running: bool) -> list[di
     return [show_task(row) for row in rows]
 
 
-def _says(key: str, wanted: set[str]) -> Any:
+def _has_text(key: str, wanted: set[str]) -> Any:
     def says(config: Mapping[str, Any]) -> bool:
         menu = config.get("context_menu")
         value = (menu.get(key) if isinstance(menu, dict) else None) if key == "target" else config.get(key)

@@ -17,8 +17,8 @@ from taskspec.local.db import fixtures
 from taskspec.local.db.listing import Condition, Listing, read_page, table_columns
 from taskspec.local.db.modules import Release, default_slug, wire_config
 from taskspec.local.http.call import Route, RouteCall
-from taskspec.local.params import RequestFields
 from taskspec.local.refusal import unknown
+from taskspec.local.request_fields import RequestFields
 
 LISTING = Listing("modules", table_columns("slug", "name"))
 

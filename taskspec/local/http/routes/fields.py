@@ -7,7 +7,7 @@ from typing import Any
 from taskspec.local.db import documents
 from taskspec.local.db import documents as documentpatch
 from taskspec.local.http.call import Route, RouteCall
-from taskspec.local.params import RequestFields
+from taskspec.local.request_fields import RequestFields
 
 
 def set_fields(call: RouteCall) -> dict[str, Any]:

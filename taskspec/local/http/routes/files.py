@@ -12,7 +12,7 @@ from starlette.types import Receive, Scope, Send
 
 from taskspec.local.apps.app_sources import Member, TarStream
 from taskspec.local.db import fixtures
-from taskspec.local.db.blobs import Blobs, Incoming
+from taskspec.local.db.blobs import Blobs, IncomingBlob
 from taskspec.local.db.team_files import STORAGE_PREFIX, clean_path, mime_of, show_file
 from taskspec.local.http.call import Route, RouteCall, ServerParts, Upload, UploadRoute
 from taskspec.local.http.multipart import FileReceiver, receive_form
@@ -129,7 +129,7 @@ class _Triples(FileReceiver):
         self.begin()
 
 
-def _put(upload: Upload, files: Iterable[tuple[str, Incoming]]) -> list[dict[str, Any]]:
+def _put(upload: Upload, files: Iterable[tuple[str, IncomingBlob]]) -> list[dict[str, Any]]:
     return [show_file(row, upload.parts.info.address) for row in upload.parts.files.put(files)]
 
 

@@ -13,8 +13,8 @@ from typing import Any
 
 from taskspec.local.db import fixtures, timestamps
 from taskspec.local.http.call import Route, RouteCall
-from taskspec.local.params import RequestFields
 from taskspec.local.refusal import unknown
+from taskspec.local.request_fields import RequestFields
 
 NAME_LIMIT = 255
 STATUSES = ("pending", "in_progress", "on_review", "completed", "stopped", "review_completed")

@@ -14,8 +14,8 @@ from taskspec.local.db import fixtures
 from taskspec.local.db.launches import NewLaunch
 from taskspec.local.db.modules import Release
 from taskspec.local.http.call import Route, RouteCall
-from taskspec.local.params import RequestFields
 from taskspec.local.refusal import unknown
+from taskspec.local.request_fields import RequestFields
 
 LOG_LEVELS = ("trace", "debug", "info", "warn", "warning", "error", "fatal")
 # `on_startup` is accepted, but the local server restarts no app when it starts.

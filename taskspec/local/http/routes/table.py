@@ -7,17 +7,17 @@ import re
 from taskspec.api.wire import API_PREFIX, LOCAL_PREFIX
 from taskspec.local.http.call import Route, UploadRoute
 from taskspec.local.http.routes import (
+    app_proxy,
     apps,
     catalogue,
-    direct,
     fields,
     files,
     labeling,
     places,
     projects,
     start,
-    taskfiles,
-    tasklogs,
+    task_files,
+    task_logs,
     tasks,
 )
 
@@ -25,10 +25,10 @@ _API = {
     **start.ROUTES,
     **tasks.ROUTES,
     **fields.ROUTES,
-    **tasklogs.ROUTES,
-    **direct.ROUTES,
+    **task_logs.ROUTES,
+    **app_proxy.ROUTES,
     **files.ROUTES,
-    **taskfiles.ROUTES,
+    **task_files.ROUTES,
     **projects.ROUTES,
     **labeling.ROUTES,
     **apps.ROUTES,
@@ -43,7 +43,7 @@ TABLE: dict[str, Route] = {
     **{LOCAL_PREFIX + method: route for method, route in {**tasks.LOCAL_ROUTES, **catalogue.LOCAL_ROUTES}.items()},
 }
 UPLOADS: dict[str, UploadRoute] = {
-    prefix + method: route for prefix in _PREFIXES for method, route in {**files.UPLOADS, **taskfiles.UPLOADS}.items()
+    prefix + method: route for prefix in _PREFIXES for method, route in {**files.UPLOADS, **task_files.UPLOADS}.items()
 }
 
 _READING = frozenset({"info", "list", "me", "get", "download", "available", "version", "status", "GetTaskContext"})

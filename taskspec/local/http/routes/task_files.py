@@ -10,8 +10,8 @@ from taskspec.local.db.blobs import Blobs
 from taskspec.local.http.bodies import whole
 from taskspec.local.http.call import Route, RouteCall, ServerParts, Upload, UploadRoute
 from taskspec.local.http.multipart import FileReceiver, receive_form
-from taskspec.local.params import RequestFields, array_from_body
 from taskspec.local.refusal import Refusal, invalid, unknown
+from taskspec.local.request_fields import RequestFields, array_from_body
 
 
 async def known_hashes(upload: Upload) -> list[str]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from taskspec.engine.interrupt import OnInterrupt
 from taskspec.engine.launches.context import Pace
-from taskspec.engine.launches.prepare import Launching
+from taskspec.engine.launches.prepare import LaunchPreparer
 from taskspec.engine.server.connection import Server
 from taskspec.plan.evaluator import Evaluator
 from taskspec.plan.model import PlannedTask
@@ -15,11 +15,11 @@ from taskspec.template.expansion.instances import Instance
 
 
 @dataclass(frozen=True, slots=True)
-class Setting:
+class RunSetup:
     """What is the same for every task of a run."""
 
     evaluator: Evaluator
-    launching: Launching
+    preparer: LaunchPreparer
     server: Server
     pace: Pace
 
@@ -32,7 +32,7 @@ class RunFacts:
     Of a service: `has_failed_user` where a task that needs it failed, `may_be_needed` where a user has still to end.
     """
 
-    setting: Setting
+    setup: RunSetup
     instance: Instance
     planned: PlannedTask
     interrupt: OnInterrupt | None = None
@@ -50,4 +50,4 @@ class RunFacts:
 
     @property
     def pace(self) -> Pace:
-        return self.setting.pace
+        return self.setup.pace

@@ -55,7 +55,7 @@ async def request_direct(call: RouteCall) -> Any:
         _run_on(launch, answer)
         return {"success": True}
     try:
-        return _relayed(await answer)
+        return _relay_answer(await answer)
     except AppCallError as error:
         raise _broken(launch, error) from None
 
@@ -71,7 +71,7 @@ async def direct_request(request: Request, parts: ServerParts) -> Response:
     exchange = await _open(launch)
     try:
         target = (slash + path or "/") + (f"?{query}" if query else "")
-        await exchange.send(request.method, target, _passed_on(request), chunks(request))
+        await exchange.send(request.method, target, _forwarded_headers(request), chunks(request))
         head = await exchange.head()
     except AppCallError as error:
         exchange.close()
@@ -102,12 +102,12 @@ async def _pieces(exchange: AppExchange) -> AsyncIterator[bytes]:
         exchange.close()
 
 
-def _passed_on(request: Request) -> Headers:
+def _forwarded_headers(request: Request) -> Headers:
     kept = [(name, value) for name, value in request.headers.raw if name not in _OWN_HEADERS]
     return [*kept, (b"Connection", b"close")]
 
 
-def _relayed(answer: AppAnswer) -> Response:
+def _relay_answer(answer: AppAnswer) -> Response:
     # The client parses the answer as JSON, and the app may send an empty body.
     return Response(answer.body or b"null", answer.status, media_type=answer.content_type or "application/json")
 

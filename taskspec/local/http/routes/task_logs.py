@@ -9,8 +9,8 @@ from taskspec.api.wire import LaunchStatus
 from taskspec.local.db import timestamps
 from taskspec.local.db.logs import LogLine, from_record
 from taskspec.local.http.call import Route, RouteCall
-from taskspec.local.params import LARGEST_ID, RequestFields
 from taskspec.local.refusal import unknown
+from taskspec.local.request_fields import LARGEST_ID, RequestFields
 
 
 def add(call: RouteCall) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import assert_never
 
 from taskspec.api import TaskInfo
-from taskspec.engine.events import words
+from taskspec.engine.events import error_text
 from taskspec.engine.launches.start import Interrupted
 from taskspec.engine.launches.verdict import shows_text_of
 from taskspec.engine.protocol.effects import record
@@ -46,7 +46,7 @@ from taskspec.engine.rules.job_rules import on_job, on_stopped
 from taskspec.engine.rules.launch_rules import StartMessage, Step, on_replaced, on_start
 from taskspec.engine.rules.output_rules import on_outputs
 from taskspec.engine.rules.service_rules import on_service, probe, stopped_events
-from taskspec.engine.run.completion import take_back
+from taskspec.engine.run.completion import return_unstarted
 from taskspec.engine.run.dispatch import Dispatcher
 from taskspec.engine.run.state import RunState, watched_launch
 from taskspec.plan.model import Planned, Reason
@@ -55,7 +55,7 @@ from taskspec.template.expansion.instances import Instance
 
 
 @dataclass(frozen=True, slots=True)
-class Inbox:
+class MessageHandler:
     """Routes the messages of one run, each kind to one place."""
 
     state: RunState
@@ -94,22 +94,22 @@ class Inbox:
     def _facts_fetched(self, message: FactsFetched, now: float) -> None:
         for address in self.dispatcher.facts_fetched():
             state = self.state.states[address]
-            if isinstance(state, Preparing) and not take_back(self.state, address, state.retry):
+            if isinstance(state, Preparing) and not return_unstarted(self.state, address, state.retry):
                 self._step(on_start(state, message, self.state.facts(address), now), now)
                 self.dispatcher.still_preparing(address)
 
     def _on_start(self, message: StartMessage, now: float) -> None:
         state = self.state.states.get(message.address)
-        if state is None or self._takes_back(message.address):
+        if state is None or self._return_unstarted(message.address):
             return
         if isinstance(message, Started) and isinstance(state, Starting) and message.done.resent:
             self.state.resent.append((state.prepared.order, message.done.task_id))
         self._step(on_start(state, message, self.state.facts(message.address), now), now)
 
-    def _takes_back(self, address: str) -> bool:
+    def _return_unstarted(self, address: str) -> bool:
         """End a task that has sent nothing yet, where a failure has ended the run; whether that was so."""
         state = self.state.states.get(address)
-        return isinstance(state, NotSent) and take_back(self.state, address, state.retry)
+        return isinstance(state, NotSent) and return_unstarted(self.state, address, state.retry)
 
     def _on_look(self, message: LookedUp | Probed, now: float) -> None:
         state = self.state.states.get(message.address)
@@ -125,7 +125,7 @@ class Inbox:
 
     def _on_call(self, message: CallPrepared | Answered, now: float) -> None:
         state = self.state.states.get(message.address)
-        if state is not None and not self._takes_back(message.address):
+        if state is not None and not self._return_unstarted(message.address):
             self._step(on_call(state, message, self.state.facts(message.address), now), now)
 
     def _polled(self, message: Polled, now: float) -> None:
@@ -159,7 +159,7 @@ class Inbox:
         """Redact the token of a launch whose text is stored or shown."""
         instance = self.state.instances.get(address)
         if info is not None and instance is not None and has_ended_or_serves(instance, info):
-            self.state.setting.evaluator.secrets.know(info.session_token)
+            self.state.setup.evaluator.secrets.know(info.session_token)
 
     def _stopped(self, message: Stopped, now: float) -> None:
         match message.purpose:
@@ -174,7 +174,7 @@ class Inbox:
 
     def _task_stopped(self, message: Stopped, now: float) -> None:
         state = self.state.states.get(message.address)
-        if state is None or self._takes_back(message.address):
+        if state is None or self._return_unstarted(message.address):
             return
         facts = self.state.facts(message.address, of_users=True)
         if isinstance(state, Replacing):
@@ -185,7 +185,7 @@ class Inbox:
             self._step(on_stopped(state, message, facts), now)
 
     def _duplicate_stopped(self, message: Stopped) -> None:
-        fate = f"could not be stopped: {words(message.error)}" if message.error is not None else "was stopped"
+        fate = f"could not be stopped: {error_text(message.error)}" if message.error is not None else "was stopped"
         what = f"started more than once; the later launch {message.task_ids[0]} {fate}"
         self.state.notice(message.address, what)
 
@@ -198,7 +198,7 @@ class Inbox:
             planned = next(stop for stop in run.plan.stops if stop.address == address)
         if message.error is not None or planned.previous is None:
             run.unstopped.append(address)
-            run.notice(address, f"could not be stopped: {words(message.error)}")
+            run.notice(address, f"could not be stopped: {error_text(message.error)}")
             return
         why = "no longer in the spec" if planned.reason is Reason.NOT_IN_SPEC else "its condition is false"
         run.do(record(*stopped_events(planned, f"stopped: {why}")))
@@ -213,7 +213,7 @@ class Inbox:
             run.do(record(event_bodies.retired(address, message.key, old)))
             return
         run.unstopped.append(address)
-        run.notice(address, f"launch {old}, which it replaces, goes on: {words(message.error)}")
+        run.notice(address, f"launch {old}, which it replaces, goes on: {error_text(message.error)}")
 
     def _duplicates_stopped(self, message: DuplicatesStopped) -> None:
         """The last look is done; a run that ends meanwhile leaves it to the next."""

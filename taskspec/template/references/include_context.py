@@ -42,7 +42,9 @@ class IncludeContext:
 ALONE = IncludeContext()
 
 
-def through(within: IncludeContext, reference: Reference, place: Location, report: Report) -> Iterator[Dependency]:
+def follow_result(
+    within: IncludeContext, reference: Reference, place: Location, report: Report
+) -> Iterator[Dependency]:
     """What a result of an included spec, as `tasks.NAME.results.x`, is read from."""
     name, *rest = reference.steps
     if not rest or rest[0] != "results":
@@ -62,7 +64,7 @@ def through(within: IncludeContext, reference: Reference, place: Location, repor
             yield Dependency(flow.upstream, flow.cell, reference.text, place)
 
 
-def flowing_in(
+def follow_inputs(
     within: IncludeContext, reference: Reference, place: Location, roots: frozenset[str], report: Report
 ) -> Iterator[Dependency]:
     """What a variable or a local of an included spec is made of, where its input comes from a task."""
