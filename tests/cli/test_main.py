@@ -240,7 +240,7 @@ def test_70_when_it_is_our_fault_with_a_report_to_send(
     def stumble(*_: object, **__: object) -> None:
         raise ZeroDivisionError("oh dear")
 
-    monkeypatch.setattr("taskspec.cli.commands.plan.open_project", stumble)
+    monkeypatch.setattr("taskspec.cli.options.open_project", stumble)
     monkeypatch.setattr(tempfile, "tempdir", str(folder))
     spec(GOOD)
     result = taskspec("plan", "spec.yaml")
