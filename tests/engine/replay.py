@@ -28,7 +28,8 @@ from taskspec.engine.protocol.commands import (
     LookUp,
     MakeCall,
     PlanFurther,
-    PollLaunch,
+    PollLaunches,
+    PrepareCall,
     Probe,
     Publish,
     ReadKeptOutputs,
@@ -41,6 +42,7 @@ from taskspec.engine.protocol.commands import (
 )
 from taskspec.engine.protocol.messages import (
     Answered,
+    CallPrepared,
     DuplicatesStopped,
     FactsFetched,
     FoldersRegistered,
@@ -64,12 +66,13 @@ from taskspec.engine.server.connection import Server
 from taskspec.engine.server.lookups import LookupResult
 from taskspec.operations.project import Project
 from taskspec.plan.lookup_needs import Finding, Need
-from taskspec.plan.model import Observed, Plan
+from taskspec.plan.model import Observed, Plan, PlannedTask
 from taskspec.plan.plan_inputs import PlanInputs, Selection
 from taskspec.plan.planner import make_plan
-from taskspec.plan.request import Facts, ModuleFacts, ModuleKey
+from taskspec.plan.request import CallRequest, Facts, ModuleFacts, ModuleKey, Request
 from taskspec.specfile.schema_files import load_schema
 from taskspec.state.model import Event, EventKind, State, StoredEvent, fold
+from taskspec.template.expansion.instances import Instance
 
 LINEAGE = "0123456789abcdef0123456789abcdef"
 STEP_LIMIT = 2000
@@ -100,6 +103,7 @@ class Fate:
     ends: Sequence[str] = ("finished",)
     outputs: Sequence[Mapping[str, Any]] = ({},)
     answers: Sequence[Any] = ({},)
+    lookups: Sequence[Exception | None] = (None,)
     is_ready: bool = True
     stops: bool = True
     resent: bool = False
@@ -144,6 +148,7 @@ class World:
     stops: list[int] = field(default_factory=list)
     published: list[str] = field(default_factory=list)
     on_facts: Callable[[], None] = lambda: None
+    prepare: Callable[[Instance, PlannedTask], Request] = never
     _tries: dict[str, int] = field(default_factory=dict)
 
     def fate(self, address: str) -> Fate:
@@ -176,7 +181,7 @@ class World:
                 return later, ReusableFound(address, key, self.fate(address).reusable)
             case StopLaunches():
                 return later, self._stop(command, now)
-            case PollLaunch(wanted):
+            case PollLaunches(wanted):
                 asked = frozenset(task_id for ids in wanted.values() for task_id in ids)
                 infos = {task_id: info for task_id in asked if (info := self.info(task_id, now)) is not None}
                 return later, Polled(infos, asked)
@@ -184,6 +189,9 @@ class World:
                 is_up = self.fate(address).is_ready
                 return later, Probed(address, task_id, self.info(task_id, now) if is_up else None)
             case LookUp(address, info, needs):
+                error = _nth(self.fate(address).lookups, self._try(f"look-up of {address}"))
+                if error is not None:
+                    return later, command.failed(error)
                 found: dict[Need, Finding] = {need: Finding("found") for need in needs}
                 return later, LookedUp(address, info.id, LookupResult(info, found))
             case MakeCall(order):
@@ -201,6 +209,9 @@ class World:
                 return later, LogRead(ended, ("the last line",))
             case StopDuplicates():
                 return later, DuplicatesStopped()
+            case PrepareCall(instance, planned):
+                request = self.prepare(instance, planned)
+                return later, CallPrepared(planned.address, request if isinstance(request, CallRequest) else None)
             case PlanFurther(planner):
                 try:
                     return later, command.run(None)  # type: ignore[arg-type]  # planning from memory needs no context
@@ -354,6 +365,7 @@ class Replay:
         launching = LaunchPreparer(self.plan.lineage, tools)
         if self.knows_server:
             launching.watermarks[1] = 100
+        self.world.prepare = launching.final_request
         self.world.on_facts = lambda: launching.watermarks.update({1: 100})
         deadline = self.now + pace.deadline if pace.deadline is not None else None
         leaving = InterruptState(self.mode, pace.detach_within, deadline)

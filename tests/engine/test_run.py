@@ -12,9 +12,19 @@ import pytest
 
 from taskspec.engine.executors.call_protocol import CallFailed, StillPending
 from taskspec.engine.interrupt import OnInterrupt
-from taskspec.engine.protocol.commands import FetchFacts, MakeCall, StartLaunch
+from taskspec.engine.protocol.commands import (
+    FetchFacts,
+    FindReusable,
+    MakeCall,
+    PrepareCall,
+    RegisterFolders,
+    StartLaunch,
+    StopLaunches,
+)
+from taskspec.engine.protocol.states import StopPurpose
 from taskspec.errors import NotSent, OutcomeUnknown, Refused
 from taskspec.operations.project import Project, Request, open_project
+from taskspec.plan.plan_inputs import Selection
 from taskspec.state.model import EventKind
 
 from .replay import Fate, Launched, Memory, Moment, Replayed, World, after, replay, running
@@ -350,3 +360,46 @@ def test_a_launch_that_fails_while_a_plan_is_made_is_not_started_again(opened: O
     done = replay(opened(FAN_OUT + "  bad: {module: owner/app, version: v1}\n"), fates)
     assert (done.outcomes["bad"], done.outcomes["sum"]) == ("failed", "succeeded")
     assert done.kinds("bad") == ["intent", "started", "ended"]
+
+
+BAD = "  bad: {module: owner/app, version: v1}\n"
+REFUSES = {"bad": Fate(starts=(REFUSED,))}
+
+
+def test_a_failure_that_ends_the_run_takes_back_a_start_that_waits_for_the_launch_it_replaces(opened: Open) -> None:
+    memory, job = Memory(), "  only: {module: owner/app, version: v1}\n"
+    runs = {"only": Fate(ends=("runs",))}
+    before = replay(opened(f"tasks:\n{job}"), runs, memory=memory, interrupt=_after(4))
+    now = replay(
+        opened(f"tasks:\n{BAD}{job}"),
+        world=World(REFUSES, before.world.launches),
+        memory=memory,
+        observed=running(before),
+        selection=Selection(reruns=("only",)),
+        fail_fast=True,
+    )
+    assert StopPurpose.REPLACED in {one.purpose for one in now.commands if isinstance(one, StopLaunches)}
+    assert (now.outcomes, now.world.starts) == ({"bad": "failed", "only": "skipped"}, [])
+
+
+def test_a_failure_that_ends_the_run_takes_back_a_start_that_waits_for_a_service_to_reuse(opened: Open) -> None:
+    spec = SERVICE.replace("kind: service", "kind: service, reuse: true").replace("tasks:\n", f"tasks:\n{BAD}")
+    done = replay(opened(spec), REFUSES, fail_fast=True)
+    assert any(isinstance(command, FindReusable) for command in done.commands)
+    assert (done.outcomes["serve"], done.world.starts) == ("skipped", [])
+
+
+def test_a_passing_error_while_the_results_of_a_service_are_looked_up_is_waited_out(opened: Open) -> None:
+    result = 'kind: service, results: {state: "{{ launch.fields.state }}"}'
+    fates = {"serve": Fate(ends=("runs",), lookups=(LOST, None)), "only": Fate()}
+    done = replay(opened(SERVICE.replace("kind: service", result)), fates)
+    assert done.outcomes == {"serve": "succeeded", "only": "succeeded"}
+
+
+def test_a_call_that_uploads_has_its_files_read_by_a_worker(opened: Open, tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "a.txt").write_text("a")
+    spec = "tasks: {only: {kind: api, call: upload_files, with: {from: data, to: /there}}}"
+    done = replay(opened(spec))
+    assert [type(command) for command in done.commands] == [RegisterFolders, PrepareCall, MakeCall]
+    assert done.outcomes == {"only": "succeeded"}

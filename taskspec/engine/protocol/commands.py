@@ -166,7 +166,7 @@ class StopLaunches(_Awaited):
 
 
 @dataclass(frozen=True, slots=True)
-class PollLaunch(_Unawaited):
+class PollLaunches(_Unawaited):
     """Ask for the status of launches, by workspace."""
 
     wanted: Mapping[int, Sequence[int]]

@@ -12,7 +12,7 @@ from taskspec.engine.deferred_planner import DeferredPlanner
 from taskspec.engine.events import RunBegan, RunEnded, RunReport, TaskEnded
 from taskspec.engine.interrupt import InterruptState, OnInterrupt
 from taskspec.engine.outcomes import Outcomes
-from taskspec.engine.protocol.commands import Command, PollLaunch, RegisterFolders, StopDuplicates, StopLaunches
+from taskspec.engine.protocol.commands import Command, PollLaunches, RegisterFolders, StopDuplicates, StopLaunches
 from taskspec.engine.protocol.effects import Effects, record, report, submit
 from taskspec.engine.protocol.messages import FoldersRegistered, FurtherPlanned, InterruptAsked, Message
 from taskspec.engine.protocol.run_facts import RunSetup
@@ -217,7 +217,7 @@ class Run:
             if launch is not None:
                 wanted.setdefault(launch.workspace, []).append(launch.task_id)
         run.polls.is_asking = True
-        run.do(submit(PollLaunch(wanted)))
+        run.do(submit(PollLaunches(wanted)))
 
     def _stop_duplicates_if_due(self) -> None:
         """Once all else is done, look for launches that came of a start which was sent again."""
