@@ -180,7 +180,7 @@ def _missing_keys(document: SourceDocument, path: Path, error: ValidationError, 
         Code.MISSING_KEY,
         f'{_owner(path, whole)} needs a key "{key}"',
         document.span(path, key=bool(path)),
-        remedy=f'There is a key that looks like it. Is it "{close}"?'
+        remedy=f'The key "{close}" looks like it. Rename that key.'
         if close
         else f"{key}: {description}"
         if description
