@@ -5,7 +5,7 @@ from __future__ import annotations
 from taskspec.plan.model import Change
 from taskspec.plan.request import Request, start_key
 from taskspec.secrets.sensitive import may_be_the_same
-from taskspec.state.model import Phase, Record
+from taskspec.state.model import Record
 from taskspec.values import ABSENT, differences, is_known
 
 
@@ -25,11 +25,11 @@ def is_certain(change: Change) -> bool:
 def last_key(
     record: Record | None, lineage: str, address: str, fingerprint: str, *, highest: int = 0
 ) -> tuple[str, int]:
-    """Key and number of the attempt to make now: the one that never arrived again, else the next.
+    """Key and number of the attempt to make now: the one that was cut off or never sent again, else the next.
 
     `highest` is the last attempt the address ever had, so that a forgotten launch never lends its key to a new one.
     """
-    if record is not None and record.phase is Phase.INTENDED and record.fingerprint == fingerprint:
+    if record is not None and record.fingerprint == fingerprint and record.may_be_sent_again:
         return record.key, record.attempt
     attempt = max(record.attempt if record is not None else 0, highest) + 1
     return start_key(lineage, address, fingerprint, attempt), attempt

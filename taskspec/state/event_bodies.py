@@ -63,6 +63,11 @@ def refused(address: str, key: str, message: str) -> Event:
     return Event(EventKind.REFUSED, address, key, {"message": message})
 
 
+def not_sent(address: str, key: str, message: str) -> Event:
+    """The start was never sent, so that the next attempt may use its key and its number again."""
+    return Event(EventKind.REFUSED, address, key, {"message": message, "sent": False})
+
+
 def ready(address: str, key: str, results: Mapping[str, Json]) -> Event:
     return Event(EventKind.READY, address, key, {"results": dict(results)})
 

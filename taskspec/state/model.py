@@ -81,6 +81,7 @@ class Phase(StrEnum):
 class Record:
     """The last launch attempt of one address.
 
+    `was_sent` is false where the run ended before the start was sent.
     For a service: `is_ready` once it was up, `reused` when taskspec did not start it. `replaces` are the launches that
     are stopped once this one is up.
     """
@@ -94,6 +95,7 @@ class Record:
     number: int
     intended_at: str
     phase: Phase = Phase.INTENDED
+    was_sent: bool = True
     task_id: int | None = None
     outcome: Outcome | None = None
     results: Mapping[str, Json] = field(default_factory=dict)
@@ -109,6 +111,11 @@ class Record:
     @property
     def succeeded(self) -> bool:
         return self.phase is Phase.ENDED and self.outcome is Outcome.SUCCEEDED
+
+    @property
+    def may_be_sent_again(self) -> bool:
+        """Whether the same start may be sent once more: it was cut off, or it was never sent."""
+        return self.phase is Phase.INTENDED or not self.was_sent
 
     @property
     def is_call(self) -> bool:
@@ -192,7 +199,8 @@ def advance(record: Record | None, stored: StoredEvent) -> Record | None:
     if event.kind is EventKind.RETIRED:
         return replace(record, replaces=tuple(old for old in record.replaces if old != body["task_id"]))
     if event.kind is EventKind.REFUSED:
-        return replace(record, phase=Phase.REFUSED, summary=body.get("message", ""), ended_at=stored.at)
+        was_sent, summary = body.get("sent", True), body.get("message", "")
+        return replace(record, phase=Phase.REFUSED, was_sent=was_sent, summary=summary, ended_at=stored.at)
     if event.kind is EventKind.ENDED:
         return replace(
             record,

@@ -6,6 +6,7 @@ Each line is JSON with the keys argv, cwd, env and out (a file for both streams)
     die_at         the boundary at which the child kills itself
     hold_at        the journal write before which it waits for a file `go` in its folder
     hold_send      wait for `go` right before a start is sent
+    interrupted_send  interrupt the run right before a start is sent, and wait until the run ends
     sync_fails_at  the journal write after which every sync fails
     file_limit     the largest size of a file in bytes
     lease          seconds after which a lease has expired
@@ -25,6 +26,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +35,7 @@ from broken_disk import break_sync
 import taskspec.cli.commands.apply as apply_command
 from taskspec.api.transport import Transport
 from taskspec.cli.main import run
-from taskspec.engine.launches.start import Starter
+from taskspec.engine.launches.start import Interrupted, Starter
 from taskspec.state import lease
 from taskspec.state.store import StateStore
 
@@ -90,6 +92,22 @@ def held(function: Callable[..., Any]) -> Callable[..., Any]:
     return waiting
 
 
+def interrupted(function: Callable[..., Any]) -> Callable[..., Any]:
+    only_once = threading.Lock()
+
+    @functools.wraps(function)
+    def interrupting(starter: Starter, *args: Any, **kwargs: Any) -> Any:
+        if only_once.acquire(blocking=False):
+            os.kill(os.getpid(), signal.SIGINT)
+        with suppress(Interrupted):
+            while True:
+                starter.confirm()
+                time.sleep(0.005)
+        return function(starter, *args, **kwargs)
+
+    return interrupting
+
+
 def child(order: dict[str, Any]) -> None:
     os.chdir(order["cwd"])
     os.environ.clear()
@@ -105,6 +123,8 @@ def child(order: dict[str, Any]) -> None:
         Transport.send = boundaries.around(Transport.send)
     if order.get("hold_send"):
         Starter._send = held(Starter._send)
+    if order.get("interrupted_send"):
+        Starter._send = interrupted(Starter._send)
     if order.get("lease"):
         lease.LEASE_SECONDS = order["lease"]
     if order.get("file_limit"):

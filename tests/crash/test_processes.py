@@ -89,6 +89,16 @@ def test_interrupted_at_any_moment_it_leaves_by_itself_and_the_next_apply_goes_o
         trial.check()
 
 
+def test_interrupted_between_an_intent_and_its_send_the_next_apply_makes_the_same_attempt(
+    tmp_path: Path, fork_server: ForkServer, http: HttpServer
+) -> None:
+    trial = Trial(tmp_path, fork_server, http, seed=1, size=8)
+    assert trial.begin(interrupted_send=True).wait() in LEFT, trial.said()
+    assert not trial.fake.starts
+    trial.apply_until_done()
+    trial.check()
+
+
 def test_of_two_applies_at_once_one_goes_on_and_one_refuses(
     tmp_path: Path, fork_server: ForkServer, second_fork_server: ForkServer, http: HttpServer
 ) -> None:

@@ -34,6 +34,12 @@ def test_an_intent_without_an_answer_is_sent_again_under_the_same_key() -> None:
     assert last_key(INTENDED, LINEAGE, "a", "fp") == ("thekey", 2)
 
 
+def test_a_start_that_was_never_sent_keeps_its_key_while_its_inputs_stay() -> None:
+    unsent = replace(INTENDED, phase=Phase.REFUSED, was_sent=False)
+    assert last_key(unsent, LINEAGE, "a", "fp") == ("thekey", 2)
+    assert last_key(unsent, LINEAGE, "a", "other")[1] == 3
+
+
 def test_keys_differ_by_lineage_address_fingerprint_and_attempt() -> None:
     parts = [("l", "a", "f", 1), ("m", "a", "f", 1), ("l", "b", "f", 1), ("l", "a", "g", 1), ("l", "a", "f", 2)]
     assert len({start_key(*each) for each in parts}) == len(parts)

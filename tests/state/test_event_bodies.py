@@ -18,6 +18,7 @@ ALL = (
     event_bodies.started("train", KEY, 41, adopted=False, twins=[42], resent=True),
     event_bodies.started("train", KEY, 41, adopted=True, reused=True),
     event_bodies.refused("train", KEY, "no such agent"),
+    event_bodies.not_sent("train", KEY, "the run was interrupted"),
     event_bodies.ready("train", KEY, {"url": "/"}),
     event_bodies.ended("train", KEY, Outcome.SUCCEEDED, "", {"map": 0.9}),
     event_bodies.retired("train", KEY, 39),

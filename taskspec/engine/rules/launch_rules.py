@@ -192,7 +192,7 @@ def _not_started(state: Starting, message: NotStarted) -> Step:
         raise error
     if isinstance(error, NeverSent):
         summary = "the run was interrupted before the start was sent"
-        return Dropped(attempt), record(event_bodies.refused(attempt.address, attempt.key, summary))
+        return Dropped(attempt), record(event_bodies.not_sent(attempt.address, attempt.key, summary))
     if isinstance(error, Interrupted):
         return Unresolved(attempt), NO_EFFECTS
     return Failed(attempt, error_text(error), kind=FailureKind.UNKNOWN_START), NO_EFFECTS
