@@ -10,6 +10,8 @@ from typing import Any
 
 Path = tuple[str | int, ...]
 """Keys and indexes from the root of a value to a place in it."""
+_SCALARS = frozenset({str, int, float, bool, type(None)})
+"""Most values of a large spec are of these types, and `isinstance` takes longer to tell."""
 
 
 def leaves(value: Any, path: Path = (), *, depth: int | None = None, lists: bool = True) -> Iterator[tuple[Path, Any]]:
@@ -31,10 +33,12 @@ def leaf_values(value: Any) -> Iterator[Any]:
     if isinstance(value, Mapping):
         value = value.values()
     elif not isinstance(value, list | tuple):
-        yield value
-        return
+        value = (value,)
     for item in value:
-        yield from leaf_values(item)
+        if type(item) in _SCALARS or not isinstance(item, Mapping | list | tuple):
+            yield item
+        else:
+            yield from leaf_values(item)
 
 
 def map_leaves(value: Any, change: Callable[[Any], Any]) -> Any:

@@ -190,26 +190,27 @@ def is_encodable(text: str) -> bool:
     return True
 
 
-def not_json(value: Json, path: Path = ()) -> tuple[Path, str] | None:
+def not_json(value: Json) -> tuple[Path, str] | None:
     """Where and why a value is not JSON (a set, an infinity, a key that is not text); None when it is."""
+    if isinstance(value, str):
+        return None if value.isascii() or is_encodable(value) else ((), "half of a surrogate pair is not valid text")
     if value is None or isinstance(value, bool | Opaque | ServiceId):
         return None
-    if isinstance(value, str):
-        return None if is_encodable(value) else (path, "half of a surrogate pair is not valid text")
     if isinstance(value, int):
-        return None if -INTEGER_LIMIT <= value < INTEGER_LIMIT else (path, "an integer of more than 64 bits")
+        return None if -INTEGER_LIMIT <= value < INTEGER_LIMIT else ((), "an integer of more than 64 bits")
     if isinstance(value, float):
-        return None if math.isfinite(value) else (path, f"{value} is not a JSON number")
+        return None if math.isfinite(value) else ((), f"{value} is not a JSON number")
     if isinstance(value, Mapping):
-        for key, item in value.items():
-            problem = not_json(item, (*path, str(key))) if isinstance(key, str) else (path, f"key {key!r} is not text")
-            if problem:
-                return problem
-        return None
-    if isinstance(value, list | tuple):
-        problems = (not_json(item, (*path, index)) for index, item in enumerate(value))
-        return next((problem for problem in problems if problem), None)
-    return path, f"a {type(value).__name__} is not a JSON value"
+        odd = [key for key in value if not isinstance(key, str)]
+        if odd:
+            return (), f"key {odd[0]!r} is not text"
+    elif not isinstance(value, list | tuple):
+        return (), f"a {type(value).__name__} is not a JSON value"
+    for key, item in value.items() if isinstance(value, Mapping) else enumerate(value):
+        problem = None if type(item) is int and -INTEGER_LIMIT <= item < INTEGER_LIMIT else not_json(item)
+        if problem is not None:
+            return (key, *problem[0]), problem[1]
+    return None
 
 
 def differences(before: Json, after: Json, path: Path = ()) -> Iterator[tuple[Path, Json, Json]]:
