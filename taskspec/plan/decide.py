@@ -96,7 +96,8 @@ def _unfinished(now: Situation, record: Record) -> Decision | None:
         return Decision(Action.START, Reason.FORGOTTEN, f"launch {record.task_id}")
     if not now.observed.is_terminal:
         return _running(now, now.observed)
-    if record.phase is not Phase.ENDED or record.outcome is Outcome.RUNNING:
+    is_renumbered = record.task_id is not None and record.task_id != now.observed.task_id
+    if record.phase is not Phase.ENDED or record.outcome is Outcome.RUNNING or is_renumbered:
         if now.inputs_differ:
             return Decision(Action.RERUN, Reason.INPUTS_CHANGED)
         return Decision(Action.ATTACH, Reason.ENDED_UNSEEN, f"launch {now.observed.task_id} is {now.observed.status}")

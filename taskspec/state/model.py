@@ -81,7 +81,7 @@ class Phase(StrEnum):
 class Record:
     """The last launch attempt of one address.
 
-    `was_sent` is false where the run ended before the start was sent.
+    `was_sent` is false where the run ended before the start was sent. `is_adopted`: a user started the launch by hand.
     For a service: `is_ready` once it was up, `reused` when taskspec did not start it. `replaces` are the launches that
     are stopped once this one is up.
     """
@@ -103,6 +103,7 @@ class Record:
     published: str = ""
     ended_at: str = ""
     resent: bool = False
+    is_adopted: bool = False
     is_service: bool = False
     is_ready: bool = False
     reused: bool = False
@@ -111,6 +112,11 @@ class Record:
     @property
     def succeeded(self) -> bool:
         return self.phase is Phase.ENDED and self.outcome is Outcome.SUCCEEDED
+
+    @property
+    def carries_key(self) -> bool:
+        """Whether the description of the launch carries the start key, because taskspec started it."""
+        return not (self.reused or self.is_adopted)
 
     @property
     def may_be_sent_again(self) -> bool:
@@ -194,6 +200,8 @@ def advance(record: Record | None, stored: StoredEvent) -> Record | None:
         resent = record.resent or bool(body.get("resent"))
         reused = bool(body.get("reused"))
         return replace(record, phase=Phase.STARTED, task_id=body["task_id"], resent=resent, reused=reused)
+    if event.kind is EventKind.ADOPTED:
+        return replace(record, is_adopted=True)
     if event.kind is EventKind.READY:
         return replace(record, is_ready=True, results=body.get("results", {}))
     if event.kind is EventKind.RETIRED:

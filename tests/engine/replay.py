@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 from jsonschema import Draft7Validator
 
 from taskspec.api import TaskInfo
+from taskspec.api.tasks.start_request import marker
 from taskspec.engine.deferred_planner import DeferredPlanner
 from taskspec.engine.events import EngineEvent, RunReport
 from taskspec.engine.interrupt import InterruptState, OnInterrupt
@@ -107,6 +108,8 @@ class Fate:
     is_ready: bool = True
     stops: bool = True
     resent: bool = False
+    shown_key: str = ""
+    """The start key that the launch shows, where it is not that of its start."""
     restarts: Exception | None = None
     reusable: int | None = None
     seconds: float = 1.0
@@ -125,6 +128,7 @@ class Launched:
     output: Mapping[str, Any]
     ends_at: float
     began: float
+    key: str
     stopped_at: float | None = None
 
     def status(self, now: float) -> str | None:
@@ -175,7 +179,7 @@ class World:
             case RestartLaunch(address, task_id):
                 error = self.fate(address).restarts
                 if error is None:
-                    self.launches[task_id] = self._launch(address, self._try(address), now)
+                    self.launches[task_id] = self._launch(address, self._try(address), now, self.launches[task_id].key)
                 return later, Restarted(address, task_id, error)
             case FindReusable(address, key):
                 return later, ReusableFound(address, key, self.fate(address).reusable)
@@ -231,12 +235,12 @@ class World:
             return command.failed(error)
         self.starts.append(order.key)
         task_id = 101 + len(self.launches)
-        self.launches[task_id] = self._launch(order.address, number, now)
+        self.launches[task_id] = self._launch(order.address, number, now, fate.shown_key or order.key)
         return Started(order.address, order.key, StartDone(task_id, adopted=False, resent=fate.resent))
 
-    def _launch(self, address: str, number: int, now: float) -> Launched:
+    def _launch(self, address: str, number: int, now: float, key: str) -> Launched:
         fate = self.fate(address)
-        return Launched(address, _nth(fate.ends, number), _nth(fate.outputs, number), now + fate.seconds, now)
+        return Launched(address, _nth(fate.ends, number), _nth(fate.outputs, number), now + fate.seconds, now, key)
 
     def _stop(self, command: StopLaunches, now: float) -> Message:
         for task_id in command.task_ids:
@@ -253,7 +257,8 @@ class World:
         status = launch.status(now) if launch is not None else None
         if launch is None or status is None:
             return None
-        return TaskInfo({"id": task_id, "status": status, "meta": {"output": launch.output}})
+        shown = {"status": status, "description": marker(launch.key), "meta": {"output": launch.output}}
+        return TaskInfo({"id": task_id, **shown})
 
 
 @dataclass(frozen=True, slots=True)

@@ -121,6 +121,9 @@ ENDS: Mapping[str, Row] = {
     "job broke its promise": Row(
         PROMISES, Fate(outputs=({"score": 0.1},)), "failed", "too low", "intent started ended"
     ),
+    "job under the number of another launch": Row(
+        JOB, Fate(shown_key="0" * 20), "failed", "launch 101 carries the key of another start", "intent started"
+    ),
     "job owes a result": Row(PROMISES, Fate(), "failed", 'result "score"', "intent started ended"),
     "job queued for too long": Row(
         DEADLINES, Fate(ends=("queued",), seconds=9.0), "failed", "queued for more than 1s", "intent started ended"
@@ -231,6 +234,22 @@ def _runs(status: str | None) -> bool:
     return status in ("queued", "started")
 
 
+@pytest.mark.parametrize("is_ready", [False, True])
+def test_a_service_under_the_number_of_another_launch_fails_and_nothing_is_stopped(
+    opened: Open, is_ready: bool
+) -> None:
+    foreign = Fate(ends=("runs",), shown_key="0" * 20, is_ready=is_ready)
+    done = replay(opened(SERVICE), {"serve": foreign})
+    assert (done.outcomes["serve"], done.world.stops) == ("failed", [])
+    assert EventKind.ENDED not in [event.kind for event in done.events if event.address == "serve"]
+
+
+@pytest.mark.parametrize("mode", OnInterrupt)
+def test_an_interrupt_leaves_a_launch_of_another_start_alone(opened: Open, mode: OnInterrupt) -> None:
+    done = replay(opened(JOB), {"only": Fate(ends=("runs",), shown_key="0" * 20)}, interrupt=_after(3), mode=mode)
+    assert done.kinds("only") == ["intent", "started"]
+
+
 @pytest.mark.parametrize("seconds", [0.0, 0.05, 0.5, 1.5, 3.0])
 @pytest.mark.parametrize("row", ENDS.values(), ids=ENDS)
 def test_a_run_ends_at_its_deadline(opened: Open, row: Row, seconds: float) -> None:
@@ -328,7 +347,7 @@ def test_a_service_that_dies_takes_later_users_with_it_and_leaves_those_that_run
 def test_a_service_of_another_user_is_reused_and_never_stopped(opened: Open) -> None:
     reuse = SERVICE.replace("kind: service", "kind: service, reuse: true, deadlines: {running: 1s}")
     world = World({"serve": Fate(reusable=77), "only": Fate(seconds=3.0)})
-    world.launches[77] = Launched("serve", "runs", {}, 9e9, 0.0)
+    world.launches[77] = Launched("serve", "runs", {}, 9e9, 0.0, key="")
     done = replay(opened(reuse), world=world)
     assert done.outcomes["serve"] in ("succeeded", "failed")
     assert done.world.stops == []

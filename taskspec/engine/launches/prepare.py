@@ -12,7 +12,7 @@ from taskspec.engine.launches.context import RunContext
 from taskspec.engine.launches.start import StartOrder, UnresolvedStart
 from taskspec.errors import StalePlan, TaskspecError, UsageError
 from taskspec.plan.agent_rules import is_rule
-from taskspec.plan.model import Plan, PlannedTask
+from taskspec.plan.model import Action, Plan, PlannedTask
 from taskspec.plan.request import LaunchRequest, Request, agrees_with_plan, start_key
 from taskspec.plan.request_diff import last_key
 from taskspec.secrets.sensitive import WithheldError, reveal
@@ -60,7 +60,8 @@ class LaunchPreparer:
         Raises StalePlan when one changed since the plan.
         """
         for task in plan.tasks:
-            if not isinstance(task.request, LaunchRequest) or not task.action.launches:
+            may_launch = task.action.launches or task.action is Action.ATTACH  # a retry launches after an attach
+            if not isinstance(task.request, LaunchRequest) or not may_launch:
                 continue
             facts = task.request.facts
             if facts.folder is None or facts.folder in self.module_ids:

@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from taskspec.api.tasks.waiting import poll_until
+from taskspec.engine.server.observe import has_ended, is_foreign
 from taskspec.errors import ApiError, NotFound, OutcomeUnknown
 
 if TYPE_CHECKING:
@@ -16,15 +17,17 @@ STOP_SECONDS = 60.0
 
 
 def stop_and_wait(
-    api: Api, task_id: int, clock: Callable[[], float], pause: Callable[[float], None]
+    api: Api, task_id: int, clock: Callable[[], float], pause: Callable[[float], None], *, key: str = ""
 ) -> TaskInfo | None:
     """Returns once the launch has ended or the server has forgotten it; what it was, where it had ended by itself.
 
-    Raises ApiError when it goes on running.
+    A launch that carries another start key than `key` counts as forgotten. Raises ApiError when it goes on running.
     """
     try:
-        before = _ended(api, task_id)
-        if before is not None:
+        before = api.task.get_info_by_id(task_id)
+        if key and is_foreign(before, key, shows_keys=False):
+            return None
+        if has_ended(before):
             return before
         api.task.stop(task_id)
         look = partial(_ended, api, task_id)
@@ -42,7 +45,7 @@ def stop_and_wait(
 def _ended(api: Api, task_id: int) -> TaskInfo | None:
     """The launch if it has ended."""
     info = api.task.get_info_by_id(task_id)
-    return info if info.status is not None and info.status.is_terminal else None
+    return info if has_ended(info) else None
 
 
 def try_stop(api: Api, task_id: int, clock: Callable[[], float], pause: Callable[[float], None]) -> str:

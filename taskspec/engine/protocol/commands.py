@@ -148,17 +148,21 @@ class RestartLaunch(_Awaited):
 
 @dataclass(frozen=True, slots=True)
 class StopLaunches(_Awaited):
-    """Stop launches, one after the other, and wait until they have stopped."""
+    """Stop launches, one after the other, and wait until they have stopped.
+
+    With `launch_key`, a launch that carries the key of another start is left alone.
+    """
 
     address: Address
     task_ids: tuple[int, ...]
     purpose: StopPurpose
     key: str = ""
+    launch_key: str = ""
 
     def run(self, context: WorkerContext) -> Message:
         info = None
         for task_id in self.task_ids:
-            info = context.stop(task_id, patiently=self.purpose.survives_interrupt)
+            info = context.stop(task_id, key=self.launch_key, patiently=self.purpose.survives_interrupt)
         return Stopped(self.address, self.task_ids, self.purpose, self.key, info)
 
     def failed(self, error: Exception) -> Message:

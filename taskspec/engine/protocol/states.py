@@ -26,6 +26,7 @@ class Attempt:
     """One try of a task. `key` ties its journal events together; `number` counts over all runs, `tries` in this one.
 
     `replaces` are launches of a service that end once this one is up. `reused`: another user started the launch.
+    `carries_key`: its launch shows the key, because taskspec started it.
     """
 
     address: Address
@@ -36,6 +37,7 @@ class Attempt:
     task_id: int | None = None
     fingerprint: str = ""
     reused: bool = False
+    carries_key: bool = True
     replaces: tuple[int, ...] = ()
 
 

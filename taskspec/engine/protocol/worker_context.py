@@ -48,6 +48,6 @@ class WorkerContext:
             raise Interrupted
         self.run_context.store.confirm()
 
-    def stop(self, task_id: int, *, patiently: bool = False) -> TaskInfo | None:
+    def stop(self, task_id: int, *, key: str = "", patiently: bool = False) -> TaskInfo | None:
         pause = self.pause_patiently if patiently else self.pause
-        return stop_and_wait(self.api, task_id, self.run_context.clock, pause)
+        return stop_and_wait(self.api, task_id, self.run_context.clock, pause, key=key)

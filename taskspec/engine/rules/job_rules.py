@@ -29,12 +29,14 @@ from taskspec.engine.rules.output_rules import publish_end
 from taskspec.engine.rules.watch_rules import (
     count_missed_poll,
     deadline_verdict,
-    has_ended,
     in_stage,
+    is_of_another,
+    mistaken,
     tolerate_failed_poll,
     update_status,
     wait_for_results,
 )
+from taskspec.engine.server.observe import has_ended
 from taskspec.specfile.fields.retries_and_deadlines import Stage
 from taskspec.state import event_bodies
 from taskspec.state.model import Outcome
@@ -89,6 +91,8 @@ def _seen(state: Running | Stopping, info: TaskInfo | None, facts: RunFacts, now
         if isinstance(launch, Verdict):
             return end_launch(state.attempt, launch, None, facts)
         return replace(state, launch=launch), NO_EFFECTS
+    if is_of_another(state.attempt, info, facts):
+        return mistaken(state.attempt), NO_EFFECTS
     launch, news = update_status(state.launch, info, facts)
     step, effects = _judged(replace(state, launch=launch) if launch is not state.launch else state, info, facts, now)
     return step, news + effects
@@ -96,7 +100,7 @@ def _seen(state: Running | Stopping, info: TaskInfo | None, facts: RunFacts, now
 
 def seen_while_stopping(state: Stopping, info: TaskInfo | None, facts: RunFacts) -> Step:
     """The end of the launch is decided: a new status is news, and nothing else."""
-    if info is None or state.launch is None:
+    if info is None or state.launch is None or is_of_another(state.attempt, info, facts):
         return state, NO_EFFECTS
     launch, news = update_status(state.launch, info, facts)
     return replace(state, launch=launch), news

@@ -64,7 +64,7 @@ def attach(facts: RunFacts, now: float) -> Step:
     previous, observed = facts.planned.previous, facts.planned.observed
     if previous is None or observed is None:
         raise AssertionError("a plan attaches only to a launch that the server listed")
-    is_new = previous.task_id is None
+    is_new = previous.task_id != observed.task_id
     started = event_bodies.started(
         facts.address, previous.key, observed.task_id, adopted=True, twins=observed.duplicates
     )
@@ -76,6 +76,7 @@ def attach(facts: RunFacts, now: float) -> Step:
         task_id=observed.task_id,
         fingerprint=previous.fingerprint,
         reused=previous.reused,
+        carries_key=previous.carries_key,
         replaces=previous.replaces,
     )
     workspace = facts.setup.server.workspace(previous.inputs.get("workspace"))
@@ -85,7 +86,9 @@ def attach(facts: RunFacts, now: float) -> Step:
 
 def restart_launch(facts: RunFacts, now: float, retry: PendingRetry, task_id: int) -> Step:
     """Ask the server to run a failed launch again."""
-    attempt = Attempt(facts.address, now, retry.key, retry.attempt, retry.tries + 1)
+    previous = facts.planned.previous
+    is_adopted = previous is not None and previous.task_id == task_id and not previous.carries_key
+    attempt = Attempt(facts.address, now, retry.key, retry.attempt, retry.tries + 1, carries_key=not is_adopted)
     return Restarting(attempt, retry), submit(RestartLaunch(facts.address, task_id))
 
 
@@ -162,7 +165,7 @@ def _reusable_found(state: Searching, message: ReusableFound, facts: RunFacts) -
         return Dropped(state.attempt, state.retry), NO_EFFECTS
     if message.task_id is None:
         return _send(state.attempt, state.prepared)
-    attempt = replace(state.attempt, task_id=message.task_id, reused=True)
+    attempt = replace(state.attempt, task_id=message.task_id, reused=True, carries_key=False)
     started = event_bodies.started(facts.address, attempt.key, message.task_id, adopted=True, reused=True)
     effects = record(state.prepared.intent, started)
     effects += report(LaunchStarted(facts.address, message.task_id, adopted=True))
@@ -179,7 +182,8 @@ def _started(state: Starting, message: Started, facts: RunFacts) -> Step:
     if done.duplicates:
         effects += notice(facts.address, f"started more than once; stopped the later launches {list(done.duplicates)}")
     if facts.interrupt is OnInterrupt.STOP:
-        effects += submit(StopLaunches(facts.address, (done.task_id,), StopPurpose.INTERRUPT))
+        stop = StopLaunches(facts.address, (done.task_id,), StopPurpose.INTERRUPT, launch_key=attempt.key)
+        effects += submit(stop)
     return _running(facts, attempt, state.prepared.order.workspace), effects
 
 

@@ -35,13 +35,15 @@ from taskspec.engine.rules.output_rules import publish_end
 from taskspec.engine.rules.watch_rules import (
     count_missed_poll,
     deadline_verdict,
-    has_ended,
     in_stage,
+    is_of_another,
     may_answer,
+    mistaken,
     tolerate_failed_poll,
     update_status,
     wait_for_results,
 )
+from taskspec.engine.server.observe import has_ended
 from taskspec.plan.model import Action, Planned
 from taskspec.specfile.fields.kinds import ServiceRule
 from taskspec.specfile.fields.retries_and_deadlines import Stage
@@ -157,6 +159,11 @@ def _seen(state: ServiceState, info: TaskInfo | None, facts: RunFacts, now: floa
         if isinstance(launch, Verdict):
             return _ended(state, launch, None, facts)
         return replace(state, launch=launch), NO_EFFECTS
+    if is_of_another(state.attempt, info, facts):
+        lost = mistaken(state.attempt)
+        if isinstance(state, StartingService):
+            return lost, NO_EFFECTS
+        return EndedService(state.attempt, Outcome.FAILED, lost.summary, Downstream.LOST), NO_EFFECTS
     launch, news = update_status(state.launch, info, facts)
     if has_ended(info):
         verdict = judge_ended_service(info, was_up=isinstance(state, RunningService))

@@ -9,7 +9,8 @@ from taskspec.engine.events import StatusChanged
 from taskspec.engine.launches.verdict import Verdict
 from taskspec.engine.protocol.effects import NO_EFFECTS, Effects, report
 from taskspec.engine.protocol.run_facts import RunFacts
-from taskspec.engine.protocol.states import WatchedLaunch
+from taskspec.engine.protocol.states import Attempt, Failed, WatchedLaunch
+from taskspec.engine.server.observe import is_foreign
 from taskspec.errors import ApiError, Unauthorized
 from taskspec.specfile.fields.retries_and_deadlines import DEADLINE_OF, FailureKind, Stage, show
 from taskspec.state.model import Outcome
@@ -32,6 +33,20 @@ def update_status(launch: WatchedLaunch, info: TaskInfo, facts: RunFacts) -> tup
     return changed, report(StatusChanged(facts.address, info.id, info.raw_status))
 
 
+def is_of_another(attempt: Attempt, info: TaskInfo, facts: RunFacts) -> bool:
+    """Whether the server shows another launch under the number of this one."""
+    return attempt.carries_key and is_foreign(info, attempt.key, shows_keys=facts.setup.server.is_local)
+
+
+def mistaken(attempt: Attempt) -> Failed:
+    """The number is not that of the launch. What the start came to is unknown, so no end is recorded."""
+    summary = (
+        f"launch {attempt.task_id} carries the key of another start, so it is not the launch of this task; "
+        "the next apply looks for the right one by its key"
+    )
+    return Failed(attempt, summary, kind=FailureKind.UNKNOWN_START)
+
+
 def count_missed_poll(launch: WatchedLaunch) -> WatchedLaunch | Verdict:
     """One more poll did not list the launch; the verdict once that is too often."""
     missing = launch.missing + 1
@@ -39,10 +54,6 @@ def count_missed_poll(launch: WatchedLaunch) -> WatchedLaunch | Verdict:
         return replace(launch, missing=missing)
     summary = f"vanished: the server does not know launch {launch.task_id} any more"
     return Verdict(Outcome.FAILED, summary, kind=FailureKind.VANISHED)
-
-
-def has_ended(info: TaskInfo) -> bool:
-    return info.status is not None and info.status.is_terminal
 
 
 def in_stage(launch: WatchedLaunch, info: TaskInfo, now: float, *, is_rising: bool = False) -> WatchedLaunch:

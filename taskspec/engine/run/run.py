@@ -201,7 +201,9 @@ class Run:
             for state in reversed(list(self.state.states.values())):
                 if isinstance(state, Running | StartingService):
                     launch = (state.launch.task_id,)
-                    self.state.do(submit(StopLaunches(state.attempt.address, launch, StopPurpose.INTERRUPT)))
+                    key = state.attempt.key if state.attempt.carries_key else ""
+                    stop = StopLaunches(state.attempt.address, launch, StopPurpose.INTERRUPT, launch_key=key)
+                    self.state.do(submit(stop))
 
     def _handle_waiting(self, now: float) -> None:
         for message in self.deferred.take_waiting():

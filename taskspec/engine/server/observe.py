@@ -23,6 +23,15 @@ def key_of(info: TaskInfo) -> str | None:
     return key_in(info.description) or None
 
 
+def is_foreign(info: TaskInfo, key: str, *, shows_keys: bool) -> bool:
+    """Whether a launch was made by another start than the one with this key.
+
+    A launch without a key is foreign only on a server that shows keys; others may cut the description.
+    """
+    seen = key_of(info)
+    return seen != key and (seen is not None or shows_keys)
+
+
 def observe_launches(server: Server, state: State) -> dict[str, Observed]:
     """The launches on record that the server still knows, by address. Touches no server when nothing is on record."""
     by_workspace: dict[int, list[Record]] = defaultdict(list)
@@ -31,18 +40,26 @@ def observe_launches(server: Server, state: State) -> dict[str, Observed]:
             by_workspace[server.workspace(record.inputs.get("workspace"))].append(record)
     world: dict[str, Observed] = {}
     for workspace, records in by_workspace.items():
-        world.update(_started(server.api, workspace, [r for r in records if r.task_id is not None]))
+        world.update(_started(server, workspace, [r for r in records if r.task_id is not None]))
         world.update(_intended(server.api, workspace, [r for r in records if r.task_id is None]))
     return world
 
 
-def _started(api: Api, workspace: int, records: list[Record]) -> Iterable[tuple[str, Observed]]:
-    infos = known_launches(api, workspace, [record.task_id for record in records if record.task_id is not None])
-    twins = _late_twins(api, workspace, [record for record in records if record.resent])
+def _started(server: Server, workspace: int, records: list[Record]) -> Iterable[tuple[str, Observed]]:
+    """Launches by their number, where it belongs to the start on record; else by the key of that start."""
+    infos = known_launches(server.api, workspace, [record.task_id for record in records if record.task_id is not None])
+    shows_keys = server.is_local or any(map(key_of, infos.values()))
+    twins = _late_twins(server.api, workspace, [record for record in records if record.resent])
+    renumbered = []
     for record in records:
         info = infos.get(record.task_id or 0)
-        if info is not None:
+        if info is None:
+            continue
+        if record.carries_key and is_foreign(info, record.key, shows_keys=shows_keys):
+            renumbered.append(record)
+        else:
             yield record.address, replace(as_observed(info), duplicates=twins.get(record.key, ()))
+    yield from _intended(server.api, workspace, renumbered)
 
 
 def known_launches(api: Api, workspace: int, ids: Iterable[int]) -> dict[int, TaskInfo]:
@@ -75,7 +92,7 @@ def _twins(record: Record, found: Iterable[TaskInfo]) -> Iterable[int]:
 
 
 def _intended(api: Api, workspace: int, records: list[Record]) -> Iterable[tuple[str, Observed]]:
-    """Starts that were cut off: the key in the description tells whether the server got them."""
+    """Starts without a number that is theirs: the key in the description tells whether the server has them."""
     if not records:
         return
     found = launches_by_key(api, workspace, min(record.watermark for record in records))
@@ -96,7 +113,10 @@ def launches_by_key(api: Api, workspace: int, watermark: int) -> Mapping[str, li
     return found
 
 
+def has_ended(info: TaskInfo) -> bool:
+    return info.status is not None and info.status.is_terminal
+
+
 def as_observed(info: TaskInfo) -> Observed:
     """A launch as the planner sees it; a status word we do not know is still running as far as we can tell."""
-    status = info.status
-    return Observed(info.id, info.raw_status, status is not None and status.is_terminal, info.output)
+    return Observed(info.id, info.raw_status, has_ended(info), info.output)
