@@ -36,9 +36,18 @@ class ListCalls(Records[TaskInfo]):
 
     def highest_id(self, workspace_id: int) -> int:
         """Return the highest launch id of the workspace, or 0. Later launches have higher ids."""
-        order = {"sort": "id", "sort_order": "desc", "per_page": 1}
-        rows = self.get_list_all_pages(METHOD, {"workspaceId": workspace_id, "filter": [], **order}, limit=1)
-        return TaskInfo.parse(rows[0]).id if rows else 0
+        newest = self._newest(workspace_id, [], 1)
+        return newest[0].id if newest else 0
+
+    def newest_after(self, workspace_id: int, after_id: int, *, limit: int) -> list[TaskInfo]:
+        """Return the launches above an id, the newest first: all of them, or the newest `limit`."""
+        newest = self._newest(workspace_id, [clause("id", ">", after_id)], limit)
+        return [task for task in newest if task.id > after_id]
+
+    def _newest(self, workspace_id: int, filters: Sequence[Mapping[str, Any]], limit: int) -> list[TaskInfo]:
+        order = {"sort": "id", "sort_order": "desc", "per_page": min(limit, PAGE_LIMIT)}
+        data = {"workspaceId": workspace_id, "filter": list(filters), **order}
+        return [TaskInfo.parse(row) for row in self.get_list_all_pages(METHOD, data, limit=limit)]
 
     def list_page_after(self, workspace_id: int, after_id: int, *, limit: int = PAGE_LIMIT) -> list[TaskInfo]:
         """Return the next page of launches above an id, in order of id. A short page is the last one.

@@ -10,6 +10,7 @@ from taskspec.api.tasks.start_request import marker
 from taskspec.api.wire import DESCRIPTION_LIMIT
 from taskspec.engine.launches.context import RunContext
 from taskspec.engine.launches.start import StartOrder, UnresolvedStart
+from taskspec.engine.server.observe import key_of
 from taskspec.errors import StalePlan, TaskspecError, UsageError
 from taskspec.plan.agent_rules import is_rule
 from taskspec.plan.model import Action, Plan, PlannedTask
@@ -25,6 +26,11 @@ from taskspec.values import Json, pending_ids, unknowns
 NOTHING_PASSED = 0.0
 """How much of its settle window an unresolved start has behind it. The intent tells when the first send was prepared,
 not when the last one left. The time of day may jump, so a new apply waits for the whole window by its own clock."""
+
+
+LOOK_BACK = 10_000
+"""How many of the newest launches are compared with the state before the first start of a run."""
+UNRECORDED = "the server has a launch of this start, and the state does not know it: it is taken over"
 
 
 class NotLaunchable(TaskspecError):
@@ -53,6 +59,8 @@ class LaunchPreparer:
     module_ids: dict[str, int] = field(default_factory=dict)
     watermarks: dict[int, int] = field(default_factory=dict)
     """By workspace, an id below every launch of this run: what is at or below it was there before."""
+    unrecorded: dict[str, int] = field(default_factory=dict)
+    """Start keys of launches that are newer than all on record, each with an id below its launch."""
 
     def register_folders(self, plan: Plan) -> None:
         """Make every folder app that will be launched startable. Runs in a worker: it connects to the server.
@@ -104,11 +112,25 @@ class LaunchPreparer:
         """Ask the server for what `prepare` needs: agents, and the highest launch. Runs in a worker, one at a time."""
         workspace = self.run_context.server.workspace(request.workspace)
         if workspace not in self.watermarks:
-            self.watermarks[workspace] = self.run_context.server.api.task.highest_id(workspace)
+            self.watermarks[workspace] = self._look_before_first_send(workspace)
         if is_rule(request.agent):
             self.run_context.catalogue.places.refresh(workspace, self.run_context.clock())
         else:
             self.run_context.catalogue.agent_id(workspace, request.agent)
+
+    def _look_before_first_send(self, workspace: int) -> int:
+        """The highest launch id. Launches that a state of an older day does not know are found by their keys."""
+        calls, recorded = self.run_context.server.api.task, self._highest_on_record(workspace)
+        newest = calls.newest_after(workspace, recorded, limit=LOOK_BACK) if recorded else []
+        self.unrecorded.update((key, recorded) for key in map(key_of, newest) if key is not None)
+        return newest[0].id if newest else calls.highest_id(workspace)
+
+    def _highest_on_record(self, workspace: int) -> int:
+        """The highest id that the state knows of a workspace; 0 where it knows none."""
+        server, inputs = self.run_context.server, self.run_context.inputs
+        launches = [r for r in inputs.state.records.values() if not r.is_call] if inputs is not None else []
+        here = [r for r in launches if server.workspace(r.inputs.get("workspace")) == workspace]
+        return max((record.task_id or record.watermark for record in here), default=0)
 
     def prepare(
         self, planned: PlannedTask, request: LaunchRequest, *, after: int | None = None, is_service: bool = False
@@ -120,15 +142,21 @@ class LaunchPreparer:
         fingerprint = request.fingerprint or ""
         key, attempt, repeated = self._keyed(planned, request, after)
         workspace = self.run_context.server.workspace(request.workspace)
-        watermark = repeated.watermark if repeated is not None else self.watermarks[workspace]
         agent, note = self._agent(request, workspace)
+        may_be_there = key in self.unrecorded
+        if repeated is not None:
+            watermark, may_be_there = repeated.watermark, repeated.phase is Phase.INTENDED
+        elif may_be_there:
+            watermark, note = self.unrecorded[key], UNRECORDED
+        else:
+            watermark = self.watermarks[workspace]
         order = StartOrder(
             address=planned.address,
             key=key,
             request=self._start_request(request, key, workspace, agent),
             workspace=workspace,
             watermark=watermark,
-            unresolved_for=NOTHING_PASSED if repeated and repeated.phase is Phase.INTENDED else None,
+            unresolved_for=NOTHING_PASSED if may_be_there else None,
             unresolved_start=self._unresolved_start(planned.previous, key) if after is None else None,
         )
         intent = event_bodies.intent(planned.address, key, attempt, fingerprint, request.inputs, watermark=watermark)

@@ -6,13 +6,13 @@ Protocol and error classes: docs/exactly-once.md.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from taskspec.api import Api, StartRequest, TaskInfo
 from taskspec.engine.launches.stop import stop_and_wait, try_stop
-from taskspec.engine.server.observe import as_observed, launches_by_key
+from taskspec.engine.server.observe import has_ended, key_of, launches_by_key
 from taskspec.errors import ApiError, NotSent, OutcomeUnknown, Refused
 
 if TYPE_CHECKING:
@@ -60,6 +60,17 @@ class StartDone:
     adopted: bool
     duplicates: tuple[int, ...] = ()
     resent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AnsweredStart:
+    """A start that the server has answered with a launch. Before the run ends, its duplicates are looked for."""
+
+    address: str
+    key: str
+    workspace: int
+    watermark: int
+    task_id: int
 
 
 class Interrupted(Exception):
@@ -135,11 +146,14 @@ class Starter:
         while True:
             now = self.clock()
             try:
-                found = launches_by_key(self.api, order.workspace, watermark).get(key, [])
+                listed = list(self.api.task.list_after(order.workspace, watermark))
             except ApiError as error:
                 if now > end + GIVE_UP_SECONDS:
                     raise _unresolved(order, error) from None
             else:
+                found = [launch for launch in listed if key_of(launch) == key]
+                if not found and now >= end:
+                    _check_none_hides(order, listed)
                 if found or now >= end:
                     return found
             left = end - self.clock()
@@ -157,6 +171,18 @@ class Starter:
         return tuple(twin.id for twin in twins)
 
 
+def _check_none_hides(order: StartOrder, listed: Sequence[TaskInfo]) -> None:
+    """Raise OutcomeUnknown where a launch without a start key may be the one that is looked for."""
+    for launch in listed:
+        if key_of(launch) is None and launch.module_id in (None, order.request.module_id):
+            raise OutcomeUnknown(
+                f'cannot determine whether "{order.address}" was started: the server shows launch {launch.id} without '
+                "a start key, and it may be the one",
+                remedy=f"look at launch {launch.id}. If it is the one, take it over with "
+                f"`taskspec state adopt {order.address} {launch.id}`; if not, stop or remove it. Then apply again",
+            )
+
+
 def _unresolved(order: StartOrder, error: ApiError) -> OutcomeUnknown:
     return OutcomeUnknown(
         f'cannot determine whether "{order.address}" was started: {error.message}',
@@ -166,19 +192,28 @@ def _unresolved(order: StartOrder, error: ApiError) -> OutcomeUnknown:
 
 def stop_duplicates(
     api: Api,
-    resent: Iterable[tuple[StartOrder, int]],
+    starts: Sequence[AnsweredStart],
     clock: Callable[[], float],
     pause: Callable[[float], None],
 ) -> Iterator[tuple[str, str]]:
-    """Stop every later launch of a start that was sent again; the address, and what was done. Runs in a worker."""
-    for order, task_id in resent:
+    """Stop every other launch of these starts; the address, and what was done. Runs in a worker."""
+    for workspace in sorted({start.workspace for start in starts}):
+        here = [start for start in starts if start.workspace == workspace]
         try:
-            found = launches_by_key(api, order.workspace, order.watermark).get(order.key, [])
+            found = launches_by_key(api, workspace, min(start.watermark for start in here))
         except ApiError as error:
-            yield order.address, f"cannot look for a duplicate launch: {error.message}; the next apply looks again"
+            yield here[0].address, f"cannot look for duplicate launches: {error.message}; the next apply looks again"
             continue
-        for twin in found:
-            if twin.id != task_id and not as_observed(twin).is_terminal:
-                problem = try_stop(api, twin.id, clock, pause)
-                fate = f"could not be stopped: {problem}" if problem else "was stopped"
-                yield order.address, f"started more than once; the later launch {twin.id} {fate}"
+        for start in here:
+            ours = found.get(start.key, [])
+            kept = start.task_id if any(launch.id == start.task_id for launch in ours) else ours[0].id if ours else 0
+            for twin in ours:
+                if twin.id != kept:
+                    yield start.address, f"started more than once; {_end_twin(api, twin, clock, pause)}"
+
+
+def _end_twin(api: Api, twin: TaskInfo, clock: Callable[[], float], pause: Callable[[float], None]) -> str:
+    if has_ended(twin):
+        return f"launch {twin.id} ran too, and is {twin.raw_status}"
+    problem = try_stop(api, twin.id, clock, pause)
+    return f"the later launch {twin.id} " + (f"could not be stopped: {problem}" if problem else "was stopped")

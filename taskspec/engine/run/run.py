@@ -110,7 +110,7 @@ class Run:
             is_starting = run.is_stopping_services or any(map(_is_on_its_way, run.states.values()))
             return self.interrupt_state.is_over(now, starting=is_starting, active=bool(run.states) or is_busy)
         is_done = run.ready.is_done and not self._is_registering
-        return is_done and not is_busy and not run.has_service_up and not run.resent
+        return is_done and not is_busy and not run.has_service_up and not run.answered_starts
 
     def seconds_left(self, now: float) -> float:
         """How long the loop may wait for a message."""
@@ -222,12 +222,12 @@ class Run:
         run.do(submit(PollLaunches(wanted)))
 
     def _stop_duplicates_if_due(self) -> None:
-        """Once all else is done, look for launches that came of a start which was sent again."""
+        """Once all else is done, look for launches that came of a start which arrived more than once."""
         run = self.state
         is_idle = run.awaited == 0 and not run.has_service_up and not run.has_effects
-        if run.resent and run.ready.is_done and is_idle and not self.interrupt_state.is_requested:
-            resent, run.resent = tuple(run.resent), []
-            run.do(submit(StopDuplicates(resent)))
+        if run.answered_starts and run.ready.is_done and is_idle and not self.interrupt_state.is_requested:
+            starts, run.answered_starts = tuple(run.answered_starts), []
+            run.do(submit(StopDuplicates(starts)))
 
     def _results(self) -> Mapping[str, Json]:
         if self.state.is_planning:
