@@ -45,6 +45,8 @@ class RouteCall:
 
     params: RequestFields
     headers: Mapping[str, str]
+    body: AsyncIterator[bytes]
+    """Only for a route that reads the body itself: a form, raw bytes, or an array. Its fields are in the query."""
     parts: ServerParts
 
     def launch(self, field: str = "id") -> LaunchRow:
@@ -63,16 +65,5 @@ class RouteCall:
         return found
 
 
-@dataclass(frozen=True, slots=True)
-class Upload:
-    """A request whose route reads the body itself: a form, raw bytes, or an array. Its fields are in the query."""
-
-    params: RequestFields
-    headers: Mapping[str, str]
-    body: AsyncIterator[bytes]
-    parts: ServerParts
-
-
 # A route returns a value to send as JSON, or a complete response.
 Route = Callable[[RouteCall], Any] | Callable[[RouteCall], Awaitable[Any]]
-UploadRoute = Callable[[Upload], Awaitable[Any]]
