@@ -23,7 +23,6 @@ from taskspec.local.agent.launcher import ProcessLauncher
 from taskspec.local.agent.venv import VirtualEnvironments
 from taskspec.local.db import fixtures, retention, timestamps
 from taskspec.local.db.blobs import Blobs
-from taskspec.local.db.documents import Documents
 from taskspec.local.db.launches import Launches
 from taskspec.local.db.logs import Logs
 from taskspec.local.db.modules import Modules
@@ -96,8 +95,8 @@ def run_server(home: ServerHome, options: ServerOptions, environ: Mapping[str, s
         info = ServerInfo(f"http://{LOOPBACK}:{port}", port, os.getpid(), timestamps.now())
         lifetime = _Lifetime(options.idle_seconds)
         environments = VirtualEnvironments(home.environments) if options.app_environments else None
-        context, address = fixtures.read_context(store), info.address
-        preparation = JobPreparer(home, store, Modules(store), context, address, token, base, environments)
+        login = fixtures.read_login(store)
+        preparation = JobPreparer(home, store, Modules(store), login, info.address, token, base, environments)
         parts = _assemble(preparation, info, options, lifetime)
         asyncio.run(LocalServer(parts, token, lifetime).serve(listener))
 
@@ -158,10 +157,8 @@ def _assemble(preparation: JobPreparer, info: ServerInfo, options: ServerOptions
     home, store, modules = preparation.home, preparation.store, preparation.modules
     launches, logs, blobs = Launches(store), Logs(store), Blobs(home.storage)
     agent = Agent(home, store, launches, logs, ProcessLauncher(), preparation.job, options.agent)
-    documents, files = Documents(store), TeamFiles(store, blobs)
-    return ServerParts(
-        home, info, store, launches, logs, modules, documents, blobs, files, preparation.context, agent, lifetime.end
-    )
+    files, login = TeamFiles(store, blobs), preparation.user_login
+    return ServerParts(home, info, store, launches, logs, modules, blobs, files, login, agent, lifetime.end)
 
 
 def _uvicorn_config(app: HttpApp) -> uvicorn.Config:

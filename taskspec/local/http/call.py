@@ -9,8 +9,6 @@ from typing import Any
 
 from taskspec.local.agent.agent import Agent
 from taskspec.local.db.blobs import Blobs
-from taskspec.local.db.documents import Documents
-from taskspec.local.db.fixtures import Context
 from taskspec.local.db.launches import Launches, LaunchRow
 from taskspec.local.db.logs import Logs
 from taskspec.local.db.modules import Modules
@@ -31,10 +29,9 @@ class ServerParts:
     launches: Launches
     logs: Logs
     modules: Modules
-    documents: Documents
     blobs: Blobs
     files: TeamFiles
-    context: Context
+    user_login: str
     agent: Agent
     shut_down: Callable[[], None]
 

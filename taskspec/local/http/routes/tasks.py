@@ -42,14 +42,13 @@ def info(call: RouteCall) -> dict[str, Any]:
 def context(call: RouteCall) -> dict[str, Any]:
     """Return team, workspace and user of a launch. The SDK restores long values from it (wire protocol 4.6)."""
     call.launch()
-    names = call.parts.context
     return {
-        "team": {"id": fixtures.TEAM, "name": names.team_name},
-        "workspace": {"id": fixtures.WORKSPACE, "name": names.workspace_name},
+        "team": {"id": fixtures.TEAM, "name": fixtures.NAME},
+        "workspace": {"id": fixtures.WORKSPACE, "name": fixtures.NAME},
         "teamId": fixtures.TEAM,
         "workspaceId": fixtures.WORKSPACE,
         "userId": fixtures.USER,
-        "userLogin": names.user_login,
+        "userLogin": call.parts.user_login,
     }
 
 
