@@ -19,7 +19,6 @@ from taskspec.errors import LocalServerError
 from taskspec.local.agent.agent import Agent, AgentSettings
 from taskspec.local.agent.app_environment import base_environment
 from taskspec.local.agent.job import JobPreparer
-from taskspec.local.agent.launcher import ProcessLauncher
 from taskspec.local.agent.venv import VirtualEnvironments
 from taskspec.local.db import fixtures, retention, timestamps
 from taskspec.local.db.blobs import Blobs
@@ -156,7 +155,7 @@ class LocalServer:
 def _assemble(preparation: JobPreparer, info: ServerInfo, options: ServerOptions, lifetime: _Lifetime) -> ServerParts:
     home, store, modules = preparation.home, preparation.store, preparation.modules
     launches, logs, blobs = Launches(store), Logs(store), Blobs(home.storage)
-    agent = Agent(home, store, launches, logs, ProcessLauncher(), preparation.job, options.agent)
+    agent = Agent(home, store, launches, logs, preparation.job, options.agent)
     files, login = TeamFiles(store, blobs), preparation.user_login
     return ServerParts(home, info, store, launches, logs, modules, blobs, files, login, agent, lifetime.end)
 
