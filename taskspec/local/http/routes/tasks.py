@@ -115,9 +115,7 @@ def status(call: RouteCall) -> dict[str, Any]:
 
 async def prune(call: RouteCall) -> dict[str, Any]:
     """Delete the folders, logs and files of launches that ended more than `keepDays` days ago."""
-    days = call.params.integer("keepDays", 0, lowest=0, highest=_LONGEST_DAYS)
-    if not call.params.has("keepDays"):
-        raise call.params.invalid("keepDays", "is required")
+    days = call.params.integer("keepDays", lowest=0, highest=_LONGEST_DAYS)
     parts, before = call.parts, timestamps.written(datetime.now(UTC) - timedelta(days=days))
     pruned, folders = retention.prune(parts.home, parts.store, parts.files, before)
     await asyncio.to_thread(retention.delete, folders)
