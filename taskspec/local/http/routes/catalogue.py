@@ -110,8 +110,8 @@ async def register(call: RouteCall) -> dict[str, Any]:
         source = await asyncio.to_thread(_read, path, call.parts.home.modules, *how)
     except (AppFolderError, RepositoryError, OSError) as error:
         raise call.params.invalid("path", f"cannot be used: {error}") from None
-    registered = call.parts.modules.register(source, slug, path)
-    return {"moduleId": registered.module_id, "slug": registered.slug, "version": registered.version}
+    module_id = call.parts.modules.register(source, slug, path)
+    return {"moduleId": module_id, "slug": slug, "version": source.branch or source.version}
 
 
 def list_local_modules(call: RouteCall) -> list[dict[str, Any]]:
