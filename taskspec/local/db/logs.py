@@ -137,11 +137,11 @@ class Logs:
             ],
         )
 
-    def read(self, task_id: int, since: str | None, limit: int | None) -> list[dict[str, Any]]:
+    def read(self, task_id: int, since: str, limit: int) -> list[dict[str, Any]]:
         """Return at most `limit` entries from `since` on, in order of arrival."""
         rows = self._store.all(
             "SELECT * FROM logs WHERE task_id = ? AND timestamp >= ? ORDER BY id LIMIT ?",
-            (task_id, since or "", -1 if limit is None else limit),
+            (task_id, since, limit),
         )
         return [_entry(row) for row in rows]
 
