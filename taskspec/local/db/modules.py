@@ -64,7 +64,7 @@ class Modules:
         return module_id
 
     def renew(self, module_id: int, source: AppSource) -> Release:
-        """Record and return the release for the current content of a branch."""
+        """Record and return the release of this content."""
         self._write_release(module_id, source)
         [row] = self._store.all(f"{_SELECT} WHERE r.module_id = ? AND r.version = ?", (module_id, source.version))
         return _release(row)

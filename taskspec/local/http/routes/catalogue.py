@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from taskspec.files.app_folder import AppFolderError
-from taskspec.local.apps.app_sources import AppSource, from_branch, from_folder, from_tag
+from taskspec.local.apps.app_sources import AppSource, from_folder, from_repository
 from taskspec.local.apps.git import RepositoryError
 from taskspec.local.db import fixtures
 from taskspec.local.db.listing import Condition, Listing, read_page, table_columns
@@ -143,10 +143,8 @@ def _choice(params: RequestFields) -> tuple[str, str]:
 
 
 def _read(path: Path, copies: Path, kind: str, name: str) -> AppSource:
-    if kind == "tag":
-        return from_tag(path, copies, name)
-    if kind == "branch":
-        return from_branch(path, copies, name)
+    if kind in {"tag", "branch"}:
+        return from_repository(path, copies, kind, name)
     return from_folder(path, copies, name or None)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from taskspec.api.wire import DESCRIPTION_LIMIT, RestartPolicy
-from taskspec.local.apps.app_sources import from_branch
+from taskspec.local.apps.app_sources import from_repository
 from taskspec.local.apps.git import RepositoryError
 from taskspec.local.db import fixtures
 from taskspec.local.db.launches import NewLaunch
@@ -97,7 +97,7 @@ async def _branch_release(call: RouteCall, module_id: int, branch: str) -> Relea
     if path is None:
         raise unknown(f"branch of module {module_id}", branch)
     try:
-        source = await asyncio.to_thread(from_branch, Path(path), call.parts.home.modules, branch)
+        source = await asyncio.to_thread(from_repository, Path(path), call.parts.home.modules, "branch", branch)
     except (RepositoryError, OSError) as error:
         raise call.params.invalid("appVersion", f"cannot be read: {error}") from None
     return call.parts.modules.renew(module_id, source)
