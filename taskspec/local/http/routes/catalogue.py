@@ -32,8 +32,10 @@ def list_modules(call: RouteCall) -> dict[str, Any]:
     categories = call.params.array("categories", ())
     if categories:
         conditions.append(_with_categories(call, categories))
-    shown = call.parts.modules.shown_release
-    show = lambda row: _show(call, row, shown(row["id"], None))  # noqa: E731 - a name for the line below
+
+    def show(row: sqlite3.Row) -> dict[str, Any]:
+        return _show(call, row, call.parts.modules.shown_release(row["id"], None))
+
     return read_page(call.parts.store, LISTING, call.params, show, conditions)
 
 
@@ -46,12 +48,16 @@ def info(call: RouteCall) -> dict[str, Any]:
     module_id = modules.find_id(id=named, slug=None if named else params.text("slug"))
     if module_id is None:
         raise unknown("module", named or params.text("slug"))
-    version = params.text("version", "")
-    release = modules.shown_release(module_id, version or None)
-    row = call.parts.store.one("SELECT * FROM modules WHERE id = ?", (module_id,))
-    if release is None or row is None:
+    return _show(call, call.row("modules", module_id), shown_release(call, module_id))
+
+
+def shown_release(call: RouteCall, module_id: int) -> Release:
+    """Return the release that the field `version` names, or the newest one. Raises a 404 without one."""
+    version = call.params.text("version", "")
+    release = call.parts.modules.shown_release(module_id, version or None)
+    if release is None:
         raise unknown(f"version of module {module_id}", version)
-    return _show(call, row, release)
+    return release
 
 
 def _show(call: RouteCall, row: sqlite3.Row, release: Release | None) -> dict[str, Any]:

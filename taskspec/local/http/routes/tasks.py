@@ -119,7 +119,7 @@ async def prune(call: RouteCall) -> dict[str, Any]:
     parts, before = call.parts, timestamps.written(datetime.now(UTC) - timedelta(days=days))
     pruned, folders = retention.prune(parts.home, parts.store, parts.files, before)
     await asyncio.to_thread(retention.delete, folders)
-    return {"launches": len(pruned)}
+    return {"launches": pruned}
 
 
 def shutdown(call: RouteCall) -> dict[str, Any]:
