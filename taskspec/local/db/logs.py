@@ -157,10 +157,4 @@ class Logs:
 
 def _entry(row: sqlite3.Row) -> dict[str, Any]:
     extras = json.loads(row["extras"]) if row["extras"] else {}
-    return {
-        **extras,
-        "timestamp": row["timestamp"],
-        "level": row["level"],
-        "message": row["message"],
-        "task_id": row["task_id"],
-    }
+    return {**extras, **{name: row[name] for name in ("timestamp", "level", "message", "task_id")}}

@@ -132,19 +132,12 @@ class Modules:
         if there is not None and (there["digest"], there["config_dir"]) != (source.digest, source.config_dir):
             problem = f'version "{source.version}" is registered with other files; give these another version'
             raise Refusal(409, "VERSION_TAKEN", problem)
+        config = json.dumps(source.config)
         self._store.write(
             "INSERT INTO releases (module_id, version, digest, config, created_at, branch, config_dir, position)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, (SELECT coalesce(max(position), 0) + 1 FROM releases))"
             " ON CONFLICT (module_id, version) DO UPDATE SET position = excluded.position",
-            (
-                module_id,
-                source.version,
-                source.digest,
-                json.dumps(source.config),
-                timestamps.now(),
-                source.branch,
-                source.config_dir,
-            ),
+            (module_id, source.version, source.digest, config, timestamps.now(), source.branch, source.config_dir),
         )
 
 
