@@ -94,9 +94,19 @@ def find_home(environ: Mapping[str, str]) -> ServerHome:
 def read_token(home: ServerHome) -> str:
     """Return the token, made on first use. It never changes, because apps that outlive a server still use it."""
     home.create()
-    if not home.token.exists():
-        _make_token(home.token)
-    return _existing_token(home.token)
+    path = home.token
+    if not path.exists():
+        _make_token(path)
+    if stat.S_IMODE(path.stat().st_mode) & 0o077:
+        raise LocalServerError(
+            f'the token file "{path}" can be read by other users', remedy=f"delete it, or run: chmod 600 {path}"
+        )
+    token = path.read_text().strip()
+    if not token:
+        raise LocalServerError(
+            f'the token file "{path}" is empty', remedy="delete it; a new one is made on the next start"
+        )
+    return token
 
 
 def _make_token(path: Path) -> None:
@@ -112,29 +122,11 @@ def _make_token(path: Path) -> None:
         temporary.unlink()
 
 
-def _existing_token(path: Path) -> str:
-    if stat.S_IMODE(path.stat().st_mode) & 0o077:
-        raise LocalServerError(
-            f'the token file "{path}" can be read by other users', remedy=f"delete it, or run: chmod 600 {path}"
-        )
-    token = path.read_text().strip()
-    if not token:
-        raise LocalServerError(
-            f'the token file "{path}" is empty', remedy="delete it; a new one is made on the next start"
-        )
-    return token
-
-
 def read_info(home: ServerHome) -> ServerInfo | None:
     """Read server.json. Return None when it cannot be read."""
     try:
         record = json.loads(home.info.read_text())
-        return ServerInfo(
-            address=str(record["address"]),
-            port=int(record["port"]),
-            pid=int(record["pid"]),
-            started=str(record["started"]),
-        )
+        return ServerInfo(str(record["address"]), int(record["port"]), int(record["pid"]), str(record["started"]))
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
@@ -146,9 +138,13 @@ def write_info(home: ServerHome, info: ServerInfo) -> None:
     temporary.replace(home.info)
 
 
-def try_lock(home: ServerHome) -> int | None:
+def try_lock(home: ServerHome, *, shared: bool = False) -> int | None:
     """Take the lock. Return its descriptor, or None when another process holds the lock."""
-    return _try(home, shared=False)
+    descriptor = os.open(home.lock, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    if file_lock.try_lock(descriptor, shared=shared):
+        return descriptor
+    os.close(descriptor)
+    return None
 
 
 def is_held(home: ServerHome) -> bool:
@@ -156,16 +152,8 @@ def is_held(home: ServerHome) -> bool:
     if not home.lock.exists():
         return False
     # With a shared lock, two clients that test at once do not look like servers to each other.
-    descriptor = _try(home, shared=True)
+    descriptor = try_lock(home, shared=True)
     if descriptor is None:
         return True
     os.close(descriptor)
     return False
-
-
-def _try(home: ServerHome, *, shared: bool) -> int | None:
-    descriptor = os.open(home.lock, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    if file_lock.try_lock(descriptor, shared=shared):
-        return descriptor
-    os.close(descriptor)
-    return None

@@ -6,14 +6,14 @@ Accepts exactly what the wire allows: `null` means absent, and a GET query has n
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Collection, Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Any, TypeVar
 
 from taskspec.local.refusal import Refusal, invalid
 
 LARGEST_ID = 2**63 - 1
 DEEPEST = 100
+_Value = TypeVar("_Value")
 
 
 class RequestFields:
@@ -39,52 +39,37 @@ class RequestFields:
 
     def id(self, name: str) -> int:
         """Return a required id."""
-        value = self.optional_id(name)
-        if value is None:
-            raise self.invalid(name, "is required")
-        return value
+        return self._read(name, None, lambda value: _whole_number(value, 1, LARGEST_ID), "an integer from 1 up")
 
     def optional_id(self, name: str) -> int | None:
-        value = self.raw(name)
-        if value is None:
-            return None
-        number = _whole_number(value)
-        if number is None or not 1 <= number <= LARGEST_ID:
-            raise self.invalid(name, f"must be an integer from 1 up, got {_shown(value)}")
-        return number
+        return self.id(name) if self.has(name) else None
 
-    def integer(self, name: str, default: int, *, lowest: int, highest: int) -> int:
-        value = self.raw(name)
-        if value is None:
-            return default
-        number = _whole_number(value)
-        if number is None or not lowest <= number <= highest:
-            raise self.invalid(name, f"must be an integer from {lowest} to {highest}, got {_shown(value)}")
-        return number
+    def integer(self, name: str, default: int | None = None, *, lowest: int, highest: int) -> int:
+        noun = f"an integer from {lowest} to {highest}"
+        return self._read(name, default, lambda value: _whole_number(value, lowest, highest), noun)
 
     def number(self, name: str, default: float, *, lowest: float, highest: float) -> float:
-        value = self.raw(name)
-        if value is None:
-            return default
-        if isinstance(value, bool) or not isinstance(value, int | float) or not lowest <= value <= highest:
-            raise self.invalid(name, f"must be a number from {lowest:g} to {highest:g}, got {_shown(value)}")
-        return float(value)
+        noun = f"a number from {lowest:g} to {highest:g}"
+        return self._read(name, default, lambda value: _number(value, lowest, highest), noun)
 
     def text(self, name: str, default: str | None = None, *, longest: int | None = None) -> str:
         """Return a string, which is required without a default."""
-        value: str = self._of_type(str, "a string", name, default)
+        value = self._read(name, default, lambda value: value if isinstance(value, str) else None, "a string")
         if longest is not None and len(value) > longest:
             raise self.invalid(name, f"may have at most {longest} characters, got {len(value)}")
         return value
 
-    def _of_type(self, kind: type, noun: str, name: str, default: Any) -> Any:
-        """Return a value of this type. Without a default, the field is required."""
+    def _read(self, name: str, default: _Value | None, convert: Callable[[Any], _Value | None], noun: str) -> _Value:
+        """Return a converted value. `convert` returns None for a wrong one. Without a default, it is required."""
         value = self.raw(name)
-        if value is None and default is None:
-            raise self.invalid(name, "is required")
-        if value is not None and not isinstance(value, kind):
+        if value is None:
+            if default is None:
+                raise self.invalid(name, "is required")
+            return default
+        converted = convert(value)
+        if converted is None:
             raise self.invalid(name, f"must be {noun}, got {_shown(value)}")
-        return default if value is None else value
+        return converted
 
     def choice(self, name: str, allowed: Collection[str], default: str | None = None) -> str:
         value = self.text(name, default)
@@ -93,21 +78,13 @@ class RequestFields:
         return value
 
     def flag(self, name: str, default: bool = False) -> bool:
-        value = self.raw(name)
-        if value is None:
-            return default
-        if isinstance(value, str) and value.lower() in {"true", "false"}:
-            return value.lower() == "true"
-        if not isinstance(value, bool):
-            raise self.invalid(name, f"must be true or false, got {_shown(value)}")
-        return value
+        return self._read(name, default, _flag, "true or false")
 
     def mapping(self, name: str, default: Mapping[str, Any] | None = None) -> Mapping[str, Any]:
-        found: Mapping[str, Any] = self._of_type(dict, "an object", name, default)
-        return found
+        return self._read(name, default, lambda value: value if isinstance(value, dict) else None, "an object")
 
     def array(self, name: str, default: Iterable[Any] | None = None) -> list[Any]:
-        return list(self._of_type(list, "an array", name, default))
+        return list(self._read(name, default, lambda value: value if isinstance(value, list) else None, "an array"))
 
     def objects(self, name: str, default: Iterable[Any] | None = None) -> list[RequestFields]:
         """Return an array of objects. Their field names in messages include their index."""
@@ -176,14 +153,21 @@ def _no_constant(name: str) -> Any:
     raise ValueError(f"{name} is not JSON")
 
 
-def _whole_number(value: object) -> int | None:
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, float) and math.isfinite(value) and value.is_integer():
-        return int(value)
+def _whole_number(value: object, lowest: int, highest: int) -> int | None:
     if isinstance(value, str) and len(value) <= 20 and value.isascii() and value.removeprefix("-").isdigit():
-        return int(value)
-    return value if isinstance(value, int) else None
+        value = int(value)
+    number = _number(value, lowest, highest)
+    return int(number) if number is not None and number == int(number) else None
+
+
+def _number(value: object, lowest: float, highest: float) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return value if lowest <= value <= highest else None
+
+
+def _flag(value: object) -> bool | None:
+    return value if isinstance(value, bool) else {"true": True, "false": False}.get(str(value).lower())
 
 
 def _shown(value: object) -> str:

@@ -19,11 +19,9 @@ from taskspec.errors import LocalServerError
 from taskspec.local.agent.agent import Agent, AgentSettings
 from taskspec.local.agent.app_environment import base_environment
 from taskspec.local.agent.job import JobPreparer
-from taskspec.local.agent.launcher import ProcessLauncher
 from taskspec.local.agent.venv import VirtualEnvironments
 from taskspec.local.db import fixtures, retention, timestamps
 from taskspec.local.db.blobs import Blobs
-from taskspec.local.db.documents import Documents
 from taskspec.local.db.launches import Launches
 from taskspec.local.db.logs import Logs
 from taskspec.local.db.modules import Modules
@@ -96,10 +94,13 @@ def run_server(home: ServerHome, options: ServerOptions, environ: Mapping[str, s
         info = ServerInfo(f"http://{LOOPBACK}:{port}", port, os.getpid(), timestamps.now())
         lifetime = _Lifetime(options.idle_seconds)
         environments = VirtualEnvironments(home.environments) if options.app_environments else None
-        context, address = fixtures.read_context(store), info.address
-        preparation = JobPreparer(home, store, Modules(store), context, address, token, base, environments)
-        parts = _assemble(preparation, info, options, lifetime)
-        asyncio.run(LocalServer(parts, token, lifetime).serve(listener))
+        launches, logs, modules, login = Launches(store), Logs(store), Modules(store), fixtures.read_login(store)
+        blobs = Blobs(home.storage)
+        files = TeamFiles(store, blobs)
+        jobs = JobPreparer(home, store, modules, login, info.address, token, base, environments)
+        agent = Agent(home, store, launches, logs, jobs.job, options.agent)
+        parts = ServerParts(home, info, store, launches, logs, modules, blobs, files, login, agent, lifetime.end)
+        asyncio.run(_serve(parts, token, lifetime, listener))
 
 
 class _Lifetime:
@@ -130,43 +131,10 @@ class _Lifetime:
         await self._is_asked.wait()
 
 
-class LocalServer:
-    """One HTTP server (uvicorn) with the agent that runs its launches."""
-
-    def __init__(self, parts: ServerParts, token: str, lifetime: _Lifetime) -> None:
-        self._parts, self._lifetime = parts, lifetime
-        self._uvicorn = uvicorn.Server(_uvicorn_config(HttpApp(parts, token, lifetime.touch)))
-
-    async def serve(self, listener: socket.socket) -> None:
-        self._parts.agent.start()
-        # The socket listens already: a client that reads this file can connect before the loop runs.
-        write_info(self._parts.home, self._parts.info)
-        _logger.info("serving %s from %s", self._parts.info.address, self._parts.home.path)
-        end = asyncio.create_task(self._exit_in_time())
-        try:
-            await self._uvicorn.serve(sockets=[listener])
-        finally:
-            end.cancel()
-            self._parts.agent.close()
-
-    async def _exit_in_time(self) -> None:
-        await self._lifetime.wait(self._parts.agent)
-        self._uvicorn.should_exit = True  # uvicorn answers the requests that it has accepted, then returns
-
-
-def _assemble(preparation: JobPreparer, info: ServerInfo, options: ServerOptions, lifetime: _Lifetime) -> ServerParts:
-    home, store, modules = preparation.home, preparation.store, preparation.modules
-    launches, logs, blobs = Launches(store), Logs(store), Blobs(home.storage)
-    agent = Agent(home, store, launches, logs, ProcessLauncher(), preparation.job, options.agent)
-    documents, files = Documents(store), TeamFiles(store, blobs)
-    return ServerParts(
-        home, info, store, launches, logs, modules, documents, blobs, files, preparation.context, agent, lifetime.end
-    )
-
-
-def _uvicorn_config(app: HttpApp) -> uvicorn.Config:
-    return uvicorn.Config(
-        app,
+async def _serve(parts: ServerParts, token: str, lifetime: _Lifetime, listener: socket.socket) -> None:
+    """Answer requests (uvicorn) and run launches until the end of the lifetime."""
+    config = uvicorn.Config(
+        HttpApp(parts, token, lifetime.touch),
         loop="asyncio",
         ws="none",
         lifespan="off",
@@ -179,3 +147,19 @@ def _uvicorn_config(app: HttpApp) -> uvicorn.Config:
         timeout_keep_alive=30,
         timeout_graceful_shutdown=2,
     )
+    server = uvicorn.Server(config)
+
+    async def exit_in_time() -> None:
+        await lifetime.wait(parts.agent)
+        server.should_exit = True  # uvicorn answers the requests that it has accepted, then returns
+
+    parts.agent.start()
+    # The socket listens already: a client that reads this file can connect before the loop runs.
+    write_info(parts.home, parts.info)
+    _logger.info("serving %s from %s", parts.info.address, parts.home.path)
+    end = asyncio.create_task(exit_in_time())
+    try:
+        await server.serve(sockets=[listener])
+    finally:
+        end.cancel()
+        parts.agent.close()

@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 from taskspec.api.tasks.waiting import poll_until
 from taskspec.api.wire import LOCAL_PREFIX
 from taskspec.errors import LocalServerError
-from taskspec.local.home import ServerHome, ServerInfo, is_held, read_info, read_token, try_lock
+from taskspec.local.home import ServerHome, is_held, read_info, read_token, try_lock
 
 START_SECONDS = 30.0
 STOP_SECONDS = 15.0
@@ -51,11 +51,9 @@ def find_running(home: ServerHome) -> Endpoint | None:
     info = read_info(home)
     if info is None:
         return None
-    token = read_token(home)
-    status = _ask(info, token, "GET", "status")
-    if status is None or status.get("pid") != info.pid:
-        return None
-    return Endpoint(info.address, token, info.pid)
+    endpoint = Endpoint(info.address, read_token(home), info.pid)
+    status = _ask(endpoint, "GET", "status")
+    return endpoint if status is not None and status.get("pid") == info.pid else None
 
 
 def ensure_running(home: ServerHome, *, idle_seconds: float | None = None) -> Endpoint:
@@ -81,11 +79,10 @@ def ensure_running(home: ServerHome, *, idle_seconds: float | None = None) -> En
 
 def stop(home: ServerHome) -> bool:
     """Ask the server to exit and wait for it. Return False when no server ran. Apps keep running."""
-    if find_running(home) is None:
+    endpoint = find_running(home)
+    if endpoint is None:
         return False
-    info, token = read_info(home), read_token(home)
-    if info is not None:
-        _ask(info, token, "POST", "shutdown")
+    _ask(endpoint, "POST", "shutdown")
     if _poll(lambda: None if is_held(home) else True, STOP_SECONDS) is None:
         raise _failed(home, f"did not exit within {STOP_SECONDS:g} s")
     return True
@@ -93,21 +90,17 @@ def stop(home: ServerHome) -> bool:
 
 def call(endpoint: Endpoint, name: str, fields: Mapping[str, Any] | None = None) -> Any:
     """Call an endpoint that only a local server has. Raises LocalServerError with the server's message."""
-    port = urlsplit(endpoint.address).port
     try:
-        status, body = _request(port, endpoint.token, "POST", name, json.dumps(fields or {}), seconds=_CALL_SECONDS)
+        status, body = _request(endpoint, "POST", name, json.dumps(fields or {}), seconds=_CALL_SECONDS)
     except (OSError, http.client.HTTPException, ValueError) as error:
         raise LocalServerError(
             f"the local server did not answer to {name}: {error}", remedy="see its log: taskspec server status"
         ) from None
     if status != 200:
-        raise LocalServerError(_reason(body), remedy="see: taskspec server --help")
+        details = body.get("details") if isinstance(body, dict) else None
+        reason = str(details.get("message")) if isinstance(details, dict) else f"the local server refused: {body}"
+        raise LocalServerError(reason, remedy="see: taskspec server --help")
     return body
-
-
-def _reason(body: Any) -> str:
-    details = body.get("details") if isinstance(body, dict) else None
-    return str(details.get("message")) if isinstance(details, dict) else f"the local server refused: {body}"
 
 
 def _start(home: ServerHome, lock: int, idle_seconds: float | None) -> Endpoint:
@@ -157,19 +150,18 @@ def _spawn(home: ServerHome, lock: int, idle_seconds: float | None) -> subproces
         os.close(descriptor)
 
 
-def _ask(info: ServerInfo, token: str, method: str, name: str) -> dict[str, Any] | None:
+def _ask(endpoint: Endpoint, method: str, name: str) -> dict[str, Any] | None:
     """Send one request to the server. Return None without a successful answer."""
     try:
-        status, body = _request(info.port, token, method, name, seconds=_ANSWER_SECONDS)
+        status, body = _request(endpoint, method, name, seconds=_ANSWER_SECONDS)
     except (OSError, http.client.HTTPException, ValueError):
         return None
     return body if status == 200 and isinstance(body, dict) else None
 
 
-def _request(
-    port: int | None, token: str, method: str, name: str, body: str | None = None, *, seconds: float
-) -> tuple[int, Any]:
-    headers = {"x-api-key": token, **({"Content-Type": "application/json"} if body is not None else {})}
+def _request(endpoint: Endpoint, method: str, name: str, body: str | None = None, *, seconds: float) -> tuple[int, Any]:
+    headers = {"x-api-key": endpoint.token, **({"Content-Type": "application/json"} if body is not None else {})}
+    port = urlsplit(endpoint.address).port
     with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=seconds)) as connection:
         connection.request(method, LOCAL_PREFIX + name, body, headers)
         answer = connection.getresponse()

@@ -20,8 +20,9 @@ from dataclasses import dataclass, replace
 from taskspec.api.wire import LaunchStatus, RestartPolicy
 from taskspec.errors import LocalServerError
 from taskspec.files.process_mark import mark_of
+from taskspec.local.agent import launcher
 from taskspec.local.agent.attempt import ExitVerdict, RunningAttempt, failure, judge, last_lines
-from taskspec.local.agent.launcher import Job, Launcher, RunDir
+from taskspec.local.agent.launcher import Job, RunDir
 from taskspec.local.agent.process import LAST, Ports, find_by_argument, is_alive, reap
 from taskspec.local.agent.queue import Queue
 from taskspec.local.db.launches import Launches, LaunchRow
@@ -52,17 +53,11 @@ class Agent:
         store: Store,
         launches: Launches,
         logs: Logs,
-        launcher: Launcher,
         prepare: Callable[[LaunchRow, RunDir], Job],
         settings: AgentSettings,
     ) -> None:
-        self._home = home
-        self._store = store
-        self._launches = launches
-        self._logs = logs
-        self._launcher = launcher
-        self._prepare = prepare
-        self._settings = settings
+        self._home, self._store, self._launches, self._logs = home, store, launches, logs
+        self._prepare, self._settings = prepare, settings
         # Servers of other homes use the same range, so each begins at a random port.
         self._ports = Ports(secrets.randbelow(LAST))
         self._running: dict[int, RunningAttempt] = {}
@@ -144,7 +139,7 @@ class Agent:
             job = self._prepare(launch, running.run_dir)
             if job.notes:
                 self._logs.add(launch.id, [LogLine(note) for note in job.notes])
-            pid = self._launcher.start(job)
+            pid = launcher.start(job)
         except LocalServerError as error:
             self._end_attempt(running, launch, failure(error.message))
             return
@@ -238,7 +233,8 @@ class Agent:
         self._ports.release(running.port)
         with self._store.transaction():
             if verdict.error:
-                self._log_failure(running.task_id, verdict)
+                extras = {"event_type": "EventType.TASK_CRASHED", "exit_status": verdict.error["exitCode"]}
+                self._logs.add(running.task_id, [LogLine(str(verdict.error["message"]), "fatal", extras=extras)])
             if launch is not None and self._may_restart(launch, verdict):
                 delay = self._settings.restart_delay * 2 ** (launch.attempt - 1)
                 self._launches.queue_again(launch.id, time.time() + delay)
@@ -254,10 +250,6 @@ class Agent:
             and launch.restart_policy == RestartPolicy.ON_ERROR
             and launch.attempt <= self._settings.restart_limit
         )
-
-    def _log_failure(self, task_id: int, verdict: ExitVerdict) -> None:
-        extras = {"event_type": "EventType.TASK_CRASHED", "exit_status": verdict.error["exitCode"]}
-        self._logs.add(task_id, [LogLine(str(verdict.error["message"]), "fatal", extras=extras)])
 
     def _store_lines(self, running: RunningAttempt, *, final: bool) -> bool:
         """Store new lines and their offset in one transaction, so that no line is stored twice. True: call again."""

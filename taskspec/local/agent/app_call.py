@@ -9,7 +9,6 @@ import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterable, AsyncIterator
-from dataclasses import dataclass
 from typing import Any, Self
 
 import h11
@@ -29,19 +28,6 @@ class AppCallError(Exception):
 
 class NotListening(AppCallError):
     """No program listens on the app's port. The request was not sent."""
-
-
-class BrokenOff(AppCallError):
-    """The request was sent, and no complete answer came back."""
-
-
-@dataclass(frozen=True, slots=True)
-class AppAnswer:
-    """A complete answer."""
-
-    status: int
-    content_type: str
-    body: bytes
 
 
 class AppExchange:
@@ -64,7 +50,7 @@ class AppExchange:
         try:
             request = h11.Request(method=method, target=target, headers=[(b"Host", _HOST.encode()), *headers])
         except h11.LocalProtocolError as error:
-            raise BrokenOff(f"the request cannot be sent: {error}") from None
+            raise AppCallError(f"the request cannot be sent: {error}") from None
         with contextlib.suppress(ConnectionError):
             await self._write(request)
             async for piece in body:
@@ -77,7 +63,7 @@ class AppExchange:
             if isinstance(event, h11.Response):
                 return event
             if not isinstance(event, h11.InformationalResponse):
-                raise BrokenOff(_CUT)
+                raise AppCallError(_CUT)
 
     async def pieces(self) -> AsyncIterator[bytes]:
         """Yield the pieces of the body as they arrive."""
@@ -88,40 +74,39 @@ class AppExchange:
             elif isinstance(event, h11.EndOfMessage):
                 return
             else:
-                raise BrokenOff(_CUT)
+                raise AppCallError(_CUT)
 
     def close(self) -> None:
         self._writer.close()
 
-    async def post(self, path: str, content: Any, *, seconds: float) -> AppAnswer:
-        """Post JSON, read the whole answer, and close. Raises BrokenOff when the answer is late."""
+    async def post(self, path: str, content: Any, *, seconds: float) -> tuple[h11.Response, bytes]:
+        """Post JSON, read the whole answer, and close. Raises AppCallError when the answer is late."""
         try:
             async with asyncio.timeout(seconds):
                 body = json.dumps(content).encode()
                 length = str(len(body)).encode()
                 kind, close = (b"Content-Type", b"application/json"), (b"Connection", b"close")
                 await self.send("POST", path, [kind, (b"Content-Length", length), close], _one(body))
-                return await self._whole()
+                head = await self.head()
+                return head, await self._whole_body()
         except TimeoutError:
-            raise BrokenOff(f"the app did not answer within {seconds:g} s") from None
+            raise AppCallError(f"the app did not answer within {seconds:g} s") from None
         finally:
             self.close()
 
-    async def _whole(self) -> AppAnswer:
-        head = await self.head()
+    async def _whole_body(self) -> bytes:
         found = bytearray()
         async for piece in self.pieces():
             found += piece
             if len(found) > ANSWER_LIMIT:
-                raise BrokenOff(f"the app's answer is larger than {ANSWER_LIMIT} bytes")
-        kind = next((value.decode("latin-1") for name, value in head.headers if name == b"content-type"), "")
-        return AppAnswer(head.status_code, kind, bytes(found))
+                raise AppCallError(f"the app's answer is larger than {ANSWER_LIMIT} bytes")
+        return bytes(found)
 
     async def _write(self, event: h11.Event) -> None:
         try:
             data = self._protocol.send(event)
         except h11.LocalProtocolError as error:  # the body does not have its Content-Length
-            raise BrokenOff(f"the request cannot be sent: {error}") from None
+            raise AppCallError(f"the request cannot be sent: {error}") from None
         if data:
             self._writer.write(data)
             await self._writer.drain()
@@ -134,12 +119,12 @@ class AppExchange:
                 if not isinstance(event, type):
                     return event
                 if event is h11.PAUSED:
-                    raise BrokenOff("the app sent more than its answer")
+                    raise AppCallError("the app sent more than its answer")
                 data = await self._reader.read(_CHUNK)
                 ended = not data
                 self._protocol.receive_data(data)
             except (h11.RemoteProtocolError, OSError) as error:
-                raise BrokenOff(_CUT if ended else f"the app's answer cannot be read: {error}") from None
+                raise AppCallError(_CUT if ended else f"the app's answer cannot be read: {error}") from None
 
 
 async def _one(body: bytes) -> AsyncIterator[bytes]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import re
 import signal
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -38,8 +39,7 @@ class RunningAttempt:
             "stderr": Tail(run_dir.stderr, launch.stderr_read),
         }
         self._watch: ExitWatch | None = None
-        self._next_signal: asyncio.TimerHandle | None = None
-        self._asking: asyncio.Task[None] | None = None
+        self._stopping: asyncio.Task[None] | None = None
 
     def watch(self, pid: int, mark: str | None, ended: Callable[[], None], *, fresh: bool = False) -> None:
         """Watch this process. `ended` is called once, when the process has ended."""
@@ -66,46 +66,39 @@ class RunningAttempt:
 
     def stop(self, grace: float) -> None:
         """Ask the app to exit, then signal its process group, with `grace` seconds between the steps."""
-        if self._next_signal is None and self._asking is None:
-            self._asking = asyncio.get_running_loop().create_task(self._ask_then_signal(grace))
+        if self._stopping is None:
+            self._stopping = asyncio.get_running_loop().create_task(self._ask_then_signal(grace))
 
     def close(self) -> None:
         if self._watch is not None:
             self._watch.close()
-            self._watch = None
-        if self._next_signal is not None:
-            self._next_signal.cancel()
-            self._next_signal = None
-        if self._asking is not None:
-            self._asking.cancel()
-            self._asking = None
+        if self._stopping is not None:
+            self._stopping.cancel()
+        self._watch = self._stopping = None
 
     async def _ask_then_signal(self, grace: float) -> None:
         """Ask an app with an HTTP server as the platform does (wire protocol 4.8). Signal other apps at once."""
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + grace
-        if not await self._agrees_to_exit(grace):
-            deadline = loop.time()
-        self._next_signal = loop.call_at(deadline, self._signal, _SIGNALS, grace)
+        asked = time.monotonic()
+        if await self._agrees_to_exit(grace):
+            await asyncio.sleep(asked + grace - time.monotonic())
+        for number in _SIGNALS:
+            if self.pid is None:
+                return
+            # Read again: a process that was found by its claim has no mark yet.
+            signal_group(self.pid, self.mark or mark_of(self.pid), number)
+            await asyncio.sleep(grace)
 
     async def _agrees_to_exit(self, seconds: float) -> bool:
         if self.port is None:
             return False
         try:
             exchange = await AppExchange.open(self.port)
-            return (await exchange.post("/sly/shutdown", {}, seconds=seconds)).status < 300
+            head, _ = await exchange.post("/sly/shutdown", {}, seconds=seconds)
+            return head.status_code < 300
         except NotListening:
             return False
         except AppCallError:  # some apps exit before they have answered
             return True
-
-    def _signal(self, steps: tuple[signal.Signals, ...], grace: float) -> None:
-        if self.pid is None:
-            return
-        # Read again: a process that was found by its claim has no mark yet.
-        signal_group(self.pid, self.mark or mark_of(self.pid), steps[0])
-        if steps[1:]:
-            self._next_signal = asyncio.get_running_loop().call_later(grace, self._signal, steps[1:], grace)
 
 
 _TAIL_BYTES = 4096

@@ -6,7 +6,6 @@ collide, and each would be open to the network with the user's token (wire proto
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
 import shutil
@@ -17,8 +16,6 @@ DEFAULT_PORT = 8000
 DEFAULT_SCRIPT = "src/main.py"
 # Only characters without a meaning to a shell; the first word is not an assignment.
 _PLAIN = re.compile(r"[\w./@%+-]+( +[\w./:@%+=,-]+)*", re.ASCII)
-_KEPT_PROGRAMS = 256
-_programs: dict[tuple[str, str], str] = {}
 
 
 def command_of(config: Mapping[str, Any], port: int | None) -> str:
@@ -37,21 +34,8 @@ def plain_words(command: str, path: str) -> list[str] | None:
     if not _PLAIN.fullmatch(command):
         return None
     name, *arguments = command.split()
-    program = _find_program(name, path) if "/" not in name else None
+    program = shutil.which(name, path=path) if "/" not in name else None
     return None if program is None else [program, *arguments]
-
-
-def _find_program(name: str, path: str) -> str | None:
-    """Find a program on the path. Like a shell, remember its place while the program exists."""
-    known = _programs.get((name, path))
-    if known is not None and os.access(known, os.X_OK):
-        return known
-    found = shutil.which(name, path=path)
-    if found is not None:
-        if len(_programs) >= _KEPT_PROGRAMS:
-            _programs.clear()
-        _programs[name, path] = found
-    return found
 
 
 def configured_port(config: Mapping[str, Any]) -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from taskspec.errors import LocalServerError
@@ -15,7 +14,7 @@ from taskspec.local.agent.launcher import Job, RunDir
 from taskspec.local.agent.venv import VirtualEnvironments
 from taskspec.local.db import fixtures
 from taskspec.local.db.launches import LaunchRow
-from taskspec.local.db.modules import Modules, Release
+from taskspec.local.db.modules import Modules
 from taskspec.local.db.server_database import Store
 from taskspec.local.home import ServerHome
 
@@ -27,7 +26,7 @@ class JobPreparer:
     home: ServerHome
     store: Store
     modules: Modules
-    context: fixtures.Context
+    user_login: str
     address: str
     token: str
     base: Mapping[str, str]
@@ -44,16 +43,8 @@ class JobPreparer:
         data_dir = self.home.task(launch.id) / "data"
         data_dir.parent.mkdir(mode=0o700, exist_ok=True)
         data_dir.mkdir(mode=0o700, exist_ok=True)
-        environment = app_environment(self.base, self._setting(launch, release, work_dir, data_dir))
-        command = command_of(release.config, launch.port)
-        job = Job(run_dir, work_dir, command, environment, notes=_notes(release.config))
-        return job if self.environments is None else self.environments.install(job, release.config_dir)
-
-    def _setting(self, launch: LaunchRow, release: Release, work_dir: Path, data_dir: Path) -> EnvironmentValues:
-        row = self.store.one("SELECT params, log_level FROM launches WHERE id = ?", (launch.id,))
-        if row is None:  # impossible: the launch was read from this table
-            raise LookupError(launch.id)
-        return EnvironmentValues(
+        [row] = self.store.all("SELECT params, log_level FROM launches WHERE id = ?", (launch.id,))
+        setting = EnvironmentValues(
             task_id=launch.id,
             address=self.address,
             token=self.token,
@@ -68,10 +59,13 @@ class JobPreparer:
             data_dir=data_dir,
             storage_dir=self.home.agent_storage,
         )
+        command = command_of(release.config, launch.port)
+        job = Job(run_dir, work_dir, command, app_environment(self.base, setting), notes=_notes(release.config))
+        return job if self.environments is None else self.environments.install(job, release.config_dir)
 
     def _context(self) -> dict[str, Any]:
         """Return the context of a launch (wire protocol 4.3). Its owner also started it."""
-        user = {"userId": fixtures.USER, "userLogin": self.context.user_login, "apiToken": self.token}
+        user = {"userId": fixtures.USER, "userLogin": self.user_login, "apiToken": self.token}
         spawner = {f"spawn{key[0].upper()}{key[1:]}": value for key, value in user.items()}
         return {"teamId": fixtures.TEAM, "workspaceId": fixtures.WORKSPACE, **user, **spawner}
 

@@ -1,7 +1,7 @@
-"""Start the process of a launch. The agent uses the interface `Launcher`.
+"""Start the process of a launch: a shim, which runs the app.
 
-Every launcher starts the same shim. The shim claims the run directory before the app starts and writes the exit status
-into it. The agent trusts these files more than the process.
+The shim claims the run directory before the app starts and writes the exit status into it. The agent trusts these files
+more than the process.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ import shutil
 import signal
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from typing import Protocol
 
 from taskspec.errors import LocalServerError
 from taskspec.local.agent.command import plain_words
@@ -30,6 +30,7 @@ printf '%s\\n' "$?" >"$exit"
 kill -KILL 0
 """
 _RESET = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGPIPE, signal.SIGCHLD, signal.SIGXFSZ)
+_find_once = cache(shutil.which)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,46 +82,37 @@ class Job:
     notes: tuple[str, ...] = ()
 
 
-class Launcher(Protocol):
-    def start(self, job: Job) -> int:
-        """Start the shim and return the pid of its group. Raises LocalServerError when no process was started."""
-
-
-class ProcessLauncher:
-    """Runs each launch as a process of this machine, in a new session."""
-
-    def __init__(self) -> None:
-        self._bash = shutil.which("bash")
-
-    def start(self, job: Job) -> int:
-        if self._bash is None:
-            raise LocalServerError(
-                "bash is not installed on this machine", remedy="install bash: apps are started through it"
-            )
-        run = job.run_dir
-        run.path.mkdir(mode=0o700, exist_ok=True)
-        words = plain_words(job.command, job.environment.get("PATH", os.defpath)) or [self._bash, "-c", job.command]
-        append = os.O_WRONLY | os.O_CREAT | os.O_APPEND
-        try:
-            # Not subprocess.Popen: a Popen object must be waited for, and these processes may outlive the server.
-            return os.posix_spawn(
-                self._bash,
-                ["bash", "-c", SHIM, "taskspec-launch", str(run.path), str(job.work_dir), *words],
-                job.environment,
-                file_actions=[
-                    (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
-                    (os.POSIX_SPAWN_OPEN, 1, str(run.stdout), append, 0o600),
-                    (os.POSIX_SPAWN_OPEN, 2, str(run.stderr), append, 0o600),
-                ],
-                setsid=True,
-                setsigmask=[],
-                setsigdef=_RESET,
-            )
-        except (OSError, ValueError) as error:
-            # ValueError: a NUL in a value. E2BIG: the environment is too large for the kernel.
-            raise LocalServerError(
-                f"the app's process cannot be started: {error}", remedy="make the params smaller, or pass a file"
-            ) from None
+def start(job: Job) -> int:
+    """Start the shim in a new session. Return its pid. Raises LocalServerError when no process was started."""
+    bash = _find_once("bash")
+    if bash is None:
+        raise LocalServerError(
+            "bash is not installed on this machine", remedy="install bash: apps are started through it"
+        )
+    run = job.run_dir
+    run.path.mkdir(mode=0o700, exist_ok=True)
+    words = plain_words(job.command, job.environment.get("PATH", os.defpath)) or [bash, "-c", job.command]
+    append = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+    try:
+        # Not subprocess.Popen: a Popen object must be waited for, and these processes may outlive the server.
+        return os.posix_spawn(
+            bash,
+            ["bash", "-c", SHIM, "taskspec-launch", str(run.path), str(job.work_dir), *words],
+            job.environment,
+            file_actions=[
+                (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+                (os.POSIX_SPAWN_OPEN, 1, str(run.stdout), append, 0o600),
+                (os.POSIX_SPAWN_OPEN, 2, str(run.stderr), append, 0o600),
+            ],
+            setsid=True,
+            setsigmask=[],
+            setsigdef=_RESET,
+        )
+    except (OSError, ValueError) as error:
+        # ValueError: a NUL in a value. E2BIG: the environment is too large for the kernel.
+        raise LocalServerError(
+            f"the app's process cannot be started: {error}", remedy="make the params smaller, or pass a file"
+        ) from None
 
 
 def _read_number(path: Path) -> int | None:

@@ -11,7 +11,7 @@ import os
 import signal
 import socket
 from collections.abc import Callable, Iterator
-from itertools import islice
+from itertools import cycle, islice
 
 import psutil
 
@@ -122,7 +122,8 @@ class Ports:
     """Hands out the ports of its range in turn, without those on which a program listens."""
 
     def __init__(self, start: int) -> None:
-        self._numbers = _rounds(start)
+        first = FIRST + start % (LAST - FIRST + 1)
+        self._numbers: Iterator[int] = cycle([*range(first, LAST + 1), *range(FIRST, first)])
         self._lent: set[int] = set()
 
     def reserve(self) -> int | None:
@@ -141,13 +142,6 @@ class Ports:
     def release(self, number: int | None) -> None:
         if number is not None:
             self._lent.discard(number)
-
-
-def _rounds(start: int) -> Iterator[int]:
-    count = LAST - FIRST + 1
-    while True:
-        yield FIRST + start % count
-        start += 1
 
 
 def _is_free(number: int) -> bool:

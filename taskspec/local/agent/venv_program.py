@@ -1,6 +1,6 @@
 """Make the virtual environment of an app from requirements.txt. Runs before the app, once per environment.
 
-Usage: `python -I appenv.py ENVIRONMENT REQUIREMENTS`.
+Usage: `python -I venv_program.py ENVIRONMENT REQUIREMENTS`.
 
 Uses only the standard library. It is started by its path, so that no module of the app's folder is imported. A second
 process waits for the first one. The program runs in the app's process group. Its output is part of the app's log, a

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from taskspec.files.app_folder import SIZE_LIMIT, AppFolderError, app_files, read_app_folder
-from taskspec.local.apps.git import RepositoryError, Revision, at_branch, at_tag, write_archive
+from taskspec.local.apps.git import RepositoryError, Revision, find_revision, write_archive
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,18 +50,9 @@ def from_folder(path: Path, copies: Path, version: str | None = None) -> AppSour
     return AppSource(folder.name, version or folder.version, folder.digest, folder.config)
 
 
-def from_tag(path: Path, copies: Path, tag: str) -> AppSource:
-    """Copy the files of a tag. The tag is the version."""
-    return _from_revision(at_tag(path, tag), copies, version=tag)
-
-
-def from_branch(path: Path, copies: Path, branch: str) -> AppSource:
-    """Copy the current files of a branch."""
-    revision = at_branch(path, branch)
-    return _from_revision(revision, copies, version=f"{branch}@{revision.tree}", branch=branch)
-
-
-def _from_revision(revision: Revision, copies: Path, *, version: str, branch: str | None = None) -> AppSource:
+def from_repository(path: Path, copies: Path, kind: str, name: str) -> AppSource:
+    """Copy the files of a tag, which is the version, or the current files of a branch."""
+    revision = find_revision(path, kind, name)
     final = copies / revision.digest
     if not final.is_dir():
         with _new_copy(copies) as copy:
@@ -71,8 +62,9 @@ def _from_revision(revision: Revision, copies: Path, *, version: str, branch: st
         folder = read_app_folder(final / revision.folder)
     except AppFolderError as error:
         raise RepositoryError(f"{error.message} (at commit {revision.commit[:12]})", remedy=error.remedy) from None
-    name = str(folder.config.get("name") or (revision.repository / revision.folder).name)
-    return AppSource(name, version, revision.digest, folder.config, revision.folder, branch)
+    title = str(folder.config.get("name") or (revision.repository / revision.folder).name)
+    version, branch = (name, None) if kind == "tag" else (f"{name}@{revision.tree}", name)
+    return AppSource(title, version, revision.digest, folder.config, revision.folder, branch)
 
 
 def _unpack(revision: Revision, folder: Path) -> None:

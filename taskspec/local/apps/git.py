@@ -38,14 +38,13 @@ class Revision:
         return f"git-{self.tree}"
 
 
-def at_tag(path: Path, tag: str) -> Revision:
-    return _revision(path, f"refs/tags/{tag}") or _missing(path, "tag", tag)
-
-
-def at_branch(path: Path, branch: str) -> Revision:
-    """Return the tip of a branch, local or else of the remote."""
-    found = _revision(path, f"refs/heads/{branch}") or _revision(path, f"refs/remotes/origin/{branch}")
-    return found or _missing(path, "branch", branch)
+def find_revision(path: Path, kind: str, name: str) -> Revision:
+    """Return a tag, or the tip of a branch, which is local or else of the remote."""
+    for place in {"tag": ("tags",), "branch": ("heads", "remotes/origin")}[kind]:
+        found = _revision(path, f"refs/{place}/{name}")
+        if found is not None:
+            return found
+    raise RepositoryError(f'the repository of "{path}" has no {kind} "{name}"', remedy=f"check the {kind}, or fetch it")
 
 
 def exact_tag(path: Path) -> str | None:
@@ -73,10 +72,6 @@ def _revision(path: Path, reference: str) -> Revision | None:
     for _ in filter(None, folder.split("/")):
         root = root.parent
     return Revision(root, folder, commit, tree)
-
-
-def _missing(path: Path, noun: str, name: str) -> Revision:
-    raise RepositoryError(f'the repository of "{path}" has no {noun} "{name}"', remedy=f"check the {noun}, or fetch it")
 
 
 def _git(path: Path, *arguments: str) -> str:

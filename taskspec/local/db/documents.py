@@ -78,23 +78,15 @@ def _open_container(document: dict[str, Any], path: Sequence[Step]) -> Any:
     return place
 
 
-class Documents:
-    """The stored documents of all launches."""
+def load(store: Store, task_id: int) -> dict[str, Any]:
+    row = store.one("SELECT content FROM documents WHERE task_id = ?", (task_id,))
+    content: dict[str, Any] = json.loads(row["content"]) if row else {}
+    return content
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
 
-    def load(self, task_id: int) -> dict[str, Any]:
-        row = self._store.one("SELECT content FROM documents WHERE task_id = ?", (task_id,))
-        content: dict[str, Any] = json.loads(row["content"]) if row else {}
-        return content
-
-    def save(self, task_id: int, content: dict[str, Any]) -> None:
-        self._store.write(
-            "INSERT INTO documents (task_id, content) VALUES (?, ?)"
-            " ON CONFLICT (task_id) DO UPDATE SET content = excluded.content",
-            (task_id, json.dumps(content)),
-        )
+def save(store: Store, task_id: int, content: dict[str, Any]) -> None:
+    values = (task_id, json.dumps(content))
+    store.write("INSERT OR REPLACE INTO documents (task_id, content) VALUES (?, ?)", values)
 
 
 OPERATIONS = ("add", "remove", "replace", "move", "copy", "test")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import getpass
 import sqlite3
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,8 @@ from taskspec.local.refusal import unknown
 from taskspec.local.request_fields import RequestFields
 
 TEAM = WORKSPACE = USER = AGENT = 1
+NAME = "local"
+"""The name of the team, the workspace and the agent."""
 
 _DESCRIPTION = {"description": Column("description")}
 TEAMS = Listing("teams", {**table_columns("name"), **_DESCRIPTION})
@@ -23,40 +24,24 @@ MEMBERS = Listing("users", {**table_columns(), "login": Column("login")})
 AGENTS = Listing("agents", {**table_columns("name"), "status": Column("status")})
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
-    """The names of team, workspace, user and agent, which are the same for all launches."""
-
-    team_name: str
-    workspace_name: str
-    user_login: str
-    agent_name: str
-
-
 def seed(store: Store) -> None:
     """Insert the rows into a new database. Existing rows do not change."""
     moment = timestamps.now()
+    rows: dict[str, tuple[object, ...]] = {
+        "teams": (TEAM, NAME, ""),
+        "workspaces": (WORKSPACE, TEAM, NAME, ""),
+        "users": (USER, _login()),
+        "agents": (AGENT, TEAM, NAME, "running"),
+    }
     with store.transaction():
-        store.write("INSERT OR IGNORE INTO teams VALUES (?, 'local', '', ?, ?)", (TEAM, moment, moment))
-        store.write(
-            "INSERT OR IGNORE INTO workspaces VALUES (?, ?, 'local', '', ?, ?)", (WORKSPACE, TEAM, moment, moment)
-        )
-        store.write("INSERT OR IGNORE INTO users VALUES (?, ?, ?, ?)", (USER, _login(), moment, moment))
-        store.write(
-            "INSERT OR IGNORE INTO agents VALUES (?, ?, 'local', 'running', ?, ?)", (AGENT, TEAM, moment, moment)
-        )
+        for table, values in rows.items():
+            marks = ", ".join("?" * len(values))
+            store.write(f"INSERT OR IGNORE INTO {table} VALUES ({marks}, ?, ?)", (*values, moment, moment))  # noqa: S608 - constants
 
 
-def read_context(store: Store) -> Context:
-    row = store.one(
-        "SELECT t.name AS team, w.name AS workspace, u.login, a.name AS agent"
-        " FROM teams t, workspaces w, users u, agents a"
-        " WHERE t.id = ? AND w.id = ? AND u.id = ? AND a.id = ?",
-        (TEAM, WORKSPACE, USER, AGENT),
-    )
-    if row is None:
-        raise LookupError("the database was not seeded")
-    return Context(row["team"], row["workspace"], row["login"], row["agent"])
+def read_login(store: Store) -> str:
+    [row] = store.all("SELECT login FROM users")
+    return str(row["login"])
 
 
 def require(params: RequestFields, noun: str) -> int:

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import json
 import secrets
-import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -70,22 +69,16 @@ class Launches:
         return self._store.insert("launches", **{**values, **documents, **fresh, "created_at": timestamps.now()})
 
     def find(self, task_id: int) -> LaunchRow | None:
-        row = self._store.one(f"SELECT {_COLUMNS} FROM launches WHERE id = ?", (task_id,))  # noqa: S608 - constants
-        return _launch(row) if row else None
+        return next(self._where("id = ?", task_id), None)
 
     def find_by_session(self, token: str) -> LaunchRow | None:
         """Find the launch of a session token (wire protocol 1.1)."""
-        row = self._store.one(f"SELECT {_COLUMNS} FROM launches WHERE session_token = ?", (token,))  # noqa: S608 - constants
-        return _launch(row) if row else None
+        return next(self._where("session_token = ?", token), None)
 
     def queued(self, count: int, moment: float) -> list[LaunchRow]:
         """Return the launches to start next, oldest first, without those whose restart is due later."""
-        rows = self._store.all(
-            f"SELECT {_COLUMNS} FROM launches"  # noqa: S608 - constants
-            " WHERE status = 'queued' AND pid IS NULL AND not_before <= ? ORDER BY id LIMIT ?",
-            (moment, count),
-        )
-        return [_launch(row) for row in rows]
+        due = "status = 'queued' AND pid IS NULL AND not_before <= ? ORDER BY id LIMIT ?"
+        return list(self._where(due, moment, count))
 
     def next_moment(self, moment: float) -> float | None:
         """Return the time of the next restart, or None."""
@@ -95,8 +88,7 @@ class Launches:
         return row[0] if row else None
 
     def unfinished(self) -> list[LaunchRow]:
-        rows = self._store.all(f"SELECT {_COLUMNS} FROM launches WHERE status IN ({_UNFINISHED}) ORDER BY id")  # noqa: S608 - constants
-        return [_launch(row) for row in rows]
+        return list(self._where(f"status IN ({_UNFINISHED}) ORDER BY id"))
 
     def count_queued(self) -> int:
         row = self._store.one("SELECT count(*) FROM launches WHERE status = 'queued'")
@@ -151,16 +143,11 @@ class Launches:
         """Record the status that a log line reports. An ended or queued launch does not change."""
         before = {LaunchStatus.STARTED: ("consumed",), LaunchStatus.DEPLOYED: ("consumed", "started")}
         allowed = before.get(status, tuple(str(active) for active in ACTIVE))
+        finished = timestamps.now() if status.is_terminal else None
         self._store.write(
             "UPDATE launches SET status = ?, error = coalesce(?, error), finished_at = ?"
             " WHERE id = ? AND status IN (SELECT value FROM json_each(?))",
-            (
-                status,
-                json.dumps(error) if error else None,
-                timestamps.now() if status.is_terminal else None,
-                task_id,
-                json.dumps(allowed),
-            ),
+            (status, json.dumps(error) if error else None, finished, task_id, json.dumps(allowed)),
         )
 
     def resume(self, task_id: int) -> None:
@@ -181,7 +168,7 @@ class Launches:
     def set_meta(self, task_id: int, meta: Mapping[str, Any]) -> None:
         self._store.write("UPDATE launches SET meta = ? WHERE id = ?", (json.dumps(meta), task_id))
 
-
-def _launch(row: sqlite3.Row) -> LaunchRow:
-    values = dict(zip(row.keys(), row, strict=True))
-    return LaunchRow(**values | {"status": LaunchStatus(row["status"]), "stop_requested": bool(row["stop_requested"])})
+    def _where(self, condition: str, *values: object) -> Iterator[LaunchRow]:
+        for row in self._store.all(f"SELECT {_COLUMNS} FROM launches WHERE {condition}", values):  # noqa: S608 - constants
+            status, stop_requested = LaunchStatus(row["status"]), bool(row["stop_requested"])
+            yield LaunchRow(**dict(row) | {"status": status, "stop_requested": stop_requested})

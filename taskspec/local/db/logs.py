@@ -137,11 +137,11 @@ class Logs:
             ],
         )
 
-    def read(self, task_id: int, since: str | None, limit: int | None) -> list[dict[str, Any]]:
+    def read(self, task_id: int, since: str, limit: int) -> list[dict[str, Any]]:
         """Return at most `limit` entries from `since` on, in order of arrival."""
         rows = self._store.all(
             "SELECT * FROM logs WHERE task_id = ? AND timestamp >= ? ORDER BY id LIMIT ?",
-            (task_id, since or "", -1 if limit is None else limit),
+            (task_id, since, limit),
         )
         return [_entry(row) for row in rows]
 
@@ -157,10 +157,4 @@ class Logs:
 
 def _entry(row: sqlite3.Row) -> dict[str, Any]:
     extras = json.loads(row["extras"]) if row["extras"] else {}
-    return {
-        **extras,
-        "timestamp": row["timestamp"],
-        "level": row["level"],
-        "message": row["message"],
-        "task_id": row["task_id"],
-    }
+    return {**extras, **{name: row[name] for name in ("timestamp", "level", "message", "task_id")}}

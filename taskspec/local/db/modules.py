@@ -22,7 +22,6 @@ _BOTH_SPELLINGS = {
     "context_menu": "contextMenu",
     "need_gpu": "needGPU",
 }
-_KEPT_RELEASES = 256
 _SELECT = (
     "SELECT r.id, r.module_id, m.name AS module_name, r.version, r.branch, r.digest, r.config, r.config_dir"
     " FROM releases r JOIN modules m ON m.id = r.module_id"
@@ -43,13 +42,6 @@ class Release:
     config_dir: str
 
 
-@dataclass(frozen=True, slots=True)
-class Registered:
-    module_id: int
-    slug: str
-    version: str
-
-
 def default_slug(path: Path) -> str:
     """Build the slug of a folder: readable, and different for two folders of the same name."""
     name = re.sub(r"[^A-Za-z0-9_.-]+", "-", path.name).strip("-.") or "app"
@@ -61,23 +53,20 @@ class Modules:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._releases: dict[int, Release] = {}
 
-    def register(self, source: AppSource, slug: str, path: Path) -> Registered:
+    def register(self, source: AppSource, slug: str, path: Path) -> int:
         """Make this content the newest release of its module. Refuse other content under a known version."""
         with self._store.transaction():
             module_id = self._write_module(source, slug)
             if source.branch is not None:
                 self._write_branch(module_id, source.branch, path)
             self._write_release(module_id, source)
-        return Registered(module_id, slug, source.branch or source.version)
+        return module_id
 
     def renew(self, module_id: int, source: AppSource) -> Release:
-        """Record and return the release for the current content of a branch."""
+        """Record and return the release of this content."""
         self._write_release(module_id, source)
-        row = self._store.one(f"{_SELECT} WHERE r.module_id = ? AND r.version = ?", (module_id, source.version))
-        if row is None:  # impossible: the statement above wrote it
-            raise LookupError(source.version)
+        [row] = self._store.all(f"{_SELECT} WHERE r.module_id = ? AND r.version = ?", (module_id, source.version))
         return _release(row)
 
     def branch_path(self, module_id: int, branch: str) -> str | None:
@@ -95,34 +84,16 @@ class Modules:
 
     def release(self, module_id: int, version: str | None = None) -> Release | None:
         """Return a release by version, or the newest one. A branch is not a version."""
-        row = self._store.one(
-            f"{_SELECT} WHERE r.module_id = ? AND r.branch IS NULL AND (? IS NULL OR r.version = ?)"
-            " ORDER BY r.position DESC LIMIT 1",
-            (module_id, version, version),
-        )
-        return _release(row) if row else None
+        return self._newest("r.branch IS NULL AND (:name IS NULL OR r.version = :name)", module_id, version)
 
     def shown_release(self, module_id: int, version: str | None) -> Release | None:
         """Return the release to show in the catalogue: a version, or else the last known state of a branch."""
-        found = self.release(module_id, version)
-        if found is not None:
-            return found
-        row = self._store.one(
-            f"{_SELECT} WHERE r.module_id = ? AND r.branch IS NOT NULL AND (? IS NULL OR r.branch = ?)"
-            " ORDER BY r.position DESC LIMIT 1",
-            (module_id, version, version),
-        )
-        return _release(row) if row else None
+        state = "r.branch IS NOT NULL AND (:name IS NULL OR r.branch = :name)"
+        return self.release(module_id, version) or self._newest(state, module_id, version)
 
     def release_by_id(self, release_id: int) -> Release:
-        """Return a release. It never changes, so each is read once."""
-        found = self._releases.get(release_id)
-        if found is None:
-            found = _release(self._row(f"{_SELECT} WHERE r.id = ?", release_id))
-            if len(self._releases) >= _KEPT_RELEASES:
-                self._releases.clear()
-            self._releases[release_id] = found
-        return found
+        [row] = self._store.all(f"{_SELECT} WHERE r.id = ?", (release_id,))
+        return _release(row)
 
     def versions(self, module_id: int) -> list[dict[str, Any]]:
         """Return the releases as the catalogue shows them, newest first (wire protocol 3.1)."""
@@ -132,6 +103,11 @@ class Modules:
         )
         return [{"version": row["version"], "name": "", "createdAt": row["created_at"]} for row in rows]
 
+    def _newest(self, condition: str, module_id: int, name: str | None) -> Release | None:
+        sql = f"{_SELECT} WHERE r.module_id = :module AND {condition} ORDER BY r.position DESC LIMIT 1"
+        row = self._store.one(sql, {"module": module_id, "name": name})
+        return _release(row) if row else None
+
     def _write_module(self, source: AppSource, slug: str) -> int:
         moment = timestamps.now()
         self._store.write(
@@ -139,7 +115,8 @@ class Modules:
             " ON CONFLICT (slug) DO UPDATE SET name = excluded.name, updated_at = excluded.updated_at",
             (slug, source.name, moment, moment),
         )
-        return int(self._row("SELECT id FROM modules WHERE slug = ?", slug)["id"])
+        [row] = self._store.all("SELECT id FROM modules WHERE slug = ?", (slug,))
+        return int(row["id"])
 
     def _write_branch(self, module_id: int, branch: str, path: Path) -> None:
         self._store.write(
@@ -155,26 +132,13 @@ class Modules:
         if there is not None and (there["digest"], there["config_dir"]) != (source.digest, source.config_dir):
             problem = f'version "{source.version}" is registered with other files; give these another version'
             raise Refusal(409, "VERSION_TAKEN", problem)
+        config = json.dumps(source.config)
         self._store.write(
             "INSERT INTO releases (module_id, version, digest, config, created_at, branch, config_dir, position)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, (SELECT coalesce(max(position), 0) + 1 FROM releases))"
             " ON CONFLICT (module_id, version) DO UPDATE SET position = excluded.position",
-            (
-                module_id,
-                source.version,
-                source.digest,
-                json.dumps(source.config),
-                timestamps.now(),
-                source.branch,
-                source.config_dir,
-            ),
+            (module_id, source.version, source.digest, config, timestamps.now(), source.branch, source.config_dir),
         )
-
-    def _row(self, sql: str, value: object) -> sqlite3.Row:
-        row = self._store.one(sql, (value,))
-        if row is None:  # impossible: it was just written, or a foreign key holds it
-            raise LookupError(sql)
-        return row
 
 
 def wire_config(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -188,5 +152,4 @@ def wire_config(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _release(row: sqlite3.Row) -> Release:
-    values = dict(zip(row.keys(), row, strict=True))
-    return Release(**values | {"config": json.loads(row["config"])})
+    return Release(**dict(row) | {"config": json.loads(row["config"])})

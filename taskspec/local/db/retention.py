@@ -13,8 +13,8 @@ from taskspec.local.home import ServerHome
 _PRUNED = ".pruned-"
 
 
-def prune(home: ServerHome, store: Store, files: TeamFiles, before: str) -> tuple[list[int], list[Path]]:
-    """Delete the data of launches that ended before a time. Return their ids and the folders to delete.
+def prune(home: ServerHome, store: Store, files: TeamFiles, before: str) -> tuple[int, list[Path]]:
+    """Delete the data of launches that ended before a time. Return their number and the folders to delete.
 
     The folders have been renamed, so that a resumed launch gets a new one.
     """
@@ -29,7 +29,7 @@ def prune(home: ServerHome, store: Store, files: TeamFiles, before: str) -> tupl
             hashes = [row["hash"] for row in store.all("SELECT hash FROM task_files WHERE task_id = ?", (task_id,))]
             store.write("DELETE FROM task_files WHERE task_id = ?", (task_id,))
             files.drop_unused(hashes)
-    return list(moved), [*home.tasks.glob(f"{_PRUNED}*")]
+    return len(moved), [*home.tasks.glob(f"{_PRUNED}*")]
 
 
 def delete(folders: list[Path]) -> None:

@@ -9,6 +9,27 @@ from typing import Any
 from taskspec.local.db.listing import Column, ColumnKind, Listing
 from taskspec.local.db.server_database import Store
 
+_TASK = {
+    **{name: f"l.{name}" for name in ("id", "type", "status", "description")},
+    "workspaceId": "l.workspace_id",
+    "teamId": "w.team_id",
+    "userId": "l.user_id",
+    "userLogin": "u.login",
+    "createdBy": "l.user_id",
+    "agentId": "l.agent_id",
+    "agentName": "a.name",
+    "moduleId": "l.module_id",
+    "appId": "l.module_id",
+    "createdAt": "l.created_at",
+    "startedAt": "l.started_at",
+    "finishedAt": "l.finished_at",
+    "settings": "l.settings",
+}
+"""The fields of a task and their columns."""
+_META = (
+    "l.meta, l.name, m.name, coalesce(r.branch, r.version), r.branch IS NOT NULL, l.params, l.session_token, l.attempt,"
+    " l.output, l.error"
+)
 LISTING = Listing(
     source=(
         "launches l JOIN releases r ON r.id = l.release_id JOIN modules m ON m.id = l.module_id"
@@ -16,16 +37,10 @@ LISTING = Listing(
         " JOIN agents a ON a.id = l.agent_id"
     ),
     counted="launches l",
-    select=(
-        "l.id, l.type, l.status, l.description, l.workspace_id, w.team_id, l.user_id, u.login, l.agent_id, a.name,"
-        " l.module_id, l.created_at, l.started_at, l.finished_at, l.settings, l.meta, l.name, m.name,"
-        " coalesce(r.branch, r.version), r.branch IS NOT NULL, l.params, l.session_token, l.attempt, l.output, l.error"
-    ),
+    select=f"{', '.join(_TASK.values())}, {_META}",
     columns={
         "id": Column("l.id", ColumnKind.NUMBER),
-        "type": Column("l.type"),
-        "status": Column("l.status"),
-        "description": Column("l.description"),
+        **{name: Column(f"l.{name}") for name in ("type", "status", "description")},
         "startedAt": Column("l.started_at", ColumnKind.DATE),
         "finishedAt": Column("l.finished_at", ColumnKind.DATE),
     },
@@ -40,50 +55,23 @@ def read_task(store: Store, task_id: int) -> dict[str, Any] | None:
 def show_task(row: sqlite3.Row) -> dict[str, Any]:
     # By position: every poll shows up to 500 rows, and access by name would double its time.
     values = tuple(row)
-    task_id, kind, status, description, workspace_id, team_id, user_id, login, agent_id, agent_name = values[:10]
-    module_id, created_at, started_at, finished_at, settings = values[10:15]
-    return {
-        "id": task_id,
-        "type": kind,
-        "status": status,
-        "description": description,
-        "workspaceId": workspace_id,
-        "teamId": team_id,
-        "userId": user_id,
-        "userLogin": login,
-        "createdBy": user_id,
-        "agentId": agent_id,
-        "agentName": agent_name,
-        "moduleId": module_id,
-        "appId": module_id,
-        "createdAt": created_at,
-        "startedAt": started_at,
-        "finishedAt": finished_at,
-        "settings": _json(settings),
-        "meta": _meta(module_id, values[15:]),
-    }
-
-
-def _meta(module_id: int, values: tuple[Any, ...]) -> dict[str, Any]:
-    stored, name, module_name, version, is_branch, params, session_token, attempt, output, error = values
+    task = dict(zip(_TASK, values, strict=False))
+    stored, name, module_name, version, is_branch, params, session_token, attempt, output, error = values[len(_TASK) :]
+    app = {"id": task["moduleId"], "moduleId": task["moduleId"], "name": module_name, "version": version}
     meta = {
         "redirectRequests": None,
         "input": {},
         **_json(stored),
         "name": name,
-        "app": {
-            "id": module_id,
-            "moduleId": module_id,
-            "name": module_name,
-            "version": version,
-            "isBranch": bool(is_branch),
-        },
+        "app": {**app, "isBranch": bool(is_branch)},
         "params": _json(params),
         "sessionToken": session_token,
         "attempt": attempt,
         "output": _json(output),
     }
-    return {**meta, "error": _json(error)} if error else meta
+    if error:
+        meta["error"] = _json(error)
+    return {**task, "settings": _json(task["settings"]), "meta": meta}
 
 
 def _json(text: str) -> Any:

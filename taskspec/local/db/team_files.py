@@ -70,16 +70,10 @@ class TeamFiles:
 
     def drop_unused(self, hashes: Iterable[str]) -> None:
         """Delete contents that no row names."""
+        named = "SELECT 1 FROM files WHERE hash = :hash UNION ALL SELECT 1 FROM task_files WHERE hash = :hash"
         for digest in set(hashes):
-            if not self.is_named(digest):
+            if self._store.one(named, {"hash": digest}) is None:
                 self._blobs.remove(digest)
-
-    def is_named(self, hash: str) -> bool:
-        row = self._store.one(
-            "SELECT EXISTS (SELECT 1 FROM files WHERE hash = ?) OR EXISTS (SELECT 1 FROM task_files WHERE hash = ?)",
-            (hash, hash),
-        )
-        return bool(row and row[0])
 
     def _put(self, path: str, content: IncomingBlob) -> list[str]:
         """Store one content. Return the hash of the former content, if any."""

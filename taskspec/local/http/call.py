@@ -9,8 +9,6 @@ from typing import Any
 
 from taskspec.local.agent.agent import Agent
 from taskspec.local.db.blobs import Blobs
-from taskspec.local.db.documents import Documents
-from taskspec.local.db.fixtures import Context
 from taskspec.local.db.launches import Launches, LaunchRow
 from taskspec.local.db.logs import Logs
 from taskspec.local.db.modules import Modules
@@ -31,10 +29,9 @@ class ServerParts:
     launches: Launches
     logs: Logs
     modules: Modules
-    documents: Documents
     blobs: Blobs
     files: TeamFiles
-    context: Context
+    user_login: str
     agent: Agent
     shut_down: Callable[[], None]
 
@@ -45,6 +42,8 @@ class RouteCall:
 
     params: RequestFields
     headers: Mapping[str, str]
+    body: AsyncIterator[bytes]
+    """Only for a route that reads the body itself: a form, raw bytes, or an array. Its fields are in the query."""
     parts: ServerParts
 
     def launch(self, field: str = "id") -> LaunchRow:
@@ -63,16 +62,5 @@ class RouteCall:
         return found
 
 
-@dataclass(frozen=True, slots=True)
-class Upload:
-    """A request whose route reads the body itself: a form, raw bytes, or an array. Its fields are in the query."""
-
-    params: RequestFields
-    headers: Mapping[str, str]
-    body: AsyncIterator[bytes]
-    parts: ServerParts
-
-
 # A route returns a value to send as JSON, or a complete response.
 Route = Callable[[RouteCall], Any] | Callable[[RouteCall], Awaitable[Any]]
-UploadRoute = Callable[[Upload], Awaitable[Any]]

@@ -18,7 +18,7 @@ from starlette.types import Receive, Scope, Send
 
 from taskspec.local.db.team_files import STORAGE_PREFIX
 from taskspec.local.http.bodies import chunks, json_response, whole
-from taskspec.local.http.call import RouteCall, ServerParts, Upload
+from taskspec.local.http.call import RouteCall, ServerParts
 from taskspec.local.http.routes.app_proxy import NET_PREFIX, direct_request
 from taskspec.local.http.routes.files import content
 from taskspec.local.http.routes.table import READS, TABLE, UPLOADS
@@ -40,8 +40,8 @@ class HttpApp:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
-        request = Request(scope, receive)
-        await (await self._respond(request))(scope, receive, send)
+        response = await self._respond(Request(scope, receive))
+        await response(scope, receive, send)
 
     async def _respond(self, request: Request) -> Response:
         try:
@@ -58,53 +58,43 @@ class HttpApp:
             )
 
     async def _answer(self, request: Request) -> Any:
-        self._check_sender(request)
-        if request.url.path.startswith(NET_PREFIX):
-            self._on_request()
-            return await direct_request(request, self._parts)
-        self._check_token(request)
-        self._on_request()
         path = request.url.path
-        if path in UPLOADS:
-            return await self._upload(request)
+        self._check_sender(request)
+        self._on_request()
+        if path.startswith(NET_PREFIX):
+            return await direct_request(request, self._parts)
         if path.startswith(STORAGE_PREFIX):
             return content(path, self._parts)
-        route = TABLE.get(path)
+        route = TABLE.get(path) or UPLOADS.get(path)
         if route is None:
             raise Refusal(404, "NOT_FOUND", f"this server has no {path}")
-        found = route(RouteCall(await _params(request), request.headers, self._parts))
-        return await found if inspect.isawaitable(found) else found
-
-    async def _upload(self, request: Request) -> Any:
-        _require_post(request)
-        query = from_query(request.query_params.multi_items())
         try:
-            return await UPLOADS[request.url.path](Upload(query, request.headers, chunks(request), self._parts))
+            found = route(RouteCall(await _params(request), request.headers, chunks(request), self._parts))
+            return await found if inspect.isawaitable(found) else found
         except OSError as error:
+            if path not in UPLOADS:
+                raise
             # A second try would fail too, so this is not a 5xx.
             raise Refusal(400, "FAIL", f"the content cannot be stored: {error}") from None
 
     def _check_sender(self, request: Request) -> None:
-        """Refuse requests of web pages: another host name, or another origin."""
+        """Refuse requests of web pages (another host name, or another origin) and requests without a token."""
         headers = request.headers
         if headers.get("host") not in self._hosts:
             raise Refusal(403, "FORBIDDEN", "the Host header does not name this server")
         origin = headers.get("origin")
         if origin is not None and origin.removeprefix("http://") not in self._hosts:
             raise Refusal(403, "FORBIDDEN", "requests from other web pages are refused")
-
-    def _check_token(self, request: Request) -> None:
-        if not hmac.compare_digest(request.headers.get("x-api-key", "").encode(), self._token):
+        given = headers.get("x-api-key", "").encode()
+        # The path of a direct request holds a token of its own.
+        if not request.url.path.startswith(NET_PREFIX) and not hmac.compare_digest(given, self._token):
             raise Refusal(401, "UNAUTHORIZED", "the x-api-key header is missing or wrong")
 
 
 async def _params(request: Request) -> RequestFields:
-    if request.method == "GET" and request.url.path in READS:
-        return from_query(request.query_params.multi_items())
-    _require_post(request)
-    return from_body(await whole(request.stream()))
-
-
-def _require_post(request: Request) -> None:
-    if request.method != "POST":
+    reads = request.method == "GET" and request.url.path in READS
+    if request.method != "POST" and not reads:
         raise Refusal(405, "METHOD_NOT_ALLOWED", f"{request.method} is not supported: use POST, or GET to read")
+    if reads or request.url.path in UPLOADS:
+        return from_query(request.query_params.multi_items())
+    return from_body(await whole(request.stream()))

@@ -1,75 +1,50 @@
-"""Read multipart forms as a stream: texts are kept in memory, file contents go to a receiver.
+"""Read multipart forms as a stream: texts are kept in memory, files go to the store.
 
 python-multipart parses. Everything has a limit except the length of a file.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import Protocol, Self
 
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
-from taskspec.local.db.blobs import Blobs, IncomingBlob
+from taskspec.local.db.blobs import IncomingBlob
+from taskspec.local.http.call import RouteCall
 from taskspec.local.refusal import Refusal
 
 TEXT_LIMIT = 64 * 1024
 PART_LIMIT = 20_000
 
 
-class Receiver(Protocol):
-    """Receives the parts of a form in order."""
-
-    def text(self, name: str, value: str) -> None: ...
-    def file_begins(self, name: str, filename: str) -> None: ...
-    def file_data(self, data: bytes) -> None: ...
-    def file_ends(self) -> None: ...
-
-
-class FileReceiver:
-    """Receives the files of a form. Contents that were not kept are dropped at the end of its `with`."""
-
-    def __init__(self, blobs: Blobs) -> None:
-        self.contents: list[IncomingBlob] = []
-        self._blobs = blobs
-        self._open = ExitStack()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._open.close()
-
-    def begin(self) -> None:
-        self.contents.append(self._open.enter_context(self._blobs.incoming()))
-
-    def file_data(self, data: bytes) -> None:
-        self.contents[-1].write(data)
-
-    def file_ends(self) -> None:
-        self.contents[-1].finish()
-
-
 @dataclass(slots=True)
-class _Part:
+class Part:
+    """One part of a form: a text, or a file with a content that the caller may keep."""
+
     headers: dict[bytes, bytes] = field(default_factory=dict)
     key: bytes = b""
     value: bytes = b""
     name: str = ""
-    filename: str | None = None
-    content: bytearray = field(default_factory=bytearray)
+    filename: str = ""
+    data: bytearray = field(default_factory=bytearray)
+    content: IncomingBlob | None = None
+
+    @property
+    def text(self) -> str:
+        return _text(bytes(self.data))
 
 
 class _Reader:
-    """Turns the parser's callbacks into calls of a receiver."""
+    """Turns the parser's callbacks into parts."""
 
-    def __init__(self, boundary: bytes, receiver: Receiver) -> None:
-        self._receiver = receiver
-        self._part = _Part()
+    def __init__(self, boundary: bytes, new_content: Callable[[], IncomingBlob]) -> None:
+        self._new_content = new_content
+        self._part = Part()
         self._count = 0
+        self.finished: list[Part] = []
         self.is_complete = False
         self._parser = MultipartParser(
             boundary,
@@ -92,7 +67,7 @@ class _Reader:
             raise _wrong(f"cannot be read: {error}") from None
 
     def _begin(self) -> None:
-        self._part = _Part()
+        self._part = Part()
         self._count += 1
         if self._count > PART_LIMIT:
             raise _wrong(f"has more than {PART_LIMIT} parts")
@@ -112,38 +87,40 @@ class _Reader:
         self._part.name = _text(options.get(b"name", b""))
         if b"filename" in options:
             self._part.filename = _text(options[b"filename"])
-            self._receiver.file_begins(self._part.name, self._part.filename)
+            self._part.content = self._new_content()
 
     def _data(self, data: bytes, start: int, end: int) -> None:
-        if self._part.filename is not None:
-            self._receiver.file_data(data[start:end])
+        if self._part.content is not None:
+            self._part.content.write(data[start:end])
             return
-        self._part.content += data[start:end]
-        if len(self._part.content) > TEXT_LIMIT:
+        self._part.data += data[start:end]
+        if len(self._part.data) > TEXT_LIMIT:
             raise _wrong(f'has a part "{self._part.name}" of more than {TEXT_LIMIT} bytes that is not a file')
 
     def _end(self) -> None:
-        if self._part.filename is not None:
-            self._receiver.file_ends()
-        else:
-            self._receiver.text(self._part.name, _text(bytes(self._part.content)))
+        if self._part.content is not None:
+            self._part.content.finish()
+        self.finished.append(self._part)
 
     def _complete(self) -> None:
         self.is_complete = True
 
 
-async def receive_form(headers: Mapping[str, str], body: AsyncIterator[bytes], receiver: Receiver) -> None:
-    """Read a whole form. Raises Refusal for a body that is not a complete form."""
-    kind, options = parse_options_header(headers.get("content-type"))
+async def form_parts(call: RouteCall, contents: ExitStack) -> AsyncIterator[Part]:
+    """Yield the parts of a form. `contents` holds what was not kept. Raises Refusal without a complete form."""
+    kind, options = parse_options_header(call.headers.get("content-type"))
     boundary = options.get(b"boundary", b"")
     if kind != b"multipart/form-data" or not boundary:
         raise _wrong("is not multipart/form-data with a boundary")
     try:
-        reader = _Reader(boundary, receiver)
+        reader = _Reader(boundary, lambda: contents.enter_context(call.parts.blobs.incoming()))
     except FormParserError as error:
         raise _wrong(f"cannot be read: {error}") from None
-    async for chunk in body:
+    async for chunk in call.body:
         reader.feed(chunk)
+        for part in reader.finished:
+            yield part
+        reader.finished.clear()
     if not reader.is_complete:
         raise _wrong("ends before its closing boundary")
 

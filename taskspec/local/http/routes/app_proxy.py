@@ -15,7 +15,7 @@ from urllib.parse import quote
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from taskspec.local.agent.app_call import AppAnswer, AppCallError, AppExchange, Headers, NotListening
+from taskspec.local.agent.app_call import AppCallError, AppExchange, Headers, NotListening
 from taskspec.local.db.launches import LaunchRow
 from taskspec.local.http.bodies import chunks
 from taskspec.local.http.call import Route, RouteCall, ServerParts
@@ -55,9 +55,12 @@ async def request_direct(call: RouteCall) -> Any:
         _run_on(launch, answer)
         return {"success": True}
     try:
-        return _relay_answer(await answer)
+        head, content = await answer
     except AppCallError as error:
         raise _broken(launch, error) from None
+    kind = next((value.decode("latin-1") for name, value in head.headers if name == b"content-type"), "")
+    # The client parses the answer as JSON, and the app may send an empty body.
+    return Response(content or b"null", head.status_code, media_type=kind or "application/json")
 
 
 async def direct_request(request: Request, parts: ServerParts) -> Response:
@@ -73,11 +76,10 @@ async def direct_request(request: Request, parts: ServerParts) -> Response:
         target = (slash + path or "/") + (f"?{query}" if query else "")
         await exchange.send(request.method, target, _forwarded_headers(request), chunks(request))
         head = await exchange.head()
-    except AppCallError as error:
+    except BaseException as error:
         exchange.close()
-        raise _broken(launch, error) from None
-    except BaseException:
-        exchange.close()
+        if isinstance(error, AppCallError):
+            raise _broken(launch, error) from None
         raise
     response = StreamingResponse(_pieces(exchange), head.status_code)
     response.raw_headers = [(name, value) for name, value in head.headers if name not in _ANSWER_HEADERS]
@@ -107,16 +109,11 @@ def _forwarded_headers(request: Request) -> Headers:
     return [*kept, (b"Connection", b"close")]
 
 
-def _relay_answer(answer: AppAnswer) -> Response:
-    # The client parses the answer as JSON, and the app may send an empty body.
-    return Response(answer.body or b"null", answer.status, media_type=answer.content_type or "application/json")
-
-
 def _broken(launch: LaunchRow, error: AppCallError) -> Refusal:
     return Refusal(424, "APP_GAVE_NO_ANSWER", f"task {launch.id}: {error}")
 
 
-def _run_on(launch: LaunchRow, answer: Coroutine[Any, Any, AppAnswer]) -> None:
+def _run_on(launch: LaunchRow, answer: Coroutine[Any, Any, object]) -> None:
     """Continue a request in the background and drop its answer."""
 
     async def run() -> None:

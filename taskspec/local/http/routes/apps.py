@@ -8,6 +8,7 @@ import os
 import sqlite3
 import tempfile
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from taskspec.local.db.modules import Release, wire_config
 from taskspec.local.db.task_view import LISTING as TASKS
 from taskspec.local.db.task_view import show_task
 from taskspec.local.http.call import Route, RouteCall
-from taskspec.local.http.routes.catalogue import modules_where
+from taskspec.local.http.routes.catalogue import modules_where, shown_release
 from taskspec.local.refusal import unknown
 
 SESSION_LIMIT = 500
@@ -43,8 +44,7 @@ def list_apps(call: RouteCall) -> dict[str, Any]:
     if only_running:
         running = f"EXISTS (SELECT 1 FROM launches l WHERE l.module_id = modules.id AND l.status IN ({_RUNNING}))"  # noqa: S608 - constants
         conditions.append(Condition(running))
-    show = lambda row: _show(call, row, only_running=only_running)  # noqa: E731 - a name for the line below
-    return read_page(call.parts.store, LISTING, params, show, conditions)
+    return read_page(call.parts.store, LISTING, params, partial(_show, call, only_running=only_running), conditions)
 
 
 def info(call: RouteCall) -> dict[str, Any]:
@@ -54,38 +54,31 @@ def info(call: RouteCall) -> dict[str, Any]:
 def list_sessions(call: RouteCall) -> dict[str, Any]:
     """List the launches of one app."""
     fixtures.require(call.params, "team")
-    app_id = call.params.id("appId")
-    if call.parts.modules.find_id(id=app_id) is None:
-        raise unknown("app", app_id)
-    here = Condition("l.module_id = ?", (app_id,))
+    here = Condition("l.module_id = ?", (call.row("modules", call.params.id("appId"), "app")["id"],))
     return read_page(call.parts.store, TASKS, call.params, show_task, (here,))
 
 
 def _show(call: RouteCall, row: sqlite3.Row, *, only_running: bool) -> dict[str, Any]:
+    """Return a module as an app, with its newest launches."""
     release = call.parts.modules.shown_release(row["id"], None)
+    running = f" AND l.status IN ({_RUNNING})" if only_running else ""
+    tasks = call.parts.store.all(
+        f"SELECT {TASKS.select} FROM {TASKS.source} WHERE l.module_id = ?{running} ORDER BY l.id DESC LIMIT ?",  # noqa: S608 - constants
+        (row["id"], SESSION_LIMIT),
+    )
     return {
         **fixtures.show_named(row),
         "moduleId": row["id"],
         "slug": row["slug"],
         "config": wire_config(release.config) if release else {},
         "createdBy": fixtures.USER,
-        "userLogin": call.parts.context.user_login,
+        "userLogin": call.parts.user_login,
         "teamId": fixtures.TEAM,
         "disabled": False,
         "isShared": False,
         "repo": None,
-        "tasks": _sessions(call, row["id"], only_running=only_running),
+        "tasks": [show_task(task) for task in tasks],
     }
-
-
-def _sessions(call: RouteCall, module_id: int, *, only_running: bool) -> list[dict[str, Any]]:
-    """Return the newest launches of a module."""
-    running = f" AND l.status IN ({_RUNNING})" if only_running else ""
-    rows = call.parts.store.all(
-        f"SELECT {TASKS.select} FROM {TASKS.source} WHERE l.module_id = ?{running} ORDER BY l.id DESC LIMIT ?",  # noqa: S608 - constants
-        (module_id, SESSION_LIMIT),
-    )
-    return [show_task(row) for row in rows]
 
 
 def _has_text(key: str, wanted: set[str]) -> Any:
@@ -99,24 +92,16 @@ def _has_text(key: str, wanted: set[str]) -> Any:
 
 async def download(call: RouteCall) -> Response:
     """Send the app as a gzip with one top folder, or the file at `filePath`, or the file that `fileKey` names."""
-    release = _release(call)
+    release = shown_release(call, call.params.id("moduleId" if call.params.has("moduleId") else "appId"))
     copy = call.parts.home.modules / release.digest
     if not copy.is_dir():
         raise unknown("copy of module", release.module_id)
     if call.params.flag("isArchive"):
         archive = await asyncio.to_thread(_pack, copy, f"module-{release.module_id}", call.parts.home.path)
-        return FileResponse(archive, media_type="application/gzip", background=BackgroundTask(_unlink, archive))
+        cleanup = BackgroundTask(archive.unlink, missing_ok=True)
+        return FileResponse(archive, media_type="application/gzip", background=cleanup)
     file = _file(call, release, copy)
     return FileResponse(file, media_type="application/octet-stream", filename=file.name)
-
-
-def _release(call: RouteCall) -> Release:
-    module_id = call.params.id("moduleId" if call.params.has("moduleId") else "appId")
-    version = call.params.text("version", "")
-    release = call.parts.modules.shown_release(module_id, version or None)
-    if release is None:
-        raise unknown(f"version of module {module_id}", version)
-    return release
 
 
 def _file(call: RouteCall, release: Release, copy: Path) -> Path:
@@ -138,13 +123,9 @@ def _pack(copy: Path, top: str, folder: Path) -> Path:
         with os.fdopen(descriptor, "wb") as file:
             write_gzip(copy, top, file)
     except BaseException:
-        _unlink(Path(name))
+        Path(name).unlink(missing_ok=True)
         raise
     return Path(name)
-
-
-def _unlink(path: Path) -> None:
-    path.unlink(missing_ok=True)
 
 
 ROUTES: dict[str, Route] = {

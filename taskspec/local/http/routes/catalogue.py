@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from taskspec.files.app_folder import AppFolderError
-from taskspec.local.apps.app_sources import AppSource, from_branch, from_folder, from_tag
+from taskspec.local.apps.app_sources import AppSource, from_folder, from_repository
 from taskspec.local.apps.git import RepositoryError
 from taskspec.local.db import fixtures
 from taskspec.local.db.listing import Condition, Listing, read_page, table_columns
@@ -32,8 +32,10 @@ def list_modules(call: RouteCall) -> dict[str, Any]:
     categories = call.params.array("categories", ())
     if categories:
         conditions.append(_with_categories(call, categories))
-    shown = call.parts.modules.shown_release
-    show = lambda row: _show(call, row, shown(row["id"], None))  # noqa: E731 - a name for the line below
+
+    def show(row: sqlite3.Row) -> dict[str, Any]:
+        return _show(call, row, call.parts.modules.shown_release(row["id"], None))
+
     return read_page(call.parts.store, LISTING, call.params, show, conditions)
 
 
@@ -46,12 +48,16 @@ def info(call: RouteCall) -> dict[str, Any]:
     module_id = modules.find_id(id=named, slug=None if named else params.text("slug"))
     if module_id is None:
         raise unknown("module", named or params.text("slug"))
-    version = params.text("version", "")
-    release = modules.shown_release(module_id, version or None)
-    row = call.parts.store.one("SELECT * FROM modules WHERE id = ?", (module_id,))
-    if release is None or row is None:
+    return _show(call, call.row("modules", module_id), shown_release(call, module_id))
+
+
+def shown_release(call: RouteCall, module_id: int) -> Release:
+    """Return the release that the field `version` names, or the newest one. Raises a 404 without one."""
+    version = call.params.text("version", "")
+    release = call.parts.modules.shown_release(module_id, version or None)
+    if release is None:
         raise unknown(f"version of module {module_id}", version)
-    return _show(call, row, release)
+    return release
 
 
 def _show(call: RouteCall, row: sqlite3.Row, release: Release | None) -> dict[str, Any]:
@@ -110,8 +116,8 @@ async def register(call: RouteCall) -> dict[str, Any]:
         source = await asyncio.to_thread(_read, path, call.parts.home.modules, *how)
     except (AppFolderError, RepositoryError, OSError) as error:
         raise call.params.invalid("path", f"cannot be used: {error}") from None
-    registered = call.parts.modules.register(source, slug, path)
-    return {"moduleId": registered.module_id, "slug": registered.slug, "version": registered.version}
+    module_id = call.parts.modules.register(source, slug, path)
+    return {"moduleId": module_id, "slug": slug, "version": source.branch or source.version}
 
 
 def list_local_modules(call: RouteCall) -> list[dict[str, Any]]:
@@ -143,10 +149,8 @@ def _choice(params: RequestFields) -> tuple[str, str]:
 
 
 def _read(path: Path, copies: Path, kind: str, name: str) -> AppSource:
-    if kind == "tag":
-        return from_tag(path, copies, name)
-    if kind == "branch":
-        return from_branch(path, copies, name)
+    if kind in {"tag", "branch"}:
+        return from_repository(path, copies, kind, name)
     return from_folder(path, copies, name or None)
 
 

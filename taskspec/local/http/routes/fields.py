@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from taskspec.local.db import documents
-from taskspec.local.db import documents as documentpatch
 from taskspec.local.http.call import Route, RouteCall
 from taskspec.local.request_fields import RequestFields
 
@@ -13,17 +12,17 @@ from taskspec.local.request_fields import RequestFields
 def set_fields(call: RouteCall) -> dict[str, Any]:
     """Write all fields or none."""
     launch = call.launch("taskId")
-    content = call.parts.documents.load(launch.id)
+    content = documents.load(call.parts.store, launch.id)
     for item in call.params.objects("fields"):
         _set_field(content, item)
-    call.parts.documents.save(launch.id, content)
+    documents.save(call.parts.store, launch.id, content)
     return {}
 
 
 def get_fields(call: RouteCall) -> dict[str, Any]:
     """Return the values by requested path; `null` where a path does not exist."""
     launch = call.launch("taskId")
-    content = call.parts.documents.load(launch.id)
+    content = documents.load(call.parts.store, launch.id)
     found = {}
     for index, text in enumerate(call.params.array("fields")):
         if not isinstance(text, str):
@@ -39,22 +38,22 @@ def patch(call: RouteCall) -> dict[str, Any]:
     """Apply the changes of a UI app: JSON Patch on `data`, new keys over `state`. All or none."""
     launch = call.launch("taskId")
     payload = RequestFields(call.params.mapping("payload"), "payload.")
-    content = call.parts.documents.load(launch.id)
+    content = documents.load(call.parts.store, launch.id)
     data = content.get("data", {})
     for operation in payload.objects("data", ()):
         data = _patched(data, operation)
     state = payload.mapping("state", {})
     changed = {"data": data, "state": documents.merge(content.get("state", {}), state, recursive=False)}
-    call.parts.documents.save(launch.id, {**content, **changed})
+    documents.save(call.parts.store, launch.id, {**content, **changed})
     return {}
 
 
 def _patched(data: Any, operation: RequestFields) -> Any:
-    name, path = operation.choice("op", documentpatch.OPERATIONS), operation.text("path")
+    name, path = operation.choice("op", documents.OPERATIONS), operation.text("path")
     source = operation.text("from") if operation.has("from") else None
     try:
-        return documentpatch.apply(data, name, path, operation.raw("value"), source)
-    except documentpatch.PatchError as error:
+        return documents.apply(data, name, path, operation.raw("value"), source)
+    except documents.PatchError as error:
         raise operation.invalid("path", f"cannot be patched: {error}") from None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable
+from contextlib import ExitStack
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -14,8 +15,8 @@ from taskspec.local.apps.app_sources import Member, TarStream
 from taskspec.local.db import fixtures
 from taskspec.local.db.blobs import Blobs, IncomingBlob
 from taskspec.local.db.team_files import STORAGE_PREFIX, clean_path, mime_of, show_file
-from taskspec.local.http.call import Route, RouteCall, ServerParts, Upload, UploadRoute
-from taskspec.local.http.multipart import FileReceiver, receive_form
+from taskspec.local.http.call import Route, RouteCall, ServerParts
+from taskspec.local.http.multipart import form_parts
 from taskspec.local.refusal import invalid, unknown
 
 
@@ -88,49 +89,40 @@ def remove_many(call: RouteCall) -> dict[str, Any]:
     return {"success": True}
 
 
-async def upload(upload: Upload) -> dict[str, Any]:
+async def upload(call: RouteCall) -> dict[str, Any]:
     """Receive one file: a raw body under the path of the query, or a form of an older SDK."""
-    if upload.headers.get("content-type", "").startswith("multipart/"):
-        return (await upload_many(upload))[0]
-    fixtures.require(upload.params, "team")
-    path = clean_path(upload.params.text("path"))
-    with upload.parts.blobs.incoming() as content:
-        async for chunk in upload.body:
+    if call.headers.get("content-type", "").startswith("multipart/"):
+        return (await upload_many(call))[0]
+    fixtures.require(call.params, "team")
+    path = clean_path(call.params.text("path"))
+    with call.parts.blobs.incoming() as content:
+        async for chunk in call.body:
             content.write(chunk)
         content.finish()
-        return _put(upload, [(path, content)])[0]
+        return _put(call, [(path, content)])[0]
 
 
-async def upload_many(upload: Upload) -> list[dict[str, Any]]:
-    """Receive a form of triples: name, folder, content. Keep all files or none. The answer has their order."""
-    fixtures.require(upload.params, "team")
-    with _Triples(upload.parts.blobs) as triples:
-        await receive_form(upload.headers, upload.body, triples)
-        if not triples.paths:
+async def upload_many(call: RouteCall) -> list[dict[str, Any]]:
+    """Receive a form of triples: name, path of the folder, file. Keep all files or none, in their order."""
+    fixtures.require(call.params, "team")
+    texts: dict[str, str] = {}
+    files: list[tuple[str, IncomingBlob]] = []
+    with ExitStack() as contents:
+        async for part in form_parts(call, contents):
+            if part.content is None:
+                texts[part.name] = part.text
+            elif "path" not in texts:
+                raise invalid("path", "must come before its file")
+            else:
+                path = clean_path(f"{texts.pop('path')}/{texts.pop('name', part.filename)}")
+                files.append((path, part.content))
+        if not files:
             raise invalid("file", "is required")
-        return _put(upload, zip(triples.paths, triples.contents, strict=True))
+        return _put(call, files)
 
 
-class _Triples(FileReceiver):
-    """Receives the parts `name`, `path` and `file`, repeated for each file."""
-
-    def __init__(self, blobs: Blobs) -> None:
-        super().__init__(blobs)
-        self.paths: list[str] = []
-        self._texts: dict[str, str] = {}
-
-    def text(self, name: str, value: str) -> None:
-        self._texts[name] = value
-
-    def file_begins(self, name: str, filename: str) -> None:  # noqa: ARG002 - all file parts of this form have the same name
-        if "path" not in self._texts:
-            raise invalid("path", "must come before its file")
-        self.paths.append(clean_path(f"{self._texts.pop('path')}/{self._texts.pop('name', filename)}"))
-        self.begin()
-
-
-def _put(upload: Upload, files: Iterable[tuple[str, IncomingBlob]]) -> list[dict[str, Any]]:
-    return [show_file(row, upload.parts.info.address) for row in upload.parts.files.put(files)]
+def _put(call: RouteCall, files: Iterable[tuple[str, IncomingBlob]]) -> list[dict[str, Any]]:
+    return [show_file(row, call.parts.info.address) for row in call.parts.files.put(files)]
 
 
 def _members(call: RouteCall, path: str) -> list[Member]:
@@ -155,4 +147,4 @@ ROUTES: dict[str, Route] = {
     "file-storage.remove": remove,
     "file-storage.bulk.remove": remove_many,
 }
-UPLOADS: dict[str, UploadRoute] = {"file-storage.upload": upload, "file-storage.bulk.upload": upload_many}
+UPLOADS: dict[str, Route] = {"file-storage.upload": upload, "file-storage.bulk.upload": upload_many}

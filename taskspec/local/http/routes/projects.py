@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import secrets
 import sqlite3
+from pathlib import Path
 from typing import Any
 
+from taskspec.local.apps.app_sources import AppSource
 from taskspec.local.db import fixtures, timestamps
 from taskspec.local.db.listing import Condition, Listing, read_page, table_columns
+from taskspec.local.db.modules import Release
 from taskspec.local.http.call import Route, RouteCall, ServerParts
 from taskspec.local.refusal import Refusal
 
@@ -43,16 +46,16 @@ VERSION = "v1.0.0"
 
 def record_clone(parts: ServerParts, project_id: int, name: str) -> int:
     """Record the task, whose output names the project. Call it in the transaction that makes the project."""
-    store, moment = parts.store, timestamps.now()
-    module_id, release_id = _release(parts)
+    moment = timestamps.now()
+    release = _release(parts)
     output = {"project": {"id": project_id, "title": name, "preview": ""}}
-    return store.insert(
+    return parts.store.insert(
         "launches",
         workspace_id=fixtures.WORKSPACE,
         user_id=fixtures.USER,
         agent_id=fixtures.AGENT,
-        module_id=module_id,
-        release_id=release_id,
+        module_id=release.module_id,
+        release_id=release.id,
         status="finished",
         type="clone",
         description="",
@@ -66,22 +69,11 @@ def record_clone(parts: ServerParts, project_id: int, name: str) -> int:
     )
 
 
-def _release(parts: ServerParts) -> tuple[int, int]:
-    """Return the module and release of the built-in app. The first clone makes them."""
-    store, moment = parts.store, timestamps.now()
-    store.write(
-        "INSERT OR IGNORE INTO modules (slug, name, created_at, updated_at) VALUES (?, ?, ?, ?)",
-        (SLUG, TITLE, moment, moment),
-    )
-    module = store.one("SELECT id FROM modules WHERE slug = ?", (SLUG,))
-    module_id = int(module["id"]) if module is not None else 0
-    store.write(
-        "INSERT OR IGNORE INTO releases (module_id, version, digest, config, created_at, position)"
-        " VALUES (?, ?, '', '{}', ?, 1)",
-        (module_id, VERSION, moment),
-    )
-    release = store.one("SELECT id FROM releases WHERE module_id = ? AND version = ?", (module_id, VERSION))
-    return module_id, int(release["id"]) if release is not None else 0
+def _release(parts: ServerParts) -> Release:
+    """Return the release of the built-in app. The first clone makes it."""
+    modules = parts.modules
+    source = AppSource(TITLE, VERSION, digest="", config={})
+    return modules.renew(modules.find_id(slug=SLUG) or modules.register(source, SLUG, Path()), source)
 
 
 _TEXTS = ("name", "description", "readme", "type")

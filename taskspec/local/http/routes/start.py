@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from taskspec.api.wire import DESCRIPTION_LIMIT, RestartPolicy
-from taskspec.local.apps.app_sources import from_branch
+from taskspec.local.apps.app_sources import from_repository
 from taskspec.local.apps.git import RepositoryError
 from taskspec.local.db import fixtures
 from taskspec.local.db.launches import NewLaunch
@@ -79,11 +79,11 @@ async def _release(call: RouteCall) -> Release:
         raise params.invalid("moduleId", "is required, or else appId, but not both")
     module_id = params.id(named[0])
     version = params.text("appVersion", "")
-    if params.flag("isBranch"):
+    is_branch = params.flag("isBranch")
+    call.row("modules", module_id)
+    if is_branch:
         return await _branch_release(call, module_id, version)
     release = call.parts.modules.release(module_id, version or None)
-    if release is None and call.parts.modules.find_id(id=module_id) is None:
-        raise unknown("module", module_id)
     if release is None:
         raise unknown(f"version of module {module_id}", version)
     return release
@@ -92,12 +92,10 @@ async def _release(call: RouteCall) -> Release:
 async def _branch_release(call: RouteCall, module_id: int, branch: str) -> Release:
     """Return the release for the current content of a branch."""
     path = call.parts.modules.branch_path(module_id, branch)
-    if path is None and call.parts.modules.find_id(id=module_id) is None:
-        raise unknown("module", module_id)
     if path is None:
         raise unknown(f"branch of module {module_id}", branch)
     try:
-        source = await asyncio.to_thread(from_branch, Path(path), call.parts.home.modules, branch)
+        source = await asyncio.to_thread(from_repository, Path(path), call.parts.home.modules, "branch", branch)
     except (RepositoryError, OSError) as error:
         raise call.params.invalid("appVersion", f"cannot be read: {error}") from None
     return call.parts.modules.renew(module_id, source)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from taskspec.api.wire import API_PREFIX, LOCAL_PREFIX
-from taskspec.local.http.call import Route, UploadRoute
+from taskspec.local.http.call import Route
 from taskspec.local.http.routes import (
     app_proxy,
     apps,
@@ -21,28 +21,15 @@ from taskspec.local.http.routes import (
     tasks,
 )
 
-_API = {
-    **start.ROUTES,
-    **tasks.ROUTES,
-    **fields.ROUTES,
-    **task_logs.ROUTES,
-    **app_proxy.ROUTES,
-    **files.ROUTES,
-    **task_files.ROUTES,
-    **projects.ROUTES,
-    **labeling.ROUTES,
-    **apps.ROUTES,
-    **catalogue.ROUTES,
-    **places.ROUTES,
-}
+_GROUPS = (app_proxy, apps, catalogue, fields, files, labeling, places, projects, start, task_files, task_logs, tasks)
 
 # An SDK with SUPERVISELY_API_SERVER_ADDRESS uses the second prefix (wire protocol 1.1).
 _PREFIXES = (API_PREFIX, "/v3/")
 TABLE: dict[str, Route] = {
-    **{prefix + method: route for prefix in _PREFIXES for method, route in _API.items()},
+    **{prefix + method: route for prefix in _PREFIXES for group in _GROUPS for method, route in group.ROUTES.items()},
     **{LOCAL_PREFIX + method: route for method, route in {**tasks.LOCAL_ROUTES, **catalogue.LOCAL_ROUTES}.items()},
 }
-UPLOADS: dict[str, UploadRoute] = {
+UPLOADS: dict[str, Route] = {
     prefix + method: route for prefix in _PREFIXES for method, route in {**files.UPLOADS, **task_files.UPLOADS}.items()
 }
 

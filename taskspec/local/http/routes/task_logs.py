@@ -35,8 +35,12 @@ def download(call: RouteCall) -> list[dict[str, Any]]:
     """Return the entries of a launch in order, including the latest output of its app."""
     launch = call.launch()
     call.parts.agent.drain(launch.id)
-    limit = call.params.integer("limit", -1, lowest=0, highest=LARGEST_ID) if call.params.has("limit") else None
-    return call.parts.logs.read(launch.id, _since(call.params), limit)
+    limit = call.params.integer("limit", LARGEST_ID, lowest=0, highest=LARGEST_ID)
+    given = call.params.text("sinceTime", "")
+    since = timestamps.normalized(given) if given else ""
+    if since is None:
+        raise call.params.invalid("sinceTime", "must be an ISO-8601 time")
+    return call.parts.logs.read(launch.id, since, limit)
 
 
 def _announce(call: RouteCall, task_id: int, lines: list[LogLine]) -> None:
@@ -47,16 +51,6 @@ def _announce(call: RouteCall, task_id: int, lines: list[LogLine]) -> None:
         message = str(line.extras.get("exc_str") or line.message)
         error = {"message": message, "exitCode": None, "details": ""} if line.status is LaunchStatus.ERROR else None
         call.parts.launches.announce(task_id, line.status, error)
-
-
-def _since(params: RequestFields) -> str | None:
-    text = params.text("sinceTime", "")
-    if not text:
-        return None
-    moment = timestamps.normalized(text)
-    if moment is None:
-        raise params.invalid("sinceTime", "must be an ISO-8601 time")
-    return moment
 
 
 ROUTES: dict[str, Route] = {"tasks.logs.add": add, "tasks.log.download": download}

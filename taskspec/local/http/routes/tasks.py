@@ -42,14 +42,13 @@ def info(call: RouteCall) -> dict[str, Any]:
 def context(call: RouteCall) -> dict[str, Any]:
     """Return team, workspace and user of a launch. The SDK restores long values from it (wire protocol 4.6)."""
     call.launch()
-    names = call.parts.context
     return {
-        "team": {"id": fixtures.TEAM, "name": names.team_name},
-        "workspace": {"id": fixtures.WORKSPACE, "name": names.workspace_name},
+        "team": {"id": fixtures.TEAM, "name": fixtures.NAME},
+        "workspace": {"id": fixtures.WORKSPACE, "name": fixtures.NAME},
         "teamId": fixtures.TEAM,
         "workspaceId": fixtures.WORKSPACE,
         "userId": fixtures.USER,
-        "userLogin": names.user_login,
+        "userLogin": call.parts.user_login,
     }
 
 
@@ -116,13 +115,11 @@ def status(call: RouteCall) -> dict[str, Any]:
 
 async def prune(call: RouteCall) -> dict[str, Any]:
     """Delete the folders, logs and files of launches that ended more than `keepDays` days ago."""
-    days = call.params.integer("keepDays", 0, lowest=0, highest=_LONGEST_DAYS)
-    if not call.params.has("keepDays"):
-        raise call.params.invalid("keepDays", "is required")
+    days = call.params.integer("keepDays", lowest=0, highest=_LONGEST_DAYS)
     parts, before = call.parts, timestamps.written(datetime.now(UTC) - timedelta(days=days))
     pruned, folders = retention.prune(parts.home, parts.store, parts.files, before)
     await asyncio.to_thread(retention.delete, folders)
-    return {"launches": len(pruned)}
+    return {"launches": pruned}
 
 
 def shutdown(call: RouteCall) -> dict[str, Any]:
