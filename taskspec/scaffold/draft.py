@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from taskspec.diagnostics import Source
@@ -11,7 +11,6 @@ from taskspec.fmt.order import ordered
 from taskspec.fmt.reading import read_tree
 from taskspec.fmt.tree import Branch, Entry, Leaf, Node, Tree, block, entry, leaf, node
 from taskspec.fmt.writing import write_tree
-from taskspec.specfile.model import SpecFile
 from taskspec.specfile.parser import parse_spec
 from taskspec.template.expressions.render import Renderer
 from taskspec.template.references.reference_check import analyse
@@ -43,9 +42,11 @@ def spec_text(name: str, draft: Draft) -> str:
     return _checked(write_tree(Tree(header, ordered(block(entries)))), "what init wrote")
 
 
-def appended(name: str, content: bytes, draft: Draft) -> str:
-    """Append the tasks and variables of a draft to a spec. Raises SpecError for an invalid spec."""
+def appended(name: str, content: bytes, task: str, draft: Draft) -> str:
+    """Append a drafted task and its variables to a spec. Raises SpecError for an invalid spec."""
     spec, _ = parse_spec(name, content)
+    if task in spec.tasks:
+        raise UsageError(f'the spec has a task "{task}" already', remedy="give the new one another name: --name")
     tree = read_tree(Source(name, spec.document.source.text.replace("\r\n", "\n")))
     if not isinstance(tree.root, Branch):  # a spec is a map; this check is for the type checker
         raise UsageError(f'"{name}" is not a spec', remedy="name a file with tasks")
@@ -55,13 +56,6 @@ def appended(name: str, content: bytes, draft: Draft) -> str:
         root = _with(root, "variables", _variables(missing))
     root = _with(root, "tasks", Branch(draft.tasks, is_map=True, spaced=True))
     return _checked(write_tree(Tree(tree.header, ordered(root))), name)
-
-
-def fresh_names(spec: SpecFile, draft: Sequence[str]) -> None:
-    """Raises UsageError when the spec has a task of that name."""
-    for name in draft:
-        if name in spec.tasks:
-            raise UsageError(f'the spec has a task "{name}" already', remedy="give the new one another name: --name")
 
 
 def _section(key: str, value: Node) -> Entry:
