@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from taskspec.operations.explanation import Explanation
-from taskspec.operations.value_origins import HIDDEN, Explained, Origin, OriginKind
+from taskspec.operations.value_origins import HIDDEN, Origin, OriginKind
 from taskspec.plan.model import Change, PlannedTask
 from taskspec.secrets.sensitive import HIDDEN as HIDDEN_TEXT
 from taskspec.values import Json, show_path
@@ -24,7 +24,9 @@ def draw_explanation(found: Explanation, paint: Paint) -> str:
     lines = [f"{paint(clean(task.address), 'bold')}  {sign}: {why(task)}"]
     lines += [f"  {_change(change)}" for change in found.changes]
     if found.values:
-        lines += ["", paint("Values", "bold"), *(line for value in found.values for line in _value(value, paint))]
+        lines += ["", paint("Values", "bold")]
+    for path, origin in found.values.items():
+        lines += _origin_lines(show_path(path), origin, paint)
     lines += _neighbours("Waits for", found.waits_for, paint)
     lines += _neighbours("Needed by", found.needed_by, paint)
     if found.task is not None and found.task.kind.is_launch:
@@ -43,20 +45,12 @@ def _change(change: Change) -> str:
     return f"{one_line(show_path(change.path))}: {HIDDEN_TEXT}" if change.after is HIDDEN else show_change(change)
 
 
-def _value(value: Explained, paint: Paint) -> Iterator[str]:
-    yield f"  {one_line(show_path(value.path))} = {_show(value.value)}  {paint(_from(value.origin), 'dim')}"
-    for part in value.origin.parts:
-        yield from _part(part, paint, 2)
-
-
-def _part(part: Origin, paint: Paint, depth: int) -> Iterator[str]:
-    yield f"{'  ' * depth}  {one_line(part.text)} = {_show(part.value)}  {paint(_from(part), 'dim')}"
-    for inner in part.parts:
-        yield from _part(inner, paint, depth + 1)
-
-
-def _show(value: Json) -> str:
-    return HIDDEN_TEXT if value is HIDDEN else show(value)
+def _origin_lines(name: str, origin: Origin, paint: Paint, depth: int = 1) -> Iterator[str]:
+    """The value of this name with its origin; below it, in the same way, the values that it reads."""
+    value = HIDDEN_TEXT if origin.shown is HIDDEN else show(origin.shown)
+    yield f"{'  ' * depth}{one_line(name)} = {value}  {paint(_from(origin), 'dim')}"
+    for part in origin.parts:
+        yield from _origin_lines(part.text, part, paint, max(3, depth + 1))
 
 
 def _from(origin: Origin) -> str:
@@ -95,8 +89,8 @@ def explanation_document(found: Explanation) -> dict[str, Any]:
             for c in found.changes
         ],
         "values": [
-            {"path": show_path(value.path), **_given(value.value), "origin": _origin(value.origin)}
-            for value in found.values
+            {"path": show_path(path), **_given(origin.shown), "origin": _origin(origin)}
+            for path, origin in found.values.items()
         ],
         "waits_for": [_neighbour(other) for other in found.waits_for],
         "needed_by": [_neighbour(other) for other in found.needed_by],
@@ -110,7 +104,7 @@ def _origin(origin: Origin) -> dict[str, Any]:
         "text": origin.text,
         "note": origin.note,
         "place": place_document(origin.place),
-        **({} if origin.kind is OriginKind.EXPRESSION else _given(HIDDEN if origin.is_secret else origin.value)),
+        **({} if origin.kind is OriginKind.EXPRESSION else _given(origin.shown)),
         "parts": [_origin(part) for part in origin.parts],
     }
 
