@@ -14,7 +14,6 @@ from taskspec.plan.model import Observed, Plan
 from taskspec.plan.plan_inputs import ObservedLaunches, PlanInputs, Selection
 from taskspec.plan.planner import make_plan
 from taskspec.plan.request import LaunchRequest
-from taskspec.specfile.includes import qualified_name
 from taskspec.state.model import Phase, State
 from taskspec.wording import listing
 
@@ -61,9 +60,6 @@ def not_checked(project: Project, plan: Plan) -> Iterator[str]:
         yield "the status of past launches: the plan uses what is recorded"
     if any(request.agent is not None for request in launches):
         yield "whether the agents exist"
-    specs = {"": project.spec, **project.spec.units}
-    secrets = [
-        qualified_name(prefix, v.name) for prefix, spec in specs.items() for v in spec.variables.values() if v.sensitive
-    ]
+    secrets = project.secret_names()
     if secrets:
         yield f"secrets, which count as unchanged: {', '.join(secrets)}"
