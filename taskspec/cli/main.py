@@ -11,16 +11,12 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from taskspec import __version__
 from taskspec.cli.process_redaction import RedactionSession
 from taskspec.errors import ExitCode, SpecError, TaskspecError
-
-if TYPE_CHECKING:
-    from taskspec.view.terminal_text import Paint
 
 COMMANDS = {
     "init": "Write a new spec: a small example, one for an app, or one from launches.",
@@ -110,21 +106,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def run(arguments: Sequence[str]) -> int:
     """The exit code of a command line; every message has been printed."""
-    session, no_color = RedactionSession(), "--no-color" in arguments
+    session = RedactionSession()
     try:
         result = cli.main(list(arguments), prog_name="taskspec", standalone_mode=False, obj=session)
     except click.exceptions.Exit as error:
         return error.exit_code
     except click.UsageError as error:
         return _usage(error)
-    except SpecError as error:
-        from taskspec.view.diagnostic import draw_all  # noqa: PLC0415 - only a wrong spec needs the drawing
-
-        text = session.redact(draw_all(error.diagnostics, _paint(no_color=no_color)))
-        click.echo(text, err=True, nl=False, color=True)
-        return error.exit_code
     except TaskspecError as error:
-        _say(session.redact(error.message), session.redact(error.remedy), _paint(no_color=no_color))
+        _report(error, session, no_color="--no-color" in arguments)
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         click.echo("Interrupted; nothing was started.", err=True)
@@ -134,15 +124,16 @@ def run(arguments: Sequence[str]) -> int:
     return int(result or 0)
 
 
-def _paint(*, no_color: bool) -> Paint:
-    from taskspec.cli.terminal import error_paint  # noqa: PLC0415 - as above
+def _report(error: TaskspecError, session: RedactionSession, *, no_color: bool) -> None:
+    from taskspec.cli.terminal import error_paint  # noqa: PLC0415 - only errors need them
+    from taskspec.view.diagnostic import draw_all  # noqa: PLC0415
+    from taskspec.view.terminal_text import clean  # noqa: PLC0415
 
-    return error_paint(no_color=no_color)
-
-
-def _say(message: str, remedy: str, paint: Paint) -> None:
-    from taskspec.view.terminal_text import clean  # noqa: PLC0415 - only errors need it
-
+    paint = error_paint(no_color=no_color)
+    if isinstance(error, SpecError):
+        click.echo(session.redact(draw_all(error.diagnostics, paint)), err=True, nl=False, color=True)
+        return
+    message, remedy = session.redact(error.message), session.redact(error.remedy)
     click.echo(f"{paint('Error', 'bold', 'red')}: {clean(message)}", err=True, color=True)
     if remedy:
         click.echo(f"\n  {clean(remedy[0].upper() + remedy[1:])}", err=True)

@@ -34,19 +34,17 @@ from taskspec.wording import shorten
 DEFAULT_SPEC = "taskspec.yaml"
 PROFILE_VARIABLE = "TASKSPEC_PROFILE"
 _SHOWN = 80
-Command = Callable[..., int]
+Command = Callable[..., int | None]
+"""Returns the exit code; None is 0."""
 
 
-class _Duration(click.ParamType):  # type: ignore[type-arg]  # not generic in older releases we allow
+def duration(value: str) -> float:
     """`90s`, `30m`, `12h`, as the spec has it."""
-
-    name = "duration"
-
-    def convert(self, value: str | float, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        try:
-            return seconds(value)
-        except ValueError:
-            self.fail(f"{value!r} is not a valid duration; write it as 90s, 30m, 12h or 2d", param, ctx)
+    try:
+        return seconds(value)
+    except ValueError:
+        problem = f"{value!r} is not a valid duration; write it as 90s, 30m, 12h or 2d"
+        raise click.BadParameter(problem) from None
 
 
 def valid_path(path: Path) -> Path:
@@ -67,7 +65,6 @@ class FilePath(click.Path):
         return valid_path(Path(value))
 
 
-DURATION = _Duration()
 json_option = click.option("--json", "as_json", is_flag=True, help="JSON on standard output.")
 no_color_option = click.option("--no-color", is_flag=True, help="No colour, as with NO_COLOR.")
 why_option = click.option("--why", default="", metavar="TEXT", help="The reason, for the journal.")
@@ -117,7 +114,7 @@ def reading_options(command: Command) -> Command:
         var_flags: tuple[str, ...] = (),
         var_files: tuple[Path, ...] = (),
         **rest: Any,
-    ) -> int:
+    ) -> int | None:
         trust = Trust(allow_cmd=allow_cmd, allow_outside=allow_outside)
         return command(reading=ReadingOptions(session.secrets, trust, profile, var_flags, var_files), **rest)
 
@@ -138,7 +135,7 @@ def spec_argument(command: Command) -> Command:
     """The spec and the options for reading it. The command gets `request`."""
 
     @wraps(command)
-    def adapted(reading: ReadingOptions, spec: Path | None, **rest: Any) -> int:
+    def adapted(reading: ReadingOptions, spec: Path | None, **rest: Any) -> int | None:
         return command(request=reading.request(spec), **rest)
 
     return click.argument("spec", required=False, type=FilePath())(reading_options(adapted))
@@ -158,7 +155,9 @@ def selection_options(command: Command) -> Command:
     """--target, --exclude and --rerun. The command gets `selection`."""
 
     @wraps(command)
-    def adapted(targets: tuple[str, ...], excludes: tuple[str, ...], reruns: tuple[str, ...], **rest: Any) -> int:
+    def adapted(
+        targets: tuple[str, ...], excludes: tuple[str, ...], reruns: tuple[str, ...], **rest: Any
+    ) -> int | None:
         return command(selection=Selection(targets, excludes, reruns), **rest)
 
     for name, text in (
@@ -176,7 +175,7 @@ def lock_timeout_option(command: Command) -> Command:
     """--lock-timeout. The command gets `lock_wait`, which reports the wait once, on standard error."""
 
     @wraps(command)
-    def adapted(lock_timeout: float, **rest: Any) -> int:
+    def adapted(lock_timeout: float, **rest: Any) -> int | None:
         def report(message: str) -> None:
             click.echo(f"Waiting up to {show(lock_timeout)}: {clean(message)}.", err=True)
 
@@ -184,7 +183,7 @@ def lock_timeout_option(command: Command) -> Command:
 
     return click.option(
         "--lock-timeout",
-        type=DURATION,
+        type=duration,
         default="0s",
         show_default=True,
         metavar="DURATION",
