@@ -68,21 +68,15 @@ def _variables(variables: Mapping[str, Mapping[str, Json]]) -> Branch:
 
 def _with(root: Branch, section: str, more: Branch) -> Branch:
     """Add entries to a section, which is created when it is missing."""
-    if all(e.key is None or e.key.text != section for e in root.entries):
+    keys = [item.key.text if item.key is not None else "" for item in root.entries]
+    if section not in keys:
         return replace(root, entries=(*root.entries, _section(section, more)))
-
-    def extended(value: Node) -> Node:
-        if not isinstance(value, Branch):
-            return more
-        return replace(value, entries=(*value.entries, *more.entries), in_line=False, spaced=more.spaced)
-
-    return replace(
-        root,
-        entries=tuple(
-            replace(e, value=extended(e.value)) if e.key is not None and e.key.text == section else e
-            for e in root.entries
-        ),
-    )
+    entries, at = list(root.entries), keys.index(section)
+    old = entries[at].value
+    if isinstance(old, Branch):
+        more = replace(old, entries=(*old.entries, *more.entries), in_line=False, spaced=more.spaced)
+    entries[at] = replace(entries[at], value=more)
+    return replace(root, entries=tuple(entries))
 
 
 def _checked(text: str, name: str) -> str:

@@ -5,7 +5,6 @@ Defaults of the apps are left out. Values that one launch took from another beco
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,8 +19,6 @@ from taskspec.specfile.fields.targets import TARGETS
 from taskspec.specfile.model import LOG_LEVEL, RESTART_POLICY
 from taskspec.values import ABSENT, Json, Path, canonical, show_path
 
-COMMON = ("agent", "workspace", "restart_policy", "log_level")
-"""Settings that move to `defaults` when they are equal for every launch."""
 _BUILT_IN = {"restart_policy": RESTART_POLICY, "log_level": LOG_LEVEL}
 _PLACEHOLDERS = frozenset({"", "pythonSpawned", "run-from-python"})
 _SHORTEST_PATH = 8
@@ -81,9 +78,9 @@ def _settings(launch: ObservedLaunch) -> dict[str, Json]:
 
 
 def _shared(settings: Sequence[Mapping[str, Json]]) -> dict[str, Json]:
-    counts = Counter((key, canonical(value)) for one in settings for key, value in one.items())
-    first = settings[0] if settings else {}
-    return {k: first[k] for k in COMMON if k in first and counts[(k, canonical(first[k]))] == len(settings)}
+    """The settings that are equal for every launch; they move to `defaults`."""
+    common = set.intersection(*({(key, canonical(value)) for key, value in one.items()} for one in settings))
+    return {key: value for key, value in settings[0].items() if (key, canonical(value)) in common}
 
 
 @dataclass(slots=True)
