@@ -91,7 +91,7 @@ class Origins:
                 yield (key,), self._setting(key, value)
         for path, value in leaves(request.params, ("params",), lists=False):
             if path != ("params",):
-                yield path, self._param(path, value)
+                yield path, self._param(path, value, request.facts.name)
 
     def _of_call(self, request: CallRequest) -> Iterator[tuple[Path, Origin]]:
         if "workspace" in OWN_KEYS[request.kind]:
@@ -142,7 +142,7 @@ class Origins:
             return Origin(OriginKind.CONTENT, "", value, "the content of the folder")
         return Origin(OriginKind.BUILT_IN, "", value, _WITHOUT.get(key, "the default"))
 
-    def _param(self, path: Path, value: Json) -> Origin:
+    def _param(self, path: Path, value: Json, app: str) -> Origin:
         """The layer that sets a param: the task, `defaults`, the target, or the app."""
         place, task = self._place(path), self.instance.task
         if place is not None:
@@ -152,9 +152,7 @@ class Origins:
             if TARGETS[name].key == path[1] and path[1] in target_state(target):
                 written_at = ("tasks", self._name, "target", name)
                 return self._written(written_at, target[name], f"target {name}", value)
-        request = self.planned.request
-        facts = request.facts if isinstance(request, LaunchRequest) else None
-        return Origin(OriginKind.APP_DEFAULT, "", value, f'default of app "{facts.name}"' if facts is not None else "")
+        return Origin(OriginKind.APP_DEFAULT, "", value, f'default of app "{app}"')
 
     def _written(self, path: Path, written: Json, note: str, value: Json) -> Origin:
         parts = self._parts(written, self._unit)
