@@ -11,10 +11,10 @@ from taskspec.files.project_files import root_reason
 from taskspec.operations.project import Project, Request
 from taskspec.operations.state_file import read_state, state_path
 from taskspec.plan.model import Observed, Plan
-from taskspec.plan.plan_inputs import ObservedLaunches, PlanInputs, Selection
+from taskspec.plan.plan_inputs import PlanInputs, Selection
 from taskspec.plan.planner import make_plan
 from taskspec.plan.request import LaunchRequest
-from taskspec.state.model import Phase, State
+from taskspec.state.model import Phase
 from taskspec.wording import listing
 
 NOT_ASKED = "not asked about"
@@ -36,18 +36,14 @@ def plan_offline(project: Project, request: Request, server: Server, selection: 
         expansion=project.expansion,
         facts=catalogue.look_up(project.evaluator, project.expansion.instances),
         state=state,
-        world=_as_recorded(state),
+        world={
+            address: Observed(record.task_id or 0, NOT_ASKED, record.phase is Phase.ENDED, {})
+            for address, record in state.records.items()
+        },
         selection=selection,
         warnings=project.warnings,
     )
     return make_plan(project.evaluator, inputs)
-
-
-def _as_recorded(state: State) -> ObservedLaunches:
-    return {
-        address: Observed(record.task_id or 0, NOT_ASKED, record.phase is Phase.ENDED, {})
-        for address, record in state.records.items()
-    }
 
 
 def not_checked(project: Project, plan: Plan) -> Iterator[str]:

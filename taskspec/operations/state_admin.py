@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import starmap
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -182,8 +183,7 @@ def _adoption_differences(info: TaskInfo, request: LaunchRequest, workspace: int
         wanted["agent"] = request.agent
     actual["params"] = mark_like(info.params.get("state", {}), request.params)
     wanted["params"] = to_marks(request.params)
-    for path, launch, spec in differences(actual, wanted):
-        yield Change(path, launch, spec)
+    return starmap(Change, differences(actual, wanted))
 
 
 def export(path: Path, server: Server) -> dict[str, Json]:
