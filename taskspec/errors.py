@@ -47,15 +47,6 @@ class ExitCode(IntEnum):
     INTERRUPTED = 130
 
 
-def run_exit_code(*, detached: bool, running: bool, failed: bool, pending: bool) -> ExitCode:
-    """Return the exit code of a run: interrupted beats failed, failed beats pending, pending beats done."""
-    if detached:
-        return ExitCode.DETACHED if running else ExitCode.INTERRUPTED
-    if failed:
-        return ExitCode.TASK_FAILED
-    return ExitCode.PENDING if pending else ExitCode.DONE
-
-
 class TaskspecError(Exception):
     """A problem that the user can solve: what is wrong, and what to do."""
 

@@ -131,9 +131,9 @@ def _report(error: TaskspecError, session: RedactionSession, *, no_color: bool) 
 
     paint = error_paint(no_color=no_color)
     if isinstance(error, SpecError):
-        click.echo(session.redact(draw_all(error.diagnostics, paint)), err=True, nl=False, color=True)
+        click.echo(session.secrets.redact(draw_all(error.diagnostics, paint)), err=True, nl=False, color=True)
         return
-    message, remedy = session.redact(error.message), session.redact(error.remedy)
+    message, remedy = session.secrets.redact(error.message), session.secrets.redact(error.remedy)
     click.echo(f"{paint('Error', 'bold', 'red')}: {clean(message)}", err=True, color=True)
     if remedy:
         click.echo(f"\n  {clean(remedy[0].upper() + remedy[1:])}", err=True)
@@ -164,9 +164,9 @@ def _bug(error: Exception, session: RedactionSession) -> int:
         "w", prefix="taskspec-bug-", suffix=".txt", delete=False, encoding="utf-8"
     ) as file:
         file.write(f"taskspec {__version__}, Python {sys.version}, {sys.platform}\n\n")
-        file.write(session.redact("".join(traceback.format_exception(error))))
+        file.write(session.secrets.redact("".join(traceback.format_exception(error))))
     click.echo(
-        f"Error: this is a bug in taskspec: {type(error).__name__}: {session.redact(_text(error))}\n\n"
+        f"Error: this is a bug in taskspec: {type(error).__name__}: {session.secrets.redact(_text(error))}\n\n"
         f"  Launches are on record; the next apply continues from there.\n"
         f"  Please report it with {Path(file.name)}",
         err=True,

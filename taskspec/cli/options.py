@@ -118,17 +118,11 @@ def reading_options(command: Command) -> Command:
         trust = Trust(allow_cmd=allow_cmd, allow_outside=allow_outside)
         return command(reading=ReadingOptions(session.secrets, trust, profile, var_flags, var_files), **rest)
 
-    with_outside = click.option(
-        "--allow-outside",
-        is_flag=True,
-        help="Let the spec name files, app folders and included specs outside of its project.",
-    )(click.pass_obj(adapted))
-    return click.option(
-        "--profile",
-        metavar="NAME",
-        default="",
-        help=f"Which profile of the spec to use. Default: {PROFILE_VARIABLE} of the environment.",
-    )(with_outside)
+    text = "Let the spec name files, app folders and included specs outside of its project."
+    add_outside = click.option("--allow-outside", is_flag=True, help=text)
+    text = f"Which profile of the spec to use. Default: {PROFILE_VARIABLE} of the environment."
+    add_profile = click.option("--profile", metavar="NAME", default="", help=text)
+    return add_profile(add_outside(click.pass_obj(adapted)))
 
 
 def spec_argument(command: Command) -> Command:
@@ -143,12 +137,10 @@ def spec_argument(command: Command) -> Command:
 
 def variable_options(command: Command) -> Command:
     """--var and --var-file; `reading` and `request` include them."""
-    with_files = click.option(
-        "--var-file", "var_files", multiple=True, type=FilePath(), help="YAML file of variable values."
-    )(command)
-    return click.option("--var", "var_flags", multiple=True, metavar="NAME=VALUE", help="A variable's value.")(
-        with_files
-    )
+    add_flags = click.option("--var", "var_flags", multiple=True, metavar="NAME=VALUE", help="A variable's value.")
+    text = "YAML file of variable values."
+    add_files = click.option("--var-file", "var_files", multiple=True, type=FilePath(), help=text)
+    return add_flags(add_files(command))
 
 
 def selection_options(command: Command) -> Command:

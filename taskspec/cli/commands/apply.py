@@ -17,7 +17,7 @@ from taskspec.engine.apply_loop import Apply
 from taskspec.engine.events import Listener, RunReport
 from taskspec.engine.interrupt import OnInterrupt
 from taskspec.engine.launches.context import POLL_LONGEST, Pace
-from taskspec.errors import ExitCode, run_exit_code
+from taskspec.errors import ExitCode
 from taskspec.operations import state_file
 from taskspec.operations.apply import prepare_apply, real_environment
 from taskspec.operations.plan import make
@@ -132,8 +132,12 @@ def command(
 
 
 def _exit_code(report: RunReport) -> ExitCode:
-    running = bool(report.counts.get("running"))
-    return run_exit_code(detached=report.detached, running=running, failed=report.failed, pending=report.pending)
+    """Interrupted beats failed, failed beats pending, pending beats done."""
+    if report.detached:
+        return ExitCode.DETACHED if report.counts.get("running") else ExitCode.INTERRUPTED
+    if report.failed:
+        return ExitCode.TASK_FAILED
+    return ExitCode.PENDING if report.pending else ExitCode.DONE
 
 
 def _approved(plan: Plan, *, auto_approve: bool) -> bool:
