@@ -136,23 +136,30 @@ class Diagnostic:
 
 def nearest(word: str, words: Iterable[str]) -> str:
     """`Did you mean "x"?` for the closest of `words`, or an empty text."""
-    return _question(closest(word, words))
+    close = closest(word, words)
+    return f'Did you mean "{close}"?' if close else ""
 
 
 def closest(word: str, words: Iterable[str]) -> str:
-    """The closest of `words`, or an empty text."""
-    return _nearest(word, _sorted(tuple(words)))
+    """The closest of `words`, or an empty text.
 
-
-def _question(close: str) -> str:
-    return f'Did you mean "{close}"?' if close else ""
+    Comparing costs the product of two lengths: long words are not, and of many only those that begin alike.
+    """
+    if len(word) > WORD_LIMIT:
+        return ""
+    compared = _sorted(tuple(words))
+    if len(compared) > COMPARED:
+        place = bisect_left(compared, word)
+        compared = compared[max(0, place - COMPARED // 2) : place + COMPARED // 2]
+    short = [other for other in compared if len(other) <= WORD_LIMIT]
+    return next(iter(difflib.get_close_matches(word, short, n=1, cutoff=0.6)), "")
 
 
 def choices(word: str, words: Iterable[str], *, label: str, limit: int = 12) -> str:
     """The remedy for a wrong name: the nearest name, and the allowed ones."""
     allowed = _sorted(tuple(words))
     shown = listing([shorten(name, WORD_LIMIT) for name in allowed], limit) or "none"
-    return " ".join(part for part in (_question(_nearest(word, allowed)), f"{label}: {shown}.") if part)
+    return " ".join(part for part in (nearest(word, allowed), f"{label}: {shown}.") if part)
 
 
 @lru_cache(maxsize=8)
@@ -161,19 +168,8 @@ def _sorted(words: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(sorted(words))
 
 
-def _nearest(word: str, words: tuple[str, ...]) -> str:
-    """Comparing costs the product of two lengths: long words are not, and of many only those that begin alike."""
-    if len(word) > WORD_LIMIT:
-        return ""
-    if len(words) > COMPARED:
-        place = bisect_left(words, word)
-        words = words[max(0, place - COMPARED // 2) : place + COMPARED // 2]
-    matches = difflib.get_close_matches(word, [other for other in words if len(other) <= WORD_LIMIT], n=1, cutoff=0.6)
-    return matches[0] if matches else ""
-
-
 def take_until_limit(problems: Iterable[Diagnostic]) -> list[Diagnostic]:
-    """Yield the problems until there are more than ERROR_LIMIT errors."""
+    """The problems up to the one that makes ERROR_LIMIT errors."""
     errors = 0
     found = []
     for problem in problems:

@@ -13,10 +13,9 @@
     ├── ConflictError              5   another run is writing, or the plan is stale
     │   ├── LockHeld
     │   └── StalePlan
-    ├── StateError                 6   the record of past launches cannot be trusted
-    └── Detached                   8   interrupted; launches are still running
+    └── StateError                 6   the record of past launches cannot be trusted
 
-Exit code 7 has no exception: an apply waits for a decision of users, and the next apply continues.
+The exit codes of a run have no exception: 1, 7 and 8 come from its report.
 
 Exceptions hold data and build their message. `cli.main` catches and prints them.
 """
@@ -46,15 +45,6 @@ class ExitCode(IntEnum):
     DETACHED = 8
     BUG = 70
     INTERRUPTED = 130
-
-
-def run_exit_code(*, detached: bool, running: bool, failed: bool, pending: bool) -> ExitCode:
-    """Return the exit code of a run: interrupted beats failed, failed beats pending, pending beats done."""
-    if detached:
-        return ExitCode.DETACHED if running else ExitCode.INTERRUPTED
-    if failed:
-        return ExitCode.TASK_FAILED
-    return ExitCode.PENDING if pending else ExitCode.DONE
 
 
 class TaskspecError(Exception):
@@ -137,9 +127,3 @@ class StateError(TaskspecError):
     """The record of past launches is missing, foreign, newer or damaged; nothing was started."""
 
     exit_code = ExitCode.STATE
-
-
-class Detached(TaskspecError):
-    """Interrupted; launches keep running and the next apply attaches to them."""
-
-    exit_code = ExitCode.DETACHED

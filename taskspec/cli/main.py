@@ -11,16 +11,12 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from taskspec import __version__
 from taskspec.cli.process_redaction import RedactionSession
 from taskspec.errors import ExitCode, SpecError, TaskspecError
-
-if TYPE_CHECKING:
-    from taskspec.view.terminal_text import Paint
 
 COMMANDS = {
     "init": "Write a new spec: a small example, one for an app, or one from launches.",
@@ -110,21 +106,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def run(arguments: Sequence[str]) -> int:
     """The exit code of a command line; every message has been printed."""
-    session, no_color = RedactionSession(), "--no-color" in arguments
+    session = RedactionSession()
     try:
         result = cli.main(list(arguments), prog_name="taskspec", standalone_mode=False, obj=session)
     except click.exceptions.Exit as error:
         return error.exit_code
     except click.UsageError as error:
         return _usage(error)
-    except SpecError as error:
-        from taskspec.view.diagnostic import draw_all  # noqa: PLC0415 - only a wrong spec needs the drawing
-
-        text = session.redact(draw_all(error.diagnostics, _paint(no_color=no_color)))
-        click.echo(text, err=True, nl=False, color=True)
-        return error.exit_code
     except TaskspecError as error:
-        _say(session.redact(error.message), session.redact(error.remedy), _paint(no_color=no_color))
+        _report(error, session, no_color="--no-color" in arguments)
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         click.echo("Interrupted; nothing was started.", err=True)
@@ -134,15 +124,16 @@ def run(arguments: Sequence[str]) -> int:
     return int(result or 0)
 
 
-def _paint(*, no_color: bool) -> Paint:
-    from taskspec.cli.terminal import error_paint  # noqa: PLC0415 - as above
+def _report(error: TaskspecError, session: RedactionSession, *, no_color: bool) -> None:
+    from taskspec.cli.terminal import error_paint  # noqa: PLC0415 - only errors need them
+    from taskspec.view.diagnostic import draw_all  # noqa: PLC0415
+    from taskspec.view.terminal_text import clean  # noqa: PLC0415
 
-    return error_paint(no_color=no_color)
-
-
-def _say(message: str, remedy: str, paint: Paint) -> None:
-    from taskspec.view.terminal_text import clean  # noqa: PLC0415 - only errors need it
-
+    paint = error_paint(no_color=no_color)
+    if isinstance(error, SpecError):
+        click.echo(session.secrets.redact(draw_all(error.diagnostics, paint)), err=True, nl=False, color=True)
+        return
+    message, remedy = session.secrets.redact(error.message), session.secrets.redact(error.remedy)
     click.echo(f"{paint('Error', 'bold', 'red')}: {clean(message)}", err=True, color=True)
     if remedy:
         click.echo(f"\n  {clean(remedy[0].upper() + remedy[1:])}", err=True)
@@ -173,9 +164,9 @@ def _bug(error: Exception, session: RedactionSession) -> int:
         "w", prefix="taskspec-bug-", suffix=".txt", delete=False, encoding="utf-8"
     ) as file:
         file.write(f"taskspec {__version__}, Python {sys.version}, {sys.platform}\n\n")
-        file.write(session.redact("".join(traceback.format_exception(error))))
+        file.write(session.secrets.redact("".join(traceback.format_exception(error))))
     click.echo(
-        f"Error: this is a bug in taskspec: {type(error).__name__}: {session.redact(_text(error))}\n\n"
+        f"Error: this is a bug in taskspec: {type(error).__name__}: {session.secrets.redact(_text(error))}\n\n"
         f"  Launches are on record; the next apply continues from there.\n"
         f"  Please report it with {Path(file.name)}",
         err=True,

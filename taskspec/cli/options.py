@@ -34,19 +34,17 @@ from taskspec.wording import shorten
 DEFAULT_SPEC = "taskspec.yaml"
 PROFILE_VARIABLE = "TASKSPEC_PROFILE"
 _SHOWN = 80
-Command = Callable[..., int]
+Command = Callable[..., int | None]
+"""Returns the exit code; None is 0."""
 
 
-class _Duration(click.ParamType):  # type: ignore[type-arg]  # not generic in older releases we allow
+def duration(value: str) -> float:
     """`90s`, `30m`, `12h`, as the spec has it."""
-
-    name = "duration"
-
-    def convert(self, value: str | float, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        try:
-            return seconds(value)
-        except ValueError:
-            self.fail(f"{value!r} is not a valid duration; write it as 90s, 30m, 12h or 2d", param, ctx)
+    try:
+        return seconds(value)
+    except ValueError:
+        problem = f"{value!r} is not a valid duration; write it as 90s, 30m, 12h or 2d"
+        raise click.BadParameter(problem) from None
 
 
 def valid_path(path: Path) -> Path:
@@ -67,7 +65,6 @@ class FilePath(click.Path):
         return valid_path(Path(value))
 
 
-DURATION = _Duration()
 json_option = click.option("--json", "as_json", is_flag=True, help="JSON on standard output.")
 no_color_option = click.option("--no-color", is_flag=True, help="No colour, as with NO_COLOR.")
 why_option = click.option("--why", default="", metavar="TEXT", help="The reason, for the journal.")
@@ -117,28 +114,22 @@ def reading_options(command: Command) -> Command:
         var_flags: tuple[str, ...] = (),
         var_files: tuple[Path, ...] = (),
         **rest: Any,
-    ) -> int:
+    ) -> int | None:
         trust = Trust(allow_cmd=allow_cmd, allow_outside=allow_outside)
         return command(reading=ReadingOptions(session.secrets, trust, profile, var_flags, var_files), **rest)
 
-    with_outside = click.option(
-        "--allow-outside",
-        is_flag=True,
-        help="Let the spec name files, app folders and included specs outside of its project.",
-    )(click.pass_obj(adapted))
-    return click.option(
-        "--profile",
-        metavar="NAME",
-        default="",
-        help=f"Which profile of the spec to use. Default: {PROFILE_VARIABLE} of the environment.",
-    )(with_outside)
+    text = "Let the spec name files, app folders and included specs outside of its project."
+    add_outside = click.option("--allow-outside", is_flag=True, help=text)
+    text = f"Which profile of the spec to use. Default: {PROFILE_VARIABLE} of the environment."
+    add_profile = click.option("--profile", metavar="NAME", default="", help=text)
+    return add_profile(add_outside(click.pass_obj(adapted)))
 
 
 def spec_argument(command: Command) -> Command:
     """The spec and the options for reading it. The command gets `request`."""
 
     @wraps(command)
-    def adapted(reading: ReadingOptions, spec: Path | None, **rest: Any) -> int:
+    def adapted(reading: ReadingOptions, spec: Path | None, **rest: Any) -> int | None:
         return command(request=reading.request(spec), **rest)
 
     return click.argument("spec", required=False, type=FilePath())(reading_options(adapted))
@@ -146,19 +137,19 @@ def spec_argument(command: Command) -> Command:
 
 def variable_options(command: Command) -> Command:
     """--var and --var-file; `reading` and `request` include them."""
-    with_files = click.option(
-        "--var-file", "var_files", multiple=True, type=FilePath(), help="YAML file of variable values."
-    )(command)
-    return click.option("--var", "var_flags", multiple=True, metavar="NAME=VALUE", help="A variable's value.")(
-        with_files
-    )
+    add_flags = click.option("--var", "var_flags", multiple=True, metavar="NAME=VALUE", help="A variable's value.")
+    text = "YAML file of variable values."
+    add_files = click.option("--var-file", "var_files", multiple=True, type=FilePath(), help=text)
+    return add_flags(add_files(command))
 
 
 def selection_options(command: Command) -> Command:
     """--target, --exclude and --rerun. The command gets `selection`."""
 
     @wraps(command)
-    def adapted(targets: tuple[str, ...], excludes: tuple[str, ...], reruns: tuple[str, ...], **rest: Any) -> int:
+    def adapted(
+        targets: tuple[str, ...], excludes: tuple[str, ...], reruns: tuple[str, ...], **rest: Any
+    ) -> int | None:
         return command(selection=Selection(targets, excludes, reruns), **rest)
 
     for name, text in (
@@ -176,7 +167,7 @@ def lock_timeout_option(command: Command) -> Command:
     """--lock-timeout. The command gets `lock_wait`, which reports the wait once, on standard error."""
 
     @wraps(command)
-    def adapted(lock_timeout: float, **rest: Any) -> int:
+    def adapted(lock_timeout: float, **rest: Any) -> int | None:
         def report(message: str) -> None:
             click.echo(f"Waiting up to {show(lock_timeout)}: {clean(message)}.", err=True)
 
@@ -184,7 +175,7 @@ def lock_timeout_option(command: Command) -> Command:
 
     return click.option(
         "--lock-timeout",
-        type=DURATION,
+        type=duration,
         default="0s",
         show_default=True,
         metavar="DURATION",

@@ -18,7 +18,3 @@ class RedactionSession:
         from taskspec.secrets.sensitive import Secrets  # noqa: PLC0415 - see above
 
         return Secrets()
-
-    def redact(self, text: str) -> str:
-        """Return the text with every secret of this command line redacted."""
-        return self.secrets.redact(text)

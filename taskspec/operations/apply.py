@@ -48,20 +48,15 @@ def real_environment(project: Project, server: Server, plan: Plan, *, commands: 
 
     Without it the plan may not run any: raises UsageError where it would.
     """
-    if commands is None:
-        _refuse_local_commands(plan)
+    refused = [f'"{task.address}"' for task in plan.tasks if task.runs_here and commands is None]
+    if refused:
+        raise UsageError(
+            f"{listing(refused, 5)} would run commands on this machine, which is not allowed",
+            remedy="read the commands in the plan, then apply with --allow-local",
+        )
     secrets = project.evaluator.secrets
     performer = call_executors(server, project.folder, time.monotonic, os.environ, secrets, commands=commands)
     return ApplyEnvironment(time.monotonic, time.time, ThreadExecutor(), performer, look_up_needs)
-
-
-def _refuse_local_commands(plan: Plan) -> None:
-    found = [f'"{task.address}"' for task in plan.tasks if task.runs_here]
-    if found:
-        raise UsageError(
-            f"{listing(found, 5)} would run commands on this machine, which is not allowed",
-            remedy="read the commands in the plan, then apply with --allow-local",
-        )
 
 
 def prepare_apply(

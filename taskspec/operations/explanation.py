@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from taskspec.diagnostics import choices
 from taskspec.errors import UsageError
 from taskspec.operations.project import Project
-from taskspec.operations.value_origins import HIDDEN, Explained, Origins
+from taskspec.operations.value_origins import HIDDEN, Origin, Origins
 from taskspec.plan.model import Change, Plan, Planned, PlannedTask
 from taskspec.specfile.model import TaskDecl
 from taskspec.specfile.variables import Assigned
@@ -20,7 +20,7 @@ class Explanation:
     planned: Planned
     task: TaskDecl | None
     changes: tuple[Change, ...]
-    values: tuple[Explained, ...]
+    values: Mapping[Path, Origin]
     waits_for: tuple[PlannedTask, ...]
     needed_by: tuple[PlannedTask, ...]
 
@@ -31,15 +31,14 @@ def explain(
     """Explain an address: all of its values, or those at one path. Raises UsageError for a wrong name."""
     planned = _find(plan, address)
     if not isinstance(planned, PlannedTask):
-        return Explanation(planned, None, planned.changes, (), (), ())
+        return Explanation(planned, None, planned.changes, {}, (), ())
     instance = plan.expansion.instances[planned.node]
     project = replace(project, evaluator=project.evaluator.starting_from(plan.views))
-    origins = Origins(project, variables, instance, planned)
-    values = tuple(origins.values())
-    chosen = tuple(value for value in values if _is_at(value.path, path))
+    values = dict(Origins(project, variables, instance, planned).values())
+    chosen = {place: origin for place, origin in values.items() if _is_at(place, path)}
     if path and not chosen:
-        known = [show_path(value.path) for value in values]
-        raise UsageError(f'"{address}" has no value at "{path}"', remedy=choices(path, known, label="Paths"))
+        known = choices(path, map(show_path, values), label="Paths")
+        raise UsageError(f'"{address}" has no value at "{path}"', remedy=known)
     by_node = {task.node: task for task in plan.tasks}
     graph = plan.expansion.graph
     upstream = graph.upstream(planned.node)
@@ -61,9 +60,9 @@ def _find(plan: Plan, address: str) -> Planned:
     return planned[address]
 
 
-def _redact_change(change: Change, values: tuple[Explained, ...]) -> Change:
+def _redact_change(change: Change, values: Mapping[Path, Origin]) -> Change:
     """The change, with its values replaced where they contain a secret."""
-    secrets = [value.path for value in values if value.value is HIDDEN]
+    secrets = [path for path, origin in values.items() if origin.shown is HIDDEN]
     meets = any(change.path[: len(path)] == path[: len(change.path)] for path in secrets)
     return replace(change, before=HIDDEN, after=HIDDEN) if meets else change
 

@@ -7,7 +7,6 @@ from contextlib import suppress
 
 from taskspec.errors import SpecError
 from taskspec.operations.project import Project, Request, open_project
-from taskspec.specfile.includes import qualified_name
 from taskspec.specfile.model import TaskDecl
 from taskspec.template.expressions.render import RenderError, templates_in
 from taskspec.template.expressions.task_views import unknown_view
@@ -24,9 +23,7 @@ def open_with_redaction(request: Request) -> tuple[Project, list[str]]:
         project = open_project(request)
     except SpecError:
         project = open_project(request, variables_required=False)
-    specs = {"": project.spec, **project.spec.units}
-    declared = ((prefix, variable) for prefix, spec in specs.items() for variable in spec.variables.values())
-    names = [qualified_name(prefix, variable.name) for prefix, variable in declared if variable.sensitive]
+    names = project.secret_names()
     if names:
         _register_sent_secrets(project)
     return project, [name for name in names if not request.secrets.has(name)]

@@ -11,11 +11,10 @@ from taskspec.files.project_files import root_reason
 from taskspec.operations.project import Project, Request
 from taskspec.operations.state_file import read_state, state_path
 from taskspec.plan.model import Observed, Plan
-from taskspec.plan.plan_inputs import ObservedLaunches, PlanInputs, Selection
+from taskspec.plan.plan_inputs import PlanInputs, Selection
 from taskspec.plan.planner import make_plan
 from taskspec.plan.request import LaunchRequest
-from taskspec.specfile.includes import qualified_name
-from taskspec.state.model import Phase, State
+from taskspec.state.model import Phase
 from taskspec.wording import listing
 
 NOT_ASKED = "not asked about"
@@ -37,18 +36,14 @@ def plan_offline(project: Project, request: Request, server: Server, selection: 
         expansion=project.expansion,
         facts=catalogue.look_up(project.evaluator, project.expansion.instances),
         state=state,
-        world=_as_recorded(state),
+        world={
+            address: Observed(record.task_id or 0, NOT_ASKED, record.phase is Phase.ENDED, {})
+            for address, record in state.records.items()
+        },
         selection=selection,
         warnings=project.warnings,
     )
     return make_plan(project.evaluator, inputs)
-
-
-def _as_recorded(state: State) -> ObservedLaunches:
-    return {
-        address: Observed(record.task_id or 0, NOT_ASKED, record.phase is Phase.ENDED, {})
-        for address, record in state.records.items()
-    }
 
 
 def not_checked(project: Project, plan: Plan) -> Iterator[str]:
@@ -61,9 +56,6 @@ def not_checked(project: Project, plan: Plan) -> Iterator[str]:
         yield "the status of past launches: the plan uses what is recorded"
     if any(request.agent is not None for request in launches):
         yield "whether the agents exist"
-    specs = {"": project.spec, **project.spec.units}
-    secrets = [
-        qualified_name(prefix, v.name) for prefix, spec in specs.items() for v in spec.variables.values() if v.sensitive
-    ]
+    secrets = project.secret_names()
     if secrets:
         yield f"secrets, which count as unchanged: {', '.join(secrets)}"

@@ -57,14 +57,10 @@ def make(project: Project, server: Server, state: State, selection: Selection) -
     instances = plan.expansion.instances
     catalogue.check_places((instances[task.node], task.request) for task in plan.tasks if not task.is_folded)
     plan = with_agents(catalogue.places, project.spec, plan, time.monotonic())
-    return PlannedRun(_with_reusable(catalogue, plan), catalogue, inputs)
+    services = (instance.task.service for instance in instances)
+    if any(service is not None and service.reuse for service in services):
+        # Only such a plan needs the part of the engine that looks for running launches.
+        from taskspec.engine.launches.reuse import with_reusable  # noqa: PLC0415 - see above
 
-
-def _with_reusable(catalogue: Catalogue, plan: Plan) -> Plan:
-    tasks = (instance.task for instance in plan.expansion.instances)
-    if not any(task.service is not None and task.service.reuse for task in tasks):
-        return plan
-    # Only such a plan needs the part of the engine that looks for running launches.
-    from taskspec.engine.launches.reuse import with_reusable  # noqa: PLC0415 - see above
-
-    return with_reusable(catalogue, plan, time.monotonic())
+        plan = with_reusable(catalogue, plan, time.monotonic())
+    return PlannedRun(plan, catalogue, inputs)

@@ -14,6 +14,7 @@ from taskspec.operations.sources import read_sources
 from taskspec.plan.evaluator import Evaluator
 from taskspec.secrets.secret_source import SecretSource, Trust
 from taskspec.secrets.sensitive import Secrets
+from taskspec.specfile.includes import qualified_name
 from taskspec.specfile.model import ServiceDecl, SpecFile, compose
 from taskspec.specfile.secret_variables import SecretResolver
 from taskspec.specfile.variables import Assigned, VariableFile, assign_variables
@@ -50,6 +51,12 @@ class Project:
     expansion: Expansion
     warnings: tuple[Diagnostic, ...]
     root: Path | None = None
+
+    def secret_names(self) -> list[str]:
+        """The sensitive variables of the spec and of those it includes, by their qualified names."""
+        specs = {"": self.spec, **self.spec.units}
+        declared = ((prefix, variable) for prefix, spec in specs.items() for variable in spec.variables.values())
+        return [qualified_name(prefix, variable.name) for prefix, variable in declared if variable.sensitive]
 
 
 def open_project(request: Request, *, variables_required: bool = True) -> Project:

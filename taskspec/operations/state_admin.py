@@ -6,8 +6,9 @@ Every change needs the lease and is an event in the journal, with its actor and 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import starmap
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -57,22 +58,13 @@ def find(state: State, address: str) -> Record:
     return record
 
 
-def forget(store: StateStore, address: str, actor: Actor) -> list[Record]:
-    """Drop the record of an address, or of every instance of a task: the next plan starts them again."""
-    records = _matching(store.load(), address)
-    _forget(store, records, actor)
-    return records
-
-
-def forget_all(store: StateStore, actor: Actor) -> list[Record]:
-    records = list(store.load().records.values())
-    _forget(store, records, actor)
-    return records
-
-
-def _forget(store: StateStore, records: Iterable[Record], actor: Actor) -> None:
+def forget(store: StateStore, address: str | None, actor: Actor) -> list[Record]:
+    """Drop the record of an address, of every instance of a task, or, without an address, every record."""
+    state = store.load()
+    records = list(state.records.values()) if address is None else _matching(state, address)
     forgotten = [event_bodies.forgotten(_require_known_start(record).address, actor) for record in records]
     store.append("state forget", forgotten)
+    return records
 
 
 def move(store: StateStore, old: str, new: str, actor: Actor) -> list[tuple[str, str]]:
@@ -109,22 +101,13 @@ def _require_known_start(record: Record) -> Record:
     return record
 
 
-@dataclass(frozen=True, slots=True)
-class Adoption:
-    """A launch compared with the request of the spec: the differences, the launch's value first."""
-
-    address: str
-    task_id: int
-    status: str
-    changes: tuple[Change, ...]
-
-
 def adopt(
     project: Project, server: Server, store: StateStore, address: str, task_id: int, *, force: bool, actor: Actor
-) -> Adoption:
+) -> tuple[str, list[Change]]:
     """Record a launch that was started by hand as the launch of an address.
 
-    A launch that differs from the request of the spec is recorded only with `force`.
+    Returns its status and its differences from the request of the spec. With differences it is recorded only with
+    `force`.
     """
     state = store.load()
     planned = _planned(project, server, state, address)
@@ -133,7 +116,7 @@ def adopt(
     info = server.api.task.get_info_by_id(task_id)
     hidden = project.evaluator.secrets.redact_json
     found = _adoption_differences(info, request, server.workspace(request.workspace))
-    changes = tuple(replace(change, before=hidden(change.before)) for change in found)
+    changes = [replace(change, before=hidden(change.before)) for change in found]
     if force or not changes:
         attempt = state.attempts.get(address, 0) + 1
         key = start_key(store.lineage, address, fingerprint, attempt)
@@ -147,7 +130,7 @@ def adopt(
                 event_bodies.adopted(address, key, task_id, actor, forced=bool(changes), differences=paths),
             ],
         )
-    return Adoption(address, task_id, info.raw_status, changes)
+    return info.raw_status, changes
 
 
 def _planned(project: Project, server: Server, state: State, address: str) -> PlannedTask:
@@ -200,8 +183,7 @@ def _adoption_differences(info: TaskInfo, request: LaunchRequest, workspace: int
         wanted["agent"] = request.agent
     actual["params"] = mark_like(info.params.get("state", {}), request.params)
     wanted["params"] = to_marks(request.params)
-    for path, launch, spec in differences(actual, wanted):
-        yield Change(path, launch, spec)
+    return starmap(Change, differences(actual, wanted))
 
 
 def export(path: Path, server: Server) -> dict[str, Json]:
@@ -223,18 +205,14 @@ def import_state(path: Path, server: Server, shown_as: str, content: bytes, acto
     return count
 
 
-@dataclass(frozen=True, slots=True)
-class Verified:
-    events: int
-    lineage: str
-    format: int
+def verify(path: Path) -> tuple[int, str, int]:
+    """Check the whole chain. Returns the number of events, the lineage and the format.
 
-
-def verify(path: Path) -> Verified:
-    """Check the whole chain. Raises StateError for the first event that was changed."""
+    Raises StateError for the first event that was changed.
+    """
     require(path)
     with open_store(path, clock=time.time) as store:
-        return Verified(store.load().serial, store.lineage, store.format)
+        return store.load().serial, store.lineage, store.format
 
 
 def require(path: Path) -> None:

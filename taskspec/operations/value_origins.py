@@ -61,15 +61,9 @@ class Origin:
     parts: tuple[Origin, ...] = ()
 
     @property
-    def is_secret(self) -> bool:
-        return self.value is HIDDEN or any(part.is_secret for part in self.parts)
-
-
-@dataclass(frozen=True, slots=True)
-class Explained:
-    path: Path
-    value: Json
-    origin: Origin
+    def shown(self) -> Json:
+        """The value; HIDDEN when it is a secret or made from one."""
+        return HIDDEN if any(part.shown is HIDDEN for part in self.parts) else self.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,38 +75,31 @@ class Origins:
     instance: Instance
     planned: PlannedTask
 
-    def values(self) -> Iterator[Explained]:
-        """The condition of the task, and then everything that would be sent."""
-        yield from self._condition()
+    def values(self) -> Iterator[tuple[Path, Origin]]:
+        """The origins of the condition of the task, and then of everything that would be sent."""
+        if self._place(("when",)) is not None and not self.instance.is_folded:
+            yield ("when",), self._setting("when", self.project.evaluator.condition(self.instance))
         request = self.planned.request
         if isinstance(request, LaunchRequest):
             yield from self._of_launch(request)
         elif isinstance(request, CallRequest):
             yield from self._of_call(request)
 
-    def _condition(self) -> Iterator[Explained]:
-        if self._place(("when",)) is not None and not self.instance.is_folded:
-            value = self.project.evaluator.condition(self.instance)
-            yield self._explained(("when",), value, self._setting("when", value))
-
-    def _of_launch(self, request: LaunchRequest) -> Iterator[Explained]:
+    def _of_launch(self, request: LaunchRequest) -> Iterator[tuple[Path, Origin]]:
         for key, value in request.inputs.items():
             if key not in ("params", "branch"):
-                yield self._explained((key,), value, self._setting(key, value))
+                yield (key,), self._setting(key, value)
         for path, value in leaves(request.params, ("params",), lists=False):
             if path != ("params",):
-                yield self._explained(path, value, self._param(path, value))
+                yield path, self._param(path, value, request.facts.name)
 
-    def _of_call(self, request: CallRequest) -> Iterator[Explained]:
+    def _of_call(self, request: CallRequest) -> Iterator[tuple[Path, Origin]]:
         if "workspace" in OWN_KEYS[request.kind]:
-            yield self._explained(("workspace",), request.workspace, self._setting("workspace", request.workspace))
-        for key, body in request.body.items():
-            for path, value in leaves(body, (key,), lists=False):
-                place = self._place(path)
-                yield self._explained(path, value, self._written(*place, value) if place else _unsaid(value))
-
-    def _explained(self, path: Path, value: Json, origin: Origin) -> Explained:
-        return Explained(path, HIDDEN if origin.is_secret else value, origin)
+            yield ("workspace",), self._setting("workspace", request.workspace)
+        for path, value in (leaf for key, body in request.body.items() for leaf in leaves(body, (key,), lists=False)):
+            place = self._place(path)
+            unsaid = Origin(OriginKind.BUILT_IN, "", value, "the default")
+            yield path, self._written(*place, value) if place else unsaid
 
     @property
     def _unit(self) -> str:
@@ -155,7 +142,7 @@ class Origins:
             return Origin(OriginKind.CONTENT, "", value, "the content of the folder")
         return Origin(OriginKind.BUILT_IN, "", value, _WITHOUT.get(key, "the default"))
 
-    def _param(self, path: Path, value: Json) -> Origin:
+    def _param(self, path: Path, value: Json, app: str) -> Origin:
         """The layer that sets a param: the task, `defaults`, the target, or the app."""
         place, task = self._place(path), self.instance.task
         if place is not None:
@@ -165,9 +152,7 @@ class Origins:
             if TARGETS[name].key == path[1] and path[1] in target_state(target):
                 written_at = ("tasks", self._name, "target", name)
                 return self._written(written_at, target[name], f"target {name}", value)
-        request = self.planned.request
-        facts = request.facts if isinstance(request, LaunchRequest) else None
-        return Origin(OriginKind.APP_DEFAULT, "", value, f'default of app "{facts.name}"' if facts is not None else "")
+        return Origin(OriginKind.APP_DEFAULT, "", value, f'default of app "{app}"')
 
     def _written(self, path: Path, written: Json, note: str, value: Json) -> Origin:
         parts = self._parts(written, self._unit)
@@ -190,12 +175,13 @@ class Origins:
                 return self._input(reference, value, unit) if unit else self._variable(reference, value)
             case "local" if name in spec.locals:
                 written, place = spec.locals[name], spec.span(("locals", name))
-                return _made(OriginKind.LOCAL, reference, value, _shown(written), place, self._parts(written, unit))
+                note = written if isinstance(written, str) else ""
+                return Origin(OriginKind.LOCAL, reference.text, value, note, place, self._parts(written, unit))
             case "each":
                 task = self.instance.task
                 section = "for_each" if task.has_for_each else "matrix"
                 place, parts = self.project.spec.task_span(task.name, section), self._parts(task.for_each, unit)
-                return _made(OriginKind.ITEM, reference, value, section, place, parts)
+                return Origin(OriginKind.ITEM, reference.text, value, section, place, parts)
             case "tasks":
                 return Origin(OriginKind.UPSTREAM, reference.text, value, _known(value))
         return None
@@ -210,15 +196,14 @@ class Origins:
         """A variable of an included spec: set by the include, by the profile, or by its default."""
         name, part = str(reference.steps[0]), self.project.evaluator.units[unit].part
         if name in part.include.inputs:
-            path = ("include", part.include.name, "inputs", name)
-            place, parts = self._spec(part.parent).span(path), self._parts(part.include.inputs[name], part.parent)
-            return _made(OriginKind.VARIABLE, reference, value, f'input of include "{unit}"', place, parts)
-        profile = part.spec.profile
+            place = self._spec(part.parent).span(("include", part.include.name, "inputs", name))
+            parts = self._parts(part.include.inputs[name], part.parent)
+            return Origin(OriginKind.VARIABLE, reference.text, value, f'input of include "{unit}"', place, parts)
+        path: Path = ("variables", name, "default")
+        note, profile = "default of the variable", part.spec.profile
         if profile is not None and name in profile.variables:
-            place = part.spec.span((*profile.path, "variables", name))
-            return Origin(OriginKind.VARIABLE, reference.text, value, f'profile "{profile.name}"', place)
-        place = part.spec.span(("variables", name, "default"))
-        return Origin(OriginKind.VARIABLE, reference.text, value, "default of the variable", place)
+            path, note = (*profile.path, "variables", name), f'profile "{profile.name}"'
+        return Origin(OriginKind.VARIABLE, reference.text, value, note, part.spec.span(path))
 
     def _value(self, reference: Reference, unit: str) -> Json:
         evaluator = self.project.evaluator
@@ -234,17 +219,7 @@ class Origins:
         return HIDDEN if is_sensitive(value) else value
 
 
-def _made(
-    kind: OriginKind, reference: Reference, value: Json, note: str, place: Span, parts: tuple[Origin, ...]
-) -> Origin:
-    """The origin of a value made from others; it is hidden when one of them is."""
-    return Origin(kind, reference.text, HIDDEN if any(part.is_secret for part in parts) else value, note, place, parts)
-
-
-_WITHOUT = {
-    "agent": "the server chooses",
-    "workspace": "WORKSPACE_ID, or the local server's only one",
-}
+_WITHOUT = {"agent": "the server chooses", "workspace": "WORKSPACE_ID, or the local server's only one"}
 
 
 def _given_by(assigned: Assigned) -> str:
@@ -259,14 +234,6 @@ def _known(value: Json) -> str:
     if isinstance(value, ServiceId):
         return "the id of a service: known once it is up" if value.is_pending else "the id of a service that runs"
     return "known after apply" if isinstance(value, Unknown) else "known from its last launch"
-
-
-def _unsaid(value: Json) -> Origin:
-    return Origin(OriginKind.BUILT_IN, "", value, "the default")
-
-
-def _shown(written: Json) -> str:
-    return written if isinstance(written, str) else ""
 
 
 def _at(data: Json, path: Path) -> Json:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from taskspec.api.resources.module_info import ModuleInfo
-from taskspec.files.app_folder import AppFolder
 from taskspec.scaffold.naming import identifier
 from taskspec.specfile.fields.targets import TARGETS
 from taskspec.values import Json
@@ -104,8 +103,3 @@ def published_app(
     newest = info.releases[0] if info.releases else None
     chosen = None if branch is not None else version or newest
     return DescribedApp(named, chosen, branch, info.name, info.defaults, info.targets, info.config)
-
-
-def folder_app(folder: AppFolder, named: str) -> DescribedApp:
-    """An app in a folder; its content is its version."""
-    return DescribedApp(named, None, None, folder.name, folder.defaults, folder.targets, folder.config)

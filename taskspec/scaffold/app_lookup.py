@@ -11,7 +11,7 @@ from taskspec.diagnostics import choices
 from taskspec.engine.server.connection import Server
 from taskspec.errors import NotFound, UsageError
 from taskspec.files.app_folder import read_app_folder
-from taskspec.scaffold.app_config import DescribedApp, folder_app, published_app
+from taskspec.scaffold.app_config import DescribedApp, published_app
 from taskspec.scaffold.from_launches import ObservedLaunch
 from taskspec.specfile.model import is_folder
 
@@ -21,7 +21,8 @@ def find_app(server: Server, module: str, version: str | None, base: Path) -> De
     if is_folder(module):
         if version is not None:
             raise UsageError("a folder has no versions: its content is its version", remedy="leave --version out")
-        return folder_app(read_app_folder(base / module), module)
+        folder = read_app_folder(base / module)
+        return DescribedApp(module, None, None, folder.name, folder.defaults, folder.targets, folder.config)
     named: str | int = int(module) if module.isdecimal() else module
     info = _module(server, named, None)
     if version is None or version == "":

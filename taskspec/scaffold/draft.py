@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from taskspec.diagnostics import Source
@@ -11,7 +11,6 @@ from taskspec.fmt.order import ordered
 from taskspec.fmt.reading import read_tree
 from taskspec.fmt.tree import Branch, Entry, Leaf, Node, Tree, block, entry, leaf, node
 from taskspec.fmt.writing import write_tree
-from taskspec.specfile.model import SpecFile
 from taskspec.specfile.parser import parse_spec
 from taskspec.template.expressions.render import Renderer
 from taskspec.template.references.reference_check import analyse
@@ -43,9 +42,11 @@ def spec_text(name: str, draft: Draft) -> str:
     return _checked(write_tree(Tree(header, ordered(block(entries)))), "what init wrote")
 
 
-def appended(name: str, content: bytes, draft: Draft) -> str:
-    """Append the tasks and variables of a draft to a spec. Raises SpecError for an invalid spec."""
+def appended(name: str, content: bytes, task: str, draft: Draft) -> str:
+    """Append a drafted task and its variables to a spec. Raises SpecError for an invalid spec."""
     spec, _ = parse_spec(name, content)
+    if task in spec.tasks:
+        raise UsageError(f'the spec has a task "{task}" already', remedy="give the new one another name: --name")
     tree = read_tree(Source(name, spec.document.source.text.replace("\r\n", "\n")))
     if not isinstance(tree.root, Branch):  # a spec is a map; this check is for the type checker
         raise UsageError(f'"{name}" is not a spec', remedy="name a file with tasks")
@@ -55,13 +56,6 @@ def appended(name: str, content: bytes, draft: Draft) -> str:
         root = _with(root, "variables", _variables(missing))
     root = _with(root, "tasks", Branch(draft.tasks, is_map=True, spaced=True))
     return _checked(write_tree(Tree(tree.header, ordered(root))), name)
-
-
-def fresh_names(spec: SpecFile, draft: Sequence[str]) -> None:
-    """Raises UsageError when the spec has a task of that name."""
-    for name in draft:
-        if name in spec.tasks:
-            raise UsageError(f'the spec has a task "{name}" already', remedy="give the new one another name: --name")
 
 
 def _section(key: str, value: Node) -> Entry:
@@ -74,21 +68,15 @@ def _variables(variables: Mapping[str, Mapping[str, Json]]) -> Branch:
 
 def _with(root: Branch, section: str, more: Branch) -> Branch:
     """Add entries to a section, which is created when it is missing."""
-    if all(e.key is None or e.key.text != section for e in root.entries):
+    keys = [item.key.text if item.key is not None else "" for item in root.entries]
+    if section not in keys:
         return replace(root, entries=(*root.entries, _section(section, more)))
-
-    def extended(value: Node) -> Node:
-        if not isinstance(value, Branch):
-            return more
-        return replace(value, entries=(*value.entries, *more.entries), in_line=False, spaced=more.spaced)
-
-    return replace(
-        root,
-        entries=tuple(
-            replace(e, value=extended(e.value)) if e.key is not None and e.key.text == section else e
-            for e in root.entries
-        ),
-    )
+    entries, at = list(root.entries), keys.index(section)
+    old = entries[at].value
+    if isinstance(old, Branch):
+        more = replace(old, entries=(*old.entries, *more.entries), in_line=False, spaced=more.spaced)
+    entries[at] = replace(entries[at], value=more)
+    return replace(root, entries=tuple(entries))
 
 
 def _checked(text: str, name: str) -> str:

@@ -5,13 +5,12 @@ Defaults of the apps are left out. Values that one launch took from another beco
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from taskspec.api import TaskInfo
-from taskspec.fmt.tree import Entry, Leaf, block, entry, leaf, node
+from taskspec.fmt.tree import Entry, block, entry, leaf, node
 from taskspec.json_tree import leaf_values, leaves
 from taskspec.scaffold.app_config import DescribedApp
 from taskspec.scaffold.draft import Draft
@@ -20,8 +19,6 @@ from taskspec.specfile.fields.targets import TARGETS
 from taskspec.specfile.model import LOG_LEVEL, RESTART_POLICY
 from taskspec.values import ABSENT, Json, Path, canonical, show_path
 
-COMMON = ("agent", "workspace", "restart_policy", "log_level")
-"""Settings that move to `defaults` when they are equal for every launch."""
 _BUILT_IN = {"restart_policy": RESTART_POLICY, "log_level": LOG_LEVEL}
 _PLACEHOLDERS = frozenset({"", "pythonSpawned", "run-from-python"})
 _SHORTEST_PATH = 8
@@ -47,8 +44,9 @@ class _Written:
 
     name: str
     launch: ObservedLaunch
+    target: dict[str, Json] = field(default_factory=dict)
+    params: dict[str, Json] = field(default_factory=dict)
     results: dict[str, str] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
 
 
 def draft_launches(launches: Sequence[ObservedLaunch]) -> Draft:
@@ -80,25 +78,22 @@ def _settings(launch: ObservedLaunch) -> dict[str, Json]:
 
 
 def _shared(settings: Sequence[Mapping[str, Json]]) -> dict[str, Json]:
-    counts = Counter((key, canonical(value)) for one in settings for key, value in one.items())
-    first = settings[0] if settings else {}
-    return {k: first[k] for k in COMMON if k in first and counts[(k, canonical(first[k]))] == len(settings)}
+    """The settings that are equal for every launch; they move to `defaults`."""
+    common = set.intersection(*({(key, canonical(value)) for key, value in one.items()} for one in settings))
+    return {key: value for key, value in settings[0].items() if (key, canonical(value)) in common}
 
 
 @dataclass(slots=True)
 class _DraftBuilder:
     tasks: list[_Written] = field(default_factory=list)
     variables: dict[str, Mapping[str, Json]] = field(default_factory=dict)
-    body: dict[str, tuple[dict[str, Json], dict[str, Json]]] = field(default_factory=dict)
 
     def add(self, launch: ObservedLaunch) -> None:
         """Name the task, and find the values that it took from earlier ones."""
-        name = unique(_name(launch), [written.name for written in self.tasks])
-        written = _Written(name, launch)
+        written = _Written(unique(_name(launch), [written.name for written in self.tasks]), launch)
         target, params = _split(launch)
-        written.notes += _note_on_defaults(launch)
-        drawn = self._drawn(params, written, ())
-        self.body[name] = (self._drawn(target, written, ("target",)), drawn if isinstance(drawn, dict) else {})
+        written.params = self._drawn(params, written, ())
+        written.target = self._drawn(target, written, ("target",))
         self.tasks.append(written)
 
     def _drawn(self, value: Json, written: _Written, path: Path) -> Json:
@@ -146,7 +141,6 @@ class _DraftBuilder:
     def entry(self, written: _Written, shared: Mapping[str, Json]) -> Entry:
         """The task as an entry of the spec."""
         launch, app = written.launch, written.launch.app
-        target, params = self.body[written.name]
         fields: list[Entry] = []
         title = launch.info.name
         if title not in _PLACEHOLDERS and title not in (app.name, written.name):
@@ -157,11 +151,10 @@ class _DraftBuilder:
         fields += [entry(k, leaf(v)) for k, v in (("version", app.version), ("branch", app.branch)) if v is not None]
         own = {key: value for key, value in _settings(launch).items() if shared.get(key, ABSENT) != value}
         fields += [entry(key, leaf(value)) for key, value in own.items()]
-        for key, value in (("target", target), ("params", params), ("results", written.results)):
-            if value:
-                fields.append(entry(key, node(dict(value))))
-        about = (f"# Launch {launch.info.id}, {launch.info.raw_status}: {app.name}", *(f"# {n}" for n in written.notes))
-        return Entry(Leaf(written.name, is_text=True), block(fields), tuple(" ".join(line.split()) for line in about))
+        sections = {"target": written.target, "params": written.params, "results": written.results}
+        fields += [entry(key, node(value)) for key, value in sections.items() if value]
+        about = (f"# Launch {launch.info.id}, {launch.info.raw_status}: {app.name}", *_note_on_defaults(launch))
+        return entry(written.name, block(fields), *(" ".join(line.split()) for line in about))
 
 
 def _name(launch: ObservedLaunch) -> str:
@@ -202,7 +195,7 @@ def _note_on_defaults(launch: ObservedLaunch) -> Iterator[str]:
     """A note on defaults that the launch was started without: a spec always sends them."""
     missing = [show_path(path) for path in _without(launch.state, launch.app.defaults, ())]
     if missing:
-        yield f"It was started without {', '.join(missing[:8])}; the app's defaults will be sent for them."
+        yield f"# It was started without {', '.join(missing[:8])}; the app's defaults will be sent for them."
 
 
 def _without(state: Mapping[str, Json], defaults: Mapping[str, Json], path: Path) -> Iterator[Path]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
-from taskspec.fmt.tree import Entry, Leaf, Tree, block, entry, leaf, node
+from taskspec.fmt.tree import Entry, Node, Tree, block, entry, leaf, node
 from taskspec.fmt.writing import write_tree
 from taskspec.scaffold.app_config import DescribedApp
 from taskspec.scaffold.draft import Draft
@@ -13,40 +13,31 @@ from taskspec.scaffold.naming import literal, looks_like_a_secret, names_a_secre
 from taskspec.specfile.fields.targets import TARGETS
 from taskspec.values import Json
 
-_TYPES: Mapping[type, str] = {
-    str: "text",
-    bool: "true or false",
-    int: "integer",
-    float: "number",
-    list: "list",
-    dict: "map",
-}
+_TYPES = {str: "text", bool: "true or false", int: "integer", float: "number", list: "list", dict: "map"}
 
 
 def draft_task(app: DescribedApp, name: str) -> Draft:
     """A task for an app. Defaults and likely results are comments."""
     variables: dict[str, Mapping[str, Json]] = {}
-    entries = [Entry(Leaf("kind", is_text=True), leaf("service"), ("# The app stays up until it is stopped.",))]
-    entries = entries if app.stays_up else []
-    entries.append(entry("module", leaf(app.module)))
-    if app.version is not None or app.branch is not None:
-        key, text = ("version", app.version) if app.branch is None else ("branch", app.branch)
-        entries.append(entry(key, leaf(text)))
+    entries = [entry("module", leaf(app.module))]
+    if app.stays_up:
+        entries.insert(0, entry("kind", leaf("service"), "# The app stays up until it is stopped."))
+    if app.version is not None:
+        entries.append(entry("version", leaf(app.version)))
     if app.needs_target:
         place = app.places[0]
         variable = f"{name}_{_what(place)}"
         kind = "integer" if TARGETS[place].kind is int else "string"
         variables[variable] = {"type": kind, "description": f"What {app.name} is launched on: {place}"}
         target = block([entry(place, leaf("{{ var." + variable + " }}"))])
-        entries.append(Entry(Leaf("target", is_text=True), target, _other_places(app)))
+        entries.append(entry("target", target, *_other_places(app)))
     foot = (*([] if app.needs_target else _other_places(app)), *_defaults(app), *_results(app))
-    about = [f"# {line}" for line in (app.name + (f": {app.description}" if app.description else ""),)]
+    about = [f"# {app.name}: {app.description}" if app.description else f"# {app.name}"]
     if app.needs_clicks:
         about.append(
             "# The app has a user interface and may wait for clicks: see its params for a start without clicks."
         )
-    task = Entry(Leaf(name, is_text=True), block(entries, foot=foot), tuple(about))
-    return Draft((task,), variables, {})
+    return Draft((entry(name, block(entries, foot=foot), *about),), variables, {})
 
 
 def _what(place: str) -> str:
@@ -67,10 +58,8 @@ def _defaults(app: DescribedApp) -> tuple[str, ...]:
     """The app's defaults as a commented block of params."""
     if not app.defaults:
         return ("# The app declares no defaults; see its documentation for its params.", "# params: {}")
-    lines = ["# The app's defaults. Uncomment what you change."]
     params = block(_default(app, key, value) for key, value in app.defaults.items())
-    text = write_tree(Tree((), block([entry("params", params)])))
-    return (*lines, *(f"# {line}".rstrip() for line in text.splitlines()))
+    return ("# The app's defaults. Uncomment what you change.", *_commented("params", params))
 
 
 def _default(app: DescribedApp, key: str, value: Json) -> Entry:
@@ -78,19 +67,18 @@ def _default(app: DescribedApp, key: str, value: Json) -> Entry:
     if names_a_secret(key) or (isinstance(value, str) and looks_like_a_secret(value)):
         words.append("a secret: pass it in a variable with sensitive: true")
         value = "" if isinstance(value, str) else value
-    return Entry(Leaf(key, is_text=True), node(literal(value), in_line=_is_short(value)), (), f"# {'; '.join(words)}")
-
-
-def _is_short(value: Json) -> bool:
-    return len(json.dumps(value)) <= 60
+    is_short = len(json.dumps(value)) <= 60
+    return entry(key, node(literal(value), in_line=is_short), trailing=f"# {'; '.join(words)}")
 
 
 def _results(app: DescribedApp) -> tuple[str, ...]:
     """Results as comments, because a launch without a declared result counts as failed."""
     found = app.likely_results or {"task_id": "{{ launch.id }}"}
-    text = write_tree(Tree((), block([entry("results", node(dict(found)))])))
-    lines = text.splitlines()
-    return (
-        "# Usual results of similar apps. A launch without a declared result counts as failed.",
-        *(f"# {x}" for x in lines),
-    )
+    note = "# Usual results of similar apps. A launch without a declared result counts as failed."
+    return (note, *_commented("results", node(dict(found))))
+
+
+def _commented(key: str, value: Node) -> Iterator[str]:
+    """A section of the task as comment lines."""
+    for line in write_tree(Tree((), block([entry(key, value)]))).splitlines():
+        yield f"# {line}".rstrip()

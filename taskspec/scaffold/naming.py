@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
+from itertools import chain, count
 
 from taskspec.json_tree import map_leaves
 from taskspec.template.expressions.expression import is_template
@@ -23,6 +24,8 @@ _SECRET_SHAPE = re.compile(
 """Private keys, JSON Web Tokens (RFC 7519), and passwords in addresses (RFC 3986, 3.2.1). Also keys with the prefixes
 of AWS, GitHub, GitLab, Slack, Hugging Face, OpenAI, Stripe and Google."""
 
+_ESCAPES = str.maketrans({"\\": "\\\\", "'": "\\'", "\n": "\\n", "\t": "\\t", "\r": "\\r"})
+
 
 def identifier(text: str, otherwise: str = "task") -> str:
     """A name for templates from any text: `Train YOLO v8` becomes train_yolo_v8."""
@@ -34,11 +37,8 @@ def identifier(text: str, otherwise: str = "task") -> str:
 
 def unique(name: str, taken: Collection[str]) -> str:
     """The name, with a number when it is taken."""
-    number, found = 2, name
-    while found in taken:
-        found = f"{name}_{number}"
-        number += 1
-    return found
+    numbered = (f"{name}_{number}" for number in count(2))
+    return next(found for found in chain((name,), numbered) if found not in taken)
 
 
 def names_an_id(key: str) -> bool:
@@ -63,7 +63,4 @@ def literal(value: Json) -> Json:
 
 def _guarded(text: str) -> str:
     """An expression that evaluates to a text with braces."""
-    inner = (
-        text.replace("\\", "\\\\").replace("'", "\\'").replace("\n", "\\n").replace("\t", "\\t").replace("\r", "\\r")
-    )
-    return "{{ '" + inner + "' }}"
+    return "{{ '" + text.translate(_ESCAPES) + "' }}"

@@ -6,11 +6,12 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from taskspec.operations.explanation import Explanation
-from taskspec.operations.value_origins import HIDDEN, Explained, Origin, OriginKind
+from taskspec.operations.value_origins import HIDDEN, Origin, OriginKind
 from taskspec.plan.model import Change, PlannedTask
 from taskspec.secrets.sensitive import HIDDEN as HIDDEN_TEXT
+from taskspec.specfile.model import TaskDecl
 from taskspec.values import Json, show_path
-from taskspec.view.json_documents import change_side, json_value, limits_of_task, place_document
+from taskspec.view.json_documents import action_document, change_document, json_value, limits_of_task, place_document
 from taskspec.view.labels import COLOURS, deadlines, retries, show, show_change, why
 from taskspec.view.terminal_text import Paint, clean, one_line
 
@@ -24,39 +25,32 @@ def draw_explanation(found: Explanation, paint: Paint) -> str:
     lines = [f"{paint(clean(task.address), 'bold')}  {sign}: {why(task)}"]
     lines += [f"  {_change(change)}" for change in found.changes]
     if found.values:
-        lines += ["", paint("Values", "bold"), *(line for value in found.values for line in _value(value, paint))]
+        lines += ["", paint("Values", "bold")]
+    for path, origin in found.values.items():
+        lines += _origin_lines(show_path(path), origin, paint)
     lines += _neighbours("Waits for", found.waits_for, paint)
     lines += _neighbours("Needed by", found.needed_by, paint)
     if found.task is not None and found.task.kind.is_launch:
-        lines += ["", f"Deadlines: {deadlines(found.task.deadlines)}."]
-        lines.append(f"Retry: {_retry(found)}.")
+        lines += ["", f"Deadlines: {deadlines(found.task.deadlines)}.", f"Retry: {_retry(found.task)}."]
     return "\n".join(lines) + "\n"
 
 
-def _retry(found: Explanation) -> str:
-    if found.task is None or found.task.destructive:
+def _retry(task: TaskDecl) -> str:
+    if task.destructive:
         return "never, since the task is destructive"
-    return retries(found.task.retry) if found.task.retry.attempts > 1 else "none"
+    return retries(task.retry) if task.retry.attempts > 1 else "none"
 
 
 def _change(change: Change) -> str:
     return f"{one_line(show_path(change.path))}: {HIDDEN_TEXT}" if change.after is HIDDEN else show_change(change)
 
 
-def _value(value: Explained, paint: Paint) -> Iterator[str]:
-    yield f"  {one_line(show_path(value.path))} = {_show(value.value)}  {paint(_from(value.origin), 'dim')}"
-    for part in value.origin.parts:
-        yield from _part(part, paint, 2)
-
-
-def _part(part: Origin, paint: Paint, depth: int) -> Iterator[str]:
-    yield f"{'  ' * depth}  {one_line(part.text)} = {_show(part.value)}  {paint(_from(part), 'dim')}"
-    for inner in part.parts:
-        yield from _part(inner, paint, depth + 1)
-
-
-def _show(value: Json) -> str:
-    return HIDDEN_TEXT if value is HIDDEN else show(value)
+def _origin_lines(name: str, origin: Origin, paint: Paint, depth: int = 1) -> Iterator[str]:
+    """The value of this name with its origin; below it, in the same way, the values that it reads."""
+    value = HIDDEN_TEXT if origin.shown is HIDDEN else show(origin.shown)
+    yield f"{'  ' * depth}{one_line(name)} = {value}  {paint(_from(origin), 'dim')}"
+    for part in origin.parts:
+        yield from _origin_lines(part.text, part, paint, max(3, depth + 1))
 
 
 def _from(origin: Origin) -> str:
@@ -83,23 +77,19 @@ def explanation_document(found: Explanation) -> dict[str, Any]:
     task = found.planned
     return {
         "taskspec_explanation": VERSION,
-        "address": task.address,
-        "action": str(task.action),
-        "reason": str(task.reason),
+        **action_document(task),
         "detail": task.detail,
         "task_id": task.previous.task_id if task.previous is not None else None,
         "changes": [
-            {"path": show_path(c.path), "sensitive": True}
-            if c.after is HIDDEN
-            else {"path": show_path(c.path), "before": change_side(c.before), "after": change_side(c.after)}
-            for c in found.changes
+            {"path": show_path(change.path), "sensitive": True} if change.after is HIDDEN else change_document(change)
+            for change in found.changes
         ],
         "values": [
-            {"path": show_path(value.path), **_given(value.value), "origin": _origin(value.origin)}
-            for value in found.values
+            {"path": show_path(path), **_given(origin.shown), "origin": _origin(origin)}
+            for path, origin in found.values.items()
         ],
-        "waits_for": [_neighbour(other) for other in found.waits_for],
-        "needed_by": [_neighbour(other) for other in found.needed_by],
+        "waits_for": [action_document(other) for other in found.waits_for],
+        "needed_by": [action_document(other) for other in found.needed_by],
         "endurance": limits_of_task(found.task) if found.task is not None else None,
     }
 
@@ -110,14 +100,10 @@ def _origin(origin: Origin) -> dict[str, Any]:
         "text": origin.text,
         "note": origin.note,
         "place": place_document(origin.place),
-        **({} if origin.kind is OriginKind.EXPRESSION else _given(HIDDEN if origin.is_secret else origin.value)),
+        **({} if origin.kind is OriginKind.EXPRESSION else _given(origin.shown)),
         "parts": [_origin(part) for part in origin.parts],
     }
 
 
 def _given(value: Json) -> dict[str, Any]:
     return {"sensitive": True} if value is HIDDEN else {"value": json_value(value)}
-
-
-def _neighbour(task: PlannedTask) -> dict[str, str]:
-    return {"address": task.address, "action": str(task.action), "reason": str(task.reason)}

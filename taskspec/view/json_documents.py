@@ -19,7 +19,7 @@ from taskspec.engine.events import (
 )
 from taskspec.json_tree import map_leaves
 from taskspec.operations.status import RecordedLaunch
-from taskspec.plan.model import Plan, Planned, PlannedTask
+from taskspec.plan.model import Change, Plan, Planned, PlannedTask
 from taskspec.secrets.sensitive import HIDDEN, Sensitive
 from taskspec.specfile.fields.kinds import ServiceRule
 from taskspec.specfile.model import TaskDecl
@@ -53,15 +53,10 @@ def _task(plan: Plan, task: Planned) -> dict[str, Any]:
     declared = plan.expansion.instances[task.node].task if isinstance(task, PlannedTask) else None
     upstream = plan.expansion.graph.upstream(task.node) if isinstance(task, PlannedTask) else ()
     return {
-        "address": task.address,
-        "action": str(task.action),
-        "reason": str(task.reason),
+        **action_document(task),
         "detail": task.detail,
         "depends_on": [plan.expansion.instances[node].address for node in upstream],
-        "changes": [
-            {"path": show_path(change.path), "before": change_side(change.before), "after": change_side(change.after)}
-            for change in task.changes
-        ],
+        "changes": [change_document(change) for change in task.changes],
         "fingerprint": task.fingerprint,
         "inputs": json_value(task.request.inputs) if task.request is not None else None,
         "task_id": task.previous.task_id if task.previous is not None else None,
@@ -89,6 +84,15 @@ def limits_of_task(task: TaskDecl) -> dict[str, Any]:
         "how": str(retry.how),
         "destructive": task.destructive,
     }
+
+
+def action_document(task: Planned) -> dict[str, str]:
+    """A task of the plan in short."""
+    return {"address": task.address, "action": str(task.action), "reason": str(task.reason)}
+
+
+def change_document(change: Change) -> dict[str, Any]:
+    return {"path": show_path(change.path), "before": change_side(change.before), "after": change_side(change.after)}
 
 
 def change_side(value: Json) -> dict[str, Any]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from types import TracebackType
 
 from rich.console import Console
 from rich.live import Live
@@ -30,6 +30,14 @@ class _TableRow:
     seconds: float | None = None
 
 
+@contextmanager
+def live_table(console: Console) -> Iterator[LiveTable]:
+    """A listener whose table is on the console until the end of the block."""
+    table = LiveTable(console)
+    with Live(console=console, get_renderable=table.draw, refresh_per_second=8, transient=True):
+        yield table
+
+
 @dataclass(slots=True)
 class LiveTable:
     """Shows running and recently ended tasks, and the progress. Foreign text is never read as markup."""
@@ -39,19 +47,6 @@ class LiveTable:
     _rows: dict[str, _TableRow] = field(default_factory=dict)
     _total: int = 0
     _done: int = 0
-    _live: Live = field(init=False)
-
-    def __post_init__(self) -> None:
-        self._live = Live(console=self.console, get_renderable=self._draw, refresh_per_second=8, transient=True)
-
-    def __enter__(self) -> LiveTable:
-        self._live.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._live.stop()
 
     def on(self, event: EngineEvent) -> None:
         match event:
@@ -74,9 +69,9 @@ class LiveTable:
                 self._say(address, "note", message)
 
     def _say(self, address: str, word: str, message: str) -> None:
-        self._live.console.print(Text(f"{clean(address)}: {word}: {one_line(message, 400)}"))
+        self.console.print(Text(f"{clean(address)}: {word}: {one_line(message, 400)}"))
 
-    def _draw(self) -> Table:
+    def draw(self) -> Table:
         table = Table(
             box=None,
             padding=(0, 2),

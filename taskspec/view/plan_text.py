@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from taskspec.json_tree import leaves
 from taskspec.plan.agent_rules import describe, is_rule
 from taskspec.plan.model import Action, Plan, Planned, PlannedTask
-from taskspec.plan.request import CallRequest, LaunchRequest, Request
+from taskspec.plan.request import CallRequest, Request
+from taskspec.specfile.fields.kinds import ServiceRule
 from taskspec.specfile.fields.launch_settings import AgentRule
 from taskspec.specfile.fields.retries_and_deadlines import Deadlines
 from taskspec.specfile.model import LOG_LEVEL, RESTART_POLICY, TaskDecl
@@ -29,16 +30,14 @@ def draw_plan(plan: Plan, paint: Paint, *, full: bool = False) -> str:
     width = min(60, max((len(task.address) for task in shown), default=0))
     lines = [paint(f"{clean(plan.name)} on {_server(plan.server)}", "bold"), *draw_limits(plan), ""]
     for task in shown:
+        declared = plan.expansion.instances[task.node].task if isinstance(task, PlannedTask) else None
         sign = paint(task.action.sign, COLOURS[task.action], "bold")
-        mark = paint("  destructive", "red") if _is_destructive(plan, task) else ""
+        is_destructive = declared is not None and declared.destructive and task.action.launches
+        mark = paint("  destructive", "red") if is_destructive else ""
         mark += paint("  runs on this machine: apply needs --allow-local", "yellow") if task.runs_here else ""
         lines.append(f"  {sign} {clean(task.address):<{width}}  {paint(why(task), 'dim')}{mark}")
-        fitting = plan.agents.get(task.address, ())
-        lines += [f"      {line}" for line in _details(task, fitting, detailed=detailed)]
-        if isinstance(task, PlannedTask) and task.action is not Action.KEEP:
-            lines += [f"      {line}" for line in _service(plan, task)]
-        if isinstance(task, PlannedTask) and task.action.launches:
-            lines += [f"      {line}" for line in _endurance(plan.expansion.instances[task.node].task)]
+        below = [*_details(task, plan.agents.get(task.address, ()), detailed=detailed), *_rules(plan, task, declared)]
+        lines += [f"      {line}" for line in below]
     if launches:
         lines += ["", paint(f"Deadlines unless a task says otherwise: {deadlines(Deadlines())}.", "dim")]
     results = [f"  {name} = {show(value)}" for name, value in plan.results.items()]
@@ -47,32 +46,25 @@ def draw_plan(plan: Plan, paint: Paint, *, full: bool = False) -> str:
     return "\n".join([*lines, "", plan_summary(plan)]) + "\n"
 
 
-def _endurance(task: TaskDecl) -> Iterator[str]:
-    """The deadlines and retries that differ from the defaults."""
-    if task.deadlines != Deadlines():
+def _rules(plan: Plan, planned: Planned, task: TaskDecl | None) -> Iterator[str]:
+    """The service rule, and the deadlines and retries that differ from the defaults."""
+    if task is None:
+        return
+    if task.service is not None and planned.action is not Action.KEEP:
+        yield _service(task.service, plan.reusable.get(planned.address))
+    if planned.action.launches and task.deadlines != Deadlines():
         yield f"deadlines: {deadlines(task.deadlines)}"
-    if task.retry.attempts > 1 and not task.destructive:
+    if planned.action.launches and task.retry.attempts > 1 and not task.destructive:
         yield f"retry: {retries(task.retry)}"
 
 
-def _service(plan: Plan, task: PlannedTask) -> Iterator[str]:
-    """The service rule: when it is up, and how it ends."""
-    rule = plan.expansion.instances[task.node].task.service
-    if rule is None:
-        return
-    launch = plan.reusable.get(task.address)
-    if launch is not None:
-        yield f"service: up when {rule.ready}, reuses launch {launch}, which is running, and keeps it up"
-        return
+def _service(rule: ServiceRule, reused: int | None) -> str:
+    """When it is up, and how it ends."""
+    if reused is not None:
+        return f"service: up when {rule.ready}, reuses launch {reused}, which is running, and keeps it up"
     reuse = f", reuses one that runs{f' as {one_line(rule.reuse_name)}' if rule.reuse_name else ''}"
     end = "left up" if rule.keep else "stopped after its last user"
-    yield f"service: up when {rule.ready}{reuse if rule.reuse else ''}, {end}"
-
-
-def _is_destructive(plan: Plan, task: Planned) -> bool:
-    if not isinstance(task, PlannedTask) or not task.action.launches:
-        return False
-    return plan.expansion.instances[task.node].task.destructive
+    return f"service: up when {rule.ready}{reuse if rule.reuse else ''}, {end}"
 
 
 def _server(label: str) -> str:
@@ -84,12 +76,9 @@ def _details(task: Planned, agents: Sequence[str], *, detailed: bool) -> Iterato
         yield f"started more than once; launches to stop: {', '.join(map(str, task.duplicates))}"
     if task.condition:
         yield one_line(task.condition, 200)
-    if task.changes:
-        for change in task.changes:
-            yield show_change(change)
-        if task.runs_here and task.request is not None:
-            yield from _request(task.request)
-    elif task.request is not None and (task.runs_here or (task.action is Action.START and detailed)):
+    yield from map(show_change, task.changes)
+    is_new = task.action is Action.START and detailed and not task.changes
+    if task.request is not None and (task.runs_here or is_new):
         yield from _request(task.request, agents)
 
 
@@ -103,12 +92,6 @@ def _request(request: Request, agents: Sequence[str] = ()) -> Iterator[str]:
     yield f"module: {one_line(str(facts.identity))} ({one_line(facts.name)}), {facts.version or 'no version'}"
     if request.agent is not None:
         yield f"agent: {_agent(request.agent, agents)}"
-    yield from _settings(request)
-    yield from _values(request.params, "params")
-
-
-def _settings(request: LaunchRequest) -> Iterator[str]:
-    """The workspace and settings that differ from the defaults."""
     if request.workspace is not None:
         yield f"workspace: {show(request.workspace)}"
     if request.restart_policy != RESTART_POLICY:
@@ -116,6 +99,7 @@ def _settings(request: LaunchRequest) -> Iterator[str]:
     if request.log_level != LOG_LEVEL:
         yield f"log_level: {request.log_level}"
     yield from _values(request.settings.as_json() if request.settings else {}, "settings")
+    yield from _values(request.params, "params")
 
 
 def _values(values: Mapping[str, Json], *path: str) -> Iterator[str]:

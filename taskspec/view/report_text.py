@@ -19,12 +19,11 @@ def draw_report(report: RunReport, paint: Paint, *, spec: str = "") -> str:
     for task in report.tasks:
         if task.outcome in (Outcome.FAILED, Outcome.STOPPED):
             lines += [*_failure(task, paint, spec), ""]
-    lines += _pending(report, paint)
+    # Tasks downstream of a pending one are only counted.
+    pending = [t for t in report.tasks if t.outcome is Outcome.PENDING and t.summary and not t.because_of]
+    lines += _section("Pending:", {task.address: one_line(task.summary, 400) for task in pending}, paint)
     skipped = [task for task in report.tasks if task.outcome is Outcome.SKIPPED]
-    if skipped:
-        width = min(60, max(len(task.address) for task in skipped))
-        named = (f"  {clean(task.address):<{width}}  {paint(task.summary, 'dim')}" for task in skipped)
-        lines += [paint("Skipped:", "bold"), *named, ""]
+    lines += _section("Skipped:", {task.address: task.summary for task in skipped}, paint)
     remarks = [task for task in report.tasks if task.outcome is Outcome.SUCCEEDED and task.summary]
     if remarks:
         lines += [paint("Noted:", "bold"), *(f"  {clean(t.address)}: {one_line(t.summary, 400)}" for t in remarks), ""]
@@ -33,21 +32,18 @@ def draw_report(report: RunReport, paint: Paint, *, spec: str = "") -> str:
     lines.append(report_summary(report))
     if report.detached:
         still = "the launches above are still running. `taskspec apply` attaches to them, `taskspec stop` stops them."
-        is_running = bool(report.counts.get("running"))
-        lines.append(
-            f"Detached: {still}" if is_running else "Interrupted: no launch is running. `taskspec apply` continues."
-        )
+        ended = "Interrupted: no launch is running. `taskspec apply` continues."
+        lines.append(f"Detached: {still}" if report.counts.get("running") else ended)
     return "\n".join(lines) + "\n"
 
 
-def _pending(report: RunReport, paint: Paint) -> list[str]:
-    """The tasks that wait for users or were interrupted; tasks downstream are only counted."""
-    found = [task for task in report.tasks if task.outcome is Outcome.PENDING and task.summary and not task.because_of]
-    if not found:
+def _section(title: str, summaries: Mapping[str, str], paint: Paint) -> list[str]:
+    """A title and one line for each address; nothing without addresses."""
+    if not summaries:
         return []
-    width = min(60, max(len(task.address) for task in found))
-    named = (f"  {clean(task.address):<{width}}  {paint(one_line(task.summary, 400), 'dim')}" for task in found)
-    return [paint("Pending:", "bold"), *named, ""]
+    width = min(60, max(map(len, summaries)))
+    rows = (f"  {clean(address):<{width}}  {paint(summary, 'dim')}" for address, summary in summaries.items())
+    return [paint(title, "bold"), *rows, ""]
 
 
 def _failure(task: TaskEnded, paint: Paint, spec: str) -> Iterator[str]:

@@ -1,18 +1,17 @@
-"""Draw records, the lease, and the differences of a launch, as text and JSON."""
+"""Draw records and the lease as text and JSON."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
 from taskspec.json_tree import leaves
-from taskspec.plan.model import Change
 from taskspec.state.lease import Lease, Owner, why_over
 from taskspec.state.model import Record, State
 from taskspec.values import Json, show_path
-from taskspec.view.labels import OUTCOME_COLOURS, duration, show, show_change
+from taskspec.view.labels import OUTCOME_COLOURS, duration, show
 from taskspec.view.terminal_text import Paint, clean, one_line
 
 VERSION = 1
@@ -61,12 +60,8 @@ def _rows(values: Mapping[str, Json]) -> list[str]:
 
 
 def records_document(state: State) -> dict[str, Any]:
-    return {
-        "taskspec_records": VERSION,
-        "lineage": state.lineage,
-        "serial": state.serial,
-        "records": [_row(record) for record in state.records.values()],
-    }
+    records = [_row(record) for record in state.records.values()]
+    return {"taskspec_records": VERSION, "lineage": state.lineage, "serial": state.serial, "records": records}
 
 
 def record_document(record: Record) -> dict[str, Any]:
@@ -109,8 +104,3 @@ def lease_document(lease: Lease | None, viewer: Owner, now: float) -> dict[str, 
 
 def _moment(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-
-
-def draw_differences(changes: Sequence[Change]) -> str:
-    """One line for each difference between a launch and the spec: the launch's value, then the spec's."""
-    return "".join(f"  {show_change(change)}\n" for change in changes)

@@ -13,15 +13,7 @@ from taskspec.template.expansion.for_each import item_limit
 from taskspec.view.labels import duration
 from taskspec.view.terminal_text import clean
 
-_PLANNED = (
-    (Action.START, "to start"),
-    (Action.RERUN, "to rerun"),
-    (Action.ATTACH, "to attach"),
-    (Action.PUBLISH, "to publish"),
-    (Action.STOP, "to stop"),
-    (Action.KEEP, "to keep"),
-    (Action.SKIP, "to skip"),
-)
+_ORDER = (Action.START, Action.RERUN, Action.ATTACH, Action.PUBLISH, Action.STOP, Action.KEEP, Action.SKIP)
 
 
 def plan_summary(plan: Plan) -> str:
@@ -32,21 +24,20 @@ def plan_summary(plan: Plan) -> str:
     counts = plan.counts
     folded = [task for task in plan.tasks if task.is_folded] if plan.expansion.has_folded else []
     counts[Action.START] -= len(folded)
-    reused = len(plan.reusable)
     for task in plan.tasks:
         counts[task.action] -= task.address in plan.reusable
-    known = ", ".join(f"{counts[action]} {words}" for action, words in _PLANNED if counts[action])
-    known = ", ".join(filter(None, (known, f"{reused} to reuse" if reused else "")))
-    return "; ".join(filter(None, (f"Plan: {known}" if known else "Plan: nothing else", _at_most(plan, folded)))) + "."
+    known = [f"{counts[action]} to {action}" for action in _ORDER if counts[action]]
+    known += [f"{len(plan.reusable)} to reuse"] if plan.reusable else []
+    return f"Plan: {', '.join(known) or 'nothing else'}{_at_most(plan, folded)}."
 
 
 def _at_most(plan: Plan, folded: list[PlannedTask]) -> str:
-    """`at most 20 more once train[*] is known`: the approval covers these instances too."""
+    """`; at most 20 more once train[*] is known`: the approval covers these instances too."""
     if not folded:
         return ""
     limit = sum(item_limit(plan.expansion.instances[task.node].task) for task in folded)
     names = ", ".join(clean(task.address) for task in folded)
-    return f"at most {limit:,} more once {names} {'is' if len(folded) == 1 else 'are'} known"
+    return f"; at most {limit:,} more once {names} {'is' if len(folded) == 1 else 'are'} known"
 
 
 def report_summary(report: RunReport) -> str:

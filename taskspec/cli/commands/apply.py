@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
 import click
 
 from taskspec.cli import options, terminal
+from taskspec.cli.event_output import JsonLines, PlainLines
 from taskspec.engine.apply_loop import Apply
-from taskspec.engine.events import EngineEvent, Listener, RunReport
+from taskspec.engine.events import Listener, RunReport
 from taskspec.engine.interrupt import OnInterrupt
 from taskspec.engine.launches.context import POLL_LONGEST, Pace
-from taskspec.errors import ExitCode, run_exit_code
+from taskspec.errors import ExitCode
 from taskspec.operations import state_file
 from taskspec.operations.apply import prepare_apply, real_environment
 from taskspec.operations.plan import make
@@ -28,8 +26,6 @@ from taskspec.operations.state_file import LockWait
 from taskspec.plan.model import Plan
 from taskspec.plan.plan_inputs import Selection
 from taskspec.view.diagnostic import draw_all
-from taskspec.view.event_lines import line
-from taskspec.view.json_documents import event_document
 from taskspec.view.plan_text import draw_plan
 from taskspec.view.report_text import draw_report
 from taskspec.view.terminal_text import Paint
@@ -61,7 +57,7 @@ LOCAL_POLL_SECONDS = 0.25
     help="What Ctrl-C and SIGTERM do with launches that run.",
 )
 @click.option(
-    "--deadline", type=options.DURATION, metavar="DURATION", help="Detach after so long: 90s, 30m, 12h. Default: never."
+    "--deadline", type=options.duration, metavar="DURATION", help="Detach after so long: 90s, 30m, 12h. Default: never."
 )
 @click.option(
     "--fail-fast/--keep-going",
@@ -110,9 +106,9 @@ def command(
     paint, error_paint = terminal.paint(no_color=no_color), terminal.error_paint(no_color=no_color)
     if rehearse or faults is not None:
         # Only a rehearsal needs its server and its clock.
-        from taskspec.cli.rehearse import Rehearsal  # noqa: PLC0415 - see above
+        from taskspec.cli.rehearse import play_rehearsal  # noqa: PLC0415 - see above
 
-        return _exit_code(Rehearsal(request, selection, pace, faults, seed, paint, as_json=as_json, full=full).play())
+        return _exit_code(play_rehearsal(request, selection, pace, faults, seed, paint, as_json=as_json, full=full))
     project = open_project(request)
     path = state_file.state_path(project, request, server)
     commands = path.with_suffix(".commands") if allow_local else None
@@ -136,10 +132,12 @@ def command(
 
 
 def _exit_code(report: RunReport) -> ExitCode:
-    is_running = bool(report.counts.get("running"))
-    return run_exit_code(
-        detached=report.detached, running=is_running, failed=bool(report.failed), pending=bool(report.pending)
-    )
+    """Interrupted beats failed, failed beats pending, pending beats done."""
+    if report.detached:
+        return ExitCode.DETACHED if report.counts.get("running") else ExitCode.INTERRUPTED
+    if report.failed:
+        return ExitCode.TASK_FAILED
+    return ExitCode.PENDING if report.pending else ExitCode.DONE
 
 
 def _approved(plan: Plan, *, auto_approve: bool) -> bool:
@@ -179,30 +177,9 @@ def _listener(*, as_json: bool, paint: Paint) -> Iterator[Listener]:
         # rich costs start-up time, and only a terminal needs it.
         from rich.console import Console  # noqa: PLC0415 - see above
 
-        from taskspec.view.live_table import LiveTable  # noqa: PLC0415 - see above
+        from taskspec.view.live_table import live_table  # noqa: PLC0415 - see above
 
-        with LiveTable(Console(stderr=True, no_color=not paint.enabled)) as table:
+        with live_table(Console(stderr=True, no_color=not paint.enabled)) as table:
             yield table
     else:
         yield PlainLines(paint)
-
-
-@dataclass(frozen=True, slots=True)
-class PlainLines:
-    """Prints one line of text for each event on standard error."""
-
-    paint: Paint
-
-    def on(self, event: EngineEvent) -> None:
-        text = line(event, self.paint)
-        if text is not None:
-            click.echo(text, err=True)
-
-
-@dataclass(frozen=True, slots=True)
-class JsonLines:
-    """Prints one JSON object for each event on standard output."""
-
-    def on(self, event: EngineEvent) -> None:
-        sys.stdout.write(json.dumps(event_document(event), ensure_ascii=False) + "\n")
-        sys.stdout.flush()

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from taskspec.cli import options, terminal
-from taskspec.errors import ExitCode, UsageError
+from taskspec.errors import UsageError
 from taskspec.operations.explanation import explain
 from taskspec.operations.plan import make
 from taskspec.operations.project import assign_all_variables
@@ -24,7 +24,7 @@ from taskspec.view.explain_text import draw_explanation, explanation_document
 @options.no_color_option
 def command(
     reading: options.ReadingOptions, arguments: tuple[str, ...], value_path: str, as_json: bool, no_color: bool
-) -> int:
+) -> None:
     """Explain one task of the plan: its action, the origin of each value, and the tasks that it waits for.
 
     A value comes from the spec, a variable and its source, a local, the app's defaults, the spec's defaults, or
@@ -39,7 +39,6 @@ def command(
         options.print_json(explanation_document(found))
     else:
         click.echo(draw_explanation(found, terminal.paint(no_color=no_color)), nl=False)
-    return ExitCode.DONE
 
 
 def _split(arguments: tuple[str, ...]) -> tuple[Path | None, str]:

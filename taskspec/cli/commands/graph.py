@@ -5,7 +5,6 @@ from __future__ import annotations
 import click
 
 from taskspec.cli import options
-from taskspec.errors import ExitCode
 from taskspec.operations.project import Request, open_project
 from taskspec.view.diagram import DiagramFormat, draw_graph
 
@@ -21,8 +20,7 @@ from taskspec.view.diagram import DiagramFormat, draw_graph
     show_default=True,
     help="How to draw it.",
 )
-def command(request: Request, kind: str) -> int:
+def command(request: Request, kind: str) -> None:
     """Draw the dependencies between the instances of all tasks."""
     project = open_project(options.without_secrets(request))
     click.echo(draw_graph(project.expansion, DiagramFormat(kind)), nl=False)
-    return ExitCode.DONE

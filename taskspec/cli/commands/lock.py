@@ -30,7 +30,7 @@ def command() -> None:
 @options.spec_argument
 @options.json_option
 @options.no_color_option
-def show(request: Request, as_json: bool, no_color: bool) -> int:
+def show(request: Request, as_json: bool, no_color: bool) -> None:
     """The process that writes now, since when, and whether its lease has expired."""
     lease = state_admin.holder(state_admin.place(request, options.server(request.secrets)))
     if as_json:
@@ -39,7 +39,6 @@ def show(request: Request, as_json: bool, no_color: bool) -> int:
         click.echo(NOT_HELD)
     else:
         click.echo(draw_lease(lease, this_owner(), time.time(), terminal.paint(no_color=no_color)), nl=False)
-    return ExitCode.DONE
 
 
 @command.command("break")

@@ -12,7 +12,7 @@ import click
 from taskspec.api import Api
 from taskspec.cli import options
 from taskspec.diagnostics import choices
-from taskspec.errors import ExitCode, UsageError
+from taskspec.errors import UsageError
 from taskspec.operations import state_file
 from taskspec.operations.log_redaction import open_with_redaction
 from taskspec.secrets.sensitive import Secrets
@@ -35,7 +35,7 @@ _NOT_HIDDEN = (
 @options.json_option
 def command(
     reading: options.ReadingOptions, arguments: tuple[str, ...], follow: bool, tail: int | None, as_json: bool
-) -> int:
+) -> None:
     """The log of the last launch of an ADDRESS: train, or train[yolo].
 
     Secrets of the spec that can be looked up, as for apply, are redacted.
@@ -60,7 +60,6 @@ def command(
     if follow:
         for new in _following(server.api, record.task_id, len(entries)):
             _show(new, request.secrets, as_json=as_json)
-    return ExitCode.DONE
 
 
 def _following(api: Api, task_id: int, seen: int) -> Iterator[Mapping[str, Any]]:

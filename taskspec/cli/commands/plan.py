@@ -5,12 +5,10 @@ from __future__ import annotations
 import click
 
 from taskspec.cli import options, terminal
-from taskspec.engine.server.connection import Server
 from taskspec.errors import ExitCode
 from taskspec.operations.offline_plan import not_checked, plan_offline
 from taskspec.operations.plan import make
 from taskspec.operations.project import Request, open_project
-from taskspec.plan.model import Plan
 from taskspec.plan.plan_inputs import Selection
 from taskspec.view.diagnostic import draw_all
 from taskspec.view.plan_text import draw_plan
@@ -45,7 +43,10 @@ def command(
     ○ skip: its condition is false
     """
     if offline:
-        plan = _offline(request, options.server(request.secrets), selection)
+        server, project = options.server(request.secrets), open_project(options.without_secrets(request))
+        plan = plan_offline(project, request, server, selection)
+        for line in not_checked(project, plan):
+            click.echo(f"Not checked: {clean(line)}.", err=True)
     else:
         server, project, state = options.opened(request)
         plan = make(project, server, state, selection).plan
@@ -57,12 +58,3 @@ def command(
         click.echo(draw_all(plan.warnings, terminal.error_paint(no_color=no_color)), err=True, nl=False)
         click.echo(draw_plan(plan, terminal.paint(no_color=no_color), full=full), nl=False)
     return ExitCode.HAS_CHANGES if detailed_exitcode and plan.has_changes else ExitCode.DONE
-
-
-def _offline(request: Request, server: Server, selection: Selection) -> Plan:
-    """The plan without the server; what it did not check goes to standard error."""
-    project = open_project(options.without_secrets(request))
-    plan = plan_offline(project, request, server, selection)
-    for line in not_checked(project, plan):
-        click.echo(f"Not checked: {clean(line)}.", err=True)
-    return plan

@@ -8,7 +8,7 @@ import click
 
 from taskspec.cli import options, terminal
 from taskspec.diagnostics import choices
-from taskspec.errors import ExitCode, UsageError
+from taskspec.errors import UsageError
 from taskspec.operations import status
 from taskspec.operations.project import Request
 from taskspec.secrets.sensitive import to_marks
@@ -23,29 +23,22 @@ from taskspec.view.report_text import draw_results
 @click.option("--name", help="Only the value of this result: a result of the spec, or ADDRESS.RESULT.")
 @options.json_option
 @options.no_color_option
-def command(request: Request, name: str | None, as_json: bool, no_color: bool) -> int:
+def command(request: Request, name: str | None, as_json: bool, no_color: bool) -> None:
     """Results of the last successful launches: those of the spec, then those of each task."""
     _, project, state = options.opened(request, variables_required=False)
     of_spec, of_tasks = status.known_results(project, state)
+    named = {**of_spec, **{f"{a}.{k}": v for a, values in of_tasks.items() for k, v in values.items()}}
     if name is not None:
-        named = {**of_spec, **{f"{a}.{k}": v for a, values in of_tasks.items() for k, v in values.items()}}
         if name not in named:
             raise UsageError(f'there is no result "{name}"', remedy=choices(name, named, label="Results"))
         if not is_known(named[name]):
             raise UsageError(f'result "{name}" is not known yet', remedy="apply the spec first")
         value = to_marks(named[name])
         click.echo(value if isinstance(value, str) and not as_json else json.dumps(value, ensure_ascii=False))
-        return ExitCode.DONE
-    if as_json:
-        document = {
-            "taskspec_results": 1,
-            "results": json_value(of_spec),
-            "tasks": {a: dict(r) for a, r in of_tasks.items()},
-        }
-        options.print_json(document)
-        return ExitCode.DONE
-    shown = {key: ("not known yet" if isinstance(value, Unknown) else value) for key, value in of_spec.items()}
-    shown |= {f"{address}.{key}": value for address, values in of_tasks.items() for key, value in values.items()}
-    paint = terminal.paint(no_color=no_color)
-    click.echo("\n".join(draw_results(shown, paint)) if shown else "There are no results yet.")
-    return ExitCode.DONE
+    elif as_json:
+        tasks = {address: dict(results) for address, results in of_tasks.items()}
+        options.print_json({"taskspec_results": 1, "results": json_value(of_spec), "tasks": tasks})
+    else:
+        shown = {key: ("not known yet" if isinstance(value, Unknown) else value) for key, value in named.items()}
+        lines = draw_results(shown, terminal.paint(no_color=no_color))
+        click.echo("\n".join(lines) if shown else "There are no results yet.")

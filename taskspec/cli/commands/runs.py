@@ -7,7 +7,6 @@ from dataclasses import asdict
 import click
 
 from taskspec.cli import options
-from taskspec.errors import ExitCode
 from taskspec.operations.project import Request
 from taskspec.state.model import RunRecord
 
@@ -15,18 +14,14 @@ from taskspec.state.model import RunRecord
 @click.command("runs")
 @options.spec_argument
 @options.json_option
-def command(request: Request, as_json: bool) -> int:
+def command(request: Request, as_json: bool) -> None:
     """Past applies of a spec, the newest first."""
     _, _, state = options.opened(request, variables_required=False)
     runs = list(reversed(state.runs))
     if as_json:
         options.print_json({"taskspec_runs": 1, "runs": [asdict(run) for run in runs]})
-        return ExitCode.DONE
-    for run in runs:
-        click.echo(_line(run))
-    if not runs:
-        click.echo("There were no runs yet.")
-    return ExitCode.DONE
+    else:
+        click.echo("\n".join(map(_line, runs)) or "There were no runs yet.")
 
 
 def _line(run: RunRecord) -> str:

@@ -9,7 +9,6 @@ from pathlib import Path
 import click
 
 from taskspec.cli import options
-from taskspec.errors import ExitCode
 from taskspec.local import server_client
 from taskspec.local.home import find_home
 
@@ -38,25 +37,23 @@ def run(port: int | None, idle: float | None, app_environments: bool) -> int:
 
 
 @command.command("start")
-def start() -> int:
+def start() -> None:
     """Start the server in the background, unless it is running."""
     endpoint = server_client.ensure_running(find_home(os.environ))
     click.echo(f"The local server runs at {endpoint.address} (process {endpoint.pid}).")
-    return ExitCode.DONE
 
 
 @command.command("stop")
-def stop() -> int:
+def stop() -> None:
     """Stop the server. Apps keep running and are adopted by the next server."""
     click.echo(
         "The local server has stopped." if server_client.stop(find_home(os.environ)) else "No local server is running."
     )
-    return ExitCode.DONE
 
 
 @command.command("status")
 @options.json_option
-def status(as_json: bool) -> int:
+def status(as_json: bool) -> None:
     """Whether the server runs, its address, and its folder."""
     home = find_home(os.environ)
     endpoint = server_client.find_running(home)
@@ -70,23 +67,21 @@ def status(as_json: bool) -> int:
             "log": str(home.log),
         }
         click.echo(json.dumps(document))
-        return ExitCode.DONE
+        return
     click.echo(f"Runs at {endpoint.address} (process {endpoint.pid})." if endpoint else "Is not running.")
     click.echo(f"Home: {home.path}")
     click.echo(f"Log:  {home.log}")
-    return ExitCode.DONE
 
 
 @command.command("prune")
 @click.option(
     "--keep-days", type=click.IntRange(0), required=True, help="Keep launches that ended within this number of days."
 )
-def prune(keep_days: int) -> int:
+def prune(keep_days: int) -> None:
     """Delete folders, logs and files of launches that ended long ago. Their records are kept."""
     endpoint = server_client.ensure_running(find_home(os.environ))
     count = server_client.call(endpoint, "prune", {"keepDays": keep_days})["launches"]
     click.echo(f"Deleted the files of {count} launch{'' if count == 1 else 'es'}.")
-    return ExitCode.DONE
 
 
 @command.group("modules")
@@ -100,7 +95,7 @@ def modules() -> None:
 @click.option("--version", help="Register the current content of the folder as this version.")
 @click.option("--tag", help="Register the files of a git tag; the tag is the version.")
 @click.option("--branch", help="Register a git branch; each launch takes its newest commit.")
-def add(path: Path, slug: str, version: str | None, tag: str | None, branch: str | None) -> int:
+def add(path: Path, slug: str, version: str | None, tag: str | None, branch: str | None) -> None:
     """Register an app's folder.
 
     Without --version, --tag or --branch it registers the tag that is checked out. Without such a tag, it registers the
@@ -111,15 +106,17 @@ def add(path: Path, slug: str, version: str | None, tag: str | None, branch: str
         raise click.UsageError("give one of --version, --tag and --branch")
     folder = path.resolve()
     endpoint = server_client.ensure_running(find_home(os.environ))
-    found = server_client.call(
-        endpoint, "modules.register", {"path": str(folder), "slug": slug, **(chosen or _tag(folder))}
-    )
+    # Only this command looks into git.
+    from taskspec.local.apps.git import exact_tag  # noqa: PLC0415 - see above
+
+    if not chosen and (checked_out := exact_tag(folder)):
+        chosen = {"tag": checked_out}
+    found = server_client.call(endpoint, "modules.register", {"path": str(folder), "slug": slug, **chosen})
     click.echo(f"Registered {found['slug']} {'branch ' if branch else ''}{found['version']}.")
-    return ExitCode.DONE
 
 
 @modules.command("list")
-def list_modules() -> int:
+def list_modules() -> None:
     """Every module with its versions, newest first, and its branches."""
     rows = server_client.call(server_client.ensure_running(find_home(os.environ)), "modules.list")
     for row in rows:
@@ -127,12 +124,3 @@ def list_modules() -> int:
         click.echo(f"{row['slug']}  {', '.join(names)}")
     if not rows:
         click.echo("No modules. Register one with: taskspec server modules add PATH --slug OWNER/NAME", err=True)
-    return ExitCode.DONE
-
-
-def _tag(folder: Path) -> dict[str, str]:
-    # Only this command looks into git.
-    from taskspec.local.apps.git import exact_tag  # noqa: PLC0415 - see above
-
-    tag = exact_tag(folder)
-    return {"tag": tag} if tag else {}

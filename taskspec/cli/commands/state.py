@@ -12,13 +12,14 @@ import click
 from taskspec.cli import options, terminal
 from taskspec.cli.process_redaction import RedactionSession
 from taskspec.diagnostics import choices
-from taskspec.errors import ExitCode, SpecError, UsageError
+from taskspec.errors import SpecError, UsageError
 from taskspec.operations import state_admin, state_file
 from taskspec.operations.project import Request, open_project
 from taskspec.operations.state_file import LockWait
 from taskspec.state.model import Phase
 from taskspec.state.store import StateStore
-from taskspec.view.state_text import draw_differences, draw_record, draw_records, record_document, records_document
+from taskspec.view.labels import show_change
+from taskspec.view.state_text import draw_record, draw_records, record_document, records_document
 from taskspec.view.terminal_text import clean
 
 
@@ -34,14 +35,13 @@ def command() -> None:
 @options.spec_argument
 @options.json_option
 @options.no_color_option
-def list_records(request: Request, as_json: bool, no_color: bool) -> int:
+def list_records(request: Request, as_json: bool, no_color: bool) -> None:
     """Every address on record: attempt, outcome, launch, and when. Asks no server."""
     state = state_file.read_state(state_admin.place(request, options.server(request.secrets)))
     if as_json:
         click.echo(json.dumps(records_document(state)))
     else:
         click.echo(draw_records(state, terminal.paint(no_color=no_color)), nl=False)
-    return ExitCode.DONE
 
 
 @command.command("show")
@@ -49,7 +49,7 @@ def list_records(request: Request, as_json: bool, no_color: bool) -> int:
 @options.json_option
 @options.no_color_option
 @click.pass_obj
-def show(session: RedactionSession, arguments: tuple[str, ...], as_json: bool, no_color: bool) -> int:
+def show(session: RedactionSession, arguments: tuple[str, ...], as_json: bool, no_color: bool) -> None:
     """The whole record of an address: its inputs, outcome and results."""
     spec, (address,) = _split(arguments, "state show", "ADDRESS")
     request = options.ReadingOptions(session.secrets).request(spec)
@@ -60,45 +60,40 @@ def show(session: RedactionSession, arguments: tuple[str, ...], as_json: bool, n
         click.echo(json.dumps(record_document(record)))
     else:
         click.echo(draw_record(record, terminal.paint(no_color=no_color)), nl=False)
-    return ExitCode.DONE
 
 
 @command.command("verify")
 @options.spec_argument
 @options.json_option
-def verify(request: Request, as_json: bool) -> int:
+def verify(request: Request, as_json: bool) -> None:
     """Check that no event was changed. Exit code 6 names the first changed event."""
-    found = state_admin.verify(state_admin.place(request, options.server(request.secrets)))
+    events, lineage, layout = state_admin.verify(state_admin.place(request, options.server(request.secrets)))
     if as_json:
-        document = {"taskspec_verified": 1, "events": found.events, "lineage": found.lineage, "format": found.format}
-        click.echo(json.dumps(document))
+        click.echo(json.dumps({"taskspec_verified": 1, "events": events, "lineage": lineage, "format": layout}))
     else:
-        click.echo(f"{found.events} event{'s' * (found.events != 1)}: the state is intact.")
-    return ExitCode.DONE
+        click.echo(f"{events} event{'s' * (events != 1)}: the state is intact.")
 
 
 @command.command("export")
 @options.spec_argument
-def export(request: Request) -> int:
+def export(request: Request) -> None:
     """The whole state as one JSON document on standard output; it fits schemas/state.schema.json."""
     server = options.server(request.secrets)
     # Pure ASCII: a redirect in any locale writes the same bytes.
     click.echo(json.dumps(state_admin.export(state_admin.place(request, server), server), indent=1))
-    return ExitCode.DONE
 
 
 @command.command("import")
 @click.argument("arguments", nargs=-1, metavar="[SPEC] FILE")
 @options.why_option
 @click.pass_obj
-def import_file(session: RedactionSession, arguments: tuple[str, ...], why: str) -> int:
+def import_file(session: RedactionSession, arguments: tuple[str, ...], why: str) -> None:
     """Create the state from a complete export, `-` for standard input. There must be no state yet."""
     spec, (name,) = _split(arguments, "state import", "FILE")
     request, server = options.ReadingOptions(session.secrets).request(spec), options.server(session.secrets)
     path = state_file.state_place(request.path.resolve().parent, request, server)
     count = state_admin.import_state(path, server, name, _content(name), state_admin.this_actor(why))
     click.echo(f"Imported {count} event{'s' * (count != 1)}. See what is left to do: taskspec plan {request.shown_as}")
-    return ExitCode.DONE
 
 
 def _content(name: str) -> bytes:
@@ -118,7 +113,7 @@ def _content(name: str) -> bytes:
 @options.lock_timeout_option
 def adopt(
     reading: options.ReadingOptions, arguments: tuple[str, ...], force: bool, why: str, lock_wait: LockWait
-) -> int:
+) -> None:
     """Record a launch that was started by hand as the launch of ADDRESS.
 
     Its module, version, workspace, agent and params must equal those of the spec; differences are shown. The next
@@ -133,17 +128,17 @@ def adopt(
     path = state_file.state_path(project, request, server)
     with state_file.writing(path, lock_wait) as store:
         actor = state_admin.this_actor(why)
-        adoption = state_admin.adopt(project, server, store, address, int(number), force=force, actor=actor)
-    if adoption.changes:
+        status, changes = state_admin.adopt(project, server, store, address, int(number), force=force, actor=actor)
+    if changes:
         click.echo(f"Launch {number} → {clean(address)} in the spec:", err=True)
-        click.echo(draw_differences(adoption.changes), err=True, nl=False)
-    if adoption.changes and not force:
+    for change in changes:
+        click.echo(f"  {show_change(change)}", err=True)
+    if changes and not force:
         raise UsageError(
             f'launch {number} is not what the spec would start as "{address}"; nothing was recorded',
             remedy="change the spec, or adopt it anyway with --force",
         )
-    click.echo(f"{clean(address)}: launch {number} is adopted; it is {clean(adoption.status)}.")
-    return ExitCode.DONE
+    click.echo(f"{clean(address)}: launch {number} is adopted; it is {clean(status)}.")
 
 
 @command.command("forget")
@@ -154,16 +149,15 @@ def adopt(
 @click.pass_obj
 def forget(
     session: RedactionSession, arguments: tuple[str, ...], everything: bool, why: str, lock_wait: LockWait
-) -> int:
+) -> None:
     """Drop a record: the next plan starts the task again. A running launch is not stopped and no longer watched."""
     spec, address = _split(arguments, "state forget", *([] if everything else ["ADDRESS"]))
     actor = state_admin.this_actor(why)
     with _changing(options.ReadingOptions(session.secrets).request(spec), lock_wait) as store:
-        records = state_admin.forget_all(store, actor) if everything else state_admin.forget(store, address[0], actor)
+        records = state_admin.forget(store, address[0] if address else None, actor)
     for record in records:
         running = f"; launch {record.task_id} is not stopped" if record.phase is Phase.STARTED else ""
         click.echo(f"{clean(record.address)}: forgotten{running}")
-    return ExitCode.DONE
 
 
 @command.command("mv")
@@ -171,7 +165,7 @@ def forget(
 @options.reading_options
 @options.why_option
 @options.lock_timeout_option
-def move(reading: options.ReadingOptions, arguments: tuple[str, ...], why: str, lock_wait: LockWait) -> int:
+def move(reading: options.ReadingOptions, arguments: tuple[str, ...], why: str, lock_wait: LockWait) -> None:
     """Rename a record after its task was renamed in the spec, so that the plan keeps it.
 
     The name of a task moves all of its instances.
@@ -183,7 +177,6 @@ def move(reading: options.ReadingOptions, arguments: tuple[str, ...], why: str, 
     for source, target in moves:
         click.echo(f"{clean(source)} → {clean(target)}")
     _note_unknown(request, [target for _, target in moves])
-    return ExitCode.DONE
 
 
 def _note_unknown(request: Request, addresses: Sequence[str]) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import click
 
 from taskspec.cli import options, terminal
-from taskspec.errors import ExitCode
 from taskspec.operations import status
 from taskspec.operations.project import Request
 from taskspec.plan.deferred_tasks import addresses_in_spec
@@ -17,7 +16,7 @@ from taskspec.view.status_text import draw_status
 @options.spec_argument
 @options.json_option
 @options.no_color_option
-def command(request: Request, as_json: bool, no_color: bool) -> int:
+def command(request: Request, as_json: bool, no_color: bool) -> None:
     """What was launched, its outcome, and what the server reports now."""
     server, project, state = options.opened(request, variables_required=False)
     launches = status.recorded_launches(server, state)
@@ -26,4 +25,3 @@ def command(request: Request, as_json: bool, no_color: bool) -> int:
         options.print_json(status_document(launches, in_spec))
     else:
         click.echo(draw_status(launches, in_spec, terminal.paint(no_color=no_color)), nl=False)
-    return ExitCode.DONE
