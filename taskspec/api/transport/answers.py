@@ -9,6 +9,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from taskspec.api.records.wire_record import as_text
 from taskspec.errors import ApiError, NotFound, OutcomeUnknown, Refused, Unauthorized
 
 UNKNOWN_STATUSES = frozenset({408, 425, 499})
@@ -92,9 +93,8 @@ def server_message(body: bytes) -> tuple[str, str]:
         return "", body[: 4 * SHOWN].decode("utf-8", "replace")
     if not isinstance(content, dict):
         return "", ""
-    code = content.get("error")
-    code = code if isinstance(code, str) else ""
-    text = _detail(content.get("details")) or _text(content.get("message")) or _of_fastapi(content.get("detail"))
+    code = as_text(content.get("error"))
+    text = _detail(content.get("details")) or as_text(content.get("message")) or _of_fastapi(content.get("detail"))
     return code, f"{code}: {text}" if code and text and code != text else text or code
 
 
@@ -102,20 +102,16 @@ def _detail(details: Any) -> str:
     if isinstance(details, list) and details:
         details = details[0]
     if isinstance(details, dict):
-        return _text(details.get("message"))
-    return _text(details)
+        return as_text(details.get("message"))
+    return as_text(details)
 
 
 def _of_fastapi(detail: Any) -> str:
     """Read the errors of FastAPI apps: a text, or a list of problems and their places."""
     if not isinstance(detail, list):
-        return _text(detail)
+        return as_text(detail)
     found = [item for item in detail if isinstance(item, dict) and isinstance(item.get("msg"), str)]
     return "; ".join(f"{'.'.join(map(str, item.get('loc') or ()))}: {item['msg']}".lstrip(": ") for item in found)
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else ""
 
 
 _FORBIDDEN = (Unauthorized, "check API_TOKEN, and that its user may do this")
