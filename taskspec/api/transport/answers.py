@@ -60,18 +60,14 @@ class HttpReply:
         if said:
             message += f": {self._clean(said)}"
         if self.status in MOVED_STATUSES:
-            return self._moved(message)
+            target = self._clean(self.location) or "another address"
+            remedy = "set SERVER_ADDRESS to the address it moved to"
+            return Refused(f"{message}: moved to {target}", status=self.status, remedy=remedy)
         if self.status < 400 or self.status >= 500 or self.status in UNKNOWN_STATUSES:
             remedy = "the request may have been carried out; check before sending it again"
             return OutcomeUnknown(message, status=self.status, remedy=remedy)
         kind, remedy = _REFUSALS.get(self.status, _USUAL)
         return kind(message, status=self.status, code=self._clean(code), remedy=remedy)
-
-    def _moved(self, message: str) -> Refused:
-        target = self._clean(self.location) or "another address"
-        return Refused(
-            f"{message}: moved to {target}", status=self.status, remedy="set SERVER_ADDRESS to the address it moved to"
-        )
 
     def _clean(self, text: str) -> str:
         """Shorten the server's text to printable characters without the token."""
