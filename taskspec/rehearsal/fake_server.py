@@ -83,17 +83,15 @@ class FakeServer:
         return FakeReply(*self.handle(method, body, now))
 
     def _faulty_start(self, body: Mapping[str, Any], fault: StartFault, now: float) -> FakeReply:
-        match fault.answer:
-            case StartAnswer.REFUSED:
-                return FakeReply(*_error(400, fault.message))
-            case StartAnswer.TOO_MANY:
-                return FakeReply(*_error(429, "too many requests"))
-            case StartAnswer.BAD_GATEWAY_BEFORE:
-                return FakeReply(*_error(502, "bad gateway"))
-            case StartAnswer.NO_CONNECTION:
-                return FakeReply(0, None, Delivery.NO_CONNECTION)
-            case StartAnswer.NEVER_ARRIVES:
-                return FakeReply(0, None, Delivery.DROPPED)
+        never_started = {
+            StartAnswer.REFUSED: FakeReply(*_error(400, fault.message)),
+            StartAnswer.TOO_MANY: FakeReply(*_error(429, "too many requests")),
+            StartAnswer.BAD_GATEWAY_BEFORE: FakeReply(*_error(502, "bad gateway")),
+            StartAnswer.NO_CONNECTION: FakeReply(0, None, Delivery.NO_CONNECTION),
+            StartAnswer.NEVER_ARRIVES: FakeReply(0, None, Delivery.DROPPED),
+        }
+        if fault.answer in never_started:
+            return never_started[fault.answer]
         if fault.late_by:
             self._late.append((now + fault.late_by, body))
             return FakeReply(0, None, Delivery.HANGS if fault.answer is StartAnswer.HANG else Delivery.DROPPED)
@@ -218,7 +216,7 @@ class FakeServer:
     def _modules_named(self, body: Mapping[str, Any], now: float) -> Answer:
         slugs = [c["value"] for c in body.get("filter", ()) if c["field"] == "slug"]
         rows = [content for status, content in (self._module({"slug": s}, now) for s in slugs) if status == 200]
-        return 200, {"total": len(rows), "perPage": _PAGE, "pagesCount": 1, "entities": rows}
+        return _page(rows)
 
     def _register(self, body: Mapping[str, Any], _: float) -> Answer:
         app = read_app_folder(Path(body["path"]))

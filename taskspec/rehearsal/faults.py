@@ -188,14 +188,8 @@ def _start(body: Mapping[str, Any]) -> StartFault | None:
 
 
 def _server(body: Mapping[str, Any]) -> ServerFaults:
-    expires = body.get("token_expires_after")
-    return ServerFaults(
-        list_lag=_seconds(body.get("list_lag", 0)),
-        status_500=body.get("status_500", 0),
-        page_shift=body.get("page_shift", 0),
-        token_expires_after=inf if expires is None else _seconds(expires),
-        unknown_modules=tuple(body.get("unknown_modules", ())),
-    )
+    durations = {name: _seconds(body[name]) for name in ("list_lag", "token_expires_after") if name in body}
+    return ServerFaults(**{**body, **durations, "unknown_modules": tuple(body.get("unknown_modules", ()))})
 
 
 def _seconds(value: str | float) -> float:

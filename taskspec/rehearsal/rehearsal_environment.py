@@ -102,18 +102,17 @@ def make_environment(
 ) -> RehearsalEnvironment:
     """Build the environment for a spec. The same seed and faults give the same rehearsal."""
     responses = {i.address: placeholder_response(renderer, i) for i in instances if i.task.call is not None}
-    known = list(instances)
-    listed = _listed(renderer, known)
-    outputs = {instance.address: placeholder_output(renderer, instance, listed) for instance in known}
+    listed = _listed(renderer, instances)
+    outputs = {instance.address: placeholder_output(renderer, instance, listed) for instance in instances}
     fields: Mapping[str, Any] = {}
-    for instance in known:
+    for instance in instances:
         fields = merge(fields, placeholder_output(renderer, instance, listed, "fields"))
 
     def output_of(address: str) -> Mapping[str, Any]:
         folded = f"{address.partition('[')[0]}[{FOLDED}]"
         return outputs.get(address) or outputs.get(folded, {})
 
-    fake = FakeServer(faults, output_of=output_of, agents=agents_for(known))
+    fake = FakeServer(faults, output_of=output_of, agents=agents_for(instances))
     performer = RehearsedCalls(responses)
     return RehearsalEnvironment(fake, Clock(Random(seed)), FakeLookups(fields), call_executor=performer)  # noqa: S311 - a rehearsal, no secret
 

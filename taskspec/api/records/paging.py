@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 PAGE_LIMIT = 500
 """The largest page that the server sends."""
 
+REMOVAL_SECONDS = 300.0
+"""Seconds that a removal may take. It is never repeated, and without an answer its outcome is unknown."""
+
 
 class Paged:
     """Base of all parts of the client: a transport and the list methods."""

@@ -112,7 +112,12 @@ class AppApi(Paged):
         needs `module_id`.
         """
         if app_version is None:
-            app_version = self._newest(module_id)
+            if module_id is None:
+                raise UsageError(
+                    "the newest release is looked up by module_id",
+                    remedy="pass module_id, or app_version together with app_id",
+                )
+            app_version = str(self.get_ecosystem_module_info(module_id).get_latest_release().get("version", ""))
         request = StartRequest(
             agent_id=agent_id,
             app_id=app_id,
@@ -176,14 +181,6 @@ class AppApi(Paged):
             if self.is_ready_for_api_calls(task_id):
                 return True
         return False
-
-    def _newest(self, module_id: int | None) -> str:
-        if module_id is None:
-            raise UsageError(
-                "the newest release is looked up by module_id",
-                remedy="pass module_id, or app_version together with app_id",
-            )
-        return str(self.get_ecosystem_module_info(module_id).get_latest_release().get("version", ""))
 
 
 def as_state(params: Mapping[str, Any] | None) -> dict[str, Any]:

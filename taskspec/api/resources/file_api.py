@@ -9,14 +9,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from taskspec.api.records.paging import Records
+from taskspec.api.records.paging import REMOVAL_SECONDS, Records
 from taskspec.api.records.records import FileInfo
 from taskspec.api.transport.form_data import FormPart, MultipartBody
 from taskspec.errors import NotFound, OutcomeUnknown, UsageError
 
 Files = list[FileInfo]
-REMOVAL_SECONDS = 300.0
-"""Seconds that a removal may take. It is never repeated, and without an answer its outcome is unknown."""
 
 
 class FileApi(Records[FileInfo]):

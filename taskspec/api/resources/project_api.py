@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from taskspec.api.records.paging import Records, by_name, only_one
+from taskspec.api.records.paging import REMOVAL_SECONDS, Records, by_name, only_one
 from taskspec.api.records.records import LabelingInfo, ProjectInfo
 from taskspec.api.records.wire_record import is_integer
 from taskspec.errors import OutcomeUnknown
@@ -36,10 +36,6 @@ class LabelingQueueApi(_LabelingApi):
     """Labeling queues, which assign work item by item."""
 
     path = "labeling-queues"
-
-
-REMOVAL_SECONDS = 300.0
-"""Seconds that a removal may take. It is never repeated, and without an answer its outcome is unknown."""
 
 
 class ProjectApi(Records[ProjectInfo]):

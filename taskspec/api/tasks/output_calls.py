@@ -43,32 +43,32 @@ class OutputCalls(Paged):
         self, task_id: int, file_id: int, file_name: str, description: str = "Report"
     ) -> dict[str, Any]:
         """Link a report in Team Files."""
-        return self._general(task_id, "zmdi-receipt", file_name, f"/files/{file_id}", description, download=False)
+        return self._link(task_id, "zmdi-receipt", file_name, f"/files/{file_id}", description, download=False)
 
     def set_output_archive(
         self, task_id: int, file_id: int, file_name: str, file_url: str | None = None
     ) -> dict[str, Any]:
         """Offer an archive in Team Files for download. Without an address, taskspec looks it up."""
         url = file_url if file_url is not None else self._storage_path(file_id)
-        return self._general(task_id, "zmdi-archive", file_name, url, "Download archive", download=True)
+        return self._link(task_id, "zmdi-archive", file_name, url, "Download archive", download=True)
 
     def set_output_file_download(
         self, task_id: int, file_id: int, file_name: str, file_url: str | None = None, download: bool = True
     ) -> dict[str, Any]:
         """Offer a file in Team Files for download. Without an address, taskspec looks it up."""
         url = file_url if file_url is not None else self._storage_path(file_id)
-        return self._general(task_id, "zmdi-file", file_name, url, "Download file", download=download)
+        return self._link(task_id, "zmdi-file", file_name, url, "Download file", download=download)
 
     def set_output_directory(self, task_id: int, file_id: int, directory_path: str) -> dict[str, Any]:
         """Link a folder in Team Files."""
-        return self._general(task_id, "zmdi-folder", directory_path, f"/files/{file_id}", "Directory", download=False)
+        return self._link(task_id, "zmdi-folder", directory_path, f"/files/{file_id}", "Directory", download=False)
 
     def set_output_error(
         self, task_id: int, title: str, description: str | None = None, show_logs: bool = True
     ) -> dict[str, Any]:
         """Show an error. The status of the launch does not change."""
         icon = _icon("zmdi-alert-octagon", ERROR_COLOR, ERROR_BACKGROUND)
-        return self._message(task_id, icon, title, description, show_logs=show_logs, is_error=True)
+        return self._general(task_id, icon, title, showLogs=show_logs, isError=True, description=description)
 
     def set_output_text(
         self,
@@ -82,38 +82,21 @@ class OutputCalls(Paged):
     ) -> dict[str, Any]:
         """Show a message."""
         icon = _icon(zmdi_icon, icon_color, background_color)
-        return self._message(task_id, icon, title, description, show_logs=show_logs, is_error=False)
+        return self._general(task_id, icon, title, showLogs=show_logs, isError=False, description=description)
 
     def set_output_experiment(self, task_id: int, experiment_info: Mapping[str, Any]) -> dict[str, Any]:
         """Publish the results of a training, as training apps do."""
         return self._set_output(task_id, {"experiment": {"data": dict(experiment_info)}})
 
-    def _general(
-        self, task_id: int, icon: str, title: str, url: str, description: str, *, download: bool
+    def _link(
+        self, task_id: int, name: str, title: str, url: str, description: str, *, download: bool
     ) -> dict[str, Any]:
-        content = {
-            "icon": _icon(icon, ICON_COLOR, ICON_BACKGROUND),
-            "title": title,
-            "titleUrl": url,
-            "download": download,
-            "description": description,
-        }
-        return self._set_output(task_id, {"general": content})
+        icon = _icon(name, ICON_COLOR, ICON_BACKGROUND)
+        return self._general(task_id, icon, title, titleUrl=url, download=download, description=description)
 
-    def _message(
-        self,
-        task_id: int,
-        icon: dict[str, str],
-        title: str,
-        description: str | None,
-        *,
-        show_logs: bool,
-        is_error: bool,
-    ) -> dict[str, Any]:
-        content: dict[str, Any] = {"icon": icon, "title": title, "showLogs": show_logs, "isError": is_error}
-        if description is not None:
-            content["description"] = description
-        return self._set_output(task_id, {"general": content})
+    def _general(self, task_id: int, icon: dict[str, str], title: str, **more: Any) -> dict[str, Any]:
+        given = {key: value for key, value in more.items() if value is not None}
+        return self._set_output(task_id, {"general": {"icon": icon, "title": title, **given}})
 
     def _set_output(self, task_id: int, output: dict[str, Any]) -> dict[str, Any]:
         answer = self._transport.post("tasks.output.set", {"taskId": task_id, "output": output})

@@ -9,6 +9,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from taskspec.api.records.wire_record import as_text
 from taskspec.errors import ApiError, NotFound, OutcomeUnknown, Refused, Unauthorized
 
 UNKNOWN_STATUSES = frozenset({408, 425, 499})
@@ -59,18 +60,14 @@ class HttpReply:
         if said:
             message += f": {self._clean(said)}"
         if self.status in MOVED_STATUSES:
-            return self._moved(message)
+            target = self._clean(self.location) or "another address"
+            remedy = "set SERVER_ADDRESS to the address it moved to"
+            return Refused(f"{message}: moved to {target}", status=self.status, remedy=remedy)
         if self.status < 400 or self.status >= 500 or self.status in UNKNOWN_STATUSES:
             remedy = "the request may have been carried out; check before sending it again"
             return OutcomeUnknown(message, status=self.status, remedy=remedy)
         kind, remedy = _REFUSALS.get(self.status, _USUAL)
         return kind(message, status=self.status, code=self._clean(code), remedy=remedy)
-
-    def _moved(self, message: str) -> Refused:
-        target = self._clean(self.location) or "another address"
-        return Refused(
-            f"{message}: moved to {target}", status=self.status, remedy="set SERVER_ADDRESS to the address it moved to"
-        )
 
     def _clean(self, text: str) -> str:
         """Shorten the server's text to printable characters without the token."""
@@ -92,9 +89,8 @@ def server_message(body: bytes) -> tuple[str, str]:
         return "", body[: 4 * SHOWN].decode("utf-8", "replace")
     if not isinstance(content, dict):
         return "", ""
-    code = content.get("error")
-    code = code if isinstance(code, str) else ""
-    text = _detail(content.get("details")) or _text(content.get("message")) or _of_fastapi(content.get("detail"))
+    code = as_text(content.get("error"))
+    text = _detail(content.get("details")) or as_text(content.get("message")) or _of_fastapi(content.get("detail"))
     return code, f"{code}: {text}" if code and text and code != text else text or code
 
 
@@ -102,20 +98,16 @@ def _detail(details: Any) -> str:
     if isinstance(details, list) and details:
         details = details[0]
     if isinstance(details, dict):
-        return _text(details.get("message"))
-    return _text(details)
+        return as_text(details.get("message"))
+    return as_text(details)
 
 
 def _of_fastapi(detail: Any) -> str:
     """Read the errors of FastAPI apps: a text, or a list of problems and their places."""
     if not isinstance(detail, list):
-        return _text(detail)
+        return as_text(detail)
     found = [item for item in detail if isinstance(item, dict) and isinstance(item.get("msg"), str)]
     return "; ".join(f"{'.'.join(map(str, item.get('loc') or ()))}: {item['msg']}".lstrip(": ") for item in found)
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else ""
 
 
 _FORBIDDEN = (Unauthorized, "check API_TOKEN, and that its user may do this")

@@ -148,10 +148,8 @@ class _PlainConnection(HTTPConnection):
         _attach(self)
 
 
-class _TlsConnection(HTTPSConnection):
-    def connect(self) -> None:
-        super().connect()
-        _attach(self)
+class _TlsConnection(_PlainConnection, HTTPSConnection):
+    pass
 
 
 class _PlainPool(HTTPConnectionPool):
@@ -163,13 +161,8 @@ class _PlainPool(HTTPConnectionPool):
         return connection
 
 
-class _TlsPool(HTTPSConnectionPool):
+class _TlsPool(_PlainPool, HTTPSConnectionPool):
     ConnectionCls = _TlsConnection
-
-    def _get_conn(self, timeout: float | None = None) -> BaseHTTPConnection:
-        connection = super()._get_conn(timeout)
-        _attach(connection)
-        return connection
 
 
 class _FreshPlainPool(_PlainPool):
@@ -178,10 +171,8 @@ class _FreshPlainPool(_PlainPool):
             conn.close()
 
 
-class _FreshTlsPool(_TlsPool):
-    def _put_conn(self, conn: BaseHTTPConnection | None) -> None:
-        if conn is not None:
-            conn.close()
+class _FreshTlsPool(_FreshPlainPool, _TlsPool):
+    pass
 
 
 class KeptAdapter(HTTPAdapter):

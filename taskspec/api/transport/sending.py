@@ -33,7 +33,7 @@ from taskspec.api.transport.connections import (
 )
 from taskspec.api.transport.form_data import MultipartBody
 from taskspec.api.wire import API_PREFIX, LOCAL_PREFIX
-from taskspec.errors import ApiError, NotSent, OutcomeUnknown, UsageError
+from taskspec.errors import NotSent, OutcomeUnknown, UsageError
 
 _OBJECT = re.compile(r"^\w+\([^)]*\): ")
 
@@ -243,22 +243,19 @@ class Transport:
         try:
             yield
         except (RequestException, HTTPError) as error:
-            raise self._translate(call, watch, error) from None
-
-    def _translate(self, call: HttpCall, watch: DeadlineWatch, error: Exception) -> ApiError:
-        said = reason(error, self._token)
-        if was_never_sent(error) and not watch.connected:
-            return NotSent(
-                f"{self._endpoint_text(call)}: no connection: {said}",
-                remedy="check SERVER_ADDRESS, and that this machine can reach the server",
-            )
-        if watch.expired:
-            said = f"no complete answer within {call.deadline:g} s"
-        return OutcomeUnknown(
-            f"{self._endpoint_text(call)}: {said}",
-            status=watch.status,
-            remedy="the request may have been carried out; check before sending it again",
-        )
+            said = reason(error, self._token)
+            if was_never_sent(error) and not watch.connected:
+                raise NotSent(
+                    f"{self._endpoint_text(call)}: no connection: {said}",
+                    remedy="check SERVER_ADDRESS, and that this machine can reach the server",
+                ) from None
+            if watch.expired:
+                said = f"no complete answer within {call.deadline:g} s"
+            raise OutcomeUnknown(
+                f"{self._endpoint_text(call)}: {said}",
+                status=watch.status,
+                remedy="the request may have been carried out; check before sending it again",
+            ) from None
 
 
 def _encode(method: str, body: Any) -> bytes:
