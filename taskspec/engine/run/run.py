@@ -11,9 +11,8 @@ from dataclasses import dataclass, field
 from taskspec.engine.deferred_planner import DeferredPlanner
 from taskspec.engine.events import RunBegan, RunEnded, RunReport, TaskEnded
 from taskspec.engine.interrupt import InterruptState, OnInterrupt
-from taskspec.engine.outcomes import Outcomes
 from taskspec.engine.protocol.commands import Command, PollLaunches, RegisterFolders, StopDuplicates, StopLaunches
-from taskspec.engine.protocol.effects import Effects, record, report, submit
+from taskspec.engine.protocol.effects import record, report, submit
 from taskspec.engine.protocol.messages import FoldersRegistered, FurtherPlanned, InterruptAsked, Message
 from taskspec.engine.protocol.run_facts import RunSetup
 from taskspec.engine.protocol.states import (
@@ -65,17 +64,12 @@ class Run:
 
     def __post_init__(self) -> None:
         pace = self.setup.pace
-        board = Outcomes(self.setup.evaluator.secrets)
         polls = PollSchedule(pace.poll_shortest, pace.poll_longest, pace.server_patience)
-        self.state = RunState(self.plan, self.setup, self.interrupt_state, board, polls)
+        self.state = RunState(self.plan, self.setup, self.interrupt_state, polls)
         self.dispatcher = Dispatcher(self.state)
         self.deferred = Deferred(self.state, self.planner)
         self.message_handler = MessageHandler(self.state, self.dispatcher)
         self.state.do(submit(RegisterFolders(self.plan)))
-
-    def take_effects(self) -> Effects:
-        """What the loop has to carry out now: records first, then commands, then reports."""
-        return self.state.take_effects()
 
     def begin_ready(self, now: float) -> None:
         """Begin what may begin, and ask for what is due."""
@@ -140,9 +134,10 @@ class Run:
                 run.end(run.ended(state.attempt, Outcome.RUNNING, summary, now))
         for retry in run.ready.give_up_tries():
             run.end(TaskEnded(retry.address, Outcome.FAILED, summary="interrupted before its next try"))
+        addresses = (task.address for task in run.plan.tasks)
         result = RunReport(
             run=self.run_id,
-            tasks=run.outcomes.partition(task.address for task in run.plan.tasks),
+            tasks=tuple(run.outcomes.get(one) or TaskEnded(one, Outcome.PENDING) for one in addresses),
             results=self._results(),
             seconds=now - self.began,
             detached=self.interrupt_state.is_requested,

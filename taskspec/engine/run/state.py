@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 from taskspec.engine.events import EngineEvent, Noticed, TaskEnded
 from taskspec.engine.interrupt import InterruptState, OnInterrupt
 from taskspec.engine.launches.start import StartOrder
-from taskspec.engine.outcomes import Outcomes
 from taskspec.engine.protocol.commands import Command, ReadLog, StopLaunches
 from taskspec.engine.protocol.effects import NO_EFFECTS, Effects, notice, report, submit
 from taskspec.engine.protocol.run_facts import RunFacts, RunSetup
@@ -40,9 +39,10 @@ class RunState:
     plan: Plan
     setup: RunSetup
     interrupt_state: InterruptState
-    outcomes: Outcomes
     polls: PollSchedule
     states: dict[str, TaskState] = field(default_factory=dict)
+    outcomes: dict[str, TaskEnded] = field(default_factory=dict)
+    """The outcome of each task so far, with secrets redacted."""
     tasks: dict[str, PlannedTask] = field(init=False)
     instances: dict[str, Instance] = field(init=False)
     ready: Ready = field(init=False)
@@ -101,7 +101,7 @@ class RunState:
     @property
     def over(self) -> frozenset[str]:
         """Addresses that have their outcome, or get it once the log of their launch is read."""
-        return frozenset((*self.outcomes.ended, *self._reading_log))
+        return frozenset((*self.outcomes, *self._reading_log))
 
     def deferred_in(self, plan: Plan) -> list[str]:
         there = {instance.address for instance in plan.expansion.instances}
@@ -148,7 +148,7 @@ class RunState:
             self._effects.append(effects)
 
     def take_effects(self) -> Effects:
-        """What has to be carried out now."""
+        """What the loop has to carry out now: records first, then commands, then reports."""
         effects, self._effects = self._effects, []
         events: list[Event] = []
         commands: list[Command] = []
@@ -164,15 +164,19 @@ class RunState:
         return bool(self._effects)
 
     def _redacted(self, event: EngineEvent) -> EngineEvent:
-        return replace(event, message=self.outcomes.redact(event.message)) if isinstance(event, Noticed) else event
+        redact = self.setup.evaluator.secrets.redact
+        return replace(event, message=redact(event.message)) if isinstance(event, Noticed) else event
 
     def notice(self, address: str, message: str) -> None:
         self.do(notice(address, message))
 
     def end(self, ended: TaskEnded) -> None:
-        """Give a task its outcome."""
+        """Give a task its outcome; the last one of an address counts."""
         self._reading_log.discard(ended.address)
-        self.do(report(self.outcomes.end(ended)))
+        redact = self.setup.evaluator.secrets.redact
+        shown = replace(ended, summary=redact(ended.summary), log_tail=tuple(map(redact, ended.log_tail)))
+        self.outcomes[ended.address] = shown
+        self.do(report(shown))
 
     def end_with_log(self, ended: TaskEnded) -> None:
         """Give a task its outcome, with the last lines of its launch's log where it had one."""
@@ -237,7 +241,7 @@ class RunState:
         if self.interrupt_state.is_requested:
             return any(user in self.states or self._runs_in_other_task(user) for user in self.services[service])
         waiting = self._open_users[service]
-        while waiting and self.outcomes.has(waiting[-1]):
+        while waiting and waiting[-1] in self.outcomes:
             waiting.pop()
         return bool(waiting)
 
@@ -252,7 +256,7 @@ class RunState:
         if self.interrupt_state.mode is not OnInterrupt.DETACH or planned.action is not Action.ATTACH:
             return False
         is_running = planned.observed is not None and not planned.observed.is_terminal
-        return is_running and not self.outcomes.has(user)
+        return is_running and user not in self.outcomes
 
     def service_failure(self, user: str) -> str:
         """Why a task cannot begin: a service it needs has died. Empty while all is well."""
