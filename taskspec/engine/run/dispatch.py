@@ -227,9 +227,9 @@ class Dispatcher:
         run = self.run
         if run.is_running() or run.interrupt_state.is_requested:
             return False
-        run.ready.look_again()
+        run.ready.admission.look_again()
         self._begin_turns(now)
-        stuck = run.ready.stuck() if not run.is_running() else None
+        stuck = run.ready.admission.stuck() if not run.is_running() else None
         if stuck is None:
             return False
         summary = f"{stuck.reason}. Increase it."
@@ -255,7 +255,6 @@ class Dispatcher:
     def _is_idle(self, held: list[OnHold]) -> bool:
         """Whether waits for a person are all that is left to do."""
         run = self.run
-        up = sum(1 for _ in run.services_up)
-        is_held = len(run.states) == len(held) + up
-        is_free = run.ready.has_ready or self._queue or run.ready.retries
+        is_held = len(run.states) == len(held) + len(run.services_up)
+        is_free = run.ready.frontier.has_ready or self._queue or run.ready.retries
         return is_held and not is_free and run.awaited == 0 and not run.has_effects

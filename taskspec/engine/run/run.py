@@ -27,7 +27,6 @@ from taskspec.engine.protocol.states import (
     Unresolved,
 )
 from taskspec.engine.rules.call_rules import abandon_call
-from taskspec.engine.rules.launch_rules import Step
 from taskspec.engine.rules.service_rules import launches_left, on_unused
 from taskspec.engine.run.completion import record_skips
 from taskspec.engine.run.deferred import Deferred
@@ -94,7 +93,7 @@ class Run:
         for address in self.state.services:
             state = self.state.states.get(address)
             if isinstance(state, RunningService | StartingService) and not self.state.is_used(address):
-                self._step(on_unused(state, self.state.facts(address)), now)
+                self.dispatcher.settle(on_unused(state, self.state.facts(address)), now)
 
     def is_over(self, now: float) -> bool:
         """Whether nothing is left to do, or to wait for."""
@@ -103,19 +102,19 @@ class Run:
         if self.interrupt_state.is_requested:
             is_starting = run.is_stopping_services or any(map(_is_on_its_way, run.states.values()))
             return self.interrupt_state.is_over(now, starting=is_starting, active=bool(run.states) or is_busy)
-        is_done = run.ready.is_done and not self._is_registering
-        return is_done and not is_busy and not run.has_service_up and not run.resent
+        is_done = run.ready.frontier.is_done and not self._is_registering
+        return is_done and not is_busy and not run.services_up and not run.resent
 
     def seconds_left(self, now: float) -> float:
         """How long the loop may wait for a message."""
         run = self.state
         if self._is_registering:
             return self.interrupt_state.seconds_left(now, _IDLE_SECONDS)
-        if self.is_over(now) or run.has_effects or (run.has_room and run.ready.has_ready):
+        if self.is_over(now) or run.has_effects or (run.has_room and run.ready.frontier.has_ready):
             return 0.0
         limit = self.interrupt_state.seconds_left(now, self.dispatcher.seconds_left(now, _IDLE_SECONDS))
         if run.has_room:
-            limit = run.ready.seconds_left(now, limit)
+            limit = run.ready.retries.seconds_left(now, limit)
         return run.polls.seconds_left(now, limit) if run.watched else limit
 
     def finish(self, now: float) -> RunReport:
@@ -123,7 +122,7 @@ class Run:
         run = self.state
         for state in list(run.states.values()):
             if isinstance(state, Calling | OnHold):
-                self._step(abandon_call(state.attempt), now)
+                self.dispatcher.settle(abandon_call(state.attempt), now)
             elif isinstance(state, RunningService) or (
                 isinstance(state, Stopping) and state.attempt.address in run.services_up
             ):
@@ -132,7 +131,7 @@ class Run:
             else:
                 summary = "still running; the next apply attaches to it"
                 run.end(run.ended(state.attempt, Outcome.RUNNING, summary, now))
-        for retry in run.ready.give_up_tries():
+        for retry in run.ready.admission.give_up():
             run.end(TaskEnded(retry.address, Outcome.FAILED, summary="interrupted before its next try"))
         addresses = (task.address for task in run.plan.tasks)
         result = RunReport(
@@ -158,9 +157,6 @@ class Run:
                 self._handle_waiting(now)
             case _:
                 self.message_handler.handle(message, now)
-
-    def _step(self, step: Step, now: float) -> None:
-        self.dispatcher.settle(step, now)
 
     def _start(self) -> None:
         """Record and report the beginning, and stop launches that are not wanted any more."""
@@ -217,8 +213,8 @@ class Run:
     def _stop_duplicates_if_due(self) -> None:
         """Once all else is done, look for launches that came of a start which was sent again."""
         run = self.state
-        is_idle = run.awaited == 0 and not run.has_service_up and not run.has_effects
-        if run.resent and run.ready.is_done and is_idle and not self.interrupt_state.is_requested:
+        is_idle = run.awaited == 0 and not run.services_up and not run.has_effects
+        if run.resent and run.ready.frontier.is_done and is_idle and not self.interrupt_state.is_requested:
             resent, run.resent = tuple(run.resent), []
             run.do(submit(StopDuplicates(resent)))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from taskspec.engine.events import EngineEvent, Noticed, TaskEnded
@@ -206,12 +205,8 @@ class RunState:
 
     def is_running(self) -> bool:
         """Whether something will end by itself; a service that is up will not."""
-        is_active = len(self.states) > sum(1 for _ in self.services_up)
+        is_active = len(self.states) > len(self.services_up)
         return bool(is_active or self.awaited or self.deferred or self.ready.retries)
-
-    @property
-    def has_service_up(self) -> bool:
-        return any(True for _ in self.services_up)
 
     @property
     def is_stopping_services(self) -> bool:
@@ -222,9 +217,9 @@ class RunState:
         )
 
     @property
-    def services_up(self) -> Iterator[str]:
+    def services_up(self) -> list[str]:
         """Services that are up, or are being stopped after they were."""
-        return (one for one in self.services if one in self.states and _was_up(self.states[one]))
+        return [one for one in self.services if one in self.states and _was_up(self.states[one])]
 
     @property
     def fails_fast(self) -> bool:
