@@ -9,6 +9,7 @@ from taskspec.engine.events import error_text
 from taskspec.engine.launches.prepare import NotLaunchable
 from taskspec.engine.protocol.commands import FetchFacts, StopLaunches
 from taskspec.engine.protocol.effects import submit
+from taskspec.engine.protocol.messages import FactsFetched
 from taskspec.engine.protocol.states import (
     Attempt,
     CallQueued,
@@ -24,7 +25,7 @@ from taskspec.engine.protocol.states import (
     Watched,
 )
 from taskspec.engine.rules.call_rules import begin_call, give_up_waiting, poll_again
-from taskspec.engine.rules.launch_rules import Step, attach, begin_launch, restart_launch
+from taskspec.engine.rules.launch_rules import Step, attach, begin_launch, on_start, restart_launch
 from taskspec.engine.rules.output_rules import publish_kept
 from taskspec.engine.rules.service_rules import begin_service
 from taskspec.engine.run.completion import finish, note_absent_upstream, return_unstarted, service_is_up, skip_itself
@@ -104,16 +105,18 @@ class Dispatcher:
         else:
             self.settle(begin_launch(run.facts(address), now, retry), now)
 
-    def facts_fetched(self) -> list[str]:
-        """The server has answered; the launches that waited for facts, in order."""
+    def facts_fetched(self, message: FactsFetched, now: float) -> None:
+        """The server has answered: start the launches that waited for these facts; some need others."""
+        run = self.run
         self._is_fetching = False
         waiting, self._preparing = self._preparing, deque()
-        return [address for address in waiting if isinstance(self.run.states.get(address), Preparing)]
-
-    def still_preparing(self, address: str) -> None:
-        """The launch needs other facts."""
-        if isinstance(self.run.states.get(address), Preparing):
-            self._preparing.append(address)
+        for address in waiting:
+            state = run.states.get(address)
+            if not isinstance(state, Preparing) or return_unstarted(run, address, state.retry):
+                continue
+            self.settle(on_start(state, message, run.facts(address), now), now)
+            if isinstance(run.states.get(address), Preparing):
+                self._preparing.append(address)
 
     def begin_ready_calls(self, now: float) -> None:
         """Begin calls that may begin, look again where it is time, and end waits when nothing else is left to do."""

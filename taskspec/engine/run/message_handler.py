@@ -32,7 +32,6 @@ from taskspec.engine.protocol.messages import (
 )
 from taskspec.engine.protocol.states import (
     NotSent,
-    Preparing,
     Replacing,
     Running,
     RunningService,
@@ -72,7 +71,7 @@ class MessageHandler:
             case DuplicatesStopped():
                 self._duplicates_stopped(message)
             case FactsFetched():
-                self._facts_fetched(message, now)
+                self.dispatcher.facts_fetched(message, now)
             case Stopped():
                 self._stopped(message, now)
             case ReusableFound() | Started() | NotStarted() | Restarted():
@@ -87,13 +86,6 @@ class MessageHandler:
     def _on_outputs(self, message: KeptOutputsRead | Published) -> None:
         address = message.outputs.address if isinstance(message, KeptOutputsRead) else message.publication.address
         self.state.do(on_outputs(message, self.state.facts(address)))
-
-    def _facts_fetched(self, message: FactsFetched, now: float) -> None:
-        for address in self.dispatcher.facts_fetched():
-            state = self.state.states[address]
-            if isinstance(state, Preparing) and not return_unstarted(self.state, address, state.retry):
-                self.dispatcher.settle(on_start(state, message, self.state.facts(address), now), now)
-                self.dispatcher.still_preparing(address)
 
     def _on_start(self, message: StartMessage, now: float) -> None:
         state = self.state.states.get(message.address)

@@ -21,7 +21,6 @@ from taskspec.engine.protocol.states import (
     Running,
     RunningService,
     StartingService,
-    Stopping,
     StopPurpose,
     TaskState,
     Unresolved,
@@ -123,14 +122,10 @@ class Run:
         for state in list(run.states.values()):
             if isinstance(state, Calling | OnHold):
                 self.dispatcher.settle(abandon_call(state.attempt), now)
-            elif isinstance(state, RunningService) or (
-                isinstance(state, Stopping) and state.attempt.address in run.services_up
-            ):
-                summary = "still running; the next apply takes it over, or stops it"
-                run.end(run.ended(state.attempt, Outcome.RUNNING, summary, now))
             else:
-                summary = "still running; the next apply attaches to it"
-                run.end(run.ended(state.attempt, Outcome.RUNNING, summary, now))
+                is_up = state.attempt.address in run.services_up
+                later = "takes it over, or stops it" if is_up else "attaches to it"
+                run.end(run.ended(state.attempt, Outcome.RUNNING, f"still running; the next apply {later}", now))
         for retry in run.ready.admission.give_up():
             run.end(TaskEnded(retry.address, Outcome.FAILED, summary="interrupted before its next try"))
         addresses = (task.address for task in run.plan.tasks)
@@ -150,8 +145,11 @@ class Run:
         match message:
             case InterruptAsked():
                 self._leave(now)
-            case FoldersRegistered():
-                self._registered(message)
+            case FoldersRegistered(error):
+                if self._is_registering and error is not None:
+                    raise error
+                if self._is_registering:
+                    self._start()
             case FurtherPlanned():
                 self.deferred.on_planned(message, now)
                 self._handle_waiting(now)
@@ -173,12 +171,6 @@ class Run:
         for stop in self.plan.stops:
             run.do(submit(StopLaunches(stop.address, tuple(launches_left(stop)), StopPurpose.UNWANTED)))
         record_skips(run, run.ready.skipped_at_once)
-
-    def _registered(self, message: FoldersRegistered) -> None:
-        if self._is_registering:
-            if message.error is not None:
-                raise message.error
-            self._start()
 
     def _leave(self, now: float, mode: OnInterrupt | None = None) -> None:
         """Begin to leave; with `stop`, ask every launch to stop, the youngest first."""
