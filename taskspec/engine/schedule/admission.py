@@ -26,18 +26,7 @@ class SlotDeadlock:
     """A task that can never begin: what it lacks is held by services that are up for it."""
 
     address: str
-    kind: str
-    name: str
-    holders: tuple[str, ...]
-
-    @property
-    def reason(self) -> str:
-        """What is wrong, for people."""
-        places = {POOL: f'pool "{self.name}"', TASK: f'max_parallel of "{self.name}"'}
-        place = places.get(self.kind, f'agent "{self.name}"')
-        if not self.holders:
-            return f"{place} is too small: this task and the services it needs hold slots at the same time"
-        return f"{place} has no slot left: services that wait for this task hold them ({', '.join(self.holders)})"
+    reason: str
 
 
 @dataclass(slots=True)
@@ -109,8 +98,8 @@ class Admission:
             is_try = self._due.pop(node, None) is not None
             if is_try or not self.frontier.is_skipped(node):
                 self.frontier.hand(node)
-                addresses = tuple(self._instance(holder).address for holder in holders)
-                return SlotDeadlock(self._instance(node).address, kind, name, addresses)
+                names = [self._instance(holder).address for holder in holders]
+                return SlotDeadlock(self._instance(node).address, _lack_of(kind, name, names))
         return None
 
     def give_up(self) -> list[PendingRetry]:
@@ -185,6 +174,14 @@ def is_limited(plan: Plan) -> bool:
     """Whether anything but the number of launches at a time decides who begins."""
     tasks = plan.expansion.declarations
     return plan.slots_per_agent is not None or any(t.pool or t.priority or t.max_parallel is not None for t in tasks)
+
+
+def _lack_of(kind: str, name: str, holders: list[str]) -> str:
+    """Why nothing ever gives a slot of this place back."""
+    place = {POOL: f'pool "{name}"', TASK: f'max_parallel of "{name}"'}.get(kind, f'agent "{name}"')
+    if not holders:
+        return f"{place} is too small: this task and the services it needs hold slots at the same time"
+    return f"{place} has no slot left: services that wait for this task hold them ({', '.join(holders)})"
 
 
 class _Sizes(dict[Place, int]):
