@@ -64,9 +64,7 @@ class Dispatcher:
             return
         before = run.states.get(address)
         if isinstance(state, Watched) and not isinstance(before, Watched):
-            if not run.watched:
-                run.polls.begin(now)
-            run.polls.hurry(now)
+            run.polls.hurry(now, is_first=not run.watched)
         run.put(address, state)
         if isinstance(state, RunningService) and not isinstance(before, RunningService):
             service_is_up(run, state)
@@ -174,11 +172,9 @@ class Dispatcher:
         match planned.action:
             case _ if facts.task.service is not None:
                 self.settle(begin_service(facts, now), now)
-            case Action.KEEP:
+            case Action.KEEP | Action.PUBLISH:
                 self.settle((Kept(attempt), submit()), now)
-            case Action.PUBLISH:
-                self.settle((Kept(attempt), submit()), now)
-                if planned.previous is not None:
+                if planned.action is Action.PUBLISH and planned.previous is not None:
                     run.do(publish_kept(facts, planned.previous))
             case Action.ATTACH:
                 self.settle(attach(facts, now), now)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from taskspec.engine.events import EngineEvent, Noticed, TaskEnded
 from taskspec.engine.interrupt import InterruptState, OnInterrupt
 from taskspec.engine.launches.start import StartOrder
-from taskspec.engine.protocol.commands import Command, ReadLog, StopLaunches
+from taskspec.engine.protocol.commands import ReadLog, StopLaunches
 from taskspec.engine.protocol.effects import NO_EFFECTS, Effects, notice, report, submit
 from taskspec.engine.protocol.run_facts import RunFacts, RunSetup
 from taskspec.engine.protocol.states import (
@@ -25,7 +25,7 @@ from taskspec.engine.run.poll_schedule import PollSchedule
 from taskspec.engine.schedule.ready import Ready
 from taskspec.plan.model import Action, Plan, PlannedTask
 from taskspec.specfile.fields.kinds import RunOn
-from taskspec.state.model import Event, Outcome
+from taskspec.state.model import Outcome
 from taskspec.template.expansion.instances import Instance
 from taskspec.template.expressions.task_views import TaskView
 from taskspec.values import Json
@@ -149,14 +149,11 @@ class RunState:
     def take_effects(self) -> Effects:
         """What the loop has to carry out now: records first, then commands, then reports."""
         effects, self._effects = self._effects, []
-        events: list[Event] = []
-        commands: list[Command] = []
-        reports: list[EngineEvent] = []
-        for one in effects:
-            events += one.events
-            commands += one.commands
-            reports += map(self._redacted, one.reports)
-        return Effects(tuple(events), tuple(commands), tuple(reports))
+        return Effects(
+            tuple(event for one in effects for event in one.events),
+            tuple(command for one in effects for command in one.commands),
+            tuple(self._redacted(event) for one in effects for event in one.reports),
+        )
 
     @property
     def has_effects(self) -> bool:
