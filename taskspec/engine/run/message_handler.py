@@ -64,8 +64,8 @@ class MessageHandler:
         match message:
             case Polled():
                 self._polled(message, now)
-            case KeptOutputsRead() | Published():
-                self._on_outputs(message)
+            case KeptOutputsRead(about) | Published(about):
+                self.state.do(on_outputs(message, self.state.facts(about.address)))
             case LogRead(ended, lines):
                 self.state.end(replace(ended, log_tail=lines))
             case DuplicatesStopped():
@@ -82,10 +82,6 @@ class MessageHandler:
                 self._on_call(message, now)
             case _:
                 assert_never(message)
-
-    def _on_outputs(self, message: KeptOutputsRead | Published) -> None:
-        address = message.outputs.address if isinstance(message, KeptOutputsRead) else message.publication.address
-        self.state.do(on_outputs(message, self.state.facts(address)))
 
     def _on_start(self, message: StartMessage, now: float) -> None:
         state = self.state.states.get(message.address)
