@@ -15,7 +15,7 @@ from functools import partial
 from taskspec.engine.deferred_planner import DeferredPlanner
 from taskspec.engine.events import RunReport
 from taskspec.engine.interrupt import InterruptState
-from taskspec.engine.journal import RENEW_SECONDS, RedactingJournal
+from taskspec.engine.journal import RENEW_SECONDS, redacted_event
 from taskspec.engine.launches.context import RunContext
 from taskspec.engine.launches.prepare import LaunchPreparer
 from taskspec.engine.protocol.commands import Command
@@ -41,7 +41,6 @@ class Apply:
         launching = LaunchPreparer(plan.lineage, tools)
         self._context = WorkerContext(tools, launching, self._interrupt_state)
         self._workers = tools.executor.workers(min(pace.parallelism, _WORKER_LIMIT) + 1)
-        self._journal = RedactingJournal(tools.store, tools.evaluator.secrets)
         self._written_at = now
         setting = RunSetup(tools.evaluator, launching, tools.server, pace)
         self._run = Run(self.run, plan, setting, self._interrupt_state, partial(DeferredPlanner, tools, launching), now)
@@ -70,12 +69,13 @@ class Apply:
 
     def _carry_out(self) -> None:
         """Events first: raises LockHeld when another run owns the state, and nothing is sent then."""
-        effects = self._run.take_effects()
+        effects = self._run.state.take_effects()
         if effects.events:
-            self._journal.append(self.run, effects.events)
+            secrets = self.run_context.evaluator.secrets
+            self.run_context.store.append(self.run, [redacted_event(event, secrets) for event in effects.events])
             self._written_at = self.run_context.clock()
         elif self.run_context.clock() - self._written_at > RENEW_SECONDS:
-            self._journal.renew()
+            self.run_context.store.renew()
             self._written_at = self.run_context.clock()
         for command in effects.commands:
             work = partial(_perform, command, self._context)

@@ -10,7 +10,7 @@ from taskspec.engine.launches.prepare import LaunchPreparer, NotLaunchable
 from taskspec.engine.server.observe import observe_launches
 from taskspec.errors import TaskspecError
 from taskspec.plan.model import Plan
-from taskspec.plan.plan_inputs import CarriedOver, PlanInputs
+from taskspec.plan.plan_inputs import CarriedOver
 from taskspec.plan.planner import make_plan
 from taskspec.state.model import State
 from taskspec.template.expansion.instances import Instance
@@ -80,14 +80,10 @@ class DeferredPlanner:
             carried={task.address: CarriedOver(task, task.address in self.ended) for task in plan.tasks},
         )
         further = make_plan(tools.evaluator, inputs)
-        self._check(inputs, further)
+        # Agents and workspaces of what is new have to exist.
+        new = [task for task in further.tasks if task.address not in inputs.carried and not task.is_folded]
+        tools.catalogue.check_places((further.expansion.instances[task.node], task.request) for task in new)
         return further
-
-    def _check(self, inputs: PlanInputs, plan: Plan) -> None:
-        """Agents and workspaces of what is new exist."""
-        instances = plan.expansion.instances
-        new = [task for task in plan.tasks if task.address not in inputs.carried and not task.is_folded]
-        self.run_context.catalogue.check_places((instances[task.node], task.request) for task in new)
 
 
 def _of_folded(state: State, folded: list[Instance]) -> State:

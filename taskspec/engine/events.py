@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -132,10 +133,7 @@ class RunReport:
 
     @property
     def counts(self) -> dict[str, int]:
-        found: dict[str, int] = {}
-        for task in self.tasks:
-            found[task.outcome.value] = found.get(task.outcome.value, 0) + 1
-        return found
+        return Counter(task.outcome.value for task in self.tasks)
 
 
 def error_text(error: Exception | None) -> str:

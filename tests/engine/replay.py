@@ -410,7 +410,7 @@ class Replay:
         return self.now
 
     def _take(self, run: Run, leaving: InterruptState) -> None:
-        effects = run.take_effects()
+        effects = run.state.take_effects()
         for event in effects.events:
             _check_row(event)
             self.events.append(event)

@@ -74,11 +74,6 @@ def describe(kind: Kind, body: Mapping[str, Json]) -> str:
             return f"run {' '.join(map(str, body['command']))}"
 
 
-def workspace_of(server: Server, order: CallOrder) -> int:
-    """The workspace of a call. Raises UsageError where the spec names none."""
-    return server.workspace(order.workspace)
-
-
 def team_of(server: Server, order: CallOrder) -> int:
     """The team a call names, by id or name; else that of its workspace."""
     team = order.body.get("team")
@@ -88,7 +83,7 @@ def team_of(server: Server, order: CallOrder) -> int:
         return server.api.team.get_info_by_name(team).id
     if team is not None:
         raise CallFailed(f"team must be an id or a name, and is {team!r}", FailureKind.INPUTS)
-    found = server.api.workspace.get_info_by_id(workspace_of(server, order)).team_id
+    found = server.api.workspace.get_info_by_id(server.workspace(order.workspace)).team_id
     if found is None:
         raise CallFailed("the server does not say which team the workspace belongs to", remedy="add `team: ID`")
     return found

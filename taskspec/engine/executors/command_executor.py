@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import os
@@ -10,7 +9,7 @@ import signal
 import subprocess
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
@@ -23,29 +22,9 @@ from taskspec.specfile.fields.retries_and_deadlines import FailureKind, show
 from taskspec.values import Json, canonical
 
 
-class StillRunsError(Exception):
-    """An earlier run of the command has not ended. `group` is its process group, 0 where that was not noted."""
-
-    def __init__(self, group: int) -> None:
-        super().__init__(f"process group {group}")
-        self.group = group
-
-
-@dataclass(frozen=True, slots=True)
-class CommandLock:
-    """What a command has to inherit so that others see that it runs."""
-
-    descriptor: int
-
-    def note(self, group: int) -> None:
-        """Write down which process group runs now."""
-        os.ftruncate(self.descriptor, 0)
-        os.pwrite(self.descriptor, str(group).encode("ascii"), 0)
-
-
 @contextmanager
-def lock_command(folder: Path, address: str) -> Iterator[CommandLock]:
-    """The guard of a task. Raises StillRunsError while a process that inherited an earlier one is alive.
+def lock_command(folder: Path, address: str) -> Iterator[int]:
+    """The guard of a task, which its command inherits; raises CallFailed while one that inherited it before is alive.
 
     The lock belongs to the open file, which processes inherit (flock(2)), so it outlives the process that took it.
     After a run that taskspec saw to its end the file is gone: a process that left the group on purpose blocks no run.
@@ -56,13 +35,21 @@ def lock_command(folder: Path, address: str) -> Iterator[CommandLock]:
     try:
         if not try_lock(descriptor):
             noted = os.pread(descriptor, 20, 0)
-            raise StillRunsError(int(noted) if noted.isdigit() else 0)
+            raise _still_runs(int(noted) if noted.isdigit() else 0)
         try:
-            yield CommandLock(descriptor)
+            yield descriptor
         finally:
             path.unlink(missing_ok=True)
     finally:
         os.close(descriptor)
+
+
+def _still_runs(group: int) -> CallFailed:
+    """An earlier run of the command has not ended. `group` is its process group, 0 where that was not noted."""
+    which = f" (process group {group})" if group else ""
+    message = f"an earlier run of this command, which taskspec could not end, still runs{which}"
+    end = f"or end it with `kill -- -{group}`" if group else "or end it"
+    return CallFailed(message, remedy=f"wait for it {end}, then apply again")
 
 
 KEPT_BYTES = 64 * 1024
@@ -90,8 +77,8 @@ class CommandExecutor:
             raise CallFailed("commands on this machine are off", FailureKind.INPUTS, remedy="add --allow-local")
         arguments = [_text("command", value) for value in order.body["command"]]
         extra = {name: _text(f"env.{name}", value) for name, value in order.body.get("env", {}).items()}
-        with _lock_while_running(self.notes, order.address) as guarded:
-            process = self._start(arguments, extra, self.folder / order.folder, guarded)
+        with lock_command(self.notes, order.address) as guard:
+            process = self._start(arguments, extra, self.folder / order.folder, guard)
             streams = _Tail.of(process.stdout), _Tail.of(process.stderr)
             try:
                 self._await(process, order.call.timeout, pause)
@@ -100,15 +87,14 @@ class CommandExecutor:
         out, err = map(self._said, streams)
         if process.returncode != 0:
             raise CallFailed(_ended(arguments[0], process.returncode, err or out))
-        whole = None if streams[0].was_cut else out
-        return {"exit_code": 0, "stdout": out, "json": _parsed(whole)}
+        return {"exit_code": 0, "stdout": out, "json": None if streams[0].was_cut else _parsed(out)}
 
     def _said(self, stream: _Tail) -> str:
         text = stream.end()
         return self.secrets.redact_tail(text) if stream.was_cut else text
 
     def _start(
-        self, arguments: list[str], extra: Mapping[str, str], folder: Path, guarded: CommandLock
+        self, arguments: list[str], extra: Mapping[str, str], folder: Path, guard: int
     ) -> subprocess.Popen[bytes]:
         try:
             process = subprocess.Popen(
@@ -119,13 +105,14 @@ class CommandExecutor:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 start_new_session=True,
-                pass_fds=[guarded.descriptor],
+                pass_fds=[guard],
             )
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or str(error)
             message = f'program "{arguments[0]}" cannot be run: {reason}'
             raise CallFailed(message, remedy="check the name and that it is on PATH") from None
-        guarded.note(process.pid)
+        os.ftruncate(guard, 0)
+        os.pwrite(guard, str(process.pid).encode("ascii"), 0)
         return process
 
     def _await(self, process: subprocess.Popen[bytes], limit: float | None, pause: Pause) -> None:
@@ -135,19 +122,6 @@ class CommandExecutor:
         if code is None:
             message = f"the command did not end within {show(limit or 0)} and was killed"
             raise CallFailed(message, remedy="see `timeout`")
-
-
-@contextlib.contextmanager
-def _lock_while_running(notes: Path, address: str) -> Iterator[CommandLock]:
-    try:
-        with lock_command(notes, address) as guarded:
-            yield guarded
-    except StillRunsError as error:
-        group = error.group
-        which = f" (process group {group})" if group else ""
-        message = f"an earlier run of this command, which taskspec could not end, still runs{which}"
-        end = f"or end it with `kill -- -{group}`" if group else "or end it"
-        raise CallFailed(message, remedy=f"wait for it {end}, then apply again") from None
 
 
 @dataclass(slots=True)
@@ -174,7 +148,7 @@ class _Tail:
         return bytes(self.kept).decode("utf-8", "replace")
 
     def _read(self) -> None:
-        with self.stream, contextlib.suppress(OSError, ValueError):
+        with self.stream, suppress(OSError, ValueError):
             while chunk := self.stream.read1(KEPT_BYTES):  # type: ignore[attr-defined]  # a pipe is a BufferedReader
                 self.kept += chunk
                 if len(self.kept) > KEPT_BYTES:
@@ -185,9 +159,9 @@ class _Tail:
 def _kill(process: subprocess.Popen[bytes]) -> None:
     """End the whole group, politely first; what a command leaves behind ends with it."""
     for number in (signal.SIGTERM, signal.SIGKILL):
-        with contextlib.suppress(ProcessLookupError, PermissionError):
+        with suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, number)
-        with contextlib.suppress(subprocess.TimeoutExpired):
+        with suppress(subprocess.TimeoutExpired):
             process.wait(GRACE_SECONDS)
 
 
@@ -207,7 +181,7 @@ def _ended(program: str, code: int, text: str) -> str:
     return f'"{program}" {how}' + (f": {' | '.join(last)}" if last else " and said nothing")
 
 
-def _parsed(text: str | None) -> Json:
+def _parsed(text: str) -> Json:
     """The JSON that a command printed, or null where it printed something else."""
     try:
         return json.loads(text, parse_constant=_no_number) if text else None

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from taskspec.api import LaunchStatus, TaskInfo
 from taskspec.api.tasks.waiting import poll_until
-from taskspec.engine.executors.call_protocol import CallFailed, CallOrder, Pause, team_of, workspace_of
+from taskspec.engine.executors.call_protocol import CallFailed, CallOrder, Pause, team_of
 from taskspec.engine.server.connection import Server
 from taskspec.files.uploads import files_to_upload
 from taskspec.specfile.fields.platform_calls import ARGUMENTS, PlatformCall
@@ -44,7 +44,7 @@ class PlatformExecutor:
 
     def _clone_project(self, order: CallOrder, arguments: Mapping[str, Json], pause: Pause) -> Json:
         api = self.server.api
-        workspace = arguments.get("workspace") or workspace_of(self.server, order)
+        workspace = arguments.get("workspace") or self.server.workspace(order.workspace)
         task = api.project.clone(arguments["project"], workspace, arguments["name"])
         project = _project_in(self._end_of(task, order, pause))
         return {"project": project, "name": arguments["name"], "workspace": workspace, "task": task}

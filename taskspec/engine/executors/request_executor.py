@@ -33,6 +33,11 @@ SHOWN = 200
 LOOK_SECONDS = 10.0
 """Between two looks whether the service is still there while an answer is awaited."""
 RESEND_LIMIT = 5
+AFTER_LOST_ANSWER = (
+    "see whether it did; raise `timeout` if it needs longer; `idempotent: true` if asking twice does no harm"
+)
+_LOST = FailureKind.UNKNOWN_START
+"""Never repeated automatically: the service may have carried it out."""
 _NAP_SHORTEST, _NAP_LONGEST = 0.005, 0.25
 Begin = Callable[[Callable[[], None]], None]
 """Carries out a call in a thread of its own while the caller waits."""
@@ -88,7 +93,8 @@ class _Attempt:
         try:
             return self._accepted(self._ask(self._left()))
         except OutcomeUnknown as error:
-            raise self._lost(error) from None
+            message = f"{error.message}; the service may have done what was asked"
+            raise CallFailed(message, _LOST, remedy=AFTER_LOST_ANSWER) from None
 
     def until(self, poll: Poll) -> Json:
         """The first answer that meets the condition; lost ones are asked for again."""
@@ -193,16 +199,6 @@ class _Attempt:
     def _too_late(self, why: str) -> CallFailed:
         limit = show(self.order.call.timeout or LONGEST_REQUEST)
         return CallFailed(f"{self._method} of launch {self.service}: {why} within {limit}", remedy="raise `timeout`")
-
-    def _lost(self, error: OutcomeUnknown) -> CallFailed:
-        remedy = (
-            "see whether it did; raise `timeout` if it needs longer; `idempotent: true` if asking twice does no harm"
-        )
-        return CallFailed(f"{error.message}; the service may have done what was asked", remedy=remedy, kind=_LOST)
-
-
-_LOST = FailureKind.UNKNOWN_START
-"""Never repeated automatically: the service may have carried it out."""
 
 
 def _short(answer: Json) -> str:

@@ -16,7 +16,6 @@ from taskspec.values import Json
 PATIENCE = 300.0
 """How long a server may be silent before a wait gives up, in seconds."""
 _DONE = frozenset({"completed", "review_completed"})
-_DROPPED = frozenset({"stopped"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +59,7 @@ class WaitExecutor:
         info, what = look.get_info_by_id(number), str(kind).replace("_", " ")
         if info.status in _DONE:
             return {"id": info.id, "name": info.name, "status": info.status}
-        if info.status in _DROPPED:
+        if info.status == "stopped":
             raise CallFailed(f'{what} {number} "{info.name}" was {info.status}', FailureKind.STOPPED)
         shown = info.status.replace("_", " ") or "open"
         raise StillPending(f'{what} {number} "{info.name}" is {shown}', remedy="apply again when it is completed")

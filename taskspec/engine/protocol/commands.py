@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Protocol
+from typing import ClassVar, Protocol
 
 from taskspec.api import TaskInfo
 from taskspec.engine.deferred_planner import DeferredPlanner
@@ -44,31 +44,22 @@ from taskspec.plan.request import CallRequest, LaunchRequest
 from taskspec.specfile.fields.kinds import Readiness
 from taskspec.template.expansion.instances import Instance
 
-if TYPE_CHECKING:
-    pass
-
 
 class Command(Protocol):
     """Work for a worker. The end of a run waits for its message where `is_awaited`."""
 
-    is_awaited: ClassVar[bool]
-    has_own_thread: ClassVar[bool]
+    __slots__ = ()
+    is_awaited: ClassVar[bool] = True
+    has_own_thread: ClassVar[bool] = False
 
     def run(self, context: WorkerContext) -> Message: ...
 
     def failed(self, error: Exception) -> Message: ...
 
 
-class _Awaited:
-    __slots__ = ()
-    is_awaited: ClassVar[bool] = True
-    has_own_thread: ClassVar[bool] = False
-
-
-class _Unawaited:
+class _Unawaited(Command, Protocol):
     __slots__ = ()
     is_awaited: ClassVar[bool] = False
-    has_own_thread: ClassVar[bool] = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +92,7 @@ class FetchFacts(_Unawaited):
 
 
 @dataclass(frozen=True, slots=True)
-class FindReusable(_Awaited):
+class FindReusable(Command):
     """Look for a running service to reuse. Launches that are `ours` are not considered."""
 
     address: Address
@@ -117,7 +108,7 @@ class FindReusable(_Awaited):
 
 
 @dataclass(frozen=True, slots=True)
-class StartLaunch(_Awaited):
+class StartLaunch(Command):
     """Send a start whose intent is on record."""
 
     order: StartOrder
@@ -132,7 +123,7 @@ class StartLaunch(_Awaited):
 
 
 @dataclass(frozen=True, slots=True)
-class RestartLaunch(_Awaited):
+class RestartLaunch(Command):
     """Let the server run a failed launch again."""
 
     address: Address
@@ -147,7 +138,7 @@ class RestartLaunch(_Awaited):
 
 
 @dataclass(frozen=True, slots=True)
-class StopLaunches(_Awaited):
+class StopLaunches(Command):
     """Stop launches, one after the other, and wait until they have stopped.
 
     With `launch_key`, a launch that carries the key of another start is left alone.
@@ -202,7 +193,7 @@ class LookUp(_Unawaited):
 
 
 @dataclass(frozen=True, slots=True)
-class Probe(_Awaited):
+class Probe(Command):
     """Ask the app of a service whether it is up."""
 
     address: Address
@@ -232,7 +223,7 @@ class PrepareCall(_Unawaited):
 
 
 @dataclass(frozen=True, slots=True)
-class MakeCall(_Awaited):
+class MakeCall(Command):
     """Make a call, in a thread of its own, since it may take hours. The task's former launch is stopped first."""
 
     order: CallOrder
@@ -252,7 +243,7 @@ class MakeCall(_Awaited):
 
 
 @dataclass(frozen=True, slots=True)
-class ReadKeptOutputs(_Awaited):
+class ReadKeptOutputs(Command):
     """Read a kept launch whose outputs are to be set, and look up what the outputs need of it."""
 
     outputs: KeptOutputs
@@ -271,7 +262,7 @@ class ReadKeptOutputs(_Awaited):
 
 
 @dataclass(frozen=True, slots=True)
-class Publish(_Awaited):
+class Publish(Command):
     """Set the outputs of a launch."""
 
     publication: Publication
@@ -284,7 +275,7 @@ class Publish(_Awaited):
 
 
 @dataclass(frozen=True, slots=True)
-class ReadLog(_Awaited):
+class ReadLog(Command):
     """Read the last lines of the log of a task that ended."""
 
     ended: TaskEnded
@@ -297,7 +288,7 @@ class ReadLog(_Awaited):
 
 
 @dataclass(frozen=True, slots=True)
-class StopDuplicates(_Awaited):
+class StopDuplicates(Command):
     """Look once more for launches that came of a start which arrived more than once, and stop them."""
 
     starts: tuple[AnsweredStart, ...]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from taskspec.engine.events import EngineEvent, Noticed
@@ -40,10 +39,3 @@ def report(*events: EngineEvent) -> Effects:
 def notice(address: str, *messages: str) -> Effects:
     """Tell the user something that changes no outcome."""
     return Effects(reports=tuple(Noticed(address, message) for message in messages if message))
-
-
-def combine_effects(effects: Iterable[Effects]) -> Effects:
-    total = NO_EFFECTS
-    for one in effects:
-        total += one
-    return total

@@ -68,10 +68,30 @@ class WatchedLaunch:
 
 
 @dataclass(frozen=True, slots=True)
-class Preparing:
-    """The launch waits for facts from the server: its agent, or the highest launch id. Nothing is on record yet."""
+class OfAttempt:
+    """A phase or an end of one attempt."""
 
     attempt: Attempt
+
+
+@dataclass(frozen=True, slots=True)
+class OfLaunch(OfAttempt):
+    """A phase in which a launch is polled."""
+
+    launch: WatchedLaunch
+
+
+@dataclass(frozen=True, slots=True)
+class OfUnsent(OfAttempt):
+    """A phase or an end of an attempt of which nothing was sent. `retry` is the try that it makes, if not the first."""
+
+    retry: PendingRetry | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Preparing(OfAttempt):
+    """The launch waits for facts from the server: its agent, or the highest launch id. Nothing is on record yet."""
+
     request: LaunchRequest
     retry: PendingRetry | None = None
 
@@ -82,68 +102,54 @@ class Preparing:
 
 
 @dataclass(frozen=True, slots=True)
-class Searching:
+class Searching(OfAttempt):
     """A worker looks for a running service to reuse."""
 
-    attempt: Attempt
     prepared: PreparedLaunch
     retry: PendingRetry | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Replacing:
+class Replacing(OfAttempt):
     """A worker stops the launch that the new one replaces."""
 
-    attempt: Attempt
     prepared: PreparedLaunch
     retry: PendingRetry | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Starting:
+class Starting(OfAttempt):
     """The intent is on record and the start is being sent."""
 
-    attempt: Attempt
     prepared: PreparedLaunch
 
 
 @dataclass(frozen=True, slots=True)
-class Unresolved:
+class Unresolved(OfAttempt):
     """The run ended while the start was on its way. The next apply looks for the launch."""
-
-    attempt: Attempt
 
 
 @dataclass(frozen=True, slots=True)
-class Restarting:
+class Restarting(OfAttempt):
     """The server is asked to run a failed launch again."""
 
-    attempt: Attempt
     retry: PendingRetry
 
 
 @dataclass(frozen=True, slots=True)
-class Running:
+class Running(OfLaunch):
     """The launch of a job runs."""
 
-    attempt: Attempt
-    launch: WatchedLaunch
-
 
 @dataclass(frozen=True, slots=True)
-class StartingService:
+class StartingService(OfLaunch):
     """The launch of a service runs, and the service is not up yet."""
 
-    attempt: Attempt
-    launch: WatchedLaunch
-
 
 @dataclass(frozen=True, slots=True)
-class RunningService:
+class RunningService(OfLaunch):
     """The service is ready for the tasks that use it."""
 
-    attempt: Attempt
-    launch: WatchedLaunch
     verdict: Verdict
 
 
@@ -190,10 +196,9 @@ _OUTLASTING = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Stopping:
+class Stopping(OfAttempt):
     """A worker stops the launch; then the task ends as `verdict` says. `info` is what polls showed last."""
 
-    attempt: Attempt
     purpose: StopPurpose
     verdict: Verdict
     info: TaskInfo | None = None
@@ -201,34 +206,26 @@ class Stopping:
 
 
 @dataclass(frozen=True, slots=True)
-class CallQueued:
+class CallQueued(OfUnsent):
     """The call waits until fewer calls are being made."""
 
-    attempt: Attempt
-    retry: PendingRetry | None = None
-
 
 @dataclass(frozen=True, slots=True)
-class Digesting:
+class Digesting(OfUnsent):
     """A worker reads the files that the call uploads."""
 
-    attempt: Attempt
-    retry: PendingRetry | None = None
-
 
 @dataclass(frozen=True, slots=True)
-class Calling:
+class Calling(OfAttempt):
     """The call is being made."""
 
-    attempt: Attempt
     order: CallOrder
 
 
 @dataclass(frozen=True, slots=True)
-class OnHold:
+class OnHold(OfAttempt):
     """A wait for a person between two looks. The run may end without it once `wait_until` has come."""
 
-    attempt: Attempt
     order: CallOrder
     next_poll: float
     wait_until: float
@@ -264,35 +261,30 @@ class Downstream(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Succeeded:
+class Succeeded(OfAttempt):
     """The job or call succeeded."""
 
-    attempt: Attempt
     results: Mapping[str, Json]
 
 
 @dataclass(frozen=True, slots=True)
-class Failed:
+class Failed(OfAttempt):
     """The try failed; whether the task is tried again is decided by its retry rule."""
 
-    attempt: Attempt
     summary: str
     outcome: Outcome = Outcome.FAILED
     kind: FailureKind | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class Kept(OfAttempt):
     """What an earlier run launched or called is kept."""
-
-    attempt: Attempt
 
 
 @dataclass(frozen=True, slots=True)
-class EndedService:
+class EndedService(OfAttempt):
     """The task has its outcome. `is_unstopped`: its launch still runs. `with_log`: the report shows its log."""
 
-    attempt: Attempt
     outcome: Outcome
     summary: str
     downstream: Downstream = Downstream.NOTHING
@@ -301,19 +293,15 @@ class EndedService:
 
 
 @dataclass(frozen=True, slots=True)
-class Pending:
+class Pending(OfAttempt):
     """A person has not finished: the task and those that need it wait for the next apply."""
 
-    attempt: Attempt
     summary: str
 
 
 @dataclass(frozen=True, slots=True)
-class Dropped:
+class Dropped(OfUnsent):
     """The run ended before anything was sent; the task has no outcome."""
-
-    attempt: Attempt
-    retry: PendingRetry | None = None
 
 
 End = Succeeded | Failed | Kept | EndedService | Pending | Dropped

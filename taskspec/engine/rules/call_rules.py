@@ -63,8 +63,7 @@ def on_call(state: TaskState, message: CallMessage, facts: RunFacts, now: float)
         case CallPrepared():
             return _prepared(state, message, facts) if isinstance(state, Digesting) else (state, NO_EFFECTS)
         case Answered():
-            is_current = isinstance(state, Calling) and state.attempt.key == message.key
-            return _answered(state, message, facts, now) if is_current else (state, NO_EFFECTS)
+            return _answered(state, message, facts, now)
         case _:
             assert_never(message)
 
@@ -132,7 +131,7 @@ def _made(attempt: Attempt, order: CallOrder, facts: RunFacts) -> MakeCall:
 
 
 def _answered(state: TaskState, message: Answered, facts: RunFacts, now: float) -> Step:
-    if not isinstance(state, Calling):
+    if not isinstance(state, Calling) or state.attempt.key != message.key:
         return state, NO_EFFECTS
     error = message.error
     if error is None:
@@ -164,12 +163,10 @@ def _hold(state: Calling, error: StillPending, facts: RunFacts, now: float) -> S
 
 def _failed(state: Calling, error: Exception, facts: RunFacts) -> Step:
     """The call failed. Where it is unknown whether something was deleted, the intent stays for the user to judge."""
-    kind = _kind(error, facts)
-    effects = NO_EFFECTS
-    if not (kind is FailureKind.UNKNOWN_START and facts.task.destructive):
-        event = event_bodies.ended(facts.address, state.attempt.key, Outcome.FAILED, error_text(error), {})
-        effects = record(event)
-    return Failed(state.attempt, error_text(error), kind=kind), effects
+    failed = Failed(state.attempt, error_text(error), kind=_kind(error, facts))
+    if failed.kind is FailureKind.UNKNOWN_START and facts.task.destructive:
+        return failed, NO_EFFECTS
+    return failed, record(event_bodies.ended(facts.address, state.attempt.key, Outcome.FAILED, failed.summary, {}))
 
 
 def _kind(error: Exception, facts: RunFacts) -> FailureKind:

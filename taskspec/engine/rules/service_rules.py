@@ -256,51 +256,31 @@ def _died(attempt: Attempt, up: Verdict, verdict: Verdict, info: TaskInfo | None
 
 
 def _stopped(state: ServiceState, message: Stopped, facts: RunFacts) -> Step:
+    """The launch of a service was stopped, could not be, or turns out to have ended before."""
     if not isinstance(state, Stopping) or message.purpose is not state.purpose:
         return on_stopped(state, message, facts)
+    attempt, verdict, info, previous = state.attempt, state.verdict, message.info, facts.planned.previous
     match state.purpose:
-        case StopPurpose.UNUSED:
-            return _unused_stopped(state, message, facts)
         case StopPurpose.SERVICE_OVERDUE:
-            return _died(state.attempt, state.verdict, state.verdict, state.info, facts)
+            return _died(attempt, verdict, verdict, state.info, facts)
+        case StopPurpose.UNUSED if info is not None and info.status is LaunchStatus.ERROR and facts.has_failed_user:
+            # It died before it was stopped, and has taken a user with it.
+            return _died(attempt, verdict, judge_ended_service(info, was_up=True), info, facts)
+        case StopPurpose.UNUSED:
+            end = EndedService(attempt, Outcome.SUCCEEDED, AFTER_LAST_USER)
+            events = [event_bodies.ended(facts.address, attempt.key, end.outcome, end.summary, verdict.results)]
         case StopPurpose.NEVER_READY:
-            return _never_ready_stopped(state, message, facts)
-        case StopPurpose.LEFT_OVER:
-            return _left_over_stopped(state, message, facts)
+            end = EndedService(attempt, Outcome.SKIPPED, NEVER_READY, Downstream.MAY_BEGIN)
+            events = [event_bodies.ended(facts.address, attempt.key, Outcome.STOPPED, NEVER_READY, {})]
+        case StopPurpose.LEFT_OVER if previous is not None:
+            end = EndedService(attempt, Outcome.SUCCEEDED, LEFT_OVER, Downstream.MAY_BEGIN)
+            events = list(_cleared(previous, attempt.task_id))
         case _:
             return on_stopped(state, message, facts)
-
-
-def _unused_stopped(state: Stopping, message: Stopped, facts: RunFacts) -> Step:
-    """The service stopped after its last user, or turns out to have died before and to have taken a user with it."""
-    attempt, info = state.attempt, message.info
-    if info is not None and info.status is LaunchStatus.ERROR and facts.has_failed_user:
-        return _died(attempt, state.verdict, judge_ended_service(info, was_up=True), info, facts)
     if message.error is not None:
-        return _not_stopped(attempt, message.error, Downstream.NOTHING), NO_EFFECTS
-    event = event_bodies.ended(facts.address, attempt.key, Outcome.SUCCEEDED, AFTER_LAST_USER, state.verdict.results)
-    return EndedService(attempt, Outcome.SUCCEEDED, AFTER_LAST_USER), record(event)
-
-
-def _never_ready_stopped(state: Stopping, message: Stopped, facts: RunFacts) -> Step:
-    attempt = state.attempt
-    if message.error is not None:
-        return _not_stopped(attempt, message.error, Downstream.MAY_BEGIN), NO_EFFECTS
-    event = event_bodies.ended(facts.address, attempt.key, Outcome.STOPPED, NEVER_READY, {})
-    return EndedService(attempt, Outcome.SKIPPED, NEVER_READY, Downstream.MAY_BEGIN), record(event)
-
-
-def _left_over_stopped(state: Stopping, message: Stopped, facts: RunFacts) -> Step:
-    attempt, previous = state.attempt, facts.planned.previous
-    if message.error is not None or previous is None:
-        return _not_stopped(attempt, message.error, Downstream.MAY_BEGIN), NO_EFFECTS
-    done = EndedService(attempt, Outcome.SUCCEEDED, LEFT_OVER, Downstream.MAY_BEGIN)
-    return done, record(*_cleared(previous, attempt.task_id))
-
-
-def _not_stopped(attempt: Attempt, error: Exception | None, downstream: Downstream) -> EndedService:
-    summary = f"could not be stopped: {error_text(error)}; the next apply tries again"
-    return EndedService(attempt, Outcome.RUNNING, summary, downstream, is_unstopped=True)
+        summary = f"could not be stopped: {error_text(message.error)}; the next apply tries again"
+        return EndedService(attempt, Outcome.RUNNING, summary, end.downstream, is_unstopped=True), NO_EFFECTS
+    return end, record(*events)
 
 
 def _cleared(previous: Record, task_id: int | None) -> Iterator[Event]:

@@ -138,7 +138,9 @@ def _keep(run: RunState, address: str) -> None:
     if previous is not None and not is_service:
         run.show(address, previous.task_id, previous.results)
     if previous is not None or is_service:
-        run.outcomes.keep(address, previous.task_id if previous is not None else None)
+        # A kept task is not reported, since the plan shows it.
+        task_id = previous.task_id if previous is not None else None
+        run.outcomes[address] = TaskEnded(address, Outcome.KEPT, task_id)
     record_skips(run, run.ready.succeed(address))
 
 
@@ -218,7 +220,9 @@ def _why(run: RunState, address: str, cause: str, what: str, *, fail_fast: bool)
         return SkipReason.FAIL_FAST, f'not begun: "{cause}" failed, and the run fails fast'
     if run.ready.has_failed(cause):
         return SkipReason.UPSTREAM_FAILED, f'needs "{cause}", which {what}'
-    return run.outcomes.skip_reason(cause), f'needs "{cause}", which is skipped'
+    skipped = run.outcomes.get(cause)
+    reason = skipped.skip if skipped is not None else None
+    return reason or SkipReason.UPSTREAM_FAILED, f'needs "{cause}", which is skipped'
 
 
 def _skip(run: RunState, address: str, reason: SkipReason, summary: str, because_of: str = "") -> None:

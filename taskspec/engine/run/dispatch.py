@@ -9,6 +9,7 @@ from taskspec.engine.events import error_text
 from taskspec.engine.launches.prepare import NotLaunchable
 from taskspec.engine.protocol.commands import FetchFacts, StopLaunches
 from taskspec.engine.protocol.effects import submit
+from taskspec.engine.protocol.messages import FactsFetched
 from taskspec.engine.protocol.states import (
     Attempt,
     CallQueued,
@@ -24,7 +25,7 @@ from taskspec.engine.protocol.states import (
     Watched,
 )
 from taskspec.engine.rules.call_rules import begin_call, give_up_waiting, poll_again
-from taskspec.engine.rules.launch_rules import Step, attach, begin_launch, restart_launch
+from taskspec.engine.rules.launch_rules import Step, attach, begin_launch, on_start, restart_launch
 from taskspec.engine.rules.output_rules import publish_kept
 from taskspec.engine.rules.service_rules import begin_service
 from taskspec.engine.run.completion import finish, note_absent_upstream, return_unstarted, service_is_up, skip_itself
@@ -63,9 +64,7 @@ class Dispatcher:
             return
         before = run.states.get(address)
         if isinstance(state, Watched) and not isinstance(before, Watched):
-            if not run.watched:
-                run.polls.begin(now)
-            run.polls.hurry(now)
+            run.polls.hurry(now, is_first=not run.watched)
         run.put(address, state)
         if isinstance(state, RunningService) and not isinstance(before, RunningService):
             service_is_up(run, state)
@@ -104,16 +103,18 @@ class Dispatcher:
         else:
             self.settle(begin_launch(run.facts(address), now, retry), now)
 
-    def facts_fetched(self) -> list[str]:
-        """The server has answered; the launches that waited for facts, in order."""
+    def facts_fetched(self, message: FactsFetched, now: float) -> None:
+        """The server has answered: start the launches that waited for these facts; some need others."""
+        run = self.run
         self._is_fetching = False
         waiting, self._preparing = self._preparing, deque()
-        return [address for address in waiting if isinstance(self.run.states.get(address), Preparing)]
-
-    def still_preparing(self, address: str) -> None:
-        """The launch needs other facts."""
-        if isinstance(self.run.states.get(address), Preparing):
-            self._preparing.append(address)
+        for address in waiting:
+            state = run.states.get(address)
+            if not isinstance(state, Preparing) or return_unstarted(run, address, state.retry):
+                continue
+            self.settle(on_start(state, message, run.facts(address), now), now)
+            if isinstance(run.states.get(address), Preparing):
+                self._preparing.append(address)
 
     def begin_ready_calls(self, now: float) -> None:
         """Begin calls that may begin, look again where it is time, and end waits when nothing else is left to do."""
@@ -171,11 +172,9 @@ class Dispatcher:
         match planned.action:
             case _ if facts.task.service is not None:
                 self.settle(begin_service(facts, now), now)
-            case Action.KEEP:
+            case Action.KEEP | Action.PUBLISH:
                 self.settle((Kept(attempt), submit()), now)
-            case Action.PUBLISH:
-                self.settle((Kept(attempt), submit()), now)
-                if planned.previous is not None:
+                if planned.action is Action.PUBLISH and planned.previous is not None:
                     run.do(publish_kept(facts, planned.previous))
             case Action.ATTACH:
                 self.settle(attach(facts, now), now)
@@ -227,9 +226,9 @@ class Dispatcher:
         run = self.run
         if run.is_running() or run.interrupt_state.is_requested:
             return False
-        run.ready.look_again()
+        run.ready.admission.look_again()
         self._begin_turns(now)
-        stuck = run.ready.stuck() if not run.is_running() else None
+        stuck = run.ready.admission.stuck() if not run.is_running() else None
         if stuck is None:
             return False
         summary = f"{stuck.reason}. Increase it."
@@ -255,7 +254,6 @@ class Dispatcher:
     def _is_idle(self, held: list[OnHold]) -> bool:
         """Whether waits for a person are all that is left to do."""
         run = self.run
-        up = sum(1 for _ in run.services_up)
-        is_held = len(run.states) == len(held) + up
-        is_free = run.ready.has_ready or self._queue or run.ready.retries
+        is_held = len(run.states) == len(held) + len(run.services_up)
+        is_free = run.ready.frontier.has_ready or self._queue or run.ready.retries
         return is_held and not is_free and run.awaited == 0 and not run.has_effects

@@ -32,7 +32,6 @@ from taskspec.engine.protocol.messages import (
 )
 from taskspec.engine.protocol.states import (
     NotSent,
-    Preparing,
     Replacing,
     Running,
     RunningService,
@@ -43,15 +42,15 @@ from taskspec.engine.protocol.states import (
 )
 from taskspec.engine.rules.call_rules import on_call
 from taskspec.engine.rules.job_rules import on_job, on_stopped
-from taskspec.engine.rules.launch_rules import StartMessage, Step, on_replaced, on_start
+from taskspec.engine.rules.launch_rules import StartMessage, on_replaced, on_start
 from taskspec.engine.rules.output_rules import on_outputs
 from taskspec.engine.rules.service_rules import on_service, probe, stopped_events
 from taskspec.engine.run.completion import return_unstarted
 from taskspec.engine.run.dispatch import Dispatcher
 from taskspec.engine.run.state import RunState, watched_launch
+from taskspec.engine.server.observe import has_ended
 from taskspec.plan.model import Planned, Reason
 from taskspec.state import event_bodies
-from taskspec.template.expansion.instances import Instance
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +64,14 @@ class MessageHandler:
         match message:
             case Polled():
                 self._polled(message, now)
-            case KeptOutputsRead() | Published():
-                self._on_outputs(message)
+            case KeptOutputsRead(about) | Published(about):
+                self.state.do(on_outputs(message, self.state.facts(about.address)))
             case LogRead(ended, lines):
                 self.state.end(replace(ended, log_tail=lines))
             case DuplicatesStopped():
                 self._duplicates_stopped(message)
             case FactsFetched():
-                self._facts_fetched(message, now)
+                self.dispatcher.facts_fetched(message, now)
             case Stopped():
                 self._stopped(message, now)
             case ReusableFound() | Started() | NotStarted() | Restarted():
@@ -84,20 +83,6 @@ class MessageHandler:
             case _:
                 assert_never(message)
 
-    def _step(self, step: Step, now: float) -> None:
-        self.dispatcher.settle(step, now)
-
-    def _on_outputs(self, message: KeptOutputsRead | Published) -> None:
-        address = message.outputs.address if isinstance(message, KeptOutputsRead) else message.publication.address
-        self.state.do(on_outputs(message, self.state.facts(address)))
-
-    def _facts_fetched(self, message: FactsFetched, now: float) -> None:
-        for address in self.dispatcher.facts_fetched():
-            state = self.state.states[address]
-            if isinstance(state, Preparing) and not return_unstarted(self.state, address, state.retry):
-                self._step(on_start(state, message, self.state.facts(address), now), now)
-                self.dispatcher.still_preparing(address)
-
     def _on_start(self, message: StartMessage, now: float) -> None:
         state = self.state.states.get(message.address)
         if state is None or self._return_unstarted(message.address):
@@ -106,7 +91,7 @@ class MessageHandler:
             order = state.prepared.order
             start = AnsweredStart(order.address, order.key, order.workspace, order.watermark, message.done.task_id)
             self.state.answered_starts.append(start)
-        self._step(on_start(state, message, self.state.facts(message.address), now), now)
+        self.dispatcher.settle(on_start(state, message, self.state.facts(message.address), now), now)
 
     def _return_unstarted(self, address: str) -> bool:
         """End a task that has sent nothing yet, where a failure has ended the run; whether that was so."""
@@ -117,18 +102,15 @@ class MessageHandler:
         state = self.state.states.get(message.address)
         looked = message.looked.info if isinstance(message, LookedUp) and message.looked is not None else None
         self._learn_token(message.address, message.info if isinstance(message, Probed) else looked)
-        if not isinstance(state, Running | StartingService | RunningService | Stopping):
-            return
-        facts = self.state.facts(message.address)
         if isinstance(message, LookedUp) and isinstance(state, Running):
-            self._step(on_job(state, message, facts, now), now)
+            self.dispatcher.settle(on_job(state, message, self.state.facts(message.address), now), now)
         elif isinstance(state, StartingService):
-            self._step(on_service(state, message, facts, now), now)
+            self.dispatcher.settle(on_service(state, message, self.state.facts(message.address), now), now)
 
     def _on_call(self, message: CallPrepared | Answered, now: float) -> None:
         state = self.state.states.get(message.address)
         if state is not None and not self._return_unstarted(message.address):
-            self._step(on_call(state, message, self.state.facts(message.address), now), now)
+            self.dispatcher.settle(on_call(state, message, self.state.facts(message.address), now), now)
 
     def _polled(self, message: Polled, now: float) -> None:
         run = self.state
@@ -147,20 +129,22 @@ class MessageHandler:
         for address in run.services:
             state = run.states.get(address)
             if isinstance(state, StartingService):
-                self._step(probe(state, run.facts(address)), now)
+                self.dispatcher.settle(probe(state, run.facts(address)), now)
 
     def _seen(self, address: str, info: TaskInfo | None, now: float) -> None:
         state, facts = self.state.states[address], self.state.facts(address)
         self._learn_token(address, info)
         if facts.task.service is not None and isinstance(state, StartingService | RunningService | Stopping):
-            self._step(on_service(state, Seen(info), facts, now), now)
+            self.dispatcher.settle(on_service(state, Seen(info), facts, now), now)
         elif isinstance(state, Running | Stopping):
-            self._step(on_job(state, Seen(info), facts, now), now)
+            self.dispatcher.settle(on_job(state, Seen(info), facts, now), now)
 
     def _learn_token(self, address: str, info: TaskInfo | None) -> None:
         """Redact the token of a launch whose text is stored or shown."""
         instance = self.state.instances.get(address)
-        if info is not None and instance is not None and has_ended_or_serves(instance, info):
+        if info is None or instance is None:
+            return
+        if (has_ended(info) or instance.task.service is not None) and shows_text_of(instance, info):
             self.state.setup.evaluator.secrets.know(info.session_token)
 
     def _stopped(self, message: Stopped, now: float) -> None:
@@ -180,11 +164,11 @@ class MessageHandler:
             return
         facts = self.state.facts(message.address, of_users=True)
         if isinstance(state, Replacing):
-            self._step(on_replaced(state, message, facts), now)
+            self.dispatcher.settle(on_replaced(state, message, facts), now)
         elif facts.task.service is not None and isinstance(state, StartingService | RunningService | Stopping):
-            self._step(on_service(state, message, facts, now), now)
+            self.dispatcher.settle(on_service(state, message, facts, now), now)
         else:
-            self._step(on_stopped(state, message, facts), now)
+            self.dispatcher.settle(on_stopped(state, message, facts), now)
 
     def _duplicate_stopped(self, message: Stopped) -> None:
         fate = f"could not be stopped: {error_text(message.error)}" if message.error is not None else "was stopped"
@@ -223,8 +207,3 @@ class MessageHandler:
             raise message.error
         for address, what in message.notices:
             self.state.notice(address, what)
-
-
-def has_ended_or_serves(instance: Instance, info: TaskInfo) -> bool:
-    is_over = info.status is not None and info.status.is_terminal
-    return (is_over or instance.task.service is not None) and shows_text_of(instance, info)

@@ -26,12 +26,10 @@ class PollSchedule:
     def __post_init__(self) -> None:
         self._interval = self.shortest
 
-    def begin(self, now: float) -> None:
-        """The first launch is to be watched: the server's silence counts from here."""
-        self._answered_at = now
-
-    def hurry(self, now: float) -> None:
-        """A launch began: ask soon."""
+    def hurry(self, now: float, *, is_first: bool) -> None:
+        """A launch began: ask soon. The server's silence counts from the first that is watched."""
+        if is_first:
+            self._answered_at = now
         self._interval = self.shortest
         self._next = min(self._next, now + self.shortest) if self._next > now else now + self.shortest
 

@@ -11,9 +11,8 @@ from dataclasses import dataclass, field
 from taskspec.engine.deferred_planner import DeferredPlanner
 from taskspec.engine.events import RunBegan, RunEnded, RunReport, TaskEnded
 from taskspec.engine.interrupt import InterruptState, OnInterrupt
-from taskspec.engine.outcomes import Outcomes
 from taskspec.engine.protocol.commands import Command, PollLaunches, RegisterFolders, StopDuplicates, StopLaunches
-from taskspec.engine.protocol.effects import Effects, record, report, submit
+from taskspec.engine.protocol.effects import record, report, submit
 from taskspec.engine.protocol.messages import FoldersRegistered, FurtherPlanned, InterruptAsked, Message
 from taskspec.engine.protocol.run_facts import RunSetup
 from taskspec.engine.protocol.states import (
@@ -22,13 +21,11 @@ from taskspec.engine.protocol.states import (
     Running,
     RunningService,
     StartingService,
-    Stopping,
     StopPurpose,
     TaskState,
     Unresolved,
 )
 from taskspec.engine.rules.call_rules import abandon_call
-from taskspec.engine.rules.launch_rules import Step
 from taskspec.engine.rules.service_rules import launches_left, on_unused
 from taskspec.engine.run.completion import record_skips
 from taskspec.engine.run.deferred import Deferred
@@ -65,17 +62,12 @@ class Run:
 
     def __post_init__(self) -> None:
         pace = self.setup.pace
-        board = Outcomes(self.setup.evaluator.secrets)
         polls = PollSchedule(pace.poll_shortest, pace.poll_longest, pace.server_patience)
-        self.state = RunState(self.plan, self.setup, self.interrupt_state, board, polls)
+        self.state = RunState(self.plan, self.setup, self.interrupt_state, polls)
         self.dispatcher = Dispatcher(self.state)
         self.deferred = Deferred(self.state, self.planner)
         self.message_handler = MessageHandler(self.state, self.dispatcher)
         self.state.do(submit(RegisterFolders(self.plan)))
-
-    def take_effects(self) -> Effects:
-        """What the loop has to carry out now: records first, then commands, then reports."""
-        return self.state.take_effects()
 
     def begin_ready(self, now: float) -> None:
         """Begin what may begin, and ask for what is due."""
@@ -100,7 +92,7 @@ class Run:
         for address in self.state.services:
             state = self.state.states.get(address)
             if isinstance(state, RunningService | StartingService) and not self.state.is_used(address):
-                self._step(on_unused(state, self.state.facts(address)), now)
+                self.dispatcher.settle(on_unused(state, self.state.facts(address)), now)
 
     def is_over(self, now: float) -> bool:
         """Whether nothing is left to do, or to wait for."""
@@ -109,19 +101,19 @@ class Run:
         if self.interrupt_state.is_requested:
             is_starting = run.is_stopping_services or any(map(_is_on_its_way, run.states.values()))
             return self.interrupt_state.is_over(now, starting=is_starting, active=bool(run.states) or is_busy)
-        is_done = run.ready.is_done and not self._is_registering
-        return is_done and not is_busy and not run.has_service_up and not run.answered_starts
+        is_done = run.ready.frontier.is_done and not self._is_registering
+        return is_done and not is_busy and not run.services_up and not run.answered_starts
 
     def seconds_left(self, now: float) -> float:
         """How long the loop may wait for a message."""
         run = self.state
         if self._is_registering:
             return self.interrupt_state.seconds_left(now, _IDLE_SECONDS)
-        if self.is_over(now) or run.has_effects or (run.has_room and run.ready.has_ready):
+        if self.is_over(now) or run.has_effects or (run.has_room and run.ready.frontier.has_ready):
             return 0.0
         limit = self.interrupt_state.seconds_left(now, self.dispatcher.seconds_left(now, _IDLE_SECONDS))
         if run.has_room:
-            limit = run.ready.seconds_left(now, limit)
+            limit = run.ready.retries.seconds_left(now, limit)
         return run.polls.seconds_left(now, limit) if run.watched else limit
 
     def finish(self, now: float) -> RunReport:
@@ -129,20 +121,17 @@ class Run:
         run = self.state
         for state in list(run.states.values()):
             if isinstance(state, Calling | OnHold):
-                self._step(abandon_call(state.attempt), now)
-            elif isinstance(state, RunningService) or (
-                isinstance(state, Stopping) and state.attempt.address in run.services_up
-            ):
-                summary = "still running; the next apply takes it over, or stops it"
-                run.end(run.ended(state.attempt, Outcome.RUNNING, summary, now))
+                self.dispatcher.settle(abandon_call(state.attempt), now)
             else:
-                summary = "still running; the next apply attaches to it"
-                run.end(run.ended(state.attempt, Outcome.RUNNING, summary, now))
-        for retry in run.ready.give_up_tries():
+                is_up = state.attempt.address in run.services_up
+                later = "takes it over, or stops it" if is_up else "attaches to it"
+                run.end(run.ended(state.attempt, Outcome.RUNNING, f"still running; the next apply {later}", now))
+        for retry in run.ready.admission.give_up():
             run.end(TaskEnded(retry.address, Outcome.FAILED, summary="interrupted before its next try"))
+        addresses = (task.address for task in run.plan.tasks)
         result = RunReport(
             run=self.run_id,
-            tasks=run.outcomes.partition(task.address for task in run.plan.tasks),
+            tasks=tuple(run.outcomes.get(one) or TaskEnded(one, Outcome.PENDING) for one in addresses),
             results=self._results(),
             seconds=now - self.began,
             detached=self.interrupt_state.is_requested,
@@ -156,16 +145,16 @@ class Run:
         match message:
             case InterruptAsked():
                 self._leave(now)
-            case FoldersRegistered():
-                self._registered(message)
+            case FoldersRegistered(error):
+                if self._is_registering and error is not None:
+                    raise error
+                if self._is_registering:
+                    self._start()
             case FurtherPlanned():
                 self.deferred.on_planned(message, now)
                 self._handle_waiting(now)
             case _:
                 self.message_handler.handle(message, now)
-
-    def _step(self, step: Step, now: float) -> None:
-        self.dispatcher.settle(step, now)
 
     def _start(self) -> None:
         """Record and report the beginning, and stop launches that are not wanted any more."""
@@ -182,12 +171,6 @@ class Run:
         for stop in self.plan.stops:
             run.do(submit(StopLaunches(stop.address, tuple(launches_left(stop)), StopPurpose.UNWANTED)))
         record_skips(run, run.ready.skipped_at_once)
-
-    def _registered(self, message: FoldersRegistered) -> None:
-        if self._is_registering:
-            if message.error is not None:
-                raise message.error
-            self._start()
 
     def _leave(self, now: float, mode: OnInterrupt | None = None) -> None:
         """Begin to leave; with `stop`, ask every launch to stop, the youngest first."""
@@ -224,8 +207,8 @@ class Run:
     def _stop_duplicates_if_due(self) -> None:
         """Once all else is done, look for launches that came of a start which arrived more than once."""
         run = self.state
-        is_idle = run.awaited == 0 and not run.has_service_up and not run.has_effects
-        if run.answered_starts and run.ready.is_done and is_idle and not self.interrupt_state.is_requested:
+        is_idle = run.awaited == 0 and not run.services_up and not run.has_effects
+        if run.answered_starts and run.ready.frontier.is_done and is_idle and not self.interrupt_state.is_requested:
             starts, run.answered_starts = tuple(run.answered_starts), []
             run.do(submit(StopDuplicates(starts)))
 

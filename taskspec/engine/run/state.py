@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from taskspec.engine.events import EngineEvent, Noticed, TaskEnded
 from taskspec.engine.interrupt import InterruptState, OnInterrupt
 from taskspec.engine.launches.start import AnsweredStart
-from taskspec.engine.outcomes import Outcomes
-from taskspec.engine.protocol.commands import Command, ReadLog, StopLaunches
+from taskspec.engine.protocol.commands import ReadLog, StopLaunches
 from taskspec.engine.protocol.effects import NO_EFFECTS, Effects, notice, report, submit
 from taskspec.engine.protocol.run_facts import RunFacts, RunSetup
 from taskspec.engine.protocol.states import (
@@ -27,7 +25,7 @@ from taskspec.engine.run.poll_schedule import PollSchedule
 from taskspec.engine.schedule.ready import Ready
 from taskspec.plan.model import Action, Plan, PlannedTask
 from taskspec.specfile.fields.kinds import RunOn
-from taskspec.state.model import Event, Outcome
+from taskspec.state.model import Outcome
 from taskspec.template.expansion.instances import Instance
 from taskspec.template.expressions.task_views import TaskView
 from taskspec.values import Json
@@ -40,9 +38,10 @@ class RunState:
     plan: Plan
     setup: RunSetup
     interrupt_state: InterruptState
-    outcomes: Outcomes
     polls: PollSchedule
     states: dict[str, TaskState] = field(default_factory=dict)
+    outcomes: dict[str, TaskEnded] = field(default_factory=dict)
+    """The outcome of each task so far, with secrets redacted."""
     tasks: dict[str, PlannedTask] = field(init=False)
     instances: dict[str, Instance] = field(init=False)
     ready: Ready = field(init=False)
@@ -101,7 +100,7 @@ class RunState:
     @property
     def over(self) -> frozenset[str]:
         """Addresses that have their outcome, or get it once the log of their launch is read."""
-        return frozenset((*self.outcomes.ended, *self._reading_log))
+        return frozenset((*self.outcomes, *self._reading_log))
 
     def deferred_in(self, plan: Plan) -> list[str]:
         there = {instance.address for instance in plan.expansion.instances}
@@ -148,31 +147,32 @@ class RunState:
             self._effects.append(effects)
 
     def take_effects(self) -> Effects:
-        """What has to be carried out now."""
+        """What the loop has to carry out now: records first, then commands, then reports."""
         effects, self._effects = self._effects, []
-        events: list[Event] = []
-        commands: list[Command] = []
-        reports: list[EngineEvent] = []
-        for one in effects:
-            events += one.events
-            commands += one.commands
-            reports += map(self._redacted, one.reports)
-        return Effects(tuple(events), tuple(commands), tuple(reports))
+        return Effects(
+            tuple(event for one in effects for event in one.events),
+            tuple(command for one in effects for command in one.commands),
+            tuple(self._redacted(event) for one in effects for event in one.reports),
+        )
 
     @property
     def has_effects(self) -> bool:
         return bool(self._effects)
 
     def _redacted(self, event: EngineEvent) -> EngineEvent:
-        return replace(event, message=self.outcomes.redact(event.message)) if isinstance(event, Noticed) else event
+        redact = self.setup.evaluator.secrets.redact
+        return replace(event, message=redact(event.message)) if isinstance(event, Noticed) else event
 
     def notice(self, address: str, message: str) -> None:
         self.do(notice(address, message))
 
     def end(self, ended: TaskEnded) -> None:
-        """Give a task its outcome."""
+        """Give a task its outcome; the last one of an address counts."""
         self._reading_log.discard(ended.address)
-        self.do(report(self.outcomes.end(ended)))
+        redact = self.setup.evaluator.secrets.redact
+        shown = replace(ended, summary=redact(ended.summary), log_tail=tuple(map(redact, ended.log_tail)))
+        self.outcomes[ended.address] = shown
+        self.do(report(shown))
 
     def end_with_log(self, ended: TaskEnded) -> None:
         """Give a task its outcome, with the last lines of its launch's log where it had one."""
@@ -202,12 +202,8 @@ class RunState:
 
     def is_running(self) -> bool:
         """Whether something will end by itself; a service that is up will not."""
-        is_active = len(self.states) > sum(1 for _ in self.services_up)
+        is_active = len(self.states) > len(self.services_up)
         return bool(is_active or self.awaited or self.deferred or self.ready.retries)
-
-    @property
-    def has_service_up(self) -> bool:
-        return any(True for _ in self.services_up)
 
     @property
     def is_stopping_services(self) -> bool:
@@ -218,9 +214,9 @@ class RunState:
         )
 
     @property
-    def services_up(self) -> Iterator[str]:
+    def services_up(self) -> list[str]:
         """Services that are up, or are being stopped after they were."""
-        return (one for one in self.services if one in self.states and _was_up(self.states[one]))
+        return [one for one in self.services if one in self.states and _was_up(self.states[one])]
 
     @property
     def fails_fast(self) -> bool:
@@ -237,7 +233,7 @@ class RunState:
         if self.interrupt_state.is_requested:
             return any(user in self.states or self._runs_in_other_task(user) for user in self.services[service])
         waiting = self._open_users[service]
-        while waiting and self.outcomes.has(waiting[-1]):
+        while waiting and waiting[-1] in self.outcomes:
             waiting.pop()
         return bool(waiting)
 
@@ -252,7 +248,7 @@ class RunState:
         if self.interrupt_state.mode is not OnInterrupt.DETACH or planned.action is not Action.ATTACH:
             return False
         is_running = planned.observed is not None and not planned.observed.is_terminal
-        return is_running and not self.outcomes.has(user)
+        return is_running and user not in self.outcomes
 
     def service_failure(self, user: str) -> str:
         """Why a task cannot begin: a service it needs has died. Empty while all is well."""

@@ -23,21 +23,10 @@ _BEFORE_ALL = -(2**62)
 
 @dataclass(frozen=True, slots=True)
 class SlotDeadlock:
-    """A node that can never begin: what it lacks is held by services that are up for it."""
+    """A task that can never begin: what it lacks is held by services that are up for it."""
 
-    node: int
-    kind: str
-    name: str
-    holders: tuple[str, ...]
-
-    @property
-    def reason(self) -> str:
-        """What is wrong, for people."""
-        places = {POOL: f'pool "{self.name}"', TASK: f'max_parallel of "{self.name}"'}
-        place = places.get(self.kind, f'agent "{self.name}"')
-        if not self.holders:
-            return f"{place} is too small: this task and the services it needs hold slots at the same time"
-        return f"{place} has no slot left: services that wait for this task hold them ({', '.join(self.holders)})"
+    address: str
+    reason: str
 
 
 @dataclass(slots=True)
@@ -47,7 +36,8 @@ class Admission:
     plan: Plan
     frontier: Frontier
     retries: Retries
-    _slots: Slots | None = field(init=False)
+    _slots: Slots = field(init=False)
+    _is_limited: bool = field(init=False)
     _positions: Mapping[int, int] = field(init=False, default_factory=dict)
     _planned: Mapping[int, PlannedTask] = field(init=False, default_factory=dict)
     _numbers: Mapping[str, int] = field(init=False, default_factory=dict)
@@ -56,18 +46,19 @@ class Admission:
     _forgotten: set[int] = field(init=False, default_factory=set)
 
     def __post_init__(self) -> None:
-        self._slots = Slots(_sizes(self.plan), spare=self._spare) if is_limited(self.plan) else None
-        if self._slots is not None:
+        self._slots = Slots(_Sizes(self.plan), spare=self._spare)
+        self._is_limited = is_limited(self.plan)
+        if self._is_limited:
             self._positions = {node: index for index, node in enumerate(self.plan.expansion.graph.order)}
             self._planned = {task.node: task for task in self.plan.tasks}
             self._numbers = {task.address: task.node for task in self.plan.tasks}
 
     def next(self, now: float) -> PendingRetry | int | None:
         """The next try or node that may begin, its slots taken; None while there is none."""
-        if self._slots is None:
+        if not self._is_limited:
             retry = self.retries.pop_due(now)
             return retry if retry is not None else self.frontier.pop()
-        self._line_up(self._slots, now)
+        self._line_up(now)
         while (node := self._slots.pick()) is not None:
             if node in self._forgotten or (node not in self._due and self.frontier.is_skipped(node)):
                 self._forgotten.discard(node)
@@ -90,27 +81,25 @@ class Admission:
 
     def release(self, node: int) -> None:
         """The task has ended, or waits for its next try."""
-        if self._slots is not None:
-            self._slots.release(node)
+        self._slots.release(node)
 
     def resume(self, node: int) -> None:
         """The task has begun before, under another plan."""
-        if self._slots is not None:
-            self._slots.hold(node, self._needs(node))
+        self._slots.hold(node, self._needs(node))
 
     def look_again(self) -> None:
         """Something ended that may free more slots than were given back."""
-        if self._slots is not None:
-            self._slots.look_again()
+        self._slots.look_again()
 
     def stuck(self) -> SlotDeadlock | None:
         """The first that waits for a slot, where nothing will ever give one back; it waits no longer."""
-        while self._slots is not None and (found := self._slots.give_up()) is not None:
+        while (found := self._slots.give_up()) is not None:
             node, (kind, name), holders = found
             is_try = self._due.pop(node, None) is not None
             if is_try or not self.frontier.is_skipped(node):
                 self.frontier.hand(node)
-                return SlotDeadlock(node, kind, name, tuple(self._instance(holder).address for holder in holders))
+                names = [self._instance(holder).address for holder in holders]
+                return SlotDeadlock(self._instance(node).address, _lack_of(kind, name, names))
         return None
 
     def give_up(self) -> list[PendingRetry]:
@@ -118,14 +107,14 @@ class Admission:
         waiting, self._due = [*self._due.values()], {}
         return sorted([*waiting, *self.retries.clear()])
 
-    def _line_up(self, slots: Slots, now: float) -> None:
+    def _line_up(self, now: float) -> None:
         while (retry := self.retries.pop_due(now)) is not None:
             node = self._numbers[retry.address]
             self._due[node] = retry
-            slots.offer(node, self._rank(node), self._needs(node))
+            self._slots.offer(node, self._rank(node), self._needs(node))
         while (free := self.frontier.show()) is not None:
             begins = self._planned[free].action.launches and not self._planned[free].is_folded
-            slots.offer(free, self._rank(free), self._needs(free) if begins else ())
+            self._slots.offer(free, self._rank(free), self._needs(free) if begins else ())
 
     def _rank(self, node: int) -> Rank:
         launches = self._planned[node].action.launches
@@ -168,7 +157,7 @@ class Admission:
         claim, stack, seen = Counter[Place](), [user], {service}
         while stack:
             node = stack.pop()
-            if node in seen or node not in self._planned or (self._slots is not None and self._slots.holds(node)):
+            if node in seen or node not in self._planned or self._slots.holds(node):
                 continue
             seen.add(node)
             claim.update(dict(self._needs(node)) if self._planned[node].action.launches else {})
@@ -187,6 +176,14 @@ def is_limited(plan: Plan) -> bool:
     return plan.slots_per_agent is not None or any(t.pool or t.priority or t.max_parallel is not None for t in tasks)
 
 
+def _lack_of(kind: str, name: str, holders: list[str]) -> str:
+    """Why nothing ever gives a slot of this place back."""
+    place = {POOL: f'pool "{name}"', TASK: f'max_parallel of "{name}"'}.get(kind, f'agent "{name}"')
+    if not holders:
+        return f"{place} is too small: this task and the services it needs hold slots at the same time"
+    return f"{place} has no slot left: services that wait for this task hold them ({', '.join(holders)})"
+
+
 class _Sizes(dict[Place, int]):
     """Slots of each place; those of an agent are the same for every agent."""
 
@@ -201,10 +198,6 @@ class _Sizes(dict[Place, int]):
         if place[0] == AGENT and self._per_agent is not None:
             return self._per_agent
         raise KeyError(place)
-
-
-def _sizes(plan: Plan) -> Mapping[Place, int]:
-    return _Sizes(plan)
 
 
 def _agent(planned: PlannedTask) -> str | None:

@@ -161,26 +161,14 @@ class Frontier:
 
         Those that wait for a failure, or for any end, are left alone.
         """
-        skipped: list[Skip] = []
-        for node in nodes:
-            if node in self._skipped or self._handed[node] or self._runs_after_failure(node):
-                continue
-            skipped += self._mark(node, cause)
-            skipped += self._skip_below(node, cause)
-        free = [node for node, _ in skipped if self._missing[node] == 0]
-        return self._in_order(skipped + self._settle(free))
+        return self._skip_unbegun([node for node in nodes if not self._runs_after_failure(node)], cause)
 
     def lose(self, node: int) -> list[Skip]:
         """What a node gave is gone again: what needs it and has not been handed out is skipped, and what is below."""
         self._good[node] = 0
         self._blame[node] = node
-        skipped: list[Skip] = []
-        for after in self._needing(node):
-            is_open = after in self.wanted and not self._handed[after] and after not in self._skipped
-            if is_open and not self._waits_for_ends(after):
-                skipped += self._mark(after, node) + self._skip_below(after, node)
-        free = [below for below, _ in skipped if self._missing[below] == 0]
-        return self._in_order(skipped + self._settle(free))
+        needing = self._needing(node) & self.wanted
+        return self._skip_unbegun([after for after in needing if not self._waits_for_ends(after)], node)
 
     def hold(self, node: int) -> list[Skip]:
         """The node stays open beyond this run, and so does everything downstream, which is returned."""
@@ -190,6 +178,14 @@ class Frontier:
             if below not in self._skipped:
                 held += self._mark(below, node)
         return self._in_order(held)
+
+    def _skip_unbegun(self, nodes: Iterable[int], cause: int) -> list[Skip]:
+        skipped: list[Skip] = []
+        for node in nodes:
+            if not self._handed[node] and node not in self._skipped:
+                skipped += self._mark(node, cause) + self._skip_below(node, cause)
+        free = [node for node, _ in skipped if self._missing[node] == 0]
+        return self._in_order(skipped + self._settle(free))
 
     def _needing(self, node: int) -> set[int]:
         """Instances right below a node, seen through joins."""

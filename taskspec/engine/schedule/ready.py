@@ -19,14 +19,6 @@ Skip = tuple[str, str]
 """A skipped address and the one that caused it; the address itself where it waited for a failure that never came."""
 
 
-@dataclass(frozen=True, slots=True)
-class StuckTask:
-    """A task that can never begin: services that wait for it hold the slots it lacks. `reason` is for the user."""
-
-    address: str
-    reason: str
-
-
 @dataclass(slots=True)
 class Ready:
     """Hands out each task of the plan once, when it may begin, and each due try of a failed one."""
@@ -38,25 +30,25 @@ class Ready:
     """Addresses that were handed out already."""
     history: History = field(default_factory=History)
     retries: Retries = field(default_factory=Retries)
+    frontier: Frontier = field(init=False)
+    admission: Admission = field(init=False)
     _nodes: dict[str, int] = field(init=False)
-    _frontier: Frontier = field(init=False)
-    _admission: Admission = field(init=False)
 
     def __post_init__(self) -> None:
         instances = self.plan.expansion.instances
         self._nodes = {instance.address: node for node, instance in enumerate(instances)}
         wanted = frozenset(task.node for task in self.plan.tasks if task.address not in self.done)
         taken = frozenset(self._nodes[address] for address in self.begun)
-        self._frontier = Frontier(self.plan.expansion.graph, wanted, _rules_of(self.plan), taken, self.history)
-        self._admission = Admission(self.plan, self._frontier, self.retries)
+        self.frontier = Frontier(self.plan.expansion.graph, wanted, _rules_of(self.plan), taken, self.history)
+        self.admission = Admission(self.plan, self.frontier, self.retries)
 
     def with_plan(self, plan: Plan, done: Collection[str], begun: Collection[str]) -> Ready:
         """The same for a plan that has more instances. Tries that are to come stay so, without a slot."""
         numbers = {instance.address: node for node, instance in enumerate(plan.expansion.instances)}
         old = self.plan.expansion.instances
         moved = {node: numbers[one.address] for node, one in enumerate(old) if one.address in numbers}
-        tries = self._admission.give_up()
-        history = self._frontier.history(moved)
+        tries = self.admission.give_up()
+        history = self.frontier.history(moved)
         ready = Ready(plan, done, [*begun, *(retry.address for retry in tries)], history)
         for retry in tries:
             ready.retries.add(retry)
@@ -65,70 +57,49 @@ class Ready:
     @property
     def skipped_at_once(self) -> list[Skip]:
         """Tasks that wait for a failure where nothing that they need is wanted."""
-        return self._skips(self._frontier.skipped_at_once)
-
-    @property
-    def is_done(self) -> bool:
-        """Whether every task of the plan has succeeded, failed or been skipped."""
-        return self._frontier.is_done
-
-    @property
-    def has_ready(self) -> bool:
-        return self._frontier.has_ready
+        return self._skips(self.frontier.skipped_at_once)
 
     def next(self, now: float) -> PendingRetry | str | None:
         """The next try or task that may begin, its slots taken; None while there is none."""
-        turn = self._admission.next(now)
+        turn = self.admission.next(now)
         return self._address(turn) if isinstance(turn, int) else turn
-
-    def seconds_left(self, now: float, limit: float) -> float:
-        return self.retries.seconds_left(now, limit)
-
-    def stuck(self) -> StuckTask | None:
-        """The first task that waits for a slot which is never given back; it waits no longer."""
-        found = self._admission.stuck()
-        return StuckTask(self._address(found.node), found.reason) if found is not None else None
-
-    def look_again(self) -> None:
-        """Something ended that may free more slots than were given back."""
-        self._admission.look_again()
 
     def keep_slots(self, address: str) -> None:
         """The task began under another plan."""
-        self._admission.resume(self._nodes[address])
+        self.admission.resume(self._nodes[address])
 
     def release(self, address: str) -> None:
         """Give the slots of a task back."""
-        self._admission.release(self._nodes[address])
+        self.admission.release(self._nodes[address])
 
     def succeed(self, address: str) -> list[Skip]:
-        return self._skips(self._frontier.succeed(self._nodes[address]))
+        return self._skips(self.frontier.succeed(self._nodes[address]))
 
     def fail(self, address: str) -> list[Skip]:
-        return self._skips(self._frontier.fail(self._nodes[address]))
+        return self._skips(self.frontier.fail(self._nodes[address]))
 
     def skip(self, address: str) -> list[Skip]:
-        return self._skips(self._frontier.skip(self._nodes[address]))
+        return self._skips(self.frontier.skip(self._nodes[address]))
 
     def stop(self, cause: str, addresses: Iterable[str]) -> list[Skip]:
         """A failure ends the run: skip those of the addresses that were not handed out."""
-        return self._skips(self._frontier.stop(self._nodes[cause], [self._nodes[one] for one in addresses]))
+        return self._skips(self.frontier.stop(self._nodes[cause], [self._nodes[one] for one in addresses]))
 
     def lose(self, address: str) -> list[Skip]:
         """A service died: what needs it and was not handed out is skipped."""
-        return self._skips(self._frontier.lose(self._nodes[address]))
+        return self._skips(self.frontier.lose(self._nodes[address]))
 
     def hold(self, address: str) -> list[Skip]:
         """The task stays open beyond this run, and so does everything downstream, which is returned."""
-        return self._skips(self._frontier.hold(self._nodes[address]))
+        return self._skips(self.frontier.hold(self._nodes[address]))
 
     def take_back(self, address: str) -> None:
         """A task that was handed out has not begun after all."""
-        self._frontier.take_back(self._nodes[address])
+        self.frontier.take_back(self._nodes[address])
 
     def forget_tries(self, is_forgotten: Callable[[str], bool]) -> list[PendingRetry]:
         """Remove and return the tries of such addresses, due or not."""
-        found = self._admission.forget_tries(is_forgotten)
+        found = self.admission.forget_tries(is_forgotten)
         for retry in self.retries.clear():
             if is_forgotten(retry.address):
                 found.append(retry)
@@ -136,17 +107,13 @@ class Ready:
                 self.retries.add(retry)
         return found
 
-    def give_up_tries(self) -> list[PendingRetry]:
-        """Remove and return every try that is still to come."""
-        return self._admission.give_up()
-
     def has_failed(self, address: str) -> bool:
-        return self._frontier.failed(self._nodes[address])
+        return self.frontier.failed(self._nodes[address])
 
     def absent_upstream(self, address: str) -> list[str]:
         """The direct upstream instances that did not succeed."""
         found = self.plan.expansion.graph.upstream(self._nodes[address])
-        return [self._address(node) for node in found if not self._frontier.succeeded(node)]
+        return [self._address(node) for node in found if not self.frontier.succeeded(node)]
 
     def users(self, service: str) -> Iterator[str]:
         """The instances that need a service directly."""

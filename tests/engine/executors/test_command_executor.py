@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from taskspec.engine.executors.call_protocol import CallFailed, CallOrder
-from taskspec.engine.executors.command_executor import CommandExecutor, StillRunsError, lock_command
+from taskspec.engine.executors.command_executor import CommandExecutor, lock_command
 from taskspec.specfile.fields.kinds import Kind, read_call
 
 PERFORM = f"""
@@ -74,7 +74,7 @@ def test_guards_of_other_tasks_are_other_guards(tmp_path: Path) -> None:
     with (
         lock_command(tmp_path, "a"),
         lock_command(tmp_path, "b"),
-        pytest.raises(StillRunsError),
+        pytest.raises(CallFailed, match="still runs"),
         lock_command(tmp_path, "a"),
     ):
         pass
