@@ -27,26 +27,19 @@ def ordered(root: Node) -> Node:
     """Sort the keys of a spec. Tasks, params and other keys of the author keep their order."""
     if not isinstance(root, Branch) or not root.is_map:
         return root
-    root = _each(root, "tasks", TASK, spaced=True)
-    root = _each(root, "variables", VARIABLE, spaced=False)
-    entries = tuple(
-        replace(entry, value=_sorted(entry.value, TASK)) if _name(entry) == "defaults" else entry
-        for entry in root.entries
-    )
+    entries = tuple(replace(entry, value=_section(_name(entry), entry.value)) for entry in root.entries)
     return _sorted(replace(root, entries=entries), ROOT)
 
 
-def _each(root: Branch, section: str, order: Sequence[str], *, spaced: bool) -> Branch:
-    """Sort every entry of a section."""
-
-    def done(node: Node) -> Node:
-        if not isinstance(node, Branch) or not node.is_map:
-            return node
-        inner = tuple(replace(item, value=_sorted(item.value, order)) for item in node.entries)
-        return replace(node, entries=inner, spaced=spaced)
-
-    entries = (replace(entry, value=done(entry.value)) if _name(entry) == section else entry for entry in root.entries)
-    return replace(root, entries=tuple(entries))
+def _section(name: str, node: Node) -> Node:
+    """Sort the defaults, or every task or variable of its section. Other sections stay as they are."""
+    if name == "defaults":
+        return _sorted(node, TASK)
+    if name not in ("tasks", "variables") or not isinstance(node, Branch) or not node.is_map:
+        return node
+    order = TASK if name == "tasks" else VARIABLE
+    entries = tuple(replace(item, value=_sorted(item.value, order)) for item in node.entries)
+    return replace(node, entries=entries, spaced=name == "tasks")
 
 
 def _sorted(node: Node, order: Sequence[str]) -> Node:

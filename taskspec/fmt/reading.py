@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -34,7 +33,7 @@ def read_tree(source: Source) -> Tree:
     if not events:
         return Tree(tuple(comments_in(source)), Leaf("", is_text=False))
     rows = source.text.split("\n")
-    build = _TreeBuilder(source, rows, events, sorted(_comments(source, events), key=lambda comment: comment.offset))
+    build = _TreeBuilder(source, rows, events, _comments(source, events))
     start = int(events[0].start_mark.index)
     header = build.lines(build.take(start))
     if header and build.after_blank(start):
@@ -44,8 +43,7 @@ def read_tree(source: Source) -> Tree:
 
 def comments_in(source: Source) -> list[str]:
     """Every comment, in order."""
-    found = sorted(_comments(source, _events(source)), key=lambda comment: comment.offset)
-    return [comment.text for comment in found]
+    return [comment.text for comment in _comments(source, _events(source))]
 
 
 def _events(source: Source) -> list[Any]:
@@ -53,19 +51,21 @@ def _events(source: Source) -> list[Any]:
     return [event for event in yaml.parse(source.text, Loader=_LOADER) if isinstance(event, kinds)]
 
 
-def _comments(source: Source, events: list[Any]) -> Iterator[_Comment]:
-    """Find comments between scalars, and on the first line of a block scalar."""
+def _comments(source: Source, events: list[Any]) -> list[_Comment]:
+    """The comments between scalars, and on the first line of a block scalar, in order."""
+    found: list[_Comment] = []
     rows = source.text.split("\n")
     scalars: list[Any] = [e for e in events if isinstance(e, yaml.ScalarEvent)]
     ends = [0, *(e.end_mark.index for e in scalars)]
     starts = [*(e.start_mark.index for e in scalars), len(source.text)]
     for end, start in zip(ends, starts, strict=True):
-        for match in _COMMENT.finditer(source.text, end, start):
-            yield _comment(source, rows, match.start(), match.group())
+        matches = _COMMENT.finditer(source.text, end, start)
+        found += [_comment(source, rows, match.start(), match.group()) for match in matches]
     for event in scalars:
         header = _BLOCK_HEADER.match(source.text, event.start_mark.index) if event.style in ("|", ">") else None
         if header and header.group(2):
-            yield _comment(source, rows, header.start(2), header.group(2))
+            found.append(_comment(source, rows, header.start(2), header.group(2)))
+    return sorted(found, key=lambda comment: comment.offset)
 
 
 def _comment(source: Source, rows: list[str], offset: int, text: str) -> _Comment:
@@ -76,11 +76,6 @@ def _comment(source: Source, rows: list[str], offset: int, text: str) -> _Commen
 
 def _is_blank_above(rows: list[str], line: int) -> bool:
     return line > 1 and not rows[line - 2].strip()
-
-
-def _without_blank(leading: tuple[str, ...]) -> tuple[str, ...]:
-    """The comment lines of a first entry without a leading blank line."""
-    return leading[1:] if leading and not leading[0] else leading
 
 
 def _hoisted(value: Node) -> tuple[Node, tuple[str, ...]]:
@@ -171,7 +166,9 @@ class _TreeBuilder:
         entries: list[Entry] = []
         while not isinstance(self.peek(), yaml.CollectionEndEvent):
             one = self.entry(column) if is_map else self.item(column)
-            entries.append(one if entries else replace(one, leading=_without_blank(one.leading)))
+            if not entries and one.leading and not one.leading[0]:
+                one = replace(one, leading=one.leading[1:])  # nothing is above it that a blank line would separate
+            entries.append(one)
         end = self.step()
         foot = self.take(end.start_mark.index, 0 if in_line else column)
         if in_line and self.used > first:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from taskspec.diagnostics import Code, Diagnostic, Span, choices
 from taskspec.errors import SpecError
@@ -70,19 +69,10 @@ def _file(part: IncludedSpec) -> str:
     return f'"{part.spec.document.source.name}"'
 
 
-class ScopeNames(Protocol):
-    """What the inputs of a part are written in: the names of the spec that includes it, and where it lies."""
-
-    @property
-    def folder(self) -> str: ...
-
-    def early(self) -> Mapping[str, Json]: ...
-
-    def names(self) -> Mapping[str, Json]: ...
-
-
 @dataclass(frozen=True, slots=True)
 class RootNames:
+    """What the inputs of a part are written in, where the root includes it. For other parts it is an IncludedScope."""
+
     renderer: Renderer
     base: Mapping[str, Json]
     tasks: TasksView
@@ -157,7 +147,7 @@ class IncludedScope:
         self,
         part: IncludedSpec,
         parent: SpecFile,
-        around: ScopeNames,
+        around: RootNames | IncludedScope,
         waiting: Mapping[str, tuple[str, ...]],
         keeper_in: KeeperIn,
         like: IncludedScope | None = None,
@@ -172,7 +162,7 @@ class IncludedScope:
         self._early_names = {**early, "tasks": self.tasks}
         self._now = self._view_in_progress(waiting) if waiting else self._early_names
 
-    def copy(self, around: ScopeNames) -> IncludedScope:
+    def copy(self, around: RootNames | IncludedScope) -> IncludedScope:
         """The same names over a copy of the views of its tasks, inside a copy of what is around."""
         return IncludedScope(self.part, self._parent, around, self._waiting, self._secret_resolver_for, like=self)
 

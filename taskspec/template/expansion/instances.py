@@ -12,7 +12,7 @@ from taskspec.diagnostics import ERROR_LIMIT, Code, Diagnostic, choices
 from taskspec.errors import SpecError
 from taskspec.graph import CycleError, Edge, TaskGraph, build_graph
 from taskspec.specfile.model import CallDecl, SpecFile, TaskDecl
-from taskspec.template.expansion.for_each import INSTANCE_LIMIT, KEY_LIMIT, ItemReader, item_readers, unknown_items
+from taskspec.template.expansion.for_each import INSTANCE_LIMIT, ItemReader, item_readers, unknown_items
 from taskspec.template.expressions.budget import over_budget
 from taskspec.template.expressions.expression import Index, Scope
 from taskspec.template.expressions.render import Renderer
@@ -111,7 +111,7 @@ def expand(
         build.connect(analysis)
     if build.problems:
         raise SpecError(build.problems)
-    size = len(build.instances) + build.joins
+    size = len(build.instances) + len(build.join_of)
     graph = build_graph(size, build.edges, first_join=len(build.instances))
     return Expansion(tuple(build.instances), graph, build.by_task, analysis, bool(build.folded))
 
@@ -156,7 +156,6 @@ class _Expander:
     instances: list[Instance] = field(default_factory=list)
     by_task: dict[str, dict[str | None, int]] = field(default_factory=dict)
     edges: list[Edge] = field(default_factory=list)
-    joins: int = 0
     join_of: dict[str, int] = field(default_factory=dict)
     open: set[str] = field(default_factory=set)
     """Tasks whose items are not known: a spec is validated without the values of its variables."""
@@ -171,7 +170,9 @@ class _Expander:
             return
         items = reader.read(task)
         if items.awaits:
-            self._fold(task, items.awaits, cells)
+            self.folded.add(task.name)
+            cells[FOLDED] = len(self.instances)
+            self.instances.append(Instance(f"{task.name}[{FOLDED}]", task, awaits=items.awaits))
         elif items.is_open:
             self.open.add(task.name)
         self._weigh(task, len(items.pairs))
@@ -200,11 +201,6 @@ class _Expander:
                 f"its {times:,} instances {over_budget()}",
                 "Give it fewer items, or let the params name a file that the app reads.",
             )
-
-    def _fold(self, task: TaskDecl, awaits: tuple[str, ...], cells: dict[str | None, int]) -> None:
-        self.folded.add(task.name)
-        cells[FOLDED] = len(self.instances)
-        self.instances.append(Instance(f"{task.name}[{FOLDED}]", task, awaits=awaits))
 
     def _problem(self, task: TaskDecl, what: str, remedy: str) -> None:
         span = self.spec.task_span(task.name, "for_each" if task.has_for_each else "matrix")
@@ -246,10 +242,6 @@ class _Expander:
 
     def _join(self, name: str, upstream: Mapping[str | None, int]) -> int:
         if name not in self.join_of:
-            self.join_of[name] = len(self.instances) + self.joins
-            self.joins += 1
+            self.join_of[name] = len(self.instances) + len(self.join_of)
             self.edges.extend((before, self.join_of[name]) for before in upstream.values())
         return self.join_of[name]
-
-
-__all__ = ["FOLDED", "INSTANCE_LIMIT", "KEY_LIMIT", "Expansion", "Instance", "expand"]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from jinja2 import nodes
@@ -155,7 +156,7 @@ class Expressions:
         known = self._known.get(text)
         if known is None:
             try:
-                known = _parse(text)
+                known = _parse_simple(text) or _parse_full(text)
             except ExpressionError as error:
                 known = error
             self._known[text] = known
@@ -181,10 +182,6 @@ def is_template(value: object) -> bool:
 
 _SANDBOX: Sandbox = build_sandbox()
 _PASSING = (nodes.BinExpr, nodes.Compare, nodes.Concat, nodes.Filter, nodes.Slice, nodes.Test)
-
-
-def _parse(text: str) -> Expression:
-    return _parse_simple(text) or _parse_full(text)
 
 
 def _parse_simple(text: str) -> Expression | None:
@@ -245,8 +242,8 @@ def _parse_full(text: str) -> Expression:
     passes = sum(1 for _ in tree.find_all(_PASSING))
     inner = _inner(text) if text.startswith("{{") and text.endswith("}}") else None
     if len(parts) == 1 and not isinstance(parts[0], nodes.TemplateData) and inner is not None:
-        return Expression(text, True, references, _Lazy(lambda: compile_expression(_SANDBOX, inner)), passes, calls)
-    return Expression(text, False, references, _Lazy(lambda: compile_text(_SANDBOX, text)), passes, calls)
+        return Expression(text, True, references, _lazy(lambda: compile_expression(_SANDBOX, inner)), passes, calls)
+    return Expression(text, False, references, _lazy(lambda: compile_text(_SANDBOX, text)), passes, calls)
 
 
 def _call(node: nodes.Call) -> FunctionCall:
@@ -264,20 +261,18 @@ def _inner(text: str) -> str:
     return f"({inner[inner.startswith(('-', '+')) : len(inner) - inner.endswith('-')].strip()})"
 
 
-class _Lazy:
+def _lazy(build: Callable[[], Callable[[Scope], Json]]) -> Callable[[Scope], Json]:
     """Compiles at the first evaluation: validating a spec parses every template, but need not compile one."""
+    compiled = cache(build)
 
-    def __init__(self, build: Callable[[], Callable[[Scope], Json]]) -> None:
-        self._build = build
-        self._function: Callable[[Scope], Json] | None = None
+    def evaluate(scope: Scope) -> Json:
+        try:
+            function = compiled()
+        except (SyntaxError, RecursionError, MemoryError, OverflowError):
+            raise ExpressionError("the expression is too complex to compile") from None
+        return function(scope)
 
-    def __call__(self, scope: Scope) -> Json:
-        if self._function is None:
-            try:
-                self._function = self._build()
-            except (SyntaxError, RecursionError, MemoryError, OverflowError):
-                raise ExpressionError("the expression is too complex to compile") from None
-        return self._function(scope)
+    return evaluate
 
 
 def _references(tree: nodes.Node) -> Iterator[Reference]:
@@ -285,14 +280,12 @@ def _references(tree: nodes.Node) -> Iterator[Reference]:
     stack: list[nodes.Node] = [tree]
     while stack:
         node = stack.pop()
-        if isinstance(node, nodes.Getattr | nodes.Getitem | nodes.Name):
-            path = _path(node)
-            if path is not None:
-                reference, inner = path
-                yield reference
-                stack.extend(inner)
-                continue
-        stack.extend(node.args if isinstance(node, nodes.Call) else node.iter_child_nodes())
+        path = _path(node)
+        if path is not None:
+            yield path[0]
+            stack.extend(path[1])
+        else:
+            stack.extend(node.args if isinstance(node, nodes.Call) else node.iter_child_nodes())
 
 
 def _path(node: nodes.Node) -> tuple[Reference, list[nodes.Node]] | None:

@@ -6,7 +6,6 @@ import json as json_format
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from taskspec.diagnostics import Diagnostic
 from taskspec.errors import SpecError, UsageError
 from taskspec.specfile.yaml.yaml_reader import read_document
 from taskspec.template.expressions.undefined import ExpressionError
@@ -107,9 +106,6 @@ def _yaml(text: str, origin: str) -> Json:
     try:
         return read_document(origin, text.encode("utf-8", "surrogatepass")).data
     except SpecError as error:
-        raise _unreadable(error.diagnostics[0], origin) from None
-
-
-def _unreadable(problem: Diagnostic, origin: str) -> ExpressionError:
-    place = f"line {problem.span.line}, column {problem.span.column} of {origin}: " if problem.span else ""
-    return ExpressionError(f"yaml: {place}{problem.summary}", remedy=problem.remedy)
+        problem = error.diagnostics[0]
+        place = f"line {problem.span.line}, column {problem.span.column} of {origin}: " if problem.span else ""
+        raise ExpressionError(f"yaml: {place}{problem.summary}", remedy=problem.remedy) from None

@@ -14,7 +14,7 @@ from taskspec.template.expressions.budget import Budget
 from taskspec.template.expressions.expression import Expression, Expressions, Reference, Scope, is_template
 from taskspec.template.expressions.functions import FUNCTION_NAMES, Functions
 from taskspec.template.expressions.undefined import ExpressionError
-from taskspec.values import Json, Path, Unknown, not_json
+from taskspec.values import Json, Path, not_json
 
 
 class RenderError(Exception):
@@ -95,6 +95,3 @@ class Renderer:
 def templates_in(value: Json, path: Path = ()) -> Iterator[tuple[Path, str]]:
     """Every scalar of `value` that holds an expression, with its path."""
     return ((place, leaf) for place, leaf in leaves(value, path) if isinstance(leaf, str) and is_template(leaf))
-
-
-__all__ = ["RenderError", "Renderer", "Scope", "Unknown", "templates_in"]

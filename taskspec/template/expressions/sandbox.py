@@ -180,17 +180,13 @@ def _check_call(node: nodes.Call) -> None:
 def compile_expression(sandbox: Sandbox, expression: str) -> Callable[[Mapping[str, Any]], Json]:
     """A function from scope to value, for the text between the braces."""
     compiled = sandbox.compile_expression(expression, undefined_to_none=False)
-    return lambda scope: _checked(_guarded(lambda: compiled(scope)))
+    return lambda scope: _guarded(lambda: plain(compiled(scope)))
 
 
 def compile_text(sandbox: Sandbox, text: str) -> Callable[[Mapping[str, Any]], str]:
     """A function from scope to text, for a scalar that mixes text and expressions."""
     template = sandbox.from_string(text)
     return lambda scope: str(_guarded(lambda: template.render(scope)))
-
-
-def _checked(value: Any) -> Json:
-    return _guarded(lambda: plain(value))
 
 
 def _guarded(evaluate: Callable[[], Any]) -> Any:

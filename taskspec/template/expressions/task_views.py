@@ -90,39 +90,32 @@ class TasksView(ScopeObject):
         self._parts[name] = part
 
     def put(self, task: str, key: str | None, view: ScopeObject) -> None:
-        if self._parts and "." in task:
-            inside, inner = self._inside(task)
-            inside.put(inner, key, view)
-            return
+        holder, name = self._holder(task)
         if key is None:
-            self._tasks[task] = view
+            holder._tasks[name] = view
             return
-        cells = self._tasks.setdefault(task, {})
+        cells = holder._tasks.setdefault(name, {})
         assert isinstance(cells, dict)  # noqa: S101 - a task has keys or it has none
         cells[key] = replace(view, key=key) if isinstance(view, TaskView) else view
 
     def declare(self, task: str, order: Collection[str | None]) -> None:
         """A fan-out with its keys in order; one without a single item is an empty list, not an unknown name."""
-        if self._parts and "." in task:
-            inside, inner = self._inside(task)
-            inside.declare(inner, order)
-            return
-        self._orders[task] = order
-        if not isinstance(self._tasks.get(task), dict):
-            self._tasks[task] = {}
+        holder, name = self._holder(task)
+        holder._orders[name] = order
+        if not isinstance(holder._tasks.get(name), dict):
+            holder._tasks[name] = {}
 
     def hide(self, task: str, unknown: Unknown) -> None:
         """A fan-out whose keys are not known yet."""
-        if self._parts and "." in task:
-            inside, inner = self._inside(task)
-            inside.hide(inner, unknown)
-            return
-        self._tasks[task] = unknown
+        holder, name = self._holder(task)
+        holder._tasks[name] = unknown
 
-    def _inside(self, task: str) -> tuple[TasksView, str]:
-        """The tasks of the included spec that a name leads into, and what the task is called there."""
-        name, _, inner = task.partition(".")
-        return self._parts[name].tasks, inner
+    def _holder(self, task: str) -> tuple[TasksView, str]:
+        """The views that a task belongs to, those of an included spec or these, and its name there."""
+        if not self._parts or "." not in task:
+            return self, task
+        part, _, inner = task.partition(".")
+        return self._parts[part].tasks._holder(inner)
 
     def look_up(self, key: Any) -> Any:
         if key in self._parts:

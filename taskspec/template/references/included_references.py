@@ -13,12 +13,11 @@ from taskspec.diagnostics import Code, Diagnostic
 from taskspec.errors import SpecError
 from taskspec.specfile.includes import SEPARATOR, qualified_name
 from taskspec.specfile.model import SpecFile
-from taskspec.template.expressions.render import Renderer, templates_in
+from taskspec.template.expressions.render import Renderer
 from taskspec.template.included_scope import IncludedSpec
 from taskspec.template.references.include_context import IncludeContext, IncludedResults, ValueSource
-from taskspec.template.references.location import Dependency, Location
-from taskspec.template.references.reference_check import BODY, Analysis, ReferenceChecker, analyse
-from taskspec.values import Json
+from taskspec.template.references.location import Dependency
+from taskspec.template.references.reference_check import Analysis, ReferenceChecker, analyse
 
 Inflow = dict[tuple[str, str], tuple[ValueSource, ...]]
 
@@ -89,7 +88,7 @@ class _IncludeAnalysis:
             spec, renderer = self._written(part.parent)
             look = ReferenceChecker(spec, renderer, self.problems, self._within(part.parent))
             self._inputs[prefix] = {
-                name: _flows(_sources(look, value, ("include", part.include.name, "inputs", name)))
+                name: _flows(look.sources(value, ("include", part.include.name, "inputs", name)))
                 for name, value in part.include.inputs.items()
             }
         return self._inputs[prefix]
@@ -105,11 +104,6 @@ class _IncludeAnalysis:
                 if found:
                     inflow[("local", name)] = tuple(found)
         return inflow
-
-
-def _sources(look: ReferenceChecker, value: Json, path: tuple[str, ...]) -> Iterator[Dependency]:
-    for inner, text in templates_in(value):
-        yield from look.sources(text, Location(look.spec, None, (*path, *inner)), BODY)
 
 
 def _flows(dependencies: Iterator[Dependency] | tuple[Dependency, ...]) -> tuple[ValueSource, ...]:

@@ -30,32 +30,22 @@ _HEAD = frozenset({"var", "local"})
 BODY = _HEAD | {"tasks"}
 """What may be named before a launch."""
 _AFTER = BODY | {"launch"}
-_ANSWERED = BODY | {"response"}
 ROOTS: Mapping[str, frozenset[str]] = {
     "for_each": BODY,
-    "module": _HEAD,
-    "version": _HEAD,
-    "branch": _HEAD,
-    "agent": _HEAD,
-    "workspace": _HEAD,
-    "title": _HEAD,
-    "settings": _HEAD,
-    "matrix": _HEAD,
-    "when": BODY,
-    "target": BODY,
-    "params": BODY,
+    **dict.fromkeys(("module", "version", "branch", "agent", "workspace", "title", "settings", "matrix"), _HEAD),
+    **dict.fromkeys(("when", "target", "params"), BODY),
     "results": _AFTER,
     "checks": _AFTER | {"results"},
     "outputs": _AFTER | {"results", "failure"},
 }
 """What may be named where. Before the launch there is no launch; `each` is added where the task has a for_each."""
 
-_CALL_ROOTS: Mapping[str, frozenset[str]] = {
+CALLS: Mapping[str, frozenset[str]] = {
+    **{name: roots for name, roots in ROOTS.items() if name in COMMON_KEYS},
     **dict.fromkeys(CALL_BODY, BODY),
     "method": _HEAD,
-    "poll": _ANSWERED,
+    "poll": BODY | {"response"},
 }
-CALLS = {**{name: roots for name, roots in ROOTS.items() if name in COMMON_KEYS}, **_CALL_ROOTS}
 _FAN_OUT = ("for_each", "matrix")
 _WHY_NOT_HERE = {
     "tasks": KNOWN_BEFORE,
@@ -92,7 +82,7 @@ def analyse(spec: SpecFile, renderer: Renderer, within: IncludeContext = ALONE) 
     for task in spec.tasks.values():
         if task.run_on is RunOn.FAILURE and not dependencies[qualified_name(within.prefix, task.name)]:
             look.problems.append(_waits_for_nothing(spec, task))
-    results = {name: _once_each(look.result(name, value)) for name, value in spec.results.items()}
+    results = {name: _once_each(look.sources(value, ("results", name))) for name, value in spec.results.items()}
     return Analysis(dependencies, tuple(look.problems), results)
 
 
@@ -118,10 +108,6 @@ class ReferenceChecker:
     renderer: Renderer
     problems: list[Diagnostic]
     within: IncludeContext = ALONE
-
-    def result(self, name: str, value: Json) -> Iterator[Dependency]:
-        for path, text in templates_in(value):
-            yield from self.sources(text, Location(self.spec, None, ("results", name, *path)), BODY)
 
     def task(self, task: TaskDecl) -> Iterator[Dependency]:
         for index, name in enumerate(task.depends_on):
@@ -149,10 +135,12 @@ class ReferenceChecker:
             else:
                 yield from self._sources(reference, place, roots)
 
-    def sources(self, text: str, place: Location, roots: frozenset[str]) -> Iterator[Dependency]:
-        """The tasks one expression needs, through included specs too."""
-        for reference in self.references(text, place, roots):
-            yield from self._sources(reference, place, roots)
+    def sources(self, value: Json, path: Path) -> Iterator[Dependency]:
+        """The tasks that a value of the spec needs, through included specs too; `path` is where it is written."""
+        for place, text in templates_in(value, path):
+            location = Location(self.spec, None, place)
+            for reference in self.references(text, location, BODY):
+                yield from self._sources(reference, location, BODY)
 
     def _sources(self, reference: Reference, place: Location, roots: frozenset[str]) -> Iterator[Dependency]:
         if reference.root == "tasks":

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from taskspec.diagnostics import Code
-from taskspec.template.expansion.instances import KEY_LIMIT
+from taskspec.template.expansion.for_each import KEY_LIMIT
 from taskspec.values import Unknown
 from tests.template.specs import expanded, needs, refused
 
