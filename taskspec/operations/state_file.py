@@ -14,9 +14,9 @@ from taskspec.operations.project import Project, Request
 from taskspec.state.database import is_there, usable
 from taskspec.state.lease import this_owner
 from taskspec.state.model import State
+from taskspec.state.provenance import STATE_FOLDER
 from taskspec.state.store import StateStore, open_store
 
-STATE_FOLDER = ".taskspec"
 LOCK_LOOK_SECONDS = 0.25
 """The pause between two attempts to get the lease."""
 

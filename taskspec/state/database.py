@@ -1,8 +1,4 @@
-"""The state's SQLite file: creating, opening and migrating it, and refusing a damaged or foreign one.
-
-A marker in the same folder holds the lineage of the state. It distinguishes a missing state from one that never
-existed, and a foreign file from the right one.
-"""
+"""The state's SQLite file: creating, opening and migrating it, and refusing a damaged or foreign one."""
 
 from __future__ import annotations
 
@@ -11,11 +7,13 @@ import os
 import sqlite3
 import uuid
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from taskspec.errors import StateError
+from taskspec.state.marker import Marker, check_marker, marker_of, read_marker, write_marker
 from taskspec.state.model import StoredEvent
+from taskspec.state.provenance import check_provenance
 from taskspec.values import canonical
 
 Row = tuple[int, str, str, str, str, str, str]
@@ -60,7 +58,7 @@ def is_there(path: Path) -> bool:
     with usable(path):
         if path.exists():
             return True
-        if _marked(path) is None:
+        if read_marker(path) is None:
             return False
     marker = marker_of(path)
     raise StateError(
@@ -72,6 +70,8 @@ def is_there(path: Path) -> bool:
 
 def open_database(path: Path, now: str) -> tuple[sqlite3.Connection, str]:
     """Open the file, or create it, and return its lineage. Raises StateError for a file that is not a valid state."""
+    with usable(path):
+        check_provenance(path)
     if not is_there(path):
         create(path, uuid.uuid4().hex, (), now)
     with usable(path):
@@ -109,18 +109,18 @@ def create(path: Path, lineage: str, rows: Iterable[tuple[Row, str]], now: str) 
         fresh = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
         try:
             with closing(_connect(fresh)) as connection:
-                _fill(connection, lineage, rows, now)
+                serial = _fill(connection, lineage, rows, now)
             os.link(fresh, path)
         except FileExistsError:
             return False
         finally:
             for leftover in (fresh, fresh.with_name(f"{fresh.name}-wal"), fresh.with_name(f"{fresh.name}-shm")):
                 leftover.unlink(missing_ok=True)
-        mark(path, lineage)
+        write_marker(path, Marker(lineage, serial))
     return True
 
 
-def _fill(connection: sqlite3.Connection, lineage: str, rows: Iterable[tuple[Row, str]], now: str) -> None:
+def _fill(connection: sqlite3.Connection, lineage: str, rows: Iterable[tuple[Row, str]], now: str) -> int:
     connection.execute("BEGIN")
     for statement in _FIRST_SCHEMA:
         connection.execute(statement)
@@ -131,6 +131,7 @@ def _fill(connection: sqlite3.Connection, lineage: str, rows: Iterable[tuple[Row
     connection.execute("PRAGMA user_version = 1")
     bring_up_to_date(connection, now)
     connection.execute("COMMIT")
+    return int(serial)
 
 
 def bring_up_to_date(connection: sqlite3.Connection, now: str) -> None:
@@ -156,6 +157,7 @@ def format_of(connection: sqlite3.Connection) -> int:
 
 
 def _verify(path: Path, connection: sqlite3.Connection) -> str:
+    marked = read_marker(path)
     (application,) = connection.execute("PRAGMA application_id").fetchone()
     if application != APPLICATION_ID:
         raise damaged(path, "it was not written by taskspec")
@@ -165,64 +167,25 @@ def _verify(path: Path, connection: sqlite3.Connection) -> str:
             f'state "{path}" has format {version}, and this taskspec reads up to {FORMAT}',
             remedy="use the newer taskspec that wrote it",
         )
-    row = connection.execute("SELECT value FROM meta WHERE name = 'lineage'").fetchone()
-    if row is None:
+    meta = dict(connection.execute("SELECT name, value FROM meta"))
+    if "lineage" not in meta:
         raise damaged(path, "it has no lineage")
-    _check_marker(path, str(row[0]))
-    return str(row[0])
-
-
-def marker_of(path: Path) -> Path:
-    """The small file in the same folder that holds the lineage of the state."""
-    return path.with_suffix(".lineage")
-
-
-def mark(path: Path, lineage: str) -> None:
-    marker = marker_of(path)
-    if marker.exists():
-        return
-    fresh = marker.with_name(f".{marker.name}.{uuid.uuid4().hex}")
-    try:
-        with fresh.open("x", encoding="ascii") as file:
-            file.write(f"{lineage}\n")
-            file.flush()
-            os.fsync(file.fileno())
-        with suppress(FileExistsError):  # another process wrote it; the next opening checks it
-            os.link(fresh, marker)
-    finally:
-        fresh.unlink(missing_ok=True)
-
-
-def _marked(path: Path) -> str | None:
-    try:
-        return marker_of(path).read_text(encoding="ascii", errors="replace").strip()
-    except FileNotFoundError:
-        return None
-
-
-def _check_marker(path: Path, lineage: str) -> None:
-    """Check the lineage. A state of an older release has no marker; the next writer adds it."""
-    marked = _marked(path)
-    if marked is not None and marked != lineage:
-        raise StateError(
-            f'state "{path}" is foreign: its lineage is {lineage}, and "{marker_of(path)}" names {marked or "none"}',
-            remedy="put back the state that was here. If this one is meant to take its place, "
-            f'remove "{marker_of(path)}"',
-        )
+    check_marker(path, Marker(str(meta["lineage"]), int(meta["serial"])), marked)
+    return str(meta["lineage"])
 
 
 def check_import(path: Path, lineage: str) -> None:
     """Raises StateError unless a state of this lineage may be put here."""
     with usable(path):
-        marked = _marked(path)
+        marked = read_marker(path)
         if path.exists():
             raise StateError(
                 f'there is a state already: "{path}"',
                 remedy=f'move it and "{marker_of(path)}" away first, or keep them',
             )
-    if marked is not None and marked != lineage:
+    if marked is not None and marked.lineage != lineage:
         raise StateError(
-            f"the state that was here had lineage {marked or 'none'}, and the export is of {lineage}",
+            f"the state that was here had lineage {marked.lineage or 'none'}, and the export is of {lineage}",
             remedy=f'import the export of the state that was here, or remove "{marker_of(path)}" first',
         )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from taskspec.errors import LockHeld
 from taskspec.state import database
 from taskspec.state.database import chain_link, chained, damaged, reading_rows, usable
 from taskspec.state.lease import Lease, Owner, is_over, read_owner
+from taskspec.state.marker import Marker, note_serial, read_marker, write_marker
 from taskspec.state.model import Event, EventKind, State, StoredEvent, fold
 
 Clock = Callable[[], float]
@@ -74,7 +75,8 @@ class StateStore:
                 )
             database.bring_up_to_date(self._connection, moment(self._clock()))
             fencing = self._take(owner)
-            database.mark(self.path, self.lineage)
+            if read_marker(self.path) is None:
+                write_marker(self.path, Marker(self.lineage, self._serial()))
         self._fencing = fencing
 
     def renew(self) -> None:
@@ -100,6 +102,7 @@ class StateStore:
             self._check_fencing(self._connection)
             stored = self._write(run, events)
             self._connection.execute("UPDATE lease SET renewed_at = ?", (self._clock(),))
+        self._mark(stored)
         return stored
 
     def break_lease(self, seen: Lease, breaker: Owner, run: str, event: Event) -> None:
@@ -113,8 +116,9 @@ class StateStore:
                 raise LockHeld("the lease has a new owner now", remedy="look again: taskspec lock show")
             database.bring_up_to_date(self._connection, moment(self._clock()))
             self._take(breaker)
-            self._write(run, [event])
+            stored = self._write(run, [event])
             self._connection.execute("UPDATE lease SET owner = NULL")
+        self._mark(stored)
 
     def holder(self) -> Lease | None:
         with usable(self.path):
@@ -142,6 +146,12 @@ class StateStore:
         self._connection.executemany("INSERT INTO journal VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
         self._connection.execute("UPDATE meta SET value = ? WHERE name = 'serial'", (number + len(stored),))
         return stored
+
+    def _mark(self, stored: Sequence[StoredEvent]) -> None:
+        """Let the marker tell how far the journal is written. The events are durable, whatever becomes of this."""
+        with suppress(OSError):
+            if stored:
+                note_serial(self.path, Marker(self.lineage, stored[-1].number))
 
     def _last(self) -> tuple[int, str]:
         with reading_rows(self.path):

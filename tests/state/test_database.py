@@ -16,8 +16,9 @@ import pytest
 
 from taskspec.errors import ExitCode, LockHeld, StateError
 from taskspec.operations import state_file
-from taskspec.state.database import FORMAT, create, is_there, marker_of
+from taskspec.state.database import FORMAT, create, is_there
 from taskspec.state.lease import this_owner
+from taskspec.state.marker import marker_of
 from taskspec.state.model import EventKind, State
 from taskspec.state.store import StateStore, open_store
 
@@ -64,8 +65,9 @@ def test_a_state_that_was_never_made_is_no_mistake(path: Path) -> None:
     assert not path.parent.exists()
 
 
-def test_the_marker_holds_the_lineage(filled: Path) -> None:
-    assert marker_of(filled).read_text(encoding="ascii").strip() == load(filled).lineage
+def test_the_marker_holds_the_lineage_and_the_number_of_the_last_event(filled: Path) -> None:
+    state = load(filled)
+    assert marker_of(filled).read_text(encoding="ascii") == f"{state.lineage}\n{state.serial:020d}\n"
 
 
 @pytest.mark.parametrize("use", [*READERS, write], ids=lambda use: use.__name__)
@@ -113,7 +115,7 @@ def test_a_state_of_before_markers_gets_one_from_the_next_writer_and_from_no_rea
     lineage = load(filled).lineage
     assert not marker_of(filled).exists()
     write(filled)
-    assert marker_of(filled).read_text(encoding="ascii") == f"{lineage}\n"
+    assert marker_of(filled).read_text(encoding="ascii").split() == [lineage, f"{load(filled).serial:020d}"]
 
 
 def test_of_two_that_make_a_state_at_the_same_time_one_wins_and_both_may_use_it(path: Path) -> None:
