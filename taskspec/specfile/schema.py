@@ -18,7 +18,7 @@ from jsonschema.validators import extend
 from taskspec.diagnostics import Code, Diagnostic, choices, closest, take_until_limit
 from taskspec.specfile.fields.kinds import keys_of
 from taskspec.specfile.fields.retries_and_deadlines import PATTERN as DURATION
-from taskspec.specfile.regex.pattern_parser import PatternError, parse_pattern
+from taskspec.specfile.pattern_matcher import PatternError, parse_pattern
 from taskspec.specfile.schema_files import load_schema
 from taskspec.specfile.yaml.document import SourceDocument
 from taskspec.values import Path

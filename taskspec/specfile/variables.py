@@ -11,8 +11,7 @@ from taskspec.errors import SpecError
 from taskspec.secrets.sensitive import Secrets
 from taskspec.specfile.fields.value_types import VariableType, has_type
 from taskspec.specfile.model import SpecFile, Variable
-from taskspec.specfile.regex.matcher import Matcher
-from taskspec.specfile.regex.pattern_parser import PatternError
+from taskspec.specfile.pattern_matcher import Matcher, PatternError
 from taskspec.specfile.secret_variables import SecretResolver, refuse_literal_secret, secret_problem, without_secrets
 from taskspec.specfile.yaml.yaml_reader import read_document
 from taskspec.values import Json, canonical, is_encodable

@@ -1,4 +1,4 @@
-"""The marker: a small file beside a state that holds its lineage, and the number of the last event written.
+"""The marker: a small file next to a state that holds its lineage, and the number of the last event written.
 
 It distinguishes a missing state from one that never existed, a foreign file from the right one, and an older copy from
 the newest. The number is written after each commit, without a sync. So it survives a killed process, and after a power

@@ -1,6 +1,6 @@
 """Refuse a state that came with a checkout: one that is a link, that another user owns, or that git tracks.
 
-Whoever writes a state decides what is stopped and which results are passed on. So only the user's own is believed.
+A state decides which launches are stopped and which results are passed on. So only the user's own state is used.
 """
 
 from __future__ import annotations

@@ -148,7 +148,7 @@ class StateStore:
         return stored
 
     def _mark(self, stored: Sequence[StoredEvent]) -> None:
-        """Let the marker tell how far the journal is written. The events are durable, whatever becomes of this."""
+        """Let the marker tell how far the journal is written. The events are durable, also where this fails."""
         with suppress(OSError):
             if stored:
                 note_serial(self.path, Marker(self.lineage, stored[-1].number))

@@ -11,8 +11,7 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from taskspec.specfile.regex.matcher import Matcher
-from taskspec.specfile.regex.pattern_parser import PatternError, parse_pattern
+from taskspec.specfile.pattern_matcher import Matcher, PatternError, parse_pattern
 
 ALPHABET = "abAB01_-. \n\té"
 ATOMS = st.sampled_from([
