@@ -77,6 +77,25 @@ def test_killed_at_a_write_or_a_request_each_task_is_launched_once(
     assert killed > 5, "a run has more points than that: nothing was tried"
 
 
+def test_killed_and_without_its_log_it_is_refused_and_then_finds_its_launches(
+    tmp_path: Path, fork_server: ForkServer, http: HttpServer
+) -> None:
+    refused = 0
+    for point in range(8, 48, 8):
+        trial = Trial(tmp_path / str(point), fork_server, http, seed=point, size=8)
+        trial.begin(die_at=point).wait()
+        log = next((trial.folder / ".taskspec").rglob("*.db-wal"))
+        log.unlink()
+        if trial.begin().wait() == ExitCode.STATE:
+            refused += 1
+            assert "is older than its marker" in trial.said()
+            next((trial.folder / ".taskspec").rglob("*.lineage")).unlink()
+        trial.apply_until_done()
+        trial.check_starts()
+        assert all(record.succeeded for record in trial.state().records.values())
+    assert refused > 2, "no log held an event: nothing was tried"
+
+
 def test_interrupted_at_any_moment_it_leaves_by_itself_and_the_next_apply_goes_on(
     tmp_path: Path, fork_server: ForkServer, http: HttpServer, span: float
 ) -> None:

@@ -181,12 +181,17 @@ class Trial:
         out = self.folder / "out.txt"
         return out.read_text(encoding="utf-8")[-2000:] if out.exists() else ""
 
+    def check_starts(self) -> None:
+        """Check that every task was launched once, and every key was started once."""
+        where, fake = f"seed {self.seed}", self.fake
+        assert set(fake.starts.values()) == {1}, f"{where}: starts per key {fake.starts}"
+        assert len(fake.launches) == self.size, f"{where}: {len(fake.launches)} launches of {self.size} tasks"
+
     def check(self) -> None:
         """Check that every task was launched once, every key was started once, and the state says so."""
         fake, state = self.fake, self.state()
         where = f"seed {self.seed}"
-        assert set(fake.starts.values()) == {1}, f"{where}: starts per key {fake.starts}"
-        assert len(fake.launches) == self.size, f"{where}: {len(fake.launches)} launches of {self.size} tasks"
+        self.check_starts()
         final = {address: (str(r.outcome), r.attempt, r.task_id) for address, r in state.records.items()}
         truth = {launch.address: ("succeeded", 1, launch.id) for launch in fake.launches.values()}
         assert final == truth, where

@@ -30,6 +30,8 @@ not when the last one left. The time of day may jump, so a new apply waits for t
 
 LOOK_BACK = 10_000
 """How many of the newest launches are compared with the state before the first start of a run."""
+LOOK_BACK_OF_NEW = 500
+"""The same for a state without a launch, which is nearly always a new one, and not one that was lost."""
 UNRECORDED = "the server has a launch of this start, and the state does not know it: it is taken over"
 
 
@@ -120,17 +122,18 @@ class LaunchPreparer:
 
     def _look_before_first_send(self, workspace: int) -> int:
         """The highest launch id. Launches that a state of an older day does not know are found by their keys."""
-        calls, recorded = self.run_context.server.api.task, self._highest_on_record(workspace)
-        newest = calls.newest_after(workspace, recorded, limit=LOOK_BACK) if recorded else []
-        self.unrecorded.update((key, recorded) for key in map(key_of, newest) if key is not None)
+        calls, recorded = self.run_context.server.api.task, self._ids_on_record(workspace)
+        known = max(recorded, default=0)
+        newest = calls.newest_after(workspace, known, limit=LOOK_BACK if recorded else LOOK_BACK_OF_NEW)
+        self.unrecorded.update((key, known) for key in map(key_of, newest) if key is not None)
         return newest[0].id if newest else calls.highest_id(workspace)
 
-    def _highest_on_record(self, workspace: int) -> int:
-        """The highest id that the state knows of a workspace; 0 where it knows none."""
+    def _ids_on_record(self, workspace: int) -> list[int]:
+        """For each launch that the state knows in a workspace, its id, or one below it."""
         server, inputs = self.run_context.server, self.run_context.inputs
         launches = [r for r in inputs.state.records.values() if not r.is_call] if inputs is not None else []
         here = [r for r in launches if server.workspace(r.inputs.get("workspace")) == workspace]
-        return max((record.task_id or record.watermark for record in here), default=0)
+        return [record.task_id or record.watermark for record in here]
 
     def prepare(
         self, planned: PlannedTask, request: LaunchRequest, *, after: int | None = None, is_service: bool = False

@@ -207,8 +207,8 @@ class Run:
     def _stop_duplicates_if_due(self) -> None:
         """Once all else is done, look for launches that came of a start which arrived more than once."""
         run = self.state
-        is_idle = run.awaited == 0 and not run.services_up and not run.has_effects
-        if run.answered_starts and run.ready.frontier.is_done and is_idle and not self.interrupt_state.is_requested:
+        is_idle = run.awaited == 0 and not run.services_up and not self.interrupt_state.is_requested
+        if run.answered_starts and run.ready.frontier.is_done and is_idle:
             starts, run.answered_starts = tuple(run.answered_starts), []
             run.do(submit(StopDuplicates(starts)))
 
