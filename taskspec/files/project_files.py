@@ -58,12 +58,23 @@ SPEC_LIMIT = 2**25
 _SHOWN = 80
 
 
-def read_file(path: Path, what: str = "", *, remedy: str = "check the path") -> bytes:
-    """Read a file that the user names; `what` comes before its name in messages. Raises UsageError."""
+def read_file(path: Path, what: str = "", *, remedy: str = "check the path", allow_outside: bool = False) -> bytes:
+    """Read a file that the user names; `what` comes before its name in messages. Raises UsageError.
+
+    A link that leads out of the project it lies in is refused, because a pull request may bring it. Messages about
+    the file would show lines of a file that is not part of the project.
+    """
     try:
+        root = project_root(path.parent)
+        if path.is_symlink() and not allow_outside and not path.resolve().is_relative_to(root):
+            raise UsageError(
+                f'{what}"{path}" is a link that leads out of the project "{root.name}", which is {root_reason(root)}',
+                remedy="name the file itself",
+            )
         return read_plain(path)
-    except OSError as error:
-        raise UsageError(f'{what}"{path}" cannot be read: {error.strerror or error}', remedy=remedy) from None
+    except (OSError, RuntimeError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+        raise UsageError(f'{what}"{path}" cannot be read: {reason}', remedy=remedy) from None
 
 
 @dataclass(slots=True)

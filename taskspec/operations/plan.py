@@ -35,7 +35,7 @@ def make(project: Project, server: Server, state: State, selection: Selection) -
     Raises SpecError, UsageError or ApiError.
     """
     project.evaluator.secrets.salt = server.label
-    catalogue = Catalogue(project.spec, project.folder, server)
+    catalogue = Catalogue(project.spec, project.folder, server, project.root)
 
     def look_up(instances: Iterable[Instance]) -> Facts:
         there = [instance for instance in instances if not instance.is_folded]

@@ -61,8 +61,9 @@ class Project:
 
 def open_project(request: Request, *, variables_required: bool = True) -> Project:
     """Read, analyse and evaluate a spec. Raises SpecError with every problem that one pass finds."""
-    content, profile = read_file(request.path, "spec "), request.profile
-    sources = read_sources(request.path, request.shown_as, content, profile, allow_outside=request.trust.allow_outside)
+    profile, allow_outside = request.profile, request.trust.allow_outside
+    content = read_file(request.path, "spec ", allow_outside=allow_outside)
+    sources = read_sources(request.path, request.shown_as, content, profile, allow_outside=allow_outside)
     spec, renderer, warnings = sources.root, sources.renderer, sources.warnings
     weave = analyse_whole(spec, renderer, sources.parts)
     problems = list(weave.analysis.problems)
@@ -97,7 +98,9 @@ def open_project(request: Request, *, variables_required: bool = True) -> Projec
 
 def assign_all_variables(request: Request, spec: SpecFile, *, looks_up: bool = False) -> dict[str, Assigned]:
     """Return each variable's value and its origin. Raises SpecError with every missing or invalid value."""
-    files = [VariableFile(str(path), read_file(path, "--var-file ")) for path in request.var_files]
+    allow_outside = request.trust.allow_outside
+    contents = [(path, read_file(path, "--var-file ", allow_outside=allow_outside)) for path in request.var_files]
+    files = [VariableFile(str(path), content) for path, content in contents]
     keeper = _secret_resolver(request, request.path.resolve().parent, looks_up=looks_up)
     return assign_variables(spec, environment=request.environment, files=files, flags=request.var_flags, keeper=keeper)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from taskspec.engine.server.connection import Server
-from taskspec.errors import LockHeld
+from taskspec.errors import LockHeld, UsageError
 from taskspec.operations.project import Project, Request
 from taskspec.state.database import is_there, usable
 from taskspec.state.lease import this_owner
@@ -31,7 +31,13 @@ def state_path(project: Project, request: Request, server: Server) -> Path:
 
 
 def state_place(folder: Path, request: Request, server: Server) -> Path:
-    """Like `state_path`, for a spec in `folder` that need not be valid."""
+    """Like `state_path`, for a spec in `folder` that need not be valid.
+
+    Raises UsageError for two specs whose names differ in their endings only, because they would share the state.
+    """
+    endings = [path.name for path in folder.glob("*.y*ml") if path.stem == request.path.stem]
+    if len(endings) > 1:
+        raise UsageError(f"{' and '.join(sorted(endings))} would have the same state", remedy="rename one of them")
     return folder / STATE_FOLDER / request.path.stem / f"{server.label}.db"
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import stat
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,7 +14,6 @@ from taskspec.errors import StateError
 from taskspec.state.marker import marker_of
 
 STATE_FOLDER = ".taskspec"
-_GIT_SECONDS = 10
 
 
 def check_provenance(path: Path) -> None:
@@ -51,12 +49,23 @@ def _places(path: Path) -> Iterator[Path]:
 
 
 def _is_tracked(path: Path) -> bool:
-    """Whether git tracks the state. Without git, or outside of a repository, nothing is tracked."""
-    if not any((folder / ".git").exists() for folder in path.absolute().parents):
+    """Whether the index of git names the state. No process is started, because a plan may be forbidden to."""
+    place = path.absolute()
+    root = next((folder for folder in place.parents if (folder / ".git").exists()), None)
+    if root is None or not path.exists():
         return False
-    command = ["git", "-c", "core.fsmonitor=", "ls-files", "--", path.name, marker_of(path).name]
     try:
-        done = subprocess.run(command, cwd=path.parent, capture_output=True, timeout=_GIT_SECONDS, check=False)
-    except (OSError, subprocess.TimeoutExpired):
+        index = (_git_folder(root / ".git") / "index").read_bytes()
+    except OSError:
         return False
-    return bool(done.stdout.strip())
+    # Version 4 of an index leaves out what a name has in common with the one before it.
+    names = [place, marker_of(place)]
+    start = place.parent.parent if index[4:8] == b"\0\0\0\4" else root
+    return any(f"{name.relative_to(start).as_posix()}\0".encode() in index for name in names)
+
+
+def _git_folder(place: Path) -> Path:
+    """The folder of a repository; in a worktree or a submodule `.git` is a file that names it."""
+    if place.is_dir():
+        return place
+    return place.parent / place.read_text(encoding="utf-8", errors="replace").removeprefix("gitdir:").strip()

@@ -151,3 +151,39 @@ def test_a_marked_root_is_not_left_either(folder: Path, taskspec: Command, mark:
         assert (
             f'outside of the project, "{inner}", which is the nearest folder above the spec with {mark}' in result.err
         )
+
+
+@pytest.mark.parametrize("command", [["plan"], ["plan", "--offline"], ["validate"], ["apply", "-y"]])
+def test_every_command_refuses_an_app_outside_of_the_project(
+    folder: Path, spec: Callable[[str], Path], taskspec: Command, command: list[str]
+) -> None:
+    path = spec("tasks: {a: {module: ../good}}")
+    inside = folder / "project"
+    inside.mkdir()
+    (inside / ".git").mkdir()
+    path = path.rename(inside / "spec.yaml")
+    refused = taskspec(*command, str(path))
+    assert (refused.code, "TS173" in refused.err) == (3, True), refused
+    if command != ["validate"]:
+        assert taskspec(*command, "--allow-outside", str(path)).code == 0
+
+
+@pytest.mark.parametrize("command", [["plan"], ["plan", "--offline"], ["validate"], ["fmt", "--diff"], ["explain"]])
+def test_no_command_shows_a_file_behind_a_link_that_leads_out(
+    folder: Path, taskspec: Command, command: list[str]
+) -> None:
+    (folder / "credentials").write_text("PASSWORD: open-sesame\n- broken: [\n", encoding="ascii")
+    project = folder / "project"
+    project.mkdir()
+    (project / ".git").mkdir()
+    (project / "spec.yaml").symlink_to(folder / "credentials")
+    result = taskspec(*command, str(project / "spec.yaml"))
+    assert result.code == 3, result
+    assert "sesame" not in result.out + result.err
+
+
+def test_two_specs_that_would_share_a_state_are_refused(spec: Callable[[str], Path], taskspec: Command) -> None:
+    path = spec("tasks: {a: {module: ./good}}")
+    path.with_suffix(".yml").write_bytes(path.read_bytes())
+    refused = taskspec("plan", str(path))
+    assert (refused.code, "would have the same state" in refused.err) == (3, True), refused

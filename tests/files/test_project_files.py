@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from taskspec.files.project_files import project_root, root_reason
+from taskspec.errors import UsageError
+from taskspec.files.project_files import project_root, read_file, root_reason
 
 
 @pytest.fixture
@@ -61,3 +62,30 @@ def test_a_link_to_a_folder_is_where_it_leads(specs: Path, tmp_path: Path) -> No
     elsewhere = tmp_path / "elsewhere"
     elsewhere.symlink_to(mark(specs.parent, ".git"))
     assert project_root(elsewhere / "specs") == specs.parent
+
+
+def test_a_link_that_leads_out_of_the_project_is_not_read(specs: Path, tmp_path: Path) -> None:
+    mark(tmp_path / "top", ".git")
+    (tmp_path / "credentials").write_text("PASSWORD=open-sesame\n", encoding="ascii")
+    link = specs / "spec.yaml"
+    link.symlink_to(tmp_path / "credentials")
+    with pytest.raises(UsageError, match="is a link that leads out of the project") as refused:
+        read_file(link, "spec ")
+    assert "sesame" not in f"{refused.value.message} {refused.value.remedy}"
+    assert read_file(link, allow_outside=True)
+
+
+def test_a_link_within_the_project_and_a_named_file_outside_of_it_are_read(specs: Path, tmp_path: Path) -> None:
+    mark(tmp_path / "top", ".git")
+    inside, outside = tmp_path / "top" / "real.yaml", tmp_path / "named.yaml"
+    for file in (inside, outside):
+        file.write_text("x", encoding="ascii")
+    (specs / "spec.yaml").symlink_to(inside)
+    assert read_file(specs / "spec.yaml") == read_file(outside) == b"x"
+
+
+@pytest.mark.parametrize("target", ["spec.yaml", "/dev/zero"])
+def test_a_link_to_itself_or_to_a_device_is_refused(specs: Path, target: str) -> None:
+    (specs / "spec.yaml").symlink_to(target)
+    with pytest.raises(UsageError):
+        read_file(specs / "spec.yaml", allow_outside=True)

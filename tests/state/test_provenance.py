@@ -52,13 +52,17 @@ def test_a_state_behind_a_link_is_refused_and_left_alone(
     assert {file: file.read_bytes() for file in files} == before
 
 
+@pytest.mark.parametrize("version", ["2", "4"])
 @USES
-def test_a_state_that_git_tracks_is_refused_until_it_is_taken_out(path: Path, use: Callable[[Path], State]) -> None:
+def test_a_state_that_git_tracks_is_refused_until_it_is_taken_out(
+    path: Path, use: Callable[[Path], State], version: str
+) -> None:
     if shutil.which("git") is None:
         pytest.skip("git is not installed")
     project = path.parents[2]
-    for command in (["init", "-q"], ["add", "-f", ".taskspec"], ["commit", "-qm", "planted"]):
-        subprocess.run([*GIT, *command], cwd=project, check=True)
+    (project / ".hidden").touch()
+    for command in (["init", "-q"], ["add", ".hidden"], ["add", "-f", ".taskspec"], ["commit", "-qm", "planted"]):
+        subprocess.run([*GIT, "-c", f"index.version={version}", *command], cwd=project, check=True)
     with pytest.raises(StateError, match="is committed") as refused:
         use(path)
     assert "git rm -r --cached" in refused.value.remedy

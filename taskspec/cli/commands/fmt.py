@@ -10,8 +10,8 @@ import click
 
 from taskspec.cli import options, terminal
 from taskspec.cli.atomic_write import replace_file
-from taskspec.errors import ExitCode, SpecError, UsageError
-from taskspec.files.safe_read import read_plain
+from taskspec.errors import ExitCode, SpecError
+from taskspec.files.project_files import read_file
 from taskspec.fmt.formatting import formatted
 from taskspec.view.diagnostic import draw_all
 from taskspec.view.terminal_text import clean
@@ -55,11 +55,7 @@ def command(files: tuple[str, ...], check: bool, show_diff: bool, no_color: bool
 
 
 def _read(name: str) -> bytes:
-    try:
-        return sys.stdin.buffer.read() if name == STDIN else read_plain(Path(name))
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise UsageError(f'"{name}" cannot be read: {reason}', remedy="name the files to format") from None
+    return sys.stdin.buffer.read() if name == STDIN else read_file(Path(name), remedy="name the files to format")
 
 
 def _diff(name: str, before: str, after: str) -> str:
