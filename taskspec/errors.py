@@ -87,12 +87,15 @@ class OutcomeUnknown(ApiError):
 
 
 class Refused(ApiError):
-    """The server refused the request (a 4xx)."""
+    """The server refused the request (a 4xx). `retry_after`: the seconds it asks to wait, or 0."""
 
-    def __init__(self, message: str, *, status: int, code: str = "", remedy: str = "") -> None:
+    def __init__(
+        self, message: str, *, status: int, code: str = "", remedy: str = "", retry_after: float = 0.0
+    ) -> None:
         super().__init__(message, remedy=remedy)
         self.status = status
         self.code = code
+        self.retry_after = retry_after
 
 
 class Unauthorized(Refused):

@@ -31,6 +31,7 @@ class HttpReply:
     body: bytes
     location: str = ""
     secret: str = ""
+    retry_after: str = ""
 
     @property
     def is_success(self) -> bool:
@@ -67,7 +68,8 @@ class HttpReply:
             remedy = "the request may have been carried out; check before sending it again"
             return OutcomeUnknown(message, status=self.status, remedy=remedy)
         kind, remedy = _REFUSALS.get(self.status, _USUAL)
-        return kind(message, status=self.status, code=self._clean(code), remedy=remedy)
+        wait = float(self.retry_after) if self.retry_after.isdecimal() else 0.0
+        return kind(message, status=self.status, code=self._clean(code), remedy=remedy, retry_after=wait)
 
     def _clean(self, text: str) -> str:
         """Shorten the server's text to printable characters without the token."""

@@ -231,8 +231,8 @@ class Transport:
                 )
         if watch.expired:
             raise RequestException("the deadline passed")
-        location = response.headers.get("Location", "")
-        return HttpReply(self._endpoint_text(call), response.status_code, bytes(content), location, self._token)
+        location, wait = (response.headers.get(name, "") for name in ("Location", "Retry-After"))
+        return HttpReply(self._endpoint_text(call), response.status_code, bytes(content), location, self._token, wait)
 
     def _endpoint_text(self, call: HttpCall) -> str:
         return f"{call.name} at {self.address}"

@@ -23,6 +23,8 @@ SETTLE_SECONDS = 60.0
 GIVE_UP_SECONDS = 300.0
 """How long after the window we go on asking a server that does not answer."""
 SEND_LIMIT = 5
+LONGEST_RETRY_AFTER = 60.0
+"""Seconds that a server may ask us to wait before a start that it refused for now is sent again."""
 LONGEST_LOOK = 5.0
 """Seconds between two looks, at most; and always, once the window is over and the server does not answer."""
 
@@ -112,7 +114,7 @@ class Starter:
             except Refused as error:
                 if error.status != 429:
                     raise
-                self._again(attempt)
+                self._again(attempt, min(error.retry_after, LONGEST_RETRY_AFTER))
             except OutcomeUnknown:
                 found = self._settle(order, order.key, order.watermark, 0.0)
                 if found:
@@ -133,8 +135,8 @@ class Starter:
         for launch in found:
             stop_and_wait(self.api, launch.id, self.clock, self.pause)
 
-    def _again(self, attempt: int) -> None:
-        self.pause(min(0.5 * 2**attempt, 8.0))
+    def _again(self, attempt: int, at_least: float = 0.0) -> None:
+        self.pause(max(at_least, min(0.5 * 2**attempt, 8.0)))
 
     def _settle(self, order: StartOrder, key: str, watermark: int, passed: float) -> list[TaskInfo]:
         """Look for launches of a key until the settle window is over; none when it certainly did not arrive.

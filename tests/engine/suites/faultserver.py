@@ -60,6 +60,8 @@ class FaultServer:
     release: threading.Event = field(default_factory=threading.Event)
     connections: set[socket.socket] = field(default_factory=set)
     on_start: Callable[[], None] | None = None
+    retry_after: int = 1
+    """Seconds that an answer of too many requests asks to wait."""
     _scripts: dict[str, deque[str | None]] = field(default_factory=lambda: defaultdict(deque))
     _http: ThreadingHTTPServer = field(init=False)
     _thread: threading.Thread = field(init=False)
@@ -233,7 +235,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(content)))
         if status == 429:
-            self.send_header("Retry-After", "1")
+            self.send_header("Retry-After", str(self.faults.retry_after))
         self.end_headers()
         self.wfile.write(content[: len(content) // 2] if cut else content)
         self.wfile.flush()

@@ -79,6 +79,18 @@ FAULTS = [
 ]
 
 
+@pytest.mark.parametrize(("asked", "waited"), [(0, 0.5), (20, 20.0), (3600, 60.0)])
+def test_a_start_that_is_refused_for_now_waits_as_long_as_the_server_asks(
+    faults: FaultServer, virtual: Virtual, asked: int, waited: float
+) -> None:
+    faults.retry_after = asked
+    faults.script("tasks.run.app", fault.TOO_MANY)
+    with starter(faults.address, virtual).api as api:
+        Starter(api, virtual, virtual.pause, agree, settle=60.0).start(order())
+    assert virtual.pauses == [waited]
+    assert faults.starts() == {KEY: 1}
+
+
 @pytest.mark.parametrize("times", [1, 2, 4])
 @pytest.mark.parametrize("kind", FAULTS)
 def test_a_start_arrives_once_through_each_fault(faults: FaultServer, virtual: Virtual, kind: str, times: int) -> None:
