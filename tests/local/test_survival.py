@@ -19,6 +19,8 @@ from tests.local.agent.test_agent import WAIT_FOR_GO
 from .serving import until
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from .serving import RunningServer
 
 
@@ -92,6 +94,66 @@ def test_a_lost_app_is_restarted_if_its_policy_says_so(own_server: RunningServer
     own_server.start()
     task = own_server.end_of(task_id)
     assert (task["status"], task["meta"]["attempt"]) == ("finished", 2)
+
+
+@pytest.mark.parametrize("moment", ["before the restart", "after the restart"])
+@pytest.mark.parametrize(
+    "app",
+    [
+        f"echo up; {WAIT_FOR_GO}",
+        "echo up; exec sleep 600 >/dev/null 2>&1",
+        "echo up; exec env -i sleep 600",
+        'exec python -c \'import time; big = b"x" * 300_000_000; print("up", flush=True); time.sleep(600)\'',
+    ],
+    ids=["shell", "silent", "bare", "slow to end"],
+)
+def test_an_app_whose_shim_died_is_ended_before_its_verdict(own_server: RunningServer, moment: str, app: str) -> None:
+    """The app is known by its environment or by its output, whichever it has kept. Much memory takes time to free."""
+    own_server.start()
+    task_id = own_server.run("orphaned", f'echo $$ >"$SLY_APP_DATA_DIR/pid"; {app}')
+    until(lambda: "up" in own_server.messages(task_id))
+    pid = int((own_server.data_dir(task_id) / "pid").read_text())
+    own_server.kill()
+    if moment == "before the restart":
+        os.kill(leader(own_server, task_id), signal.SIGKILL)
+    own_server.start()
+    if moment == "after the restart":
+        os.kill(leader(own_server, task_id), signal.SIGKILL)
+    task = own_server.end_of(task_id)
+    assert has_ended(pid), "a second copy could run at the same time"
+    assert task["status"] == "error"
+    assert task["meta"]["error"]["message"].startswith("lost")
+
+
+def test_what_an_app_left_in_its_group_ends_with_a_lost_shim(own_server: RunningServer) -> None:
+    own_server.start()
+    script = f'env -i sleep 600 >/dev/null 2>&1 & echo $! >"$SLY_APP_DATA_DIR/pid"; echo up; {WAIT_FOR_GO}'
+    task_id = own_server.run("orphans", script)
+    until(lambda: "up" in own_server.messages(task_id))
+    pid = int((own_server.data_dir(task_id) / "pid").read_text())
+    own_server.kill()
+    os.kill(leader(own_server, task_id), signal.SIGKILL)
+    own_server.start()
+    assert own_server.end_of(task_id)["status"] == "error"
+    until(lambda: has_ended(pid))
+
+
+def test_a_group_that_another_program_has_now_is_left_alone(own_server: RunningServer, tmp_path: Path) -> None:
+    own_server.start()
+    task_id = start_waiting(own_server, "reused-group")
+    own_server.kill()
+    os.killpg(leader(own_server, task_id), signal.SIGKILL)
+    script = f"sleep 600 >/dev/null 2>&1 & echo $! >{tmp_path}/pid"
+    other = os.posix_spawn("/bin/sh", ["sh", "-c", script], {"PATH": os.defpath}, setsid=True)
+    os.waitpid(other, 0)
+    bystander = int((tmp_path / "pid").read_text())
+    try:
+        (own_server.home.task(task_id) / "attempt-1" / "claim").write_text(f"{other}\n")
+        own_server.start()
+        assert own_server.end_of(task_id)["status"] == "error"
+        assert not has_ended(bystander)
+    finally:
+        os.kill(bystander, signal.SIGKILL)
 
 
 def test_an_adopted_app_can_be_stopped(own_server: RunningServer) -> None:

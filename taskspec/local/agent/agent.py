@@ -23,7 +23,7 @@ from taskspec.files.process_mark import mark_of
 from taskspec.local.agent import launcher
 from taskspec.local.agent.attempt import ExitVerdict, RunningAttempt, failure, judge, last_lines
 from taskspec.local.agent.launcher import Job, RunDir
-from taskspec.local.agent.process import LAST, Ports, find_by_argument, is_alive, reap
+from taskspec.local.agent.process import LAST, Ports, find_by_argument, is_alive, kill_orphans, reap
 from taskspec.local.agent.queue import Queue
 from taskspec.local.db.launches import Launches, LaunchRow
 from taskspec.local.db.logs import LogLine, Logs
@@ -93,17 +93,14 @@ class Agent:
     def stop(self, launch: LaunchRow) -> LaunchStatus:
         """Stop a launch and return its status. A launch that has ended does not change."""
         running = self._running.get(launch.id)
-        if launch.status.is_terminal:
-            if running is not None:  # a client has set the status while the app still runs
-                running.stop(self._settings.stop_grace)
-            return launch.status
         if running is None:
             self._launches.end(launch.id, LaunchStatus.STOPPED)
-            return LaunchStatus.STOPPED
-        if not launch.stop_requested:
+        elif not launch.stop_requested:
             self._launches.ask_to_stop(launch.id)
             running.stop(self._settings.stop_grace)
-        return LaunchStatus.TERMINATING
+        if launch.status.is_terminal:  # perhaps set by a client, while the app still runs
+            return launch.status
+        return LaunchStatus.STOPPED if running is None else LaunchStatus.TERMINATING
 
     def runs(self, task_id: int) -> bool:
         """Whether a process of this launch is being watched."""
@@ -192,7 +189,7 @@ class Agent:
         """Handle the end of the known process. Without an exit status, another process may hold the claim."""
         if running.pid is not None:
             reap(running.pid)
-        if running.run_dir.exit_status is None and self._follow_claimant(running):
+        if running.run_dir.exit_status is None and (self._follow_claimant(running) or self._ends_orphans(running)):
             return
         self._finish(running)
 
@@ -208,6 +205,15 @@ class Agent:
         launch = self._launches.find(running.task_id)
         if launch is not None and launch.stop_requested:
             running.stop(self._settings.stop_grace)
+        return True
+
+    def _ends_orphans(self, running: RunningAttempt) -> bool:
+        """Kill an app that has outlived its shim, and wait for its end: its launch may then start again."""
+        claimant = running.run_dir.claimant
+        orphan = None if claimant is None else kill_orphans(claimant, str(self._home.task(running.task_id)))
+        if orphan is None:
+            return False
+        running.watch(orphan, mark_of(orphan), lambda: self._ended(running))
         return True
 
     def _finish(self, running: RunningAttempt) -> None:

@@ -44,12 +44,25 @@ def reap(pid: int) -> None:
             os.waitpid(pid, 0)
 
 
+def kill_orphans(leader: int, folder: str) -> int | None:
+    """Kill the group of an ended leader, if a process of it uses this folder. Return that process, which ends soon.
+
+    The kernel may have given the pid of the leader to another group, which does not use the folder.
+    """
+    for process in psutil.process_iter():
+        if _group_of(process.pid) == leader and _uses(process, folder):
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(leader, signal.SIGKILL)
+            return process.pid
+    return None
+
+
 def find_by_argument(argument: str, hint: int | None) -> int | None:
     """Find the group leader that was started with this argument. The pid `hint` is tried first."""
     if hint is not None and argument in _command_line(hint):
         return hint
     for process in psutil.process_iter():
-        if argument in _command_line(process.pid) and _leads_group(process.pid):
+        if argument in _command_line(process.pid) and _group_of(process.pid) == process.pid:
             return process.pid
     return None
 
@@ -107,11 +120,24 @@ def _command_line(pid: int) -> list[str]:
         return []
 
 
-def _leads_group(pid: int) -> bool:
+def _group_of(pid: int) -> int | None:
     try:
-        return os.getpgid(pid) == pid
-    except ProcessLookupError:
-        return False
+        return os.getpgid(pid)
+    except OSError:
+        return None
+
+
+def _uses(process: psutil.Process, folder: str) -> bool:
+    """Whether the folder is in the environment of a process, or holds a file that it has open.
+
+    A program may replace its environment or redirect its output, but hardly both.
+    """
+    with contextlib.suppress(psutil.Error):
+        if folder in process.environ().values():
+            return True
+    with contextlib.suppress(psutil.Error):
+        return any(file.path.startswith(f"{os.path.realpath(folder)}/") for file in process.open_files())
+    return False
 
 
 FIRST, LAST = 20_000, 29_999

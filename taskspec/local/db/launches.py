@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-from taskspec.api.wire import ACTIVE, LaunchStatus
+from taskspec.api.wire import ACTIVE, TERMINAL, LaunchStatus
 from taskspec.local.db import timestamps
 from taskspec.local.db.server_database import Store
 
@@ -113,14 +113,20 @@ class Launches:
         self._store.write("UPDATE launches SET pid_mark = ? WHERE id = ? AND pid IS NOT NULL", (mark, task_id))
 
     def ask_to_stop(self, task_id: int) -> None:
-        self._store.write("UPDATE launches SET status = 'terminating', stop_requested = 1 WHERE id = ?", (task_id,))
+        """Record the request. A terminal status that a client set does not change."""
+        self._store.write(
+            "UPDATE launches SET stop_requested = 1, status = CASE WHEN status IN ('finished', 'error', 'stopped')"
+            " THEN status ELSE 'terminating' END WHERE id = ?",
+            (task_id,),
+        )
 
     def end(self, task_id: int, status: LaunchStatus, error: Mapping[str, Any] | None = None) -> None:
-        """Record the end. A terminal status that a client set with `tasks.status.update` does not change."""
+        """Record the end. A terminal status that a client set remains, but an exit code overrules `finished`."""
+        final = TERMINAL - {LaunchStatus.FINISHED} if error and error["exitCode"] else TERMINAL
         self._store.write(
             "UPDATE launches SET status = ?, error = ?, finished_at = ?, pid = NULL, pid_mark = NULL, port = NULL"
-            " WHERE id = ? AND status NOT IN ('finished', 'error', 'stopped')",
-            (status, json.dumps(error) if error else None, timestamps.now(), task_id),
+            " WHERE id = ? AND status NOT IN (SELECT value FROM json_each(?))",
+            (status, json.dumps(error) if error else None, timestamps.now(), task_id, json.dumps(sorted(final))),
         )
 
     def queue_again(self, task_id: int, not_before: float) -> None:

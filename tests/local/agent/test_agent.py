@@ -226,12 +226,57 @@ def test_no_more_than_the_capacity_runs_and_the_rest_waits_in_order(own_server: 
     assert not own_server.home.task(third).exists()
 
 
-@pytest.mark.parametrize("status", ["deployed", "finished"])
-def test_an_app_may_set_its_own_status(local_server: RunningServer, status: str) -> None:
-    task_id = local_server.run("self-status", f"{WAIT_FOR_GO}; exit 1")
-    local_server.wait_for_status(task_id, "started")
-    local_server.call("tasks.status.update", id=task_id, status=status)
-    assert local_server.info(task_id)["status"] == status
-    (local_server.data_dir(task_id) / "go").touch()
-    until(lambda: "exit code 1" in local_server.messages(task_id))
-    assert local_server.info(task_id)["status"] == ("error" if status == "deployed" else "finished")
+def say_finished(server: RunningServer, task_id: int, way: str) -> None:
+    if way == "tasks.logs.add":
+        entry = {"message": "done", "level": "info", "task_id": task_id, "event_type": "EventType.TASK_FINISHED"}
+        server.call(way, logs=[entry])
+    else:
+        server.call(way, id=task_id, status="finished")
+    assert server.info(task_id)["status"] == "finished"
+
+
+def end_process(server: RunningServer, task_id: int) -> None:
+    """Let the app exit, and wait until the server has handled its end."""
+    (server.data_dir(task_id) / "go").touch()
+    until((server.home.task(task_id) / "attempt-1" / "exit").exists)
+    until(lambda: server.control("status")["activeLaunches"] == 0)
+
+
+@pytest.mark.parametrize("code", [4, 9])
+@pytest.mark.parametrize("way", ["tasks.logs.add", "tasks.status.update"])
+def test_the_exit_code_overrules_an_app_that_said_finished(own_server: RunningServer, way: str, code: int) -> None:
+    own_server.start()
+    task_id = own_server.run("said-finished", f"{WAIT_FOR_GO}; exit {code}", restartPolicy="on_error")
+    own_server.wait_for_status(task_id, "started")
+    say_finished(own_server, task_id, way)
+    end_process(own_server, task_id)
+    task = own_server.info(task_id)
+    assert (task["status"], task["meta"]["error"]["exitCode"]) == ("error", code)
+    assert task["meta"]["error"]["message"] == f"exit code {code}"
+    assert task["meta"]["attempt"] == 1, "a client may have seen the success, so the work is not done again"
+
+
+@pytest.mark.parametrize("way", ["tasks.logs.add", "tasks.status.update"])
+def test_an_app_that_said_finished_and_is_stopped_has_finished(own_server: RunningServer, way: str) -> None:
+    own_server.start()
+    task_id = own_server.run("finished-stopped", f"echo up; {WAIT_FOR_GO}")
+    until(lambda: "up" in own_server.messages(task_id))
+    say_finished(own_server, task_id, way)
+    assert own_server.call("tasks.stop", id=task_id) == {"status": "finished"}
+    until(lambda: own_server.control("status")["activeLaunches"] == 0)
+    task = own_server.info(task_id)
+    assert (task["status"], "error" in task["meta"]) == ("finished", False)
+
+
+@pytest.mark.parametrize(
+    ("said", "code", "status"),
+    [("deployed", 1, "error"), ("finished", 0, "finished"), ("stopped", 1, "stopped"), ("error", 0, "error")],
+)
+def test_an_app_may_set_its_own_status(own_server: RunningServer, said: str, code: int, status: str) -> None:
+    own_server.start()
+    task_id = own_server.run("self-status", f"{WAIT_FOR_GO}; exit {code}")
+    own_server.wait_for_status(task_id, "started")
+    own_server.call("tasks.status.update", id=task_id, status=said)
+    assert own_server.info(task_id)["status"] == said
+    end_process(own_server, task_id)
+    assert own_server.info(task_id)["status"] == status
