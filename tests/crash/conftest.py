@@ -18,7 +18,19 @@ MEMORY = Path("/dev/shm")
 
 
 @pytest.fixture
-def folders(tmp_path: Path) -> Iterator[Iterator[Path]]:
+def one_processor() -> Iterator[None]:
+    """Only one thread of a simulation runs at a time. Between two processors each change of threads takes longer."""
+    if not hasattr(os, "sched_setaffinity"):
+        yield
+        return
+    allowed = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {max(allowed)})
+    yield
+    os.sched_setaffinity(0, allowed)
+
+
+@pytest.fixture
+def folders(one_processor: None, tmp_path: Path) -> Iterator[Iterator[Path]]:
     """Yield new folders. Synced writes are fast on a RAM disk."""
     root = Path(tempfile.mkdtemp(dir=MEMORY)) if os.access(MEMORY, os.W_OK) else tmp_path
 
