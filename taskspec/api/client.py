@@ -21,7 +21,10 @@ from taskspec.errors import UsageError
 
 
 class Api:
-    """The client of one server. Its constructor sends nothing, and threads can share it. Close it when done."""
+    """The client of one server. Its constructor sends nothing, and threads can share it. Close it when done.
+
+    The constructor raises UsageError for an http address of another machine, unless `insecure` allows it.
+    """
 
     def __init__(
         self,
@@ -32,8 +35,11 @@ class Api:
         retries: int = READ_RETRIES,
         sleep: Callable[[float], object] = time.sleep,
         transport: Transport | None = None,
+        insecure: bool = False,
     ) -> None:
-        self.transport = transport or Transport(server_address, token, timeouts=timeouts, retries=retries)
+        self.transport = transport or Transport(
+            server_address, token, timeouts=timeouts, retries=retries, insecure=insecure
+        )
         self.task = TaskApi(self.transport, sleep=sleep)
         self.app = AppApi(self.transport, self.task, sleep=sleep)
         self.agent = AgentApi(self.transport)
@@ -47,15 +53,15 @@ class Api:
         self.local = LocalApi(self.transport)
 
     @classmethod
-    def from_env(cls, env_file: Path = ENV_FILE) -> Self:
+    def from_env(cls, env_file: Path = ENV_FILE, *, insecure: bool = False) -> Self:
         """Connect to the server that the environment or the env file names. Raises UsageError without one."""
-        credentials = from_environment(os.environ, env_file)
+        credentials = from_environment(os.environ, env_file, insecure=insecure)
         if credentials is None:
             raise UsageError(
                 "no server is configured: SERVER_ADDRESS and API_TOKEN are not set",
                 remedy=f'set both in the environment or in "{env_file}"',
             )
-        return cls(credentials.address, credentials.token)
+        return cls(credentials.address, credentials.token, insecure=credentials.insecure)
 
     @property
     def server_address(self) -> str:

@@ -14,20 +14,33 @@ from taskspec.api.address import normalise
 from taskspec.errors import UsageError
 
 ADDRESS_NAME: Final = "SERVER_ADDRESS"
+INSECURE_NAME: Final = "TASKSPEC_INSECURE"
 TOKEN_NAME: Final = "API_TOKEN"  # noqa: S105 - the name of the variable, not its value
 ENV_FILE = Path("~/supervisely.env")
 
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """A server and a token. The repr does not show the token."""
+    """A server and a token. The repr does not show the token.
+
+    Raises UsageError for an http address of another machine, unless `insecure` allows it.
+    """
 
     address: str
     token: str = field(repr=False)
+    insecure: bool = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "address", normalise(self.address, insecure=self.insecure))
 
 
-def from_environment(environ: Mapping[str, str], env_file: Path | None = ENV_FILE) -> Credentials | None:
-    """Return the configured server, or None. Raises UsageError when only address or token is set."""
+def from_environment(
+    environ: Mapping[str, str], env_file: Path | None = ENV_FILE, *, insecure: bool = False
+) -> Credentials | None:
+    """Return the configured server, or None. Raises UsageError when only address or token is set.
+
+    TASKSPEC_INSECURE=1 has the effect of `insecure`. The env file cannot set it.
+    """
     address, token = environ.get(ADDRESS_NAME, ""), environ.get(TOKEN_NAME, "")
     if env_file is not None and not (address and token):
         written = _read(env_file)
@@ -35,7 +48,8 @@ def from_environment(environ: Mapping[str, str], env_file: Path | None = ENV_FIL
     if not address and not token:
         return None
     if address and token:
-        return Credentials(normalise(address), _one_word(token))
+        insecure = insecure or environ.get(INSECURE_NAME) == "1"
+        return Credentials(address, _one_word(token), insecure)
     found, missing = (ADDRESS_NAME, TOKEN_NAME) if address else (TOKEN_NAME, ADDRESS_NAME)
     where = f' or in "{env_file}"' if env_file is not None else ""
     raise UsageError(

@@ -15,7 +15,7 @@ from typing import Any
 
 import click
 
-from taskspec.api.credentials import from_environment
+from taskspec.api.credentials import INSECURE_NAME, Credentials, from_environment
 from taskspec.cli.process_redaction import RedactionSession
 from taskspec.engine.server.connection import Server, choose_server
 from taskspec.errors import UsageError
@@ -69,6 +69,9 @@ json_option = click.option("--json", "as_json", is_flag=True, help="JSON on stan
 no_color_option = click.option("--no-color", is_flag=True, help="No colour, as with NO_COLOR.")
 why_option = click.option("--why", default="", metavar="TEXT", help="The reason, for the journal.")
 allow_cmd_option = click.option("--allow-cmd", is_flag=True, help="Let the spec run commands for its secrets.")
+insecure_option = click.option(
+    "--insecure", is_flag=True, help=f"Let the token go to a server over http, unencrypted. Also: {INSECURE_NAME}=1."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +83,7 @@ class ReadingOptions:
     profile: str = ""
     var_flags: tuple[str, ...] = ()
     var_files: tuple[Path, ...] = ()
+    insecure: bool = False
 
     def request(self, spec: Path | None) -> Request:
         """The request for a spec on disk; without one, the `taskspec.yaml` of this folder."""
@@ -98,11 +102,12 @@ class ReadingOptions:
             secrets=self.secrets,
             trust=self.trust,
             profile=self.profile or os.environ.get(PROFILE_VARIABLE, ""),
+            insecure=self.insecure,
         )
 
 
 def reading_options(command: Command) -> Command:
-    """--profile and --allow-outside. The command gets `reading`, with --var and --allow-cmd where it has them."""
+    """--profile, --allow-outside, --insecure. The command gets `reading`, with --var and --allow-cmd if it has them."""
 
     @wraps(command)
     def adapted(
@@ -110,19 +115,21 @@ def reading_options(command: Command) -> Command:
         /,
         profile: str,
         allow_outside: bool,
+        insecure: bool,
         allow_cmd: bool = False,
         var_flags: tuple[str, ...] = (),
         var_files: tuple[Path, ...] = (),
         **rest: Any,
     ) -> int | None:
         trust = Trust(allow_cmd=allow_cmd, allow_outside=allow_outside)
-        return command(reading=ReadingOptions(session.secrets, trust, profile, var_flags, var_files), **rest)
+        reading = ReadingOptions(session.secrets, trust, profile, var_flags, var_files, insecure)
+        return command(reading=reading, **rest)
 
     text = "Let the spec name files, app folders and included specs outside of its project."
     add_outside = click.option("--allow-outside", is_flag=True, help=text)
     text = f"Which profile of the spec to use. Default: {PROFILE_VARIABLE} of the environment."
     add_profile = click.option("--profile", metavar="NAME", default="", help=text)
-    return add_profile(add_outside(click.pass_obj(adapted)))
+    return add_profile(add_outside(insecure_option(click.pass_obj(adapted))))
 
 
 def spec_argument(command: Command) -> Command:
@@ -185,7 +192,7 @@ def lock_timeout_option(command: Command) -> Command:
 
 def opened(request: Request, *, variables_required: bool = True) -> tuple[Server, Project, State]:
     """The server of a command, the checked spec, and its state on that server."""
-    contacted = server(request.secrets)
+    contacted = server(request)
     project = open_project(request, variables_required=variables_required)
     return contacted, project, state_file.read_state(state_file.state_path(project, request, contacted))
 
@@ -199,19 +206,19 @@ def without_secrets(request: Request) -> Request:
     return replace(request, trust=replace(request.trust, looks_up_secrets=False))
 
 
-def server(secrets: Secrets) -> Server:
+def server(given: Request | ReadingOptions) -> Server:
     """The server that the environment names. The local server starts only when a command needs its answer."""
-    credentials = from_environment(os.environ)
+    credentials = from_environment(os.environ, insecure=given.insecure)
     if credentials is not None:
-        secrets.know(credentials.token)
+        given.secrets.know(credentials.token)
 
-    def wake() -> tuple[str, str]:
+    def wake() -> Credentials:
         # Only a command that asks the server something pays for finding and starting it.
         from taskspec.local.home import find_home  # noqa: PLC0415 - see above
         from taskspec.local.server_client import ensure_running  # noqa: PLC0415 - see above
 
         endpoint = ensure_running(find_home(os.environ))
-        secrets.know(endpoint.token)
-        return endpoint.address, endpoint.token
+        given.secrets.know(endpoint.token)
+        return Credentials(endpoint.address, endpoint.token)
 
     return choose_server(credentials, os.environ, wake)

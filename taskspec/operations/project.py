@@ -39,6 +39,8 @@ class Request:
     secrets: Secrets = field(default_factory=Secrets)
     trust: Trust = field(default_factory=Trust)
     profile: str = ""
+    insecure: bool = False
+    """Whether the token may go to another machine over http."""
 
 
 @dataclass(frozen=True, slots=True)

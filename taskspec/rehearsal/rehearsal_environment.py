@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-from taskspec.api import Api, TaskInfo
+from taskspec.api import Api, Credentials, TaskInfo
 from taskspec.engine.executors.call_protocol import CallOrder, Pause
 from taskspec.engine.journal import Journal
 from taskspec.engine.server.connection import LOCAL_WORKSPACE, Server
@@ -89,7 +89,9 @@ class RehearsalEnvironment:
 
     def __post_init__(self) -> None:
         self.executor = VirtualExecutor(self.clock)
-        self.server = Server("rehearsal", is_local=True, default_workspace=LOCAL_WORKSPACE, wake=lambda: (ADDRESS, ""))
+        self.server = Server(
+            "rehearsal", is_local=True, default_workspace=LOCAL_WORKSPACE, wake=lambda: Credentials(ADDRESS, "")
+        )
         transport = VirtualTransport(self.fake, self.clock, self.clock.sleep)
         self.server.connect(Api(ADDRESS, "", transport=transport))
 

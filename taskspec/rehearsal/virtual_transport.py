@@ -15,7 +15,7 @@ from taskspec.api.transport.sending import READ_RETRIES, HttpCall
 from taskspec.errors import NotSent, OutcomeUnknown
 from taskspec.rehearsal.fake_server import Delivery, FakeReply, FakeServer
 
-ADDRESS = "http://rehearsal"
+ADDRESS = "https://rehearsal"
 LATENCY = 0.02
 START_DEADLINE = 30.0
 _PASSING = frozenset({429, 500, 502, 503, 504})

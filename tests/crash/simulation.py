@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
-from taskspec.api import Api
+from taskspec.api import Api, Credentials
 from taskspec.engine.events import EngineEvent, RunReport
 from taskspec.engine.launches.context import Pace
 from taskspec.engine.server.connection import Server
@@ -194,8 +194,10 @@ class Simulation:
         """Run one process to its end. No report means that it died or gave up."""
         self.lives += 1
         boundaries = Boundaries(die_at, interrupt_at=interrupt_at)
-        server = Server("simulated", is_local=False, default_workspace=1, wake=lambda: ("", ""))
-        server.connect(Api("http://simulated", "", transport=self.transport(boundaries)))
+        server = Server(
+            "simulated", is_local=False, default_workspace=1, wake=lambda: Credentials("https://simulated", "")
+        )
+        server.connect(Api("https://simulated", "", transport=self.transport(boundaries)))
         project = open_project(Request(self.folder / "spec.yaml", "spec.yaml", {}))
         report = None
         with open_store(self.state_path, clock=self.wall) as store:

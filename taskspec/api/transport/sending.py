@@ -96,9 +96,15 @@ class Transport:
     """Sends requests to one server with one token. Threads can share it. Close it when done."""
 
     def __init__(
-        self, address: str, token: str, *, timeouts: Timeouts | None = None, retries: int = READ_RETRIES
+        self,
+        address: str,
+        token: str,
+        *,
+        timeouts: Timeouts | None = None,
+        retries: int = READ_RETRIES,
+        insecure: bool = False,
     ) -> None:
-        self.address = normalise(address)
+        self.address = normalise(address, insecure=insecure)
         self._token = token
         self._timeouts = timeouts or Timeouts()
         self._body_retries = min(retries, 2)

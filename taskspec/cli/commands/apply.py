@@ -94,7 +94,7 @@ def command(
 
     Safe to interrupt and to repeat: Ctrl-C leaves launches running, and the next apply attaches to them.
     """
-    server = options.server(request.secrets)
+    server = options.server(request)
     pace = Pace(
         parallelism=parallelism,
         results_grace=results_grace,

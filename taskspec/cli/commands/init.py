@@ -31,6 +31,7 @@ STARTER = Path("pipeline.yaml")
 @click.option("--out", type=options.FilePath(), help="Write to this file; without it, to standard output.")
 @click.option("--append", type=options.FilePath(), help="With --from: add the task to this spec.")
 @click.option("--force", is_flag=True, help="Overwrite existing files.")
+@options.insecure_option
 @click.pass_obj
 def command(
     session: RedactionSession,
@@ -42,6 +43,7 @@ def command(
     out: Path | None,
     append: Path | None,
     force: bool,
+    insecure: bool,
 ) -> None:
     """Write a new spec.
 
@@ -57,16 +59,17 @@ def command(
         raise UsageError("--version, --name and --append belong to --from", remedy="name the app: --from MODULE")
     if out is not None and append is not None:
         raise UsageError("--out and --append exclude each other", remedy="give one of them")
+    reading = options.ReadingOptions(session.secrets, insecure=insecure)
     if module is not None:
         beside = append or out
         base = beside.resolve().parent if beside is not None else Path.cwd()
-        app = find_app(options.server(session.secrets), module, version, base)
+        app = find_app(options.server(reading), module, version, base)
         task = name or app.task_name
         if not (task.isidentifier() and task.isascii()):
             raise UsageError(f'"{task}" cannot be the name of a task', remedy=f"for example --name {identifier(task)}")
         _deliver(draft_task(app, task), task, out, append, force=force)
     elif task_id is not None:
-        draft = draft_launches(find_launches(options.server(session.secrets), (task_id, *more_ids)))
+        draft = draft_launches(find_launches(options.server(reading), (task_id, *more_ids)))
         _deliver(draft, "pipeline", out, None, force=force)
     else:
         _starter(out or STARTER, force=force)

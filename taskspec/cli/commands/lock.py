@@ -32,7 +32,7 @@ def command() -> None:
 @options.no_color_option
 def show(request: Request, as_json: bool, no_color: bool) -> None:
     """The process that writes now, since when, and whether its lease has expired."""
-    lease = state_admin.holder(state_admin.place(request, options.server(request.secrets)))
+    lease = state_admin.holder(state_admin.place(request, options.server(request)))
     if as_json:
         click.echo(json.dumps(lease_document(lease, this_owner(), time.time())))
     elif lease is None:
@@ -51,7 +51,7 @@ def break_lock(request: Request, why: str, sure: bool) -> int:
     This is not needed when the owner has ended: the next apply notices it, at once on the same machine, after a minute
     on another. Launches of the owner keep running, and the next apply attaches to them.
     """
-    path = state_admin.place(request, options.server(request.secrets))
+    path = state_admin.place(request, options.server(request))
     lease = state_admin.holder(path)
     if lease is None:
         click.echo(NOT_HELD)

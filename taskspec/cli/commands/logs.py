@@ -43,7 +43,7 @@ def command(
     if not 1 <= len(arguments) <= 2:
         raise UsageError("logs needs the address of a task", remedy="taskspec logs [SPEC] ADDRESS")
     request = reading.request(Path(arguments[0]) if len(arguments) == 2 else None)
-    server = options.server(request.secrets)
+    server = options.server(request)
     project, unknown = open_with_redaction(request)
     for name in unknown:
         click.echo(_NOT_HIDDEN.format(name), err=True)

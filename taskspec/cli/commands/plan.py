@@ -43,7 +43,7 @@ def command(
     ○ skip: its condition is false
     """
     if offline:
-        server, project = options.server(request.secrets), open_project(options.without_secrets(request))
+        server, project = options.server(request), open_project(options.without_secrets(request))
         plan = plan_offline(project, request, server, selection)
         for line in not_checked(project, plan):
             click.echo(f"Not checked: {clean(line)}.", err=True)

@@ -10,7 +10,6 @@ from pathlib import Path
 import click
 
 from taskspec.cli import options, terminal
-from taskspec.cli.process_redaction import RedactionSession
 from taskspec.diagnostics import choices
 from taskspec.errors import SpecError, UsageError
 from taskspec.operations import state_admin, state_file
@@ -37,7 +36,7 @@ def command() -> None:
 @options.no_color_option
 def list_records(request: Request, as_json: bool, no_color: bool) -> None:
     """Every address on record: attempt, outcome, launch, and when. Asks no server."""
-    state = state_file.read_state(state_admin.place(request, options.server(request.secrets)))
+    state = state_file.read_state(state_admin.place(request, options.server(request)))
     if as_json:
         click.echo(json.dumps(records_document(state)))
     else:
@@ -46,16 +45,14 @@ def list_records(request: Request, as_json: bool, no_color: bool) -> None:
 
 @command.command("show")
 @click.argument("arguments", nargs=-1, metavar="[SPEC] ADDRESS")
+@options.reading_options
 @options.json_option
 @options.no_color_option
-@click.pass_obj
-def show(session: RedactionSession, arguments: tuple[str, ...], as_json: bool, no_color: bool) -> None:
+def show(reading: options.ReadingOptions, arguments: tuple[str, ...], as_json: bool, no_color: bool) -> None:
     """The whole record of an address: its inputs, outcome and results."""
     spec, (address,) = _split(arguments, "state show", "ADDRESS")
-    request = options.ReadingOptions(session.secrets).request(spec)
-    record = state_admin.find(
-        state_file.read_state(state_admin.place(request, options.server(session.secrets))), address
-    )
+    request = reading.request(spec)
+    record = state_admin.find(state_file.read_state(state_admin.place(request, options.server(request))), address)
     if as_json:
         click.echo(json.dumps(record_document(record)))
     else:
@@ -67,7 +64,7 @@ def show(session: RedactionSession, arguments: tuple[str, ...], as_json: bool, n
 @options.json_option
 def verify(request: Request, as_json: bool) -> None:
     """Check that no event was changed. Exit code 6 names the first changed event."""
-    events, lineage, layout = state_admin.verify(state_admin.place(request, options.server(request.secrets)))
+    events, lineage, layout = state_admin.verify(state_admin.place(request, options.server(request)))
     if as_json:
         click.echo(json.dumps({"taskspec_verified": 1, "events": events, "lineage": lineage, "format": layout}))
     else:
@@ -78,19 +75,19 @@ def verify(request: Request, as_json: bool) -> None:
 @options.spec_argument
 def export(request: Request) -> None:
     """The whole state as one JSON document on standard output; it fits schemas/state.schema.json."""
-    server = options.server(request.secrets)
+    server = options.server(request)
     # Pure ASCII: a redirect in any locale writes the same bytes.
     click.echo(json.dumps(state_admin.export(state_admin.place(request, server), server), indent=1))
 
 
 @command.command("import")
 @click.argument("arguments", nargs=-1, metavar="[SPEC] FILE")
+@options.reading_options
 @options.why_option
-@click.pass_obj
-def import_file(session: RedactionSession, arguments: tuple[str, ...], why: str) -> None:
+def import_file(reading: options.ReadingOptions, arguments: tuple[str, ...], why: str) -> None:
     """Create the state from a complete export, `-` for standard input. There must be no state yet."""
     spec, (name,) = _split(arguments, "state import", "FILE")
-    request, server = options.ReadingOptions(session.secrets).request(spec), options.server(session.secrets)
+    request, server = reading.request(spec), options.server(reading)
     path = state_file.state_place(request.path.resolve().parent, request, server)
     count = state_admin.import_state(path, server, name, _content(name), state_admin.this_actor(why))
     click.echo(f"Imported {count} event{'s' * (count != 1)}. See what is left to do: taskspec plan {request.shown_as}")
@@ -123,7 +120,7 @@ def adopt(
     if not number.isdecimal():
         raise UsageError(f'"{number}" is not a valid launch id', remedy="use the number that the server shows")
     request = reading.request(spec)
-    server = options.server(request.secrets)
+    server = options.server(request)
     project = open_project(request)
     path = state_file.state_path(project, request, server)
     with state_file.writing(path, lock_wait) as store:
@@ -143,17 +140,17 @@ def adopt(
 
 @command.command("forget")
 @click.argument("arguments", nargs=-1, metavar="[SPEC] ADDRESS")
+@options.reading_options
 @click.option("--all", "everything", is_flag=True, help="Every record instead of one ADDRESS.")
 @options.why_option
 @options.lock_timeout_option
-@click.pass_obj
 def forget(
-    session: RedactionSession, arguments: tuple[str, ...], everything: bool, why: str, lock_wait: LockWait
+    reading: options.ReadingOptions, arguments: tuple[str, ...], everything: bool, why: str, lock_wait: LockWait
 ) -> None:
     """Drop a record: the next plan starts the task again. A running launch is not stopped and no longer watched."""
     spec, address = _split(arguments, "state forget", *([] if everything else ["ADDRESS"]))
     actor = state_admin.this_actor(why)
-    with _changing(options.ReadingOptions(session.secrets).request(spec), lock_wait) as store:
+    with _changing(reading.request(spec), lock_wait) as store:
         records = state_admin.forget(store, address[0] if address else None, actor)
     for record in records:
         running = f"; launch {record.task_id} is not stopped" if record.phase is Phase.STARTED else ""
@@ -196,7 +193,7 @@ def _note_unknown(request: Request, addresses: Sequence[str]) -> None:
 
 @contextmanager
 def _changing(request: Request, lock_wait: LockWait) -> Iterator[StateStore]:
-    path = state_admin.place(request, options.server(request.secrets))
+    path = state_admin.place(request, options.server(request))
     state_admin.require(path)
     with state_file.writing(path, lock_wait) as store:
         yield store

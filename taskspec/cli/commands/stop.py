@@ -35,7 +35,7 @@ def _place(request: Request, server: Server) -> Path:
 @options.lock_timeout_option
 def command(request: Request, addresses: tuple[str, ...], lock_wait: LockWait) -> int:
     """Stop launches of this spec that still run, the youngest first; with ADDRESSes only those."""
-    server = options.server(request.secrets)
+    server = options.server(request)
     path = _place(request, server)
     if not is_there(path):
         click.echo("Nothing was launched yet.")

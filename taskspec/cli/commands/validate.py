@@ -27,7 +27,7 @@ def command(request: Request, as_json: bool, no_color: bool) -> int:
     """
     try:
         project = open_project(request, variables_required=False)
-        found = validate(project, options.server(request.secrets))
+        found = validate(project, options.server(request))
     except SpecError as error:
         if not as_json:
             raise

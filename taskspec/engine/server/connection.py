@@ -16,9 +16,6 @@ if TYPE_CHECKING:
 LOCAL_WORKSPACE = 1
 """The workspace every local server has."""
 
-Endpoint = tuple[str, str]
-"""Address and token."""
-
 
 @dataclass(slots=True)
 class Server:
@@ -27,7 +24,7 @@ class Server:
     label: str
     is_local: bool
     default_workspace: int | None
-    wake: Callable[[], Endpoint]
+    wake: Callable[[], Credentials]
     _api: Api | None = field(default=None, repr=False)
 
     @property
@@ -37,7 +34,8 @@ class Server:
             # requests costs a tenth of a second, and many a plan asks the server nothing.
             from taskspec.api import Api  # noqa: PLC0415 - see above
 
-            self._api = Api(*self.wake())
+            found = self.wake()
+            self._api = Api(found.address, found.token, insecure=found.insecure)
         return self._api
 
     def connect(self, api: Api) -> None:
@@ -74,12 +72,12 @@ class Server:
 
 
 def server_label(address: str) -> str:
-    """A name for the server at an address, fit for a file name."""
-    return re.sub(r"[^A-Za-z0-9.-]+", "_", re.sub(r"^https?://", "", address)).strip("_")
+    """A name for the server at an address, fit for a file name. It does not depend on the scheme."""
+    return re.sub(r"[^A-Za-z0-9.-]+", "_", re.sub(r"(?i)^https?://", "", address)).strip("_")
 
 
 def choose_server(
-    credentials: Credentials | None, environment: Mapping[str, str], wake_local: Callable[[], Endpoint]
+    credentials: Credentials | None, environment: Mapping[str, str], wake_local: Callable[[], Credentials]
 ) -> Server:
     """The configured server, or the local one when none is configured."""
     if credentials is None:
@@ -90,5 +88,5 @@ def choose_server(
         label,
         is_local=False,
         default_workspace=int(text) if text.isdigit() else None,
-        wake=lambda: (credentials.address, credentials.token),
+        wake=lambda: credentials,
     )

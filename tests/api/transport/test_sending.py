@@ -93,7 +93,7 @@ def test_a_refused_connection_is_not_sent() -> None:
 
 
 def test_an_unknown_host_is_not_sent() -> None:
-    assert type(error_of("http://no-such-host.invalid")) is NotSent
+    assert type(error_of("https://no-such-host.invalid")) is NotSent
 
 
 def test_a_failed_tls_handshake_is_not_sent(server: Recorder) -> None:
