@@ -8,15 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from taskspec.api import Api, StartRequest, TaskInfo
 from taskspec.engine.launches.stop import stop_and_wait, try_stop
 from taskspec.engine.server.observe import has_ended, key_of, launches_by_key
 from taskspec.errors import ApiError, NotSent, OutcomeUnknown, Refused
-
-if TYPE_CHECKING:
-    from taskspec.api import Api
 
 SETTLE_SECONDS = 60.0
 """How long a start may be on its way before we may believe it never arrived; shorter windows double-start."""

@@ -180,19 +180,8 @@ class StopPurpose(StrEnum):
     @property
     def survives_interrupt(self) -> bool:
         """Whether the worker goes on with it while the run ends."""
-        return self in _OUTLASTING
-
-
-_OUTLASTING = frozenset(
-    {
-        StopPurpose.SERVICE_OVERDUE,
-        StopPurpose.UNWANTED,
-        StopPurpose.UNUSED,
-        StopPurpose.NEVER_READY,
-        StopPurpose.LEFT_OVER,
-        StopPurpose.SUPERSEDED,
-    }
-)
+        cut_short = (StopPurpose.REPLACED, StopPurpose.OVERDUE, StopPurpose.INTERRUPT, StopPurpose.DUPLICATE)
+        return self not in (*cut_short, StopPurpose.CONDITION_FALSE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,18 +224,7 @@ class OnHold(OfAttempt):
 NotSent = Preparing | Searching | Replacing | Digesting | CallQueued
 """The task has had its turn, and its launch or call was not sent yet."""
 Watched = Running | StartingService | RunningService
-LaunchState = (
-    Preparing
-    | Searching
-    | Replacing
-    | Starting
-    | Unresolved
-    | Restarting
-    | Running
-    | StartingService
-    | RunningService
-    | Stopping
-)
+LaunchState = Watched | Preparing | Searching | Replacing | Starting | Unresolved | Restarting | Stopping
 CallState = CallQueued | Digesting | Calling | OnHold
 TaskState = LaunchState | CallState
 

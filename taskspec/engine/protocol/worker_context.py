@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from taskspec.api import TaskInfo
+from taskspec.api import Api, TaskInfo
 from taskspec.engine.interrupt import InterruptState
 from taskspec.engine.launches.context import RunContext
 from taskspec.engine.launches.prepare import LaunchPreparer
 from taskspec.engine.launches.start import Interrupted
 from taskspec.engine.launches.stop import stop_and_wait
-
-if TYPE_CHECKING:
-    from taskspec.api import Api
 
 
 @dataclass(frozen=True, slots=True)
