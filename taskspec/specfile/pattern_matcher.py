@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import accumulate
 
 # `re` has no public name for its parse tree. These three modules are the same in Python 3.11 to 3.14.
 from re import _compiler, _constants, _parser  # type: ignore[attr-defined]
@@ -23,12 +24,14 @@ SIZE_LIMIT = 10_000
 STEP_LIMIT = 5_000_000
 """Steps for all patterns of a spec together: a second or two."""
 
-_COMMENT = re.compile(r"(?<!\\)\(\?#")
+_SIGN = re.compile(r"\\.|\[\^?(?:\\.|[^\\])(?:\\.|[^\]\\])*\]|\(\?#|.", re.DOTALL)
+"""A sign, an escape, a class or the start of a comment: inside a class `(?#` is three characters."""
 _FLAGS = int(re.IGNORECASE | re.DOTALL)
 _REFERS = "refers to a group, which can take for ever"
 _REFUSED = {
     _constants.ASSERT: "looks {way}, which can take for ever",
     _constants.ASSERT_NOT: "looks {way}, which can take for ever",
+    _constants.FAILURE: "looks {way}, which can take for ever",  # what Python 3.13 reads `(?!)` as
     _constants.GROUPREF: _REFERS,
     _constants.GROUPREF_EXISTS: _REFERS,
     _constants.ATOMIC_GROUP: "has a group that does not give back, which can take for ever",
@@ -70,8 +73,11 @@ def parse_pattern(pattern: str) -> PatternMachine:
         raise PatternError(f"it cannot be read: {error}") from None
     except RecursionError:
         raise PatternError("it is nested too deeply") from None
-    if _COMMENT.search(pattern) or tree.state.flags & ~(_FLAGS | int(re.UNICODE)):
+    signs = _SIGN.findall(pattern)
+    if "(?#" in signs or tree.state.flags & ~(_FLAGS | int(re.UNICODE)):
         raise PatternError("it has a comment, or flags other than i and s")
+    if max(accumulate((sign == "(") - (sign == ")") for sign in signs), default=0) > DEPTH_LIMIT:
+        raise PatternError(f"its groups are nested deeper than {DEPTH_LIMIT}")
     machine = PatternMachine()
     machine.start = machine.add(tree, 0, tree.state.flags & _FLAGS)
     return machine
@@ -93,28 +99,26 @@ class PatternMachine:
         self.next.append(following)
         return len(self.next) - 1
 
-    def add(self, parts: Sequence[tuple[Any, Any]], after: int, flags: int, depth: int = 0) -> int:
+    def add(self, parts: Sequence[tuple[Any, Any]], after: int, flags: int) -> int:
         """The state where these parts begin, whose end is the state `after`."""
-        if depth > DEPTH_LIMIT:
-            raise PatternError(f"its groups are nested deeper than {DEPTH_LIMIT}")
         for kind, what in reversed(parts):
-            after = self._add_part(kind, what, after, flags, depth)
+            after = self._add_part(kind, what, after, flags)
         return after
 
-    def _add_part(self, kind: Any, what: Any, after: int, flags: int, depth: int) -> int:
+    def _add_part(self, kind: Any, what: Any, after: int, flags: int) -> int:
         if kind in _REFUSED:
-            way = "behind" if isinstance(what, tuple) and what[0] == -1 else "ahead"
+            way = "behind" if isinstance(what, tuple) and what[:1] == (-1,) else "ahead"
             raise PatternError(f"it {_REFUSED[kind].format(way=way)}")
         if kind is _constants.SUBPATTERN:
             _, more, fewer, inner = what
             if fewer or more & ~_FLAGS:
                 raise PatternError("it has a comment, or flags other than i and s")
-            return self.add(inner, after, flags | more, depth + 1)
+            return self.add(inner, after, flags | more)
         if kind is _constants.BRANCH:
-            return self._state(*(self.add(option, after, flags, depth) for option in what[1]))
+            return self._state(*(self.add(option, after, flags) for option in what[1]))
         if kind in (_constants.MAX_REPEAT, _constants.MIN_REPEAT):
             low, high, inner = what
-            return self._repeat(lambda end: self.add(inner, end, flags, depth), low, high, after)
+            return self._repeat(lambda end: self.add(inner, end, flags), low, high, after)
         state = self._state(after)
         if kind is _constants.AT:
             self.places[state] = str(what)
@@ -139,8 +143,8 @@ class PatternMachine:
             first = after
             for _ in range(high - low):
                 first = self._state(add(first), after)
-        for _ in range(low):
-            first = add(first)
+        for _ in range(low):  # a state for each, or a repeat of nothing would have no size
+            first = self._state(add(first))
         return first
 
 

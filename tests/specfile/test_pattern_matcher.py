@@ -140,6 +140,8 @@ def test_a_soup_of_signs_matches_what_it_matches_in_python_or_is_refused(pattern
         (r"(?i)gpu-(a|h)100", "GPU-H100", "gpu-v100"),
         (r"\w+@\w+(\.\w+)+", "someone@example.org", "someone@example"),
         (r"[^\x00-\x1f]*", "naïve ☃", "a\x07"),
+        (r"[(?#]+", "(?#", ")"),
+        ("((" * 25 + "a" + ")*|b)c" * 25, "c" * 25, "a"),
     ],
 )
 def test_patterns_people_write(pattern: str, fits: str, fails: str) -> None:
@@ -152,6 +154,7 @@ def test_patterns_people_write(pattern: str, fits: str, fails: str) -> None:
     [
         ("(?=a)a", "looks ahead"),
         ("(?!b)a", "looks ahead"),
+        ("(?!)a", "looks ahead"),
         ("(?<=a)a", "looks behind"),
         ("(?<!b)a", "looks behind"),
         (r"(a)\1", "refers to a group"),
@@ -162,11 +165,16 @@ def test_patterns_people_write(pattern: str, fits: str, fails: str) -> None:
         ("a{1}+", "does not give back"),
         ("(?m)^a", "flags other than i and s"),
         ("a(?#x)*", "comment"),
+        (r"\\(?#x)a", "comment"),
         ("[a-z", "cannot be read: unterminated character set"),
         ("a{99999999999999}", "cannot be read: the repetition number is too large"),
         ("((a{1,1000}){1,1000}){1,1000}", "more than 10,000 parts"),
+        ("(?:){4000000000}", "more than 10,000 parts"),
+        ("((?:){60000}){60000}", "more than 10,000 parts"),
         ("a" * 1001, "has 1,001 characters, and may have 1,000"),
         ("(" * 400 + ")" * 400, "nested"),
+        ("(?:" * 51 + "a" + ")*" * 51, "nested deeper than 50"),
+        ("(?:" * 51 + "a" + "|bc)d" * 51, "nested deeper than 50"),
     ],
 )
 def test_what_would_need_a_search_is_refused_with_the_reason(pattern: str, reason: str) -> None:
