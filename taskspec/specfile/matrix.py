@@ -106,17 +106,15 @@ class _MatrixBuilder:
         self.found = [dict(zip(self.axes, values, strict=True)) for values in product]
 
     def exclude(self, index: int, rule: Mapping[str, Json]) -> None:
-        for name in (name for name in rule if name not in self.axes):
-            remedy = choices(name, self.axes, label="Axes")
-            self.flaws.append(
-                MatrixProblem((EXCLUDE, index, name), f'exclude names "{name}", which is not an axis', remedy)
-            )
-            return
+        for name in rule:
+            if name not in self.axes:
+                summary = f'exclude names "{name}", which is not an axis'
+                remedy = choices(name, self.axes, label="Axes")
+                self.flaws.append(MatrixProblem((EXCLUDE, index, name), summary, remedy))
+                return
         left = [values for values in self.found if not _fits(rule, values)]
         if len(left) == len(self.found):
-            self.flaws.append(
-                MatrixProblem((EXCLUDE, index), f"exclude {shown(rule)} fits no combination", _values(self))
-            )
+            self._refuse(EXCLUDE, index, rule, "fits no combination")
         self.found = left
 
     def include(self, index: int, rule: Mapping[str, Json]) -> None:
@@ -126,12 +124,16 @@ class _MatrixBuilder:
         fitting = [values for values in self.found if _fits(named, values)]
         problem = self._include_problem(named, extra, fitting)
         if problem:
-            self.flaws.append(MatrixProblem((INCLUDE, index), f"include {shown(rule)} {problem}", _values(self)))
+            self._refuse(INCLUDE, index, rule, problem)
         elif fitting:
             for values in fitting:
                 values.update(extra)
         else:
             self.found.append({axis: named[axis] for axis in self.axes} | extra)
+
+    def _refuse(self, name: str, index: int, rule: Mapping[str, Json], problem: str) -> None:
+        axes = "; ".join(f"{axis}: {shown(self.matrix[axis])}" for axis in self.axes)
+        self.flaws.append(MatrixProblem((name, index), f"{name} {shown(rule)} {problem}", f"The axes are {axes}."))
 
     def _include_problem(
         self, named: Mapping[str, Json], extra: Collection[str], fitting: Sequence[Combination]
@@ -154,11 +156,6 @@ def _fits(rule: Mapping[str, Json], values: Combination) -> bool:
 
 def _key(axes: Sequence[str], values: Combination) -> str:
     return ",".join(str(scalar_text(values[axis])) for axis in axes)
-
-
-def _values(combining: _MatrixBuilder) -> str:
-    axes = (f"{axis}: {shown(combining.matrix[axis])}" for axis in combining.axes)
-    return f"The axes are {'; '.join(axes)}."
 
 
 def check_fan_out(spec: SpecFile, task: TaskDecl) -> Iterator[Diagnostic]:

@@ -5,6 +5,7 @@ The only module that imports jsonschema.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Iterator
 from functools import cache
@@ -265,14 +266,10 @@ def _advice_on_type(seen: Any, wanted: Any, schema: Any) -> str:
     if isinstance(seen, float) and "integer" in wanted:
         return f"Write it without a point: {seen:.0f}." if seen.is_integer() else otherwise
     if isinstance(seen, bool | int | float) and "string" in wanted and "integer" not in wanted:
-        return f'Write "{_shown(seen)}" in quotes to make it text.'
+        return f'Write "{json.dumps(seen)}" in quotes to make it text.'
     if isinstance(seen, str) and "{{" in seen and wanted == "object" and "properties" not in schema:
         return 'Write its keys out, each with an expression of its own: `key: "{{ … }}"`.'
     return otherwise
-
-
-def _shown(value: bool | float) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _owner(path: Path, whole: str) -> str:

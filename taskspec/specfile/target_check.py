@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from taskspec.diagnostics import Code, Diagnostic, choices
 from taskspec.specfile.fields.targets import TARGET_TWINS, TARGETS
@@ -16,26 +16,24 @@ def target_state(target: Mapping[str, Json]) -> dict[str, Json]:
     return {TARGETS[name].key: value for name, value in target.items()}
 
 
-def check_target(spec: SpecFile, task: LaunchDecl) -> list[Diagnostic]:
+def check_target(spec: SpecFile, task: LaunchDecl) -> Iterator[Diagnostic]:
     """Unknown targets, two targets for one key, and literal values of the wrong type."""
-    problems: list[Diagnostic] = []
     taken: dict[str, str] = {}
     for name, value in task.target.items():
         span = spec.span((*task.path, "target", name), key=True)
         if name not in TARGETS:
             remedy = choices(name, TARGETS, label="Targets", limit=30)
-            problems.append(Diagnostic(Code.TARGET, f'"{name}" is not a target of apps', span, remedy=remedy))
+            yield Diagnostic(Code.TARGET, f'"{name}" is not a target of apps', span, remedy=remedy)
             continue
         key = TARGETS[name].key
         if key in taken:
             remedy = f'Both become "{key}"; keep one.'
             summary = f'"{name}" and "{taken[key]}" are the same target'
-            problems.append(Diagnostic(Code.TARGET, summary, span, remedy=remedy))
+            yield Diagnostic(Code.TARGET, summary, span, remedy=remedy)
         taken.setdefault(key, name)
         problem = type_problem(name, value)
         if problem:
-            problems.append(Diagnostic(Code.TARGET, problem, spec.span((*task.path, "target", name))))
-    return problems
+            yield Diagnostic(Code.TARGET, problem, spec.span((*task.path, "target", name)))
 
 
 def place_problem(targets: Collection[str], app: str, name: str) -> str:

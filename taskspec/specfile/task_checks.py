@@ -28,18 +28,13 @@ def check_keys(document: SourceDocument, name: str) -> Iterator[Diagnostic]:
     kind = Kind(body.get("kind", Kind.JOB))
     for key in body.keys() - (COMMON_KEYS | OWN_KEYS[kind]):
         kinds = ", ".join(other for other, keys in OWN_KEYS.items() if key in keys)
-        summary, span = (
-            f'task "{name}" is a {kind} and has no key "{key}"',
-            document.span(("tasks", name, key), key=True),
-        )
+        summary = f'task "{name}" is a {kind} and has no key "{key}"'
         remedy = f'"{key}" belongs to kind: {kinds}.' if kinds else ""
         yield Diagnostic(Code.UNKNOWN_KEY, summary, document.span(("tasks", name, key), key=True), remedy=remedy)
     for key in NEEDED_KEYS[kind]:
         if key not in body:
-            summary, span = (
-                f'task "{name}" is a {kind} and needs a key "{key}"',
-                document.span(("tasks", name), key=True),
-            )
+            summary = f'task "{name}" is a {kind} and needs a key "{key}"'
+            span = document.span(("tasks", name), key=True)
             yield Diagnostic(Code.MISSING_KEY, summary, span, remedy=f'Add "{key}:".')
 
 

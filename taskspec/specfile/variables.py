@@ -161,22 +161,25 @@ def _unknown(spec: SpecFile, name: str, origin: str, span: Span | None) -> Diagn
     )
 
 
-def _check(spec: SpecFile, variable: Variable, assigned: Assigned | None, matcher: Matcher) -> list[Diagnostic]:
+def _check(spec: SpecFile, variable: Variable, assigned: Assigned | None, matcher: Matcher) -> Iterator[Diagnostic]:
     span = spec.span(("variables", variable.name), key=True)
     if assigned is None:
         about = f" ({variable.description})" if variable.description else ""
         remedy = (
             f"Give it: --var {variable.name}=…, a --var-file, or {ENVIRONMENT_PREFIX}{variable.name}; or add a default."
         )
-        return [
-            Diagnostic(Code.VARIABLE_MISSING, f'variable "{variable.name}" has no value{about}', span, remedy=remedy)
-        ]
+        summary = f'variable "{variable.name}" has no value{about}'
+        yield Diagnostic(Code.VARIABLE_MISSING, summary, span, remedy=remedy)
+        return
     span = assigned.span or span
     problem = _value_problem(variable, assigned.value, matcher)
-    if not problem:
-        return _unwritable(variable, assigned, span)
-    summary = f'variable "{variable.name}" {problem}, and is {canonical(assigned.value)} (from {assigned.origin})'
-    return [Diagnostic(Code.VARIABLE_VALUE, summary, span, remedy=variable.description)]
+    if problem:
+        summary = f'variable "{variable.name}" {problem}, and is {canonical(assigned.value)} (from {assigned.origin})'
+        yield Diagnostic(Code.VARIABLE_VALUE, summary, span, remedy=variable.description)
+    elif isinstance(assigned.value, str) and not is_encodable(assigned.value):
+        # Bytes of a command line or the environment; a file was read as UTF-8 before.
+        summary = f'variable "{variable.name}" is not UTF-8 text (from {assigned.origin})'
+        yield Diagnostic(Code.VARIABLE_VALUE, summary, span, remedy="Give it as UTF-8.")
 
 
 def check_profile_values(spec: SpecFile) -> Iterator[Diagnostic]:
@@ -200,14 +203,6 @@ def input_problem(variable: Variable, value: Json) -> str:
     return _value_problem(variable, value, Matcher())
 
 
-def _unwritable(variable: Variable, assigned: Assigned, span: Span) -> list[Diagnostic]:
-    """Refuse bytes of a command line or an environment that are not text. Files are read as UTF-8 before."""
-    if not isinstance(assigned.value, str) or is_encodable(assigned.value):
-        return []
-    summary = f'variable "{variable.name}" is not UTF-8 text (from {assigned.origin})'
-    return [Diagnostic(Code.VARIABLE_VALUE, summary, span, remedy="Give it as UTF-8.")]
-
-
 def _value_problem(variable: Variable, value: Any, matcher: Matcher) -> str:
     if not has_type(value, variable.type):
         return f"must be of type {variable.type}"
@@ -218,13 +213,9 @@ def _value_problem(variable: Variable, value: Any, matcher: Matcher) -> str:
         return f"must be at least {variable.minimum:g}"
     if number is not None and variable.maximum is not None and number > variable.maximum:
         return f"must be at most {variable.maximum:g}"
-    if variable.pattern is not None and isinstance(value, str):
-        return _mismatch(variable.pattern, value, matcher)
-    return ""
-
-
-def _mismatch(pattern: str, text: str, matcher: Matcher) -> str:
     try:
-        return "" if matcher.matches(pattern, text) else f"must match {pattern}"
+        if variable.pattern is not None and isinstance(value, str) and not matcher.matches(variable.pattern, value):
+            return f"must match {variable.pattern}"
     except PatternError as error:
-        return f"must match {pattern}, and cannot be matched: {error}"
+        return f"must match {variable.pattern}, and cannot be matched: {error}"
+    return ""

@@ -198,32 +198,26 @@ def read_service(body: Mapping[str, Any]) -> ServiceRule:
 
 
 def read_call(kind: Kind, body: Mapping[str, Any]) -> Call:
-    timeout = seconds(body["timeout"]) if "timeout" in body else _TIMEOUTS.get(kind)
+    shared: dict[str, Any] = {
+        "timeout": seconds(body["timeout"]) if "timeout" in body else _TIMEOUTS.get(kind),
+        "idempotent": body.get("idempotent", False),
+    }
     match kind:
         case Kind.REQUEST:
             poll = body.get("poll")
+            poll = Poll(poll["until"], seconds(poll.get("every", 5.0)), poll.get("attempts")) if poll else None
             return RequestCall(
-                service=body["service"],
-                method=body["method"],
-                data=body.get("data"),
-                timeout=timeout,
-                idempotent=body.get("idempotent", False),
-                poll=Poll(poll["until"], seconds(poll.get("every", 5.0)), poll.get("attempts")) if poll else None,
+                service=body["service"], method=body["method"], data=body.get("data"), poll=poll, **shared
             )
         case Kind.WAIT:
             [(wait, target)] = body["wait"].items()
             every = seconds(body.get("every", 10.0))
-            return WaitCall(wait=WaitKind(wait), target=target, team=body.get("team"), timeout=timeout, every=every)
+            return WaitCall(wait=WaitKind(wait), target=target, team=body.get("team"), every=every, **shared)
         case Kind.API:
-            return ApiCall(
-                call=PlatformCall(body["call"]),
-                arguments=body.get("with"),
-                team=body.get("team"),
-                timeout=timeout,
-                idempotent=body.get("idempotent", False),
-            )
+            call = PlatformCall(body["call"])
+            return ApiCall(call=call, arguments=body.get("with"), team=body.get("team"), **shared)
         case _:
-            return LocalCall(command=body["command"], env=body.get("env"), timeout=timeout)
+            return LocalCall(command=body["command"], env=body.get("env"), **shared)
 
 
 def can_be_repeated(kind: Kind, call: Call) -> bool:

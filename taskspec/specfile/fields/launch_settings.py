@@ -77,13 +77,8 @@ def read_settings(written: Mapping[str, Any]) -> LaunchSettings:
 
 KUBERNETES: Mapping[str, type] = {
     "use_health_check": bool,
-    **dict.fromkeys(
-        (
-            *("request_cpus", "limit_cpus", "limit_memory_gb", "limit_shm_gb", "limit_storage_gb", "limit_gpus"),
-            *("limit_gpu_memory_mb", "limit_gpu_cores_perc"),
-        ),
-        int,
-    ),
+    **dict.fromkeys(("request_cpus", "limit_cpus", "limit_memory_gb", "limit_shm_gb", "limit_storage_gb"), int),
+    **dict.fromkeys(("limit_gpus", "limit_gpu_memory_mb", "limit_gpu_cores_perc"), int),
 }
 """The known limits. Others pass in the server's own spelling (`limitGpus`): the server may know more."""
 
@@ -103,19 +98,20 @@ def settings_problems(settings: LaunchSettings) -> Iterator[Problem]:
             "Add `multi_user: true` for one session that all share, or a for_each over the users.",
         )
     for name, value in settings.kubernetes.items():
-        yield from (((*("kubernetes",), name), what, do) for what, do in _limit_problem(name, value))
+        yield from _limit_problems(name, value)
 
 
-def _limit_problem(name: str, value: Json) -> Iterator[tuple[str, str]]:
-    wanted = KUBERNETES.get(snake_case(name))
+def _limit_problems(name: str, value: Json) -> Iterator[Problem]:
+    wanted, path = KUBERNETES.get(snake_case(name)), ("kubernetes", name)
     if wanted is None:
         if name == name.lower():
-            yield f'Kubernetes has no setting "{name}" here', choices(name, KUBERNETES, label="Settings", limit=30)
+            remedy = choices(name, KUBERNETES, label="Settings", limit=30)
+            yield path, f'Kubernetes has no setting "{name}" here', remedy
         return
     is_open = value is None or isinstance(value, Unknown) or (isinstance(value, str) and "{{" in value)
     if not is_open and (type(value) is not wanted or (isinstance(value, int) and value < 0)):
         words = "an integer, 0 or more" if wanted is int else "true or false"
-        yield f'"{name}" must be {words}, and is {described(value)}', ""
+        yield path, f'"{name}" must be {words}, and is {described(value)}', ""
 
 
 def normalize(settings: LaunchSettings) -> LaunchSettings:

@@ -125,9 +125,9 @@ class _ValueBuilder:
     def take(self, event: yaml.Event) -> None:
         if isinstance(event, yaml.ScalarEvent):
             self._scalar(event)
-        elif isinstance(event, yaml.MappingStartEvent | yaml.SequenceStartEvent):
+        elif isinstance(event, yaml.CollectionStartEvent):
             self._open(event)
-        elif isinstance(event, yaml.MappingEndEvent | yaml.SequenceEndEvent):
+        elif isinstance(event, yaml.CollectionEndEvent):
             self._close(event)
         elif isinstance(event, yaml.AliasEvent):
             self._alias(event)
@@ -139,8 +139,7 @@ class _ValueBuilder:
 
     def _scalar(self, event: yaml.ScalarEvent) -> None:
         mark = _mark(event)
-        self._count(mark)
-        self._check_tag(event)
+        self._begin(event, mark)
         if self._expects_key():
             self._key(event.value, mark)
             return
@@ -204,10 +203,9 @@ class _ValueBuilder:
         node[key] = value
         node.marks[key] = (top.key_mark, mark)
 
-    def _open(self, event: yaml.MappingStartEvent | yaml.SequenceStartEvent) -> None:
+    def _open(self, event: yaml.CollectionStartEvent) -> None:
         mark = _mark(event)
-        self._count(mark)
-        self._check_tag(event)
+        self._begin(event, mark)
         if len(self.stack) >= DEPTH_LIMIT:
             self.problems.append(_too_deep(Span(self.source, *mark)))
             raise _LimitError
@@ -249,10 +247,11 @@ class _ValueBuilder:
             self._problem(Code.YAML_LIMIT, what, mark, "Split the spec.")
             raise _LimitError
 
-    def _check_tag(self, event: yaml.ScalarEvent | yaml.MappingStartEvent | yaml.SequenceStartEvent) -> None:
+    def _begin(self, event: yaml.ScalarEvent | yaml.CollectionStartEvent, mark: Mark) -> None:
+        self._count(mark)
         if event.tag is not None and event.tag != "!":
             what = f"tag {event.tag} is not part of the spec language"
-            self._forbid(what, _mark(event), "Remove the tag; quote a value to make it text.")
+            self._forbid(what, mark, "Remove the tag; quote a value to make it text.")
 
     def _forbid(self, summary: str, mark: Mark, remedy: str) -> None:
         self._problem(Code.YAML_FORBIDDEN, summary, mark, remedy)
