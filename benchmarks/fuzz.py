@@ -35,7 +35,7 @@ from typing import Any
 import yaml
 
 from taskspec.cli.main import run
-from taskspec.specfile.schema_files import load_schema
+from taskspec.specfile.schema import load_schema
 
 ROOT = Path(__file__).resolve().parent.parent
 VALUES = ("--var-file", "values.yaml")

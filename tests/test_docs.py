@@ -17,7 +17,7 @@ from taskspec.diagnostics import Code
 from taskspec.errors import ExitCode
 from taskspec.plan.model import Action
 from taskspec.specfile.parser import parse_spec
-from taskspec.specfile.schema_files import load_schema
+from taskspec.specfile.schema import load_schema
 from taskspec.state.model import EventKind
 from taskspec.template.expressions.render import Renderer
 from taskspec.template.expressions.sandbox import build_sandbox

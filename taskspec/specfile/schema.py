@@ -6,6 +6,7 @@ The only module that imports jsonschema.
 from __future__ import annotations
 
 import json
+import pathlib
 import re
 from collections.abc import Iterable, Iterator
 from functools import cache
@@ -20,7 +21,6 @@ from taskspec.diagnostics import Code, Diagnostic, choices, closest, take_until_
 from taskspec.specfile.fields.kinds import keys_of
 from taskspec.specfile.fields.retries_and_deadlines import PATTERN as DURATION
 from taskspec.specfile.pattern_matcher import PatternError, parse_pattern
-from taskspec.specfile.schema_files import load_schema
 from taskspec.specfile.yaml.document import SourceDocument
 from taskspec.values import Path
 
@@ -38,6 +38,18 @@ _FORMED_LIMIT = 10_000
 _PLAIN_KEYWORDS = {"type", "enum", "pattern", "propertyNames", "description", "examples", "default", "title"}
 _MAP_KEYWORDS = {"properties", "additionalProperties", "required", "minProperties"}
 """They apply to maps only."""
+
+
+_INSTALLED = pathlib.Path(__file__).parents[1] / "_schemas"
+_CHECKOUT = pathlib.Path(__file__).parents[2] / "schemas"
+
+
+@cache
+def load_schema(name: str) -> dict[str, Any]:
+    """The schema `name` (spec, plan, journal, events, state), from the installed package or from a checkout."""
+    folder = _INSTALLED if _INSTALLED.is_dir() else _CHECKOUT
+    schema: dict[str, Any] = json.loads((folder / f"{name}.schema.json").read_text(encoding="utf-8"))
+    return schema
 
 
 def _is_integer(_: object, value: object) -> bool:

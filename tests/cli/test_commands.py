@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from jsonschema import Draft7Validator
 
-from taskspec.specfile.schema_files import load_schema
+from taskspec.specfile.schema import load_schema
 
 from .conftest import Command
 

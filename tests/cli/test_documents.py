@@ -13,7 +13,7 @@ import pytest
 from jsonschema import Draft7Validator
 
 from taskspec.operations import state_admin
-from taskspec.specfile.schema_files import load_schema
+from taskspec.specfile.schema import load_schema
 from taskspec.state.lease import this_owner
 from taskspec.state.store import open_store
 

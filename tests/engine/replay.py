@@ -71,7 +71,7 @@ from taskspec.plan.model import Observed, Plan, PlannedTask
 from taskspec.plan.plan_inputs import PlanInputs, Selection
 from taskspec.plan.planner import make_plan
 from taskspec.plan.request import CallRequest, Facts, ModuleFacts, ModuleKey, Request
-from taskspec.specfile.schema_files import load_schema
+from taskspec.specfile.schema import load_schema
 from taskspec.state.model import Event, EventKind, State, StoredEvent, fold
 from taskspec.template.expansion.instances import Instance
 

@@ -14,7 +14,7 @@ from taskspec.fmt.formatting import formatted
 from taskspec.fmt.order import ROOT, TASK, VARIABLE
 from taskspec.fmt.reading import comments_in
 from taskspec.specfile.parser import parse_spec
-from taskspec.specfile.schema_files import load_schema
+from taskspec.specfile.schema import load_schema
 from taskspec.specfile.yaml.document import SourceDocument
 from taskspec.specfile.yaml.yaml_reader import read_document
 from tests import large_specs

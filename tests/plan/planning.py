@@ -14,7 +14,7 @@ from taskspec.plan.model import Observed, Plan
 from taskspec.plan.plan_inputs import ObservedLaunches, PlanInputs, Selection
 from taskspec.plan.planner import make_plan
 from taskspec.plan.request import Facts, ModuleFacts, ModuleKey
-from taskspec.specfile.schema_files import load_schema
+from taskspec.specfile.schema import load_schema
 from taskspec.state.model import Outcome, Phase, Record, State
 from taskspec.template.expressions.task_views import TaskView
 from taskspec.view.json_documents import plan_document

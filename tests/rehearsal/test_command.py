@@ -12,7 +12,7 @@ from jsonschema import Draft7Validator
 
 from taskspec.cli.main import run
 from taskspec.errors import ExitCode
-from taskspec.specfile.schema_files import load_schema
+from taskspec.specfile.schema import load_schema
 
 ROOT = Path(__file__).parent.parent.parent
 PAGE = (ROOT / "docs" / "rehearsal.md").read_text(encoding="utf-8")

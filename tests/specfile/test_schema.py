@@ -13,8 +13,7 @@ from taskspec.diagnostics import Code
 from taskspec.specfile.fields.kinds import COMMON_KEYS, NEEDED_KEYS, OWN_KEYS, Kind, PartialRule, Readiness, RunOn
 from taskspec.specfile.fields.value_types import VariableType
 from taskspec.specfile.model import Rerun, TaskDecl
-from taskspec.specfile.schema import check_shape, passes_fast_check, strict_validator
-from taskspec.specfile.schema_files import load_schema
+from taskspec.specfile.schema import check_shape, load_schema, passes_fast_check, strict_validator
 from taskspec.specfile.yaml.yaml_reader import read_document
 
 from .reading import parse, problems, with_task

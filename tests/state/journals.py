@@ -7,7 +7,7 @@ from typing import Any
 
 from jsonschema import Draft7Validator
 
-from taskspec.specfile.schema_files import load_schema
+from taskspec.specfile.schema import load_schema
 from taskspec.state.model import Event, EventKind, StoredEvent
 
 KEY = "0" * 19 + "1"

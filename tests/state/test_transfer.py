@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft7Validator
 
 from taskspec.errors import StateError
-from taskspec.specfile.schema_files import load_schema
+from taskspec.specfile.schema import load_schema
 from taskspec.state.model import Event, EventKind
 from taskspec.state.store import open_store
 from taskspec.state.transfer import export_document, read_export, restore

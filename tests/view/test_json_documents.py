@@ -12,7 +12,7 @@ from jsonschema import Draft7Validator
 from taskspec.diagnostics import Code, Diagnostic
 from taskspec.engine.events import EngineEvent, LaunchStarted, Noticed, RunEnded, RunReport, StatusChanged, TaskEnded
 from taskspec.plan.model import Action, Reason
-from taskspec.specfile.schema_files import load_schema
+from taskspec.specfile.schema import load_schema
 from taskspec.state.model import EventKind, Outcome
 from taskspec.values import Unknown
 from taskspec.view.json_documents import diagnostic_document, event_document, json_value

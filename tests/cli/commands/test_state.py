@@ -17,7 +17,7 @@ from jsonschema import Draft7Validator
 from taskspec.api import Api
 from taskspec.local.server_client import Endpoint
 from taskspec.operations import state_file
-from taskspec.specfile.schema_files import load_schema
+from taskspec.specfile.schema import load_schema
 from taskspec.state.model import Event, EventKind
 from taskspec.state.store import open_store
 from tests.cli.conftest import Command

@@ -26,7 +26,7 @@ from taskspec.operations.plan import make
 from taskspec.operations.project import Request, open_project
 from taskspec.plan.model import Plan
 from taskspec.plan.plan_inputs import Selection
-from taskspec.specfile.schema_files import load_schema
+from taskspec.specfile.schema import load_schema
 from taskspec.state.model import Event, EventKind, Record, State, StoredEvent
 from taskspec.state.store import open_store
 from taskspec.view.json_documents import event_document, plan_document

@@ -19,7 +19,7 @@ from taskspec.specfile.fields.retries_and_deadlines import (
     seconds,
     show,
 )
-from taskspec.specfile.schema_files import load_schema
+from taskspec.specfile.schema import load_schema
 
 
 @pytest.mark.parametrize(
