@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import click
-from click.shell_completion import get_completion_class
+from click.shell_completion import BashComplete, FishComplete, ZshComplete
 
 from taskspec.cli import main
-from taskspec.errors import ExitCode, UsageError
+from taskspec.errors import ExitCode
+
+_KINDS = {"bash": BashComplete, "zsh": ZshComplete, "fish": FishComplete}
 
 
 @click.command("completion")
-@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@click.argument("shell", type=click.Choice([*_KINDS]))
 def command(shell: str) -> int:
     """Print the completion script of a shell.
 
@@ -19,8 +21,5 @@ def command(shell: str) -> int:
     zsh:  eval "$(taskspec completion zsh)"
     fish: taskspec completion fish | source
     """
-    kind = get_completion_class(shell)
-    if kind is None:
-        raise UsageError(f"no completion for {shell}", remedy="use bash, zsh or fish")
-    click.echo(kind(main.cli, {}, "taskspec", "_TASKSPEC_COMPLETE").source())
+    click.echo(_KINDS[shell](main.cli, {}, "taskspec", "_TASKSPEC_COMPLETE").source())
     return ExitCode.DONE

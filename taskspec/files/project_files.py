@@ -73,7 +73,7 @@ def read_file(path: Path, what: str = "", *, remedy: str = "check the path", all
             )
         return read_plain(path)
     except (OSError, RuntimeError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+        reason = getattr(error, "strerror", None) or error
         raise UsageError(f'{what}"{path}" cannot be read: {reason}', remedy=remedy) from None
 
 

@@ -84,6 +84,7 @@ class Observed:
     """What the server says about a launch. `status` is the server's own word, which taskspec may not know.
 
     `duplicates` are later launches under the same start key: the server carried out one start more than once.
+    `is_unproven`: the launch shows no start key, on a server that shows the keys of others.
     """
 
     task_id: int
@@ -91,6 +92,7 @@ class Observed:
     is_terminal: bool
     output: Mapping[str, Json]
     duplicates: tuple[int, ...] = ()
+    is_unproven: bool = False
 
 
 @dataclass(frozen=True, slots=True)

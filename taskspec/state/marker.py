@@ -58,11 +58,8 @@ def write_marker(path: Path, marker: Marker) -> None:
 
 def note_serial(path: Path, marker: Marker) -> None:
     """Write the number of the last event into the marker."""
-    descriptor = os.open(marker_of(path), os.O_WRONLY | getattr(os, "O_NOFOLLOW", 0))
-    try:
-        os.write(descriptor, f"{marker.lineage}\n{marker.serial:020d}\n".encode())
-    finally:
-        os.close(descriptor)
+    with os.fdopen(os.open(marker_of(path), os.O_WRONLY | getattr(os, "O_NOFOLLOW", 0)), "w") as file:
+        file.write(f"{marker.lineage}\n{marker.serial:020d}\n")
 
 
 def check_marker(path: Path, found: Marker, marked: Marker | None) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from taskspec.api.credentials import Credentials
 from taskspec.engine.server.connection import Server
 from taskspec.errors import ExitCode
 from taskspec.local import server_client
@@ -261,7 +262,7 @@ def test_killed_anywhere_with_a_service_no_job_runs_twice_and_no_service_is_left
             assert trial.state().records["report"].succeeded
         endpoint = server_client.find_running(home)
         assert endpoint is not None
-        with closing(Server("local", True, 1, lambda: (endpoint.address, endpoint.token))) as server:
+        with closing(Server("local", True, 1, lambda: Credentials(endpoint.address, endpoint.token))) as server:
             launches = list(server.api.task.list_after(1, 0))
         assert all(launch.status is not None and launch.status.is_terminal for launch in launches)
         assert [launch.name for launch in launches].count("train") == len(POINTS)

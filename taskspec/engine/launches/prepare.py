@@ -28,10 +28,9 @@ NOTHING_PASSED = 0.0
 not when the last one left. The time of day may jump, so a new apply waits for the whole window by its own clock."""
 
 
-LOOK_BACK = 10_000
-"""How many of the newest launches are compared with the state before the first start of a run."""
-LOOK_BACK_OF_NEW = 500
-"""The same for a state without a launch, which is nearly always a new one, and not one that was lost."""
+LOOK_BACK, LOOK_BACK_OF_NEW = 10_000, 500
+"""How many of the newest launches are compared with a state, and with one that holds no launch, before the first start.
+A state without a launch is nearly always new, and not lost."""
 UNRECORDED = "the server has a launch of this start, and the state does not know it: it is taken over"
 
 

@@ -19,7 +19,7 @@ def may_be_stopped(record: Record, observed: Observed | None) -> bool:
     """Whether it runs, or a launch it replaces may; a service that another user started is not ours."""
     if record.reused:
         return bool(record.replaces)
-    return bool(record.replaces) or (observed is not None and not observed.is_terminal)
+    return bool(record.replaces) or (observed is not None and not observed.is_terminal and not observed.is_unproven)
 
 
 def stop_recorded_launch(
@@ -33,7 +33,7 @@ def stop_recorded_launch(
             done.append(event_bodies.retired(record.address, record.key, old))
         else:
             is_done = False
-    if observed is None or observed.is_terminal or record.reused:
+    if observed is None or observed.is_terminal or observed.is_unproven or record.reused:
         return done, is_done
     if not _stop(server, record, observed.task_id, listener):
         return done, False

@@ -55,10 +55,13 @@ def _started(server: Server, workspace: int, records: list[Record]) -> Iterable[
         info = infos.get(record.task_id or 0)
         if info is None:
             continue
-        if record.carries_key and is_foreign(info, record.key, shows_keys=shows_keys):
+        is_wrong = record.carries_key and is_foreign(info, record.key, shows_keys=shows_keys)
+        is_unproven = is_wrong and key_of(info) is None and not server.is_local
+        if is_wrong and not is_unproven:
             renumbered.append(record)
-        else:
-            yield record.address, replace(as_observed(info), duplicates=twins.get(record.key, ()))
+            continue
+        duplicates = twins.get(record.key, ())
+        yield record.address, replace(as_observed(info), duplicates=duplicates, is_unproven=is_unproven)
     yield from _intended(server.api, workspace, renumbered)
 
 

@@ -14,6 +14,7 @@ from typing import Any, Self
 from jsonschema import Draft7Validator
 
 from taskspec.api import TaskInfo
+from taskspec.api.credentials import Credentials
 from taskspec.engine.apply_loop import Apply
 from taskspec.engine.events import EngineEvent, LaunchStarted, RunReport, StatusChanged, TaskEnded
 from taskspec.engine.journal import Journal
@@ -121,13 +122,13 @@ class SpecProject:
 
     @classmethod
     def on_the_local_server(cls, folder: Path, endpoint: Endpoint) -> Self:
-        project = cls(folder, Server("local", True, 1, lambda: (endpoint.address, endpoint.token)))
+        project = cls(folder, Server("local", True, 1, lambda: Credentials(endpoint.address, endpoint.token)))
         project.watermark = project.server.api.task.highest_id(1)
         return project
 
     @classmethod
     def on_a_server(cls, folder: Path, address: str) -> Self:
-        return cls(folder, Server("remote", False, 1, lambda: (address, "a-token-of-the-tests")))
+        return cls(folder, Server("remote", False, 1, lambda: Credentials(address, "a-token-of-the-tests")))
 
     def __enter__(self) -> Self:
         return self

@@ -11,6 +11,9 @@ import pytest
 from taskspec.api.tasks.start_request import marker
 from taskspec.engine.apply_loop import Apply
 from taskspec.engine.events import EngineEvent, StatusChanged
+from taskspec.errors import UsageError
+from taskspec.operations import state_file
+from taskspec.operations.status import stop
 from taskspec.plan.model import Action
 from taskspec.state.model import EventKind
 
@@ -160,6 +163,24 @@ def test_a_launch_without_a_key_is_ours_where_the_server_shows_no_keys(
     faults.on_start = lambda: [launch.update(description="") for launch in faults.launches.values()]
     assert remote.apply().outcomes == {"only": "succeeded"}
     assert remote.apply().outcomes == {"only": "kept"}
+
+
+def test_a_launch_that_lost_its_key_where_others_show_theirs_is_left_to_the_user(
+    remote: SpecProject, faults: FaultServer
+) -> None:
+    """A user may have edited its description: taskspec neither starts the task again nor stops the launch."""
+    faults.status_of_new = "started"
+    remote.spec(TWO)
+    remote.apply(interrupt_once_running("a", "b"))
+    lost = remote.record("a").task_id or 0
+    faults.launches[lost]["description"] = "my best run"
+    with pytest.raises(UsageError, match=f"launch {lost} is on record for") as refused:
+        remote.plan()
+    assert f"taskspec state adopt a {lost}" in refused.value.remedy
+    with state_file.writing(remote.state_path) as store:
+        assert stop(remote.server, store, [], lambda *_: None) == []
+    assert faults.stopped == [remote.record("b").task_id]
+    assert len(faults.launches) == 2
 
 
 def test_a_launch_that_is_attached_to_and_fails_is_tried_again(project: SpecProject) -> None:
