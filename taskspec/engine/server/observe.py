@@ -60,8 +60,7 @@ def _started(server: Server, workspace: int, records: list[Record]) -> Iterable[
         if is_wrong and not is_unproven:
             renumbered.append(record)
             continue
-        duplicates = twins.get(record.key, ())
-        yield record.address, replace(as_observed(info), duplicates=duplicates, is_unproven=is_unproven)
+        yield record.address, replace(as_observed(info), duplicates=twins.get(record.key, ()), is_unproven=is_unproven)
     yield from _intended(server.api, workspace, renumbered)
 
 
