@@ -136,6 +136,15 @@ class TestFinding:
         assert [task.id for task in api.task.list_page_after(7, 1300)] == [1301, 1302, 1303, 1304, 1305]
         assert [task.id for task in api.task.list_after(7, 1305)] == []
 
+    @pytest.mark.parametrize("honest", [True, False], ids=["server that filters", "server that ignores filters"])
+    def test_the_newest_launches_above_an_id_come_first_and_no_more_than_asked_for(
+        self, server: Recorder, api: Api, honest: bool
+    ) -> None:
+        server.answer("tasks.list", table(list(range(1, 1306)), honest=honest))
+        assert [task.id for task in api.task.newest_after(7, 100, limit=3)] == [1305, 1304, 1303]
+        assert [task.id for task in api.task.newest_after(7, 1304, limit=600)] == [1305]
+        assert api.task.newest_after(7, 1305, limit=600) == []
+
     @pytest.mark.parametrize(("ids", "highest"), [([], 0), ([3, 9, 4], 9)])
     def test_the_highest_id_is_one_row(self, server: Recorder, api: Api, ids: list[int], highest: int) -> None:
         server.answer("tasks.list", table(ids))
