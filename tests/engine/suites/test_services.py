@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -539,22 +540,24 @@ set_output({"general": {"title": "evaluated", "description": answer.decode()}})
 
 def test_the_app_that_serves_digits_is_deployed_and_reads_them(project: SpecProject) -> None:
     project.app("evaluate", EVALUATE, defaults={"session": 0, "data": ""})
-    project.spec(f"""
+    for name in ("import_digits", "serve_digits"):
+        shutil.copytree(APPS / name, project.folder / name)
+    project.spec("""
         tasks:
           import:
-            module: {APPS}/import_digits
-            params: {{folder: "{{{{ 'served/digits' }}}}"}}
-            results: {{folder: "{{{{ launch.output.general.title }}}}"}}
+            module: ./import_digits
+            params: {folder: "{{ 'served/digits' }}"}
+            results: {folder: "{{ launch.output.general.title }}"}
           serve:
             kind: service
-            module: {APPS}/serve_digits
-            params: {{data: "{{{{ tasks.import.results.folder }}}}"}}
+            module: ./serve_digits
+            params: {data: "{{ tasks.import.results.folder }}"}
             ready: deployed
           evaluate:
             module: ./evaluate
-            params: {{session: "{{{{ tasks.serve.id }}}}", data: "{{{{ tasks.import.results.folder }}}}"}}
-            results: {{said: "{{{{ launch.output.general.description | fromjson }}}}"}}
-            checks: [{{assert: "{{{{ results.said.accuracy > 0.8 }}}}", message: "{{{{ results.said }}}}"}}]
+            params: {session: "{{ tasks.serve.id }}", data: "{{ tasks.import.results.folder }}"}
+            results: {said: "{{ launch.output.general.description | fromjson }}"}
+            checks: [{assert: "{{ results.said.accuracy > 0.8 }}", message: "{{ results.said }}"}]
     """)
     applied = project.apply()
     assert applied.outcomes == {"import": "succeeded", "serve": "succeeded", "evaluate": "succeeded"}
