@@ -61,6 +61,7 @@ class Code(StrEnum):
     OUTSIDE = "TS173"
     PLATFORM_CALL = "TS180"
     CUT_OFF = "TS181"
+    UNPROVEN = "TS182"
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,9 +24,12 @@ PYTHON: Final = "pyproject.toml"
 
 def project_root(folder: Path) -> Path:
     """The root of the project that a folder belongs to, links resolved."""
-    here = folder.resolve()
-    above = (here, *here.parents)
-    return _nearest(above, GIT, OWN) or _nearest(above, PYTHON) or here
+    return _root_of(folder.resolve())
+
+
+def _root_of(folder: Path) -> Path:
+    above = (folder, *folder.parents)
+    return _nearest(above, GIT, OWN) or _nearest(above, PYTHON) or folder
 
 
 def root_reason(root: Path) -> str:
@@ -61,14 +64,14 @@ _SHOWN = 80
 def read_file(path: Path, what: str = "", *, remedy: str = "check the path", allow_outside: bool = False) -> bytes:
     """Read a file that the user names; `what` comes before its name in messages. Raises UsageError.
 
-    A link that leads out of the project it lies in is refused, because a pull request may bring it. Messages about
-    the file would show lines of a file that is not part of the project.
+    A path whose links lead out of the project that it names is refused, because a pull request may bring them.
+    Messages about the file would show lines of a file that is not part of the project.
     """
     try:
-        root = project_root(path.parent)
-        if path.is_symlink() and not allow_outside and not path.resolve().is_relative_to(root):
+        root = _root_of(path.absolute().parent)
+        if not allow_outside and not path.resolve().is_relative_to(root.resolve()):
             raise UsageError(
-                f'{what}"{path}" is a link that leads out of the project "{root.name}", which is {root_reason(root)}',
+                f'{what}"{path}" leads by a link out of the project "{root.name}", which is {root_reason(root)}',
                 remedy="name the file itself",
             )
         return read_plain(path)

@@ -10,11 +10,10 @@ from taskspec.engine.server.catalogue import Catalogue
 from taskspec.engine.server.connection import Server
 from taskspec.engine.server.observe import observe_launches
 from taskspec.engine.server.places import look_up_names, with_agents
-from taskspec.errors import UsageError
 from taskspec.operations.project import Project
 from taskspec.plan.deferred_tasks import names_module
 from taskspec.plan.model import Plan
-from taskspec.plan.plan_inputs import ObservedLaunches, PlanInputs, Selection
+from taskspec.plan.plan_inputs import PlanInputs, Selection
 from taskspec.plan.planner import make_plan
 from taskspec.plan.request import Facts
 from taskspec.state.model import State
@@ -49,7 +48,7 @@ def make(project: Project, server: Server, state: State, selection: Selection) -
         expansion=project.expansion,
         facts=facts,
         state=state,
-        world=_proven(observe_launches(server, state)),
+        world=observe_launches(server, state),
         selection=selection,
         warnings=project.warnings,
         look_up=look_up,
@@ -65,15 +64,3 @@ def make(project: Project, server: Server, state: State, selection: Selection) -
 
         plan = with_reusable(catalogue, plan, time.monotonic())
     return PlannedRun(plan, catalogue, inputs)
-
-
-def _proven(world: ObservedLaunches) -> ObservedLaunches:
-    """Raise UsageError for a launch that may not be ours any more: a user may have edited its description."""
-    for address, observed in world.items():
-        if observed.is_unproven:
-            raise UsageError(
-                f'launch {observed.task_id} is on record for "{address}", and shows no start key as others do',
-                remedy=f"look at it. If it is the launch of this task: taskspec state adopt {address} "
-                f"{observed.task_id}. If not: taskspec state forget {address}",
-            )
-    return world

@@ -58,12 +58,16 @@ def find(state: State, address: str) -> Record:
     return record
 
 
-def forget(store: StateStore, address: str | None, actor: Actor) -> list[Record]:
-    """Drop the record of an address, of every instance of a task, or, without an address, every record."""
+def forget(store: StateStore, address: str | None, actor: Actor, *, force: bool) -> list[Record]:
+    """Drop the record of an address, of every instance of a task, or, without an address, every record.
+
+    Only with `force` a start may be forgotten that may still have reached the server.
+    """
     state = store.load()
     records = list(state.records.values()) if address is None else _matching(state, address)
-    forgotten = [event_bodies.forgotten(_require_known_start(record).address, actor) for record in records]
-    store.append("state forget", forgotten)
+    for record in records if not force else ():
+        _require_known_start(record)
+    store.append("state forget", [event_bodies.forgotten(record.address, actor) for record in records])
     return records
 
 
@@ -91,14 +95,13 @@ def _matching(state: State, address: str) -> list[Record]:
     return [find(state, address)]
 
 
-def _require_known_start(record: Record) -> Record:
-    """Return the record. Raises UsageError while it is unknown whether its start reached the server."""
+def _require_known_start(record: Record) -> None:
+    """Raise UsageError while it is unknown whether the start on record reached the server."""
     if record.phase is Phase.INTENDED and not record.is_call:
         raise UsageError(
             f'a start of "{record.address}" was cut off, and it is not known whether it reached the server',
             remedy="apply first: it looks for the launch",
         )
-    return record
 
 
 def adopt(

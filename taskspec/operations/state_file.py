@@ -35,9 +35,10 @@ def state_place(folder: Path, request: Request, server: Server) -> Path:
 
     Raises UsageError for two specs whose names differ in their endings only, because they would share the state.
     """
-    endings = [path.name for path in folder.glob("*.y*ml") if path.stem == request.path.stem]
-    if len(endings) > 1:
-        raise UsageError(f"{' and '.join(sorted(endings))} would have the same state", remedy="rename one of them")
+    names = {f"{request.path.stem}{ending}" for ending in (".yaml", ".yml")} - {request.path.name}
+    other = next((name for name in names if request.path.exists() and (folder / name).exists()), None)
+    if other is not None:
+        raise UsageError(f"{request.path.name} and {other} would have the same state", remedy="rename one of them")
     return folder / STATE_FOLDER / request.path.stem / f"{server.label}.db"
 
 

@@ -112,7 +112,7 @@ def _stops(inputs: PlanInputs) -> Iterable[Planned]:
         observed = inputs.world.get(address)
         if address in wanted or (may_return and address.startswith(may_return)):
             continue  # instances that are not known yet may well be wanted
-        runs = observed is not None and not observed.is_terminal and not record.reused
+        runs = observed is not None and not (observed.is_terminal or observed.is_unproven or record.reused)
         if runs or record.replaces:
             detail = f"launch {observed.task_id} is {observed.status}" if observed is not None and runs else ""
             if record.replaces:
@@ -215,9 +215,8 @@ class _PlanWalk:
         if instance.is_folded:
             return
         if instance.task.service is not None:
-            self.evaluator.tasks.put(
-                instance.task.name, instance.key, decide_service.view_of(instance, record, planned)
-            )
+            view = decide_service.view_of(instance, record, planned)
+            self.evaluator.tasks.put(instance.task.name, instance.key, view)
             return
         view = unknown_view(instance.address, instance.task.results)
         action = planned.action if planned is not None and not planned.condition else None
@@ -238,6 +237,9 @@ class _PlanWalk:
         requested = node in self.requested
         if may_not_be_repeated(record, destructive=instance.task.destructive, requested=requested):
             raise SpecError([self._cut_off(instance)])
+        world = self.inputs.world.get(instance.address)
+        if record is not None and world is not None and world.is_unproven and not requested:
+            raise self._unproven(instance, world.task_id)
         fingerprint = request.fingerprint
         changes = changes_of(record, request) if record is not None and record.fingerprint != fingerprint else ()
         choose = _RULES.get(instance.task.kind, decide_call)
@@ -293,8 +295,19 @@ class _PlanWalk:
             f"carried out, leave it out with --exclude '{instance.address}'.",
         )
 
+    def _unproven(self, instance: Instance, task_id: int) -> SpecError:
+        remedy = (
+            "Look at it: a user may have edited its description. If it is the launch of this task: taskspec state "
+            f"forget '{instance.address}', then taskspec state adopt '{instance.address}' {task_id}. "
+            f"If it is another: add --rerun '{instance.address}'."
+        )
+        message = f"launch {task_id}, which is on record, shows no start key as other launches do"
+        return self.evaluator.failed(instance, (), Code.UNPROVEN, message, remedy)
+
     def _observed(self, record: Record | None, address: str) -> Observed | None:
-        return self.inputs.world.get(address) if record is not None else None
+        """The launch on record. One that may not be ours is left alone."""
+        found = self.inputs.world.get(address) if record is not None else None
+        return None if found is None or found.is_unproven else found
 
     def _outputs_differ(self, instance: Instance, record: Record | None) -> bool:
         if record is None or not record.succeeded:

@@ -244,6 +244,14 @@ def test_a_service_under_the_number_of_another_launch_fails_and_nothing_is_stopp
     assert EventKind.ENDED not in [event.kind for event in done.events if event.address == "serve"]
 
 
+def test_a_launch_under_the_number_of_another_is_not_tried_again(opened: Open) -> None:
+    """Its own launch runs under another number, so another try would be a second one."""
+    spec = RETRY.replace("on: [error, refused]", "on: [error, stopped, vanished, refused]")
+    assert spec != RETRY
+    done = replay(opened(spec), {"only": Fate(shown_key="0" * 20)})
+    assert (done.outcomes, len(done.world.starts)) == ({"only": "failed"}, 1)
+
+
 @pytest.mark.parametrize("mode", OnInterrupt)
 def test_an_interrupt_leaves_a_launch_of_another_start_alone(opened: Open, mode: OnInterrupt) -> None:
     done = replay(opened(JOB), {"only": Fate(ends=("runs",), shown_key="0" * 20)}, interrupt=_after(3), mode=mode)

@@ -69,7 +69,7 @@ def test_a_link_that_leads_out_of_the_project_is_not_read(specs: Path, tmp_path:
     (tmp_path / "credentials").write_text("PASSWORD=open-sesame\n", encoding="ascii")
     link = specs / "spec.yaml"
     link.symlink_to(tmp_path / "credentials")
-    with pytest.raises(UsageError, match="is a link that leads out of the project") as refused:
+    with pytest.raises(UsageError, match="leads by a link out of the project") as refused:
         read_file(link, "spec ")
     assert "sesame" not in f"{refused.value.message} {refused.value.remedy}"
     assert read_file(link, allow_outside=True)
@@ -89,3 +89,20 @@ def test_a_link_to_itself_or_to_a_device_is_refused(specs: Path, target: str) ->
     (specs / "spec.yaml").symlink_to(target)
     with pytest.raises(UsageError):
         read_file(specs / "spec.yaml", allow_outside=True)
+
+
+def test_a_folder_that_is_a_link_leads_out_too(specs: Path, tmp_path: Path) -> None:
+    mark(tmp_path / "top", ".git")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "spec.yaml").write_text("PASSWORD: open-sesame\n", encoding="ascii")
+    (specs / "linked").symlink_to(elsewhere)
+    with pytest.raises(UsageError, match="leads by a link out of the project"):
+        read_file(specs / "linked" / "spec.yaml")
+
+
+def test_a_project_may_itself_be_reached_by_a_link(specs: Path, tmp_path: Path) -> None:
+    mark(tmp_path / "top", ".git")
+    (specs / "spec.yaml").write_text("x", encoding="ascii")
+    (tmp_path / "short").symlink_to(tmp_path / "top")
+    assert read_file(tmp_path / "short" / "middle" / "specs" / "spec.yaml") == b"x"

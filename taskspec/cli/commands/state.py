@@ -141,17 +141,18 @@ def adopt(
 @command.command("forget")
 @click.argument("arguments", nargs=-1, metavar="[SPEC] ADDRESS")
 @options.reading_options
-@click.option("--all", "everything", is_flag=True, help="Every record instead of one ADDRESS.")
+@click.option("--all", "every", is_flag=True, help="Every record instead of one ADDRESS.")
+@click.option("--force", is_flag=True, help="Also where it is not known whether the start reached the server.")
 @options.why_option
 @options.lock_timeout_option
 def forget(
-    reading: options.ReadingOptions, arguments: tuple[str, ...], everything: bool, why: str, lock_wait: LockWait
+    reading: options.ReadingOptions, arguments: tuple[str, ...], every: bool, force: bool, why: str, lock_wait: LockWait
 ) -> None:
     """Drop a record: the next plan starts the task again. A running launch is not stopped and no longer watched."""
-    spec, address = _split(arguments, "state forget", *([] if everything else ["ADDRESS"]))
+    spec, address = _split(arguments, "state forget", *([] if every else ["ADDRESS"]))
     actor = state_admin.this_actor(why)
     with _changing(reading.request(spec), lock_wait) as store:
-        records = state_admin.forget(store, address[0] if address else None, actor)
+        records = state_admin.forget(store, address[0] if address else None, actor, force=force)
     for record in records:
         running = f"; launch {record.task_id} is not stopped" if record.phase is Phase.STARTED else ""
         click.echo(f"{clean(record.address)}: forgotten{running}")

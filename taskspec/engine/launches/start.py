@@ -60,17 +60,6 @@ class StartDone:
     resent: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class AnsweredStart:
-    """A start that the server has answered with a launch. Before the run ends, its duplicates are looked for."""
-
-    address: str
-    key: str
-    workspace: int
-    watermark: int
-    task_id: int
-
-
 class Interrupted(Exception):
     """The run is ending; what was sent is on record and the next apply looks for it."""
 
@@ -170,14 +159,17 @@ class Starter:
 
 
 def _check_none_hides(order: StartOrder, listed: Sequence[TaskInfo]) -> None:
-    """Raise OutcomeUnknown where a launch without a start key may be the one that is looked for."""
+    """Raise OutcomeUnknown where the launch that is looked for may be there, on a server that shows no start keys."""
+    if any(map(key_of, listed)):
+        return
+    address, name = order.address, order.request.task_name
     for launch in listed:
-        if key_of(launch) is None and launch.module_id in (None, order.request.module_id):
+        if launch.module_id in (None, order.request.module_id) and launch.name in ("", name or launch.name):
             raise OutcomeUnknown(
-                f'cannot determine whether "{order.address}" was started: the server shows launch {launch.id} without '
-                "a start key, and it may be the one",
-                remedy=f"look at launch {launch.id}. If it is the one, take it over with "
-                f"`taskspec state adopt {order.address} {launch.id}`; if not, stop or remove it. Then apply again",
+                f'cannot determine whether "{address}" was started: the server shows no start keys, and launch '
+                f"{launch.id} may be the one",
+                remedy=f"look at launch {launch.id}. If it is the one: taskspec state forget --force '{address}', then "
+                f"taskspec state adopt '{address}' {launch.id}. If it is not: only forget, and apply again",
             )
 
 
@@ -190,24 +182,24 @@ def _unresolved(order: StartOrder, error: ApiError) -> OutcomeUnknown:
 
 def stop_duplicates(
     api: Api,
-    starts: Sequence[AnsweredStart],
+    answered: Sequence[tuple[StartOrder, int]],
     clock: Callable[[], float],
     pause: Callable[[float], None],
 ) -> Iterator[tuple[str, str]]:
-    """Stop every other launch of these starts; the address, and what was done. Runs in a worker."""
-    for workspace in sorted({start.workspace for start in starts}):
-        here = [start for start in starts if start.workspace == workspace]
+    """Stop every other launch of starts that were answered; the address, and what was done. Runs in a worker."""
+    for workspace in sorted({order.workspace for order, _ in answered}):
+        here = [(order, task_id) for order, task_id in answered if order.workspace == workspace]
         try:
-            found = launches_by_key(api, workspace, min(start.watermark for start in here))
+            found = launches_by_key(api, workspace, min(order.watermark for order, _ in here))
         except ApiError as error:
-            yield here[0].address, f"cannot look for duplicate launches: {error.message}; the next apply looks again"
+            why = f"cannot look for duplicate launches: {error.message}; the next apply looks again"
+            yield here[0][0].address, why
             continue
-        for start in here:
-            ours = found.get(start.key, [])
-            kept = start.task_id if any(launch.id == start.task_id for launch in ours) else ours[0].id if ours else 0
-            for twin in ours:
-                if twin.id != kept:
-                    yield start.address, f"started more than once; {_end_twin(api, twin, clock, pause)}"
+        for order, task_id in here:
+            # Where the answer named another launch, ours is the first with the key.
+            ours = sorted(found.get(order.key, []), key=lambda launch: (launch.id != task_id, launch.id))
+            for twin in ours[1:]:
+                yield order.address, f"started more than once; {_end_twin(api, twin, clock, pause)}"
 
 
 def _end_twin(api: Api, twin: TaskInfo, clock: Callable[[], float], pause: Callable[[float], None]) -> str:

@@ -13,7 +13,7 @@ from taskspec.engine.executors.call_protocol import CallOrder
 from taskspec.engine.launches.publish import KeptOutputs, Publication, set_outputs
 from taskspec.engine.launches.readiness import ready_info
 from taskspec.engine.launches.reuse import ReuseCriteria, find_reusable
-from taskspec.engine.launches.start import AnsweredStart, Starter, StartOrder, stop_duplicates
+from taskspec.engine.launches.start import Starter, StartOrder, stop_duplicates
 from taskspec.engine.launches.stop import log_tail, restart
 from taskspec.engine.protocol.messages import (
     Answered,
@@ -291,10 +291,10 @@ class ReadLog(Command):
 class StopDuplicates(Command):
     """Look once more for launches that came of a start which arrived more than once, and stop them."""
 
-    starts: tuple[AnsweredStart, ...]
+    answered: tuple[tuple[StartOrder, int], ...]
 
     def run(self, context: WorkerContext) -> Message:
-        notices = stop_duplicates(context.api, self.starts, context.run_context.clock, context.pause)
+        notices = stop_duplicates(context.api, self.answered, context.run_context.clock, context.pause)
         return DuplicatesStopped(tuple(notices))
 
     def failed(self, error: Exception) -> Message:

@@ -39,7 +39,7 @@ def is_of_another(attempt: Attempt, info: TaskInfo, facts: RunFacts) -> bool:
 
 
 def mistaken(attempt: Attempt) -> Failed:
-    """The number is not that of the launch. What the start came to is unknown, so no end is recorded."""
+    """The number is not that of the launch, which runs under another one. So it has no end on record."""
     summary = (
         f"launch {attempt.task_id} carries the key of another start, so it is not the launch of this task; "
         "the next apply looks for the right one by its key"

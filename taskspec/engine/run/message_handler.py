@@ -7,7 +7,7 @@ from typing import assert_never
 
 from taskspec.api import TaskInfo
 from taskspec.engine.events import error_text
-from taskspec.engine.launches.start import AnsweredStart, Interrupted
+from taskspec.engine.launches.start import Interrupted
 from taskspec.engine.launches.verdict import shows_text_of
 from taskspec.engine.protocol.effects import record
 from taskspec.engine.protocol.messages import (
@@ -88,9 +88,7 @@ class MessageHandler:
         if state is None or self._return_unstarted(message.address):
             return
         if isinstance(message, Started) and isinstance(state, Starting):
-            order = state.prepared.order
-            start = AnsweredStart(order.address, order.key, order.workspace, order.watermark, message.done.task_id)
-            self.state.answered_starts.append(start)
+            self.state.answered_starts.append((state.prepared.order, message.done.task_id))
         self.dispatcher.settle(on_start(state, message, self.state.facts(message.address), now), now)
 
     def _return_unstarted(self, address: str) -> bool:

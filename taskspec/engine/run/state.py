@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from taskspec.engine.events import EngineEvent, Noticed, TaskEnded
 from taskspec.engine.interrupt import InterruptState, OnInterrupt
-from taskspec.engine.launches.start import AnsweredStart
+from taskspec.engine.launches.start import StartOrder
 from taskspec.engine.protocol.commands import ReadLog, StopLaunches
 from taskspec.engine.protocol.effects import NO_EFFECTS, Effects, notice, report, submit
 from taskspec.engine.protocol.run_facts import RunFacts, RunSetup
@@ -51,7 +51,7 @@ class RunState:
     """Whether a worker makes a plan, which changes what the evaluator knows of tasks."""
     remarks: dict[str, str] = field(default_factory=dict)
     """What the report says of a task that succeeds."""
-    answered_starts: list[AnsweredStart] = field(default_factory=list)
+    answered_starts: list[tuple[StartOrder, int]] = field(default_factory=list)
     """Starts that were sent again, with their launches: a duplicate may still turn up."""
     failed_services: dict[str, str] = field(default_factory=dict)
     """How services died, by address."""

@@ -9,12 +9,17 @@ from typing import Any
 import pytest
 
 from taskspec.api.tasks.start_request import marker
+from taskspec.diagnostics import Code
 from taskspec.engine.apply_loop import Apply
 from taskspec.engine.events import EngineEvent, StatusChanged
-from taskspec.errors import UsageError
+from taskspec.errors import SpecError, UsageError
 from taskspec.operations import state_file
+from taskspec.operations.project import open_project
+from taskspec.operations.state_admin import adopt, forget
 from taskspec.operations.status import stop
 from taskspec.plan.model import Action
+from taskspec.plan.plan_inputs import Selection
+from taskspec.state.event_bodies import Actor
 from taskspec.state.model import EventKind
 
 from . import faultserver as fault
@@ -145,15 +150,57 @@ def test_launches_that_an_older_copy_of_the_state_does_not_know_are_taken_over(
     assert remote.record("only").task_id == 1002
 
 
-def test_a_start_is_not_sent_again_where_a_launch_hides_its_key(remote: SpecProject, faults: FaultServer) -> None:
+@pytest.fixture
+def hidden(remote: SpecProject, faults: FaultServer) -> SpecProject:
+    """The answer to a start was lost, and the server shows no keys."""
     remote.spec(ONE % 1)
     faults.on_start = lambda: [launch.update(description="") for launch in faults.launches.values()]
     faults.script("tasks.run.app", fault.ACCEPT_THEN_DROP)
     first = remote.apply()
     assert first.outcomes == {"only": "failed"}
-    assert "launch 1001 without a start key" in first.ended("only").summary
-    assert remote.apply().outcomes == {"only": "failed"}
+    assert "the server shows no start keys, and launch 1001 may be the one" in first.ended("only").summary
+    return remote
+
+
+def test_a_start_is_not_sent_again_where_a_launch_hides_its_key(hidden: SpecProject, faults: FaultServer) -> None:
+    assert hidden.apply().outcomes == {"only": "failed"}
     assert len(faults.launches) == 1
+
+
+@pytest.mark.parametrize("is_the_one", [True, False])
+def test_the_user_says_whether_the_launch_is_the_one(
+    hidden: SpecProject, faults: FaultServer, is_the_one: bool
+) -> None:
+    with state_file.writing(hidden.state_path) as store:
+        with pytest.raises(UsageError, match="it is not known whether it reached the server"):
+            forget(store, "only", Actor("ada"), force=False)
+        forget(store, "only", Actor("ada"), force=True)
+        if is_the_one:
+            adopt(open_project(hidden.request), hidden.server, store, "only", 1001, force=True, actor=Actor("ada"))
+    assert hidden.apply().outcomes == {"only": "succeeded"}
+    assert len(faults.launches) == (1 if is_the_one else 2)
+
+
+@pytest.mark.parametrize(
+    ("other", "is_told"),
+    [
+        ({"description": ""}, True),
+        ({"description": marker(FOREIGN)}, False),
+        ({"description": "", "meta": {"name": "started by hand"}}, False),
+        ({"description": "", "meta": {"app": {"moduleId": 99}}}, False),
+    ],
+    ids=["no key", "another key", "another title", "another app"],
+)
+def test_only_a_launch_that_may_be_the_one_keeps_a_start_from_being_sent_again(
+    remote: SpecProject, faults: FaultServer, other: Mapping[str, Any], is_told: bool
+) -> None:
+    """What the list shows above the highest launch of before, after the answer to the start was lost."""
+    remote.spec(ONE % 1)
+    faults.script("tasks.run.app", fault.ACCEPT_THEN_DROP)
+    faults.on_start = lambda: faults.launches[1001].update(foreign_launch(1001, **other))
+    applied = remote.apply()
+    assert applied.outcomes == {"only": "failed" if is_told else "succeeded"}
+    assert ("may be the one" in applied.ended("only").summary) is is_told
 
 
 def test_a_launch_without_a_key_is_ours_where_the_server_shows_no_keys(
@@ -165,22 +212,63 @@ def test_a_launch_without_a_key_is_ours_where_the_server_shows_no_keys(
     assert remote.apply().outcomes == {"only": "kept"}
 
 
-def test_a_launch_that_lost_its_key_where_others_show_theirs_is_left_to_the_user(
-    remote: SpecProject, faults: FaultServer
-) -> None:
-    """A user may have edited its description: taskspec neither starts the task again nor stops the launch."""
+@pytest.fixture
+def lost(remote: SpecProject, faults: FaultServer) -> int:
+    """Two launches run, and a user has edited the description of that of "a", which is returned."""
     faults.status_of_new = "started"
     remote.spec(TWO)
     remote.apply(interrupt_once_running("a", "b"))
     lost = remote.record("a").task_id or 0
     faults.launches[lost]["description"] = "my best run"
-    with pytest.raises(UsageError, match=f"launch {lost} is on record for") as refused:
+    return lost
+
+
+def test_a_launch_that_lost_its_key_where_others_show_theirs_is_left_to_the_user(
+    remote: SpecProject, faults: FaultServer, lost: int
+) -> None:
+    with pytest.raises(SpecError) as refused:
         remote.plan()
-    assert f"taskspec state adopt a {lost}" in refused.value.remedy
+    (problem,) = refused.value.diagnostics
+    assert (problem.code, problem.span is not None) == (Code.UNPROVEN, True)
+    assert f"taskspec state adopt 'a' {lost}" in problem.remedy
+    assert remote.plan(Selection(excludes=("a",))).tasks[0].action is Action.ATTACH
     with state_file.writing(remote.state_path) as store:
         assert stop(remote.server, store, [], lambda *_: None) == []
     assert faults.stopped == [remote.record("b").task_id]
     assert len(faults.launches) == 2
+
+
+def test_such_a_launch_is_taken_over_when_it_is_forgotten_and_adopted(
+    remote: SpecProject, faults: FaultServer, lost: int
+) -> None:
+    with state_file.writing(remote.state_path) as store:
+        forget(store, "a", Actor("ada"), force=False)
+        project = open_project(remote.request)
+        adopt(project, remote.server, store, "a", lost, force=True, actor=Actor("ada"))
+    faults.finish_all()
+    assert remote.apply().outcomes == {"a": "succeeded", "b": "succeeded"}
+    assert remote.record("a").task_id == lost
+    assert len(faults.launches) == 2
+
+
+def test_such_a_task_is_launched_again_when_that_is_asked_for_and_the_launch_is_left_alone(
+    remote: SpecProject, faults: FaultServer, lost: int
+) -> None:
+    faults.status_of_new = "finished"
+    faults.launches[remote.record("b").task_id or 0]["status"] = "finished"
+    applied = remote.apply(selection=Selection(reruns=("a",)))
+    assert applied.outcomes == {"a": "succeeded", "b": "succeeded"}
+    assert (faults.stopped, faults.launches[lost]["status"]) == ([], "started")
+
+
+def test_what_left_the_spec_is_not_stopped_where_it_lost_its_key(
+    remote: SpecProject, faults: FaultServer, lost: int
+) -> None:
+    remote.spec("tasks: {b: {module: owner/app, version: v1}}")
+    faults.finish_all()
+    faults.launches[lost]["status"] = "started"
+    assert remote.apply().outcomes == {"b": "succeeded"}
+    assert faults.stopped == []
 
 
 def test_a_launch_that_is_attached_to_and_fails_is_tried_again(project: SpecProject) -> None:
